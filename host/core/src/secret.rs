@@ -1,0 +1,95 @@
+//! The one type that holds secret bytes, and the mark of texts that nobody vouches for.
+//!
+//! `SecretBytes` cannot be formatted, compared in variable time, serialized or cloned by accident:
+//! whoever needs the bytes says `expose`, which can be searched for. It does not protect memory from
+//! a debugger; it is wiped when dropped.
+
+use zeroize::Zeroizing;
+
+/// Secret bytes, wiped when dropped. No `Debug`, `Display`, `Serialize`, `Clone`, `PartialEq`.
+pub struct SecretBytes(Zeroizing<Box<[u8]>>);
+
+impl SecretBytes {
+    /// Takes the bytes over. A vector with spare capacity is copied to an exact one and the old
+    /// allocation is wiped, so that no copy stays behind.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        if bytes.len() == bytes.capacity() {
+            return Self(Zeroizing::new(bytes.into_boxed_slice()));
+        }
+        let source = Zeroizing::new(bytes);
+        Self(Zeroizing::new(source.as_slice().into()))
+    }
+
+    /// A copy of borrowed bytes; the caller answers for the original.
+    pub fn copied_from(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(bytes.into()))
+    }
+
+    /// The bytes themselves. Every use is a place an auditor reads.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Equality in constant time for equal lengths.
+    pub fn same(&self, other: &Self) -> bool {
+        subtle::ConstantTimeEq::ct_eq(self.expose(), other.expose()).into()
+    }
+
+    /// An explicit second copy, for the places that need two owners and cannot share an `Arc`.
+    pub fn duplicate(&self) -> Self {
+        Self::copied_from(self.expose())
+    }
+}
+
+impl From<Vec<u8>> for SecretBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::new(bytes)
+    }
+}
+
+/// Text from a plugin, a server or a parser: it may quote a secret. Capped when made, and readable only
+/// through [`crate::redact::Redactor::clean`].
+#[derive(Clone, Default)]
+pub struct Untrusted(String);
+
+/// Longest untrusted text that is kept, in bytes: a condition message has to stay readable, and a
+/// server's HTML error page says nothing after its first lines.
+pub const UNTRUSTED_CAP: usize = 512;
+
+impl Untrusted {
+    /// Keeps at most [`UNTRUSTED_CAP`] bytes, cut at a character.
+    pub fn new(text: impl AsRef<str>) -> Self {
+        let text = text.as_ref();
+        let mut end = text.len().min(UNTRUSTED_CAP);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self(text[..end].to_owned())
+    }
+
+    /// Whether there is any text.
+    pub fn is_empty(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+
+    /// For the redactor alone.
+    pub(crate) fn raw(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Untrusted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Untrusted({} bytes)", self.0.len())
+    }
+}
