@@ -1,1 +1,14 @@
-//! Skeleton.
+//! The Kubernetes API types of Claviger: SecretStore, ClusterSecretStore and ExternalSecret as the
+//! External Secrets Operator has them, and Claviger's own Plugin.
+//!
+//! Data and schema only: no client, no validation beyond the schema, no defaults that need a cluster.
+//! [`generate`] turns the types into the CustomResourceDefinitions in `crds/generated/`.
+
+pub mod condition;
+pub mod external_secret;
+pub mod generate;
+pub mod plugin;
+pub mod providers;
+pub mod reference;
+pub mod schema;
+pub mod store;

@@ -1,0 +1,133 @@
+//! The CustomResourceDefinitions as YAML, one file each, ready for `kubectl apply`.
+//!
+//! The External Secrets Operator's kinds come in two versions with one schema: v1 is stored, v1beta1 is
+//! served for manifests that still say so. With one schema nothing is pruned between them, so no
+//! conversion is needed. Nothing here talks to a cluster.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionVersion,
+};
+use kube::CustomResourceExt;
+use serde_json::Value;
+
+use crate::external_secret::ExternalSecret;
+use crate::plugin::Plugin;
+use crate::store::{ClusterSecretStore, SecretStore};
+
+/// The version that is served besides the stored one.
+const DEPRECATED_VERSION: &str = "v1beta1";
+
+/// File name and YAML of every definition.
+pub fn all() -> Vec<(String, String)> {
+    definitions()
+        .into_iter()
+        .map(|crd| (file_name(&crd), to_yaml(&crd)))
+        .collect()
+}
+
+/// Every definition.
+pub fn definitions() -> Vec<CustomResourceDefinition> {
+    vec![
+        with_deprecated_version(finish(SecretStore::crd())),
+        with_deprecated_version(finish(ClusterSecretStore::crd())),
+        with_deprecated_version(finish(ExternalSecret::crd())),
+        finish(Plugin::crd()),
+    ]
+}
+
+/// `<group>_<plural>.yaml`, as controller-gen names them.
+fn file_name(crd: &CustomResourceDefinition) -> String {
+    format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural)
+}
+
+fn to_yaml(crd: &CustomResourceDefinition) -> String {
+    #[expect(
+        clippy::expect_used,
+        reason = "the definitions are constants of this crate: strings, numbers and maps with string keys, \
+                  all of which YAML can hold; a test renders every one"
+    )]
+    serde_saphyr::to_string(crd).expect("a definition is plain data")
+}
+
+/// What kube-derive leaves out.
+fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    // Deleting a definition deletes every object of it and with them the Secrets they own, so neither
+    // uninstalling the chart nor moving to another may do it.
+    crd.metadata
+        .annotations
+        .get_or_insert_default()
+        .insert("helm.sh/resource-policy".to_owned(), "keep".to_owned());
+    crd.metadata.labels.get_or_insert_default().insert(
+        "app.kubernetes.io/part-of".to_owned(),
+        "claviger".to_owned(),
+    );
+    crd.spec.names.list_kind = Some(format!("{}List", crd.spec.names.kind));
+    crd.spec.conversion = Some(CustomResourceConversion {
+        strategy: "None".to_owned(),
+        webhook: None,
+    });
+    for version in &mut crd.spec.versions {
+        tidy_schema(version);
+    }
+    crd
+}
+
+/// Adds the older version with the very same schema.
+fn with_deprecated_version(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    let older: Vec<_> = crd
+        .spec
+        .versions
+        .iter()
+        .map(|stored| CustomResourceDefinitionVersion {
+            name: DEPRECATED_VERSION.to_owned(),
+            storage: false,
+            deprecated: Some(true),
+            deprecation_warning: Some(format!(
+                "{}/{DEPRECATED_VERSION} {} is deprecated; use {}/{}, which has the same fields",
+                crd.spec.group, crd.spec.names.kind, crd.spec.group, stored.name
+            )),
+            ..stored.clone()
+        })
+        .collect();
+    crd.spec.versions.extend(older);
+    crd
+}
+
+fn tidy_schema(version: &mut CustomResourceDefinitionVersion) {
+    let Some(schema) = version
+        .schema
+        .as_mut()
+        .and_then(|s| s.open_api_v3_schema.as_mut())
+    else {
+        return;
+    };
+    #[expect(
+        clippy::expect_used,
+        reason = "JSONSchemaProps serializes to JSON and back by construction"
+    )]
+    let tidied = {
+        let mut value = serde_json::to_value(&*schema).expect("a schema is JSON");
+        tidy(&mut value);
+        serde_json::from_value(value).expect("a tidied schema is a schema")
+    };
+    *schema = tidied;
+}
+
+/// Brings what schemars writes to what the API server's own generators write.
+///
+/// Only keywords are touched, never the names of properties.
+fn tidy(schema: &mut Value) {
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    // An optional field may be absent; a null is not a value, as for every field of Kubernetes' own kinds.
+    object.remove("nullable");
+    for keyword in ["items", "additionalProperties"] {
+        if let Some(inner) = object.get_mut(keyword) {
+            tidy(inner);
+        }
+    }
+    if let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.values_mut().for_each(tidy);
+    }
+}
