@@ -41,6 +41,7 @@ pub const DEFAULT_REFRESH_INTERVAL: &str = "1h0m0s";
     group = "external-secrets.io",
     version = "v1",
     kind = "ExternalSecret",
+    doc = "A Secret made from the values of an external system.",
     plural = "externalsecrets",
     shortname = "es",
     category = "external-secrets",

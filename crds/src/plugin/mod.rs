@@ -25,6 +25,7 @@ pub use status::{PluginStatus, Reach};
     group = "claviger.io",
     version = "v1alpha1",
     kind = "Plugin",
+    doc = "A WebAssembly component that serves as provider or template engine under this object's name.",
     plural = "plugins",
     shortname = "plug",
     category = "claviger",

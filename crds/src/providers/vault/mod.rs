@@ -1,7 +1,8 @@
 //! `spec.provider.vault`: HashiCorp Vault and OpenBao.
 //!
-//! Schema only. `tls.{caCert,clientCert,clientKey}` are second accepted spellings of `caBundle`,
-//! `caProvider` and `tls.{certSecretRef,keySecretRef}`; the plugin refuses both at once.
+//! Schema only. `tls.{clientCert,clientKey}` are second accepted spellings of
+//! `tls.{certSecretRef,keySecretRef}`; the plugin refuses both at once. `tls.caCert` may stand beside
+//! `caBundle` and `caProvider`: authorities add up.
 
 mod auth;
 mod cloud_auth;
@@ -61,7 +62,7 @@ pub struct VaultTls {
     pub server_name: Option<String>,
     /// Takes any certificate. Only false is safe.
     pub insecure_skip_verify: Option<bool>,
-    /// Certificate authorities of the server.
+    /// Certificate authorities of the server, besides those of caBundle and caProvider.
     pub ca_cert: Option<SecretRefHolder>,
     /// Another spelling of certSecretRef.
     pub client_cert: Option<SecretRefHolder>,
