@@ -90,6 +90,9 @@ pub enum PropertyStep {
     Path,
     /// A gjson path with its dots escaped.
     EscapedPath,
+    /// Up to the first dot a top-level key; the rest is a key of that very name in its object, or a
+    /// gjson path where it is a string that holds JSON (tags, labels and annotations).
+    Nested,
 }
 
 /// `dataFrom.find`.
