@@ -4,6 +4,12 @@
 //! It does no I/O, knows no Kubernetes client and no wasmtime: whoever calls it brings objects, fetched
 //! values, the time and a random seed, and carries out what comes back.
 
+pub mod duration;
+pub mod error;
+pub mod hash;
+pub mod names;
 pub mod provider;
 pub mod redact;
+pub mod scheduler;
 pub mod secret;
+pub mod tenancy;

@@ -1,20 +1,208 @@
 //! Turns untrusted text into text that may leave the process.
 //!
-//! Seeded with the values of one reconcile; replaces them (plain, base64, hex, JSON-escaped) wherever
-//! they stand. It is the last line: nothing that is known to be secret is handed to it on purpose.
+//! Seeded with the values of one reconcile, it replaces them wherever they stand: plain, JSON-escaped,
+//! percent-encoded, in base64 at any alignment, in hex. It is the last line: nothing that is known to be
+//! secret is handed to it on purpose.
 
-use crate::secret::{SecretBytes, Untrusted};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::secret::{SecretBytes, UNTRUSTED_CAP, Untrusted};
+
+/// Shorter values are not looked for: "5432" or "yes" stand in any text by accident, and hiding them
+/// would make messages useless while hiding nothing.
+const MIN_LENGTH: usize = 6;
+
+/// Longer ones are looked for by their beginning: a text of at most [`UNTRUSTED_CAP`] bytes cannot hold
+/// more of them.
+const MAX_LENGTH: usize = UNTRUSTED_CAP;
+
+/// Values kept at once. A reconcile with more has its first ones hidden and no untrusted text shown.
+const MAX_VALUES: usize = 4096;
+
+const HIDDEN: &str = "[redacted]";
 
 /// Replaces the values it was seeded with.
 #[derive(Default)]
-pub struct Redactor {}
+pub struct Redactor {
+    forms: Vec<Zeroizing<Vec<u8>>>,
+    values: usize,
+    overfull: bool,
+}
 
 impl Redactor {
-    /// Adds a value, in its plain and encoded forms.
-    pub fn seed(&mut self, _value: &SecretBytes) {}
+    /// Adds a value, and each string in it if it is JSON.
+    pub fn seed(&mut self, value: &SecretBytes) {
+        self.seed_bytes(value.expose());
+        if let Ok(json) = serde_json::from_slice::<Value>(value.expose()) {
+            self.seed_json(json);
+        }
+    }
 
-    /// The text without the values, on one line, without control characters.
+    /// Adds a text.
+    pub fn seed_text(&mut self, value: &str) {
+        self.seed_bytes(value.as_bytes());
+    }
+
+    /// The text without the values, on one line, at most [`UNTRUSTED_CAP`] bytes.
     pub fn clean(&self, text: &Untrusted) -> String {
-        text.raw().to_owned()
+        if self.overfull {
+            return "(detail withheld: too many values to check it for)".to_owned();
+        }
+        self.clean_text(text.raw())
+    }
+
+    /// The same for a text of our own, without the cap.
+    pub fn clean_text(&self, text: &str) -> String {
+        let mut cleaned = String::with_capacity(text.len());
+        for chunk in self.replaced(text.as_bytes()).utf8_chunks() {
+            cleaned.extend(chunk.valid().chars().map(|c| if c.is_control() { ' ' } else { c }));
+            if !chunk.invalid().is_empty() {
+                cleaned.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        cleaned
+    }
+
+    fn seed_json(&mut self, value: Value) {
+        match value {
+            Value::String(text) => self.seed_bytes(Zeroizing::new(text).as_bytes()),
+            Value::Array(items) => items.into_iter().for_each(|item| self.seed_json(item)),
+            Value::Object(entries) => entries.into_iter().for_each(|(_, entry)| self.seed_json(entry)),
+            Value::Number(number) => self.seed_bytes(number.to_string().as_bytes()),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    fn seed_bytes(&mut self, bytes: &[u8]) {
+        let bytes = bytes.trim_ascii();
+        if bytes.len() < MIN_LENGTH {
+            return;
+        }
+        if self.values >= MAX_VALUES {
+            self.overfull = true;
+            return;
+        }
+        self.values += 1;
+        let bytes = &bytes[..bytes.len().min(MAX_LENGTH)];
+        let mut add = |form: Vec<u8>| {
+            let form = Zeroizing::new(form);
+            if form.len() >= MIN_LENGTH && !self.forms.contains(&form) {
+                self.forms.push(form);
+            }
+        };
+        add(bytes.to_vec());
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| line.len() >= MIN_LENGTH) {
+            add(line.trim_ascii().to_vec());
+        }
+        add(hex::encode(bytes).into_bytes());
+        add(hex::encode_upper(bytes).into_bytes());
+        add(percent(bytes));
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            if let Ok(quoted) = serde_json::to_string(text) {
+                add(quoted.trim_matches('"').as_bytes().to_vec());
+            }
+            let debug = format!("{text:?}");
+            add(debug.trim_matches('"').as_bytes().to_vec());
+        }
+        // Inside a longer text a value starts at one of three alignments; the groups that hold only its
+        // own bytes are the same whatever stands around it.
+        for skip in 0..3.min(bytes.len()) {
+            let inner = &bytes[skip..];
+            let whole = &inner[..inner.len() - inner.len() % 3];
+            for engine in [&STANDARD, &URL_SAFE] {
+                add(engine.encode(whole).into_bytes());
+                if skip == 0 {
+                    add(engine.encode(bytes).into_bytes());
+                }
+            }
+        }
+        // The longest first, so that a form that holds another is replaced as a whole.
+        self.forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    }
+
+    fn replaced(&self, text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(text.len());
+        let mut rest = text;
+        while !rest.is_empty() {
+            match self.forms.iter().find(|form| rest.starts_with(form)) {
+                Some(form) => {
+                    out.extend_from_slice(HIDDEN.as_bytes());
+                    rest = &rest[form.len()..];
+                }
+                None => {
+                    out.push(rest[0]);
+                    rest = &rest[1..];
+                }
+            }
+        }
+        out
+    }
+}
+
+fn percent(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(byte);
+        } else {
+            out.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn seeded(value: &[u8]) -> Redactor {
+        let mut redactor = Redactor::default();
+        redactor.seed(&SecretBytes::copied_from(value));
+        redactor
+    }
+
+    #[test]
+    fn hides_a_value_in_every_usual_dress() {
+        let redactor = seeded(br#"{"password":"p\"a/s+s w0rd","port":5432}"#);
+        for text in [
+            r#"invalid type: string "p\"a/s+s w0rd", expected u16"#,
+            "postgres://u:p%22a%2Fs%2Bs%20w0rd@h",
+            "70226127",
+            "at p\"a/s+s w0rd\nand more",
+        ] {
+            let cleaned = redactor.clean(&Untrusted::new(text));
+            assert!(!cleaned.contains("w0rd") && !cleaned.contains('\n'), "{cleaned}");
+        }
+        assert_eq!(redactor.clean(&Untrusted::new("port 5432 refused")), "port 5432 refused");
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_comes_through(value in "[ -~]{8,64}", before in "[ -~]{0,20}", after in "[ -~]{0,20}") {
+            let value = value.trim().to_owned();
+            prop_assume!(value.len() >= 8);
+            let redactor = seeded(value.as_bytes());
+            let whole = format!("{before}{value}{after}");
+            for text in [whole.clone(), hex::encode(&value), STANDARD.encode(&whole), URL_SAFE.encode(&value)] {
+                let cleaned = redactor.clean(&Untrusted::new(&text));
+                prop_assert!(!cleaned.contains(&value));
+                prop_assert!(!cleaned.contains(&hex::encode(&value)));
+                for skip in 0..3 {
+                    let inner = &value.as_bytes()[skip..];
+                    let form = STANDARD.encode(&inner[..inner.len() - inner.len() % 3]);
+                    prop_assert!(!cleaned.contains(&form), "{} in {}", form, cleaned);
+                }
+            }
+        }
+
+        #[test]
+        fn never_panics(value in proptest::collection::vec(any::<u8>(), 0..80), text in "\\PC{0,200}") {
+            let _ = seeded(&value).clean(&Untrusted::new(text));
+        }
     }
 }

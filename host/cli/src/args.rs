@@ -1,0 +1,147 @@
+//! The command line. Every flag's help says its unit, its default and the ESO flag it stands for.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Keeps Kubernetes Secrets in step with external secret systems, through WebAssembly plugins.
+#[derive(Debug, Parser)]
+#[command(name = "claviger", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub log: LogArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator
+    Run(Box<RunArgs>),
+    /// Print the Secrets that the ExternalSecrets in a file or folder would become, without a cluster
+    Render(RenderArgs),
+    /// Look at plugins
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// Print the CustomResourceDefinitions
+    Crds,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// Print what a component is and what it asks for: name, version, digest, worlds, imports,
+    /// capabilities, origins, config schema
+    Inspect(InspectArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// Least severe level that is logged: error, warn, info, debug, trace; or a tracing filter
+    #[arg(long, global = true, default_value = "info", env = "CLAVIGER_LOG", value_name = "LEVEL")]
+    pub log_level: String,
+    /// How log lines look; they go to standard error
+    #[arg(long, global = true, default_value = "text", env = "CLAVIGER_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For a terminal
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct PluginDirArgs {
+    /// Folder with the built-in plugins [default: plugins/ beside the folder of this binary]
+    #[arg(long, env = "CLAVIGER_PLUGIN_DIR", value_name = "DIR")]
+    pub plugin_dir: Option<PathBuf>,
+    /// Folder where compiled plugins are kept between runs [default: none, compile at each start]
+    #[arg(long, env = "CLAVIGER_CACHE_DIR", value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub plugins: PluginDirArgs,
+    /// Kubeconfig to use instead of the pod's ServiceAccount or $KUBECONFIG
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Watch this namespace only, and no cluster-scoped stores
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Leave stores with another spec.controller alone
+    #[arg(long, default_value = "default", value_name = "CLASS")]
+    pub controller_class: String,
+    /// Objects reconciled at once
+    #[arg(long = "concurrent", env = "CONCURRENT_RECONCILES", default_value_t = 10, value_name = "N",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
+    /// Address of metrics and health (/metrics, /healthz, /readyz); "off" for none
+    #[arg(long, default_value = "0.0.0.0:8080", value_name = "ADDRESS", value_parser = parse_listen)]
+    pub listen: Listen,
+    /// Seconds between validations of a store that sets no refreshInterval
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub store_interval: u64,
+    /// Let stores reach loopback addresses, for trying things out on one machine
+    #[arg(long)]
+    pub allow_loopback: bool,
+}
+
+/// Where to serve, if at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen(pub Option<SocketAddr>);
+
+fn parse_listen(text: &str) -> Result<Listen, String> {
+    if text == "off" {
+        return Ok(Listen(None));
+    }
+    text.parse()
+        .map(|address| Listen(Some(address)))
+        .map_err(|_| "expected IP:PORT, such as 127.0.0.1:8080, or off".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    #[command(flatten)]
+    pub plugins: PluginDirArgs,
+    /// Manifest file, or folder with .yaml, .yml and .json files: ExternalSecrets, their stores, and the
+    /// Secrets and ConfigMaps they refer to. May be given several times
+    #[arg(short = 'f', long = "filename", required = true, value_name = "PATH")]
+    pub files: Vec<PathBuf>,
+    /// Namespace of objects that name none
+    #[arg(short = 'n', long, default_value = "default", value_name = "NAMESPACE")]
+    pub namespace: String,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The component
+    #[arg(value_name = "FILE.wasm")]
+    pub file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn listen_takes_an_address_or_off() {
+        assert_eq!(parse_listen("off"), Ok(Listen(None)));
+        assert!(parse_listen("127.0.0.1:0").is_ok());
+        assert!(parse_listen(":8080").is_err_and(|message| message.contains("127.0.0.1:8080")));
+    }
+}

@@ -1,0 +1,33 @@
+//! Log lines: to standard error, as text or JSON with lower-case levels.
+//!
+//! Libraries below ours are quieter by default, because the API client logs whole requests at debug.
+//! A panic is logged by its place only: its text may quote anything.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{LogArgs, LogFormat};
+
+/// Libraries that would log request or response bodies, held at `warn` whatever is asked for.
+const QUIET: &[&str] = &["hyper=warn", "h2=warn", "reqwest=warn", "rustls=warn", "kube_client=info", "tower=warn"];
+
+/// Starts logging. A filter that does not parse is reported and `info` is used.
+pub fn start(args: &LogArgs) {
+    let mut filter = EnvFilter::try_new(&args.log_level).unwrap_or_else(|error| {
+        eprintln!("warning: --log-level {:?} is not a filter ({error}); using info", args.log_level);
+        EnvFilter::new("info")
+    });
+    for directive in QUIET {
+        if let Ok(directive) = directive.parse() {
+            filter = filter.add_directive(directive);
+        }
+    }
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match args.log_format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        tracing::error!(place, "panic");
+    }));
+}

@@ -1,0 +1,165 @@
+//! The world of `claviger render`: stores, Secrets and ConfigMaps that stand in the given files.
+//!
+//! A ServiceAccount's token needs a cluster, so a store that logs in with one fails here and says so.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use claviger_core::error::Failure;
+use claviger_core::provider::NeedError;
+use claviger_core::secret::{SecretBytes, Untrusted};
+use claviger_crds::external_secret::ExternalSecret;
+use claviger_crds::store::SecretStoreSpec;
+use claviger_operator::sync::store_name;
+use claviger_operator::sync::world::{SourceKind, StoreView, World};
+use claviger_operator::watch::Object;
+use claviger_plugins::{AccountAnswer, AmbientKind, CredentialSource, ObjectAnswer, ObjectKind, TokenAnswer};
+use serde_json::Value;
+
+type Id = (String, String, String);
+
+/// The objects of the files, by kind, namespace and name. Cheap to clone.
+#[derive(Clone)]
+pub struct Files {
+    objects: Arc<BTreeMap<Id, Value>>,
+}
+
+impl Files {
+    /// A later object replaces an earlier one of the same name, as applying both would.
+    pub fn new(objects: Vec<Value>) -> Self {
+        let id = |object: &Value| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let meta = &object["metadata"];
+            (text(&object["kind"]), text(&meta["namespace"]), text(&meta["name"]))
+        };
+        Self { objects: Arc::new(objects.into_iter().map(|object| (id(&object), object)).collect()) }
+    }
+
+    fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&Value> {
+        self.objects.get(&(kind.to_owned(), namespace.to_owned(), name.to_owned()))
+    }
+
+    /// Every ExternalSecret: its name, and itself or why it does not parse.
+    pub fn external_secrets(&self) -> Vec<(String, Result<ExternalSecret, String>)> {
+        let all = self.objects.iter().filter(|((kind, ..), _)| kind == "ExternalSecret");
+        all.map(|((_, namespace, name), object)| {
+            (format!("{namespace}/{name}"), serde_json::from_value(object.clone()).map_err(|error| error.to_string()))
+        })
+        .collect()
+    }
+
+    fn values(&self, kind: &str, namespace: &str, name: &str) -> Option<BTreeMap<String, SecretBytes>> {
+        let object = self.find(kind, namespace, name)?;
+        let mut values = BTreeMap::new();
+        let entries = |field: &str| object[field].as_object().into_iter().flatten();
+        let (encoded, plain) = if kind == "Secret" { ("data", "stringData") } else { ("binaryData", "data") };
+        for (key, value) in entries(encoded) {
+            if let Some(bytes) = value.as_str().and_then(|text| STANDARD.decode(text.trim()).ok()) {
+                values.insert(key.clone(), SecretBytes::new(bytes));
+            }
+        }
+        for (key, value) in entries(plain) {
+            if let Some(text) = value.as_str() {
+                values.insert(key.clone(), SecretBytes::copied_from(text.as_bytes()));
+            }
+        }
+        Some(values)
+    }
+}
+
+#[async_trait]
+impl World for Files {
+    async fn store(&self, store: &Object, _namespace: &str) -> Result<StoreView, Failure> {
+        let name = store_name(store);
+        let namespace = name.namespace.as_deref().unwrap_or_default();
+        let object = self
+            .find(name.kind, namespace, &name.name)
+            .ok_or_else(|| Failure::StoreNotFound { store: name.clone() })?;
+        let spec: SecretStoreSpec = serde_json::from_value(object["spec"].clone()).map_err(|error| {
+            Failure::ManifestInvalid { object: name.to_string(), detail: Untrusted::new(error.to_string()) }
+        })?;
+        Ok(StoreView { uid: name.to_string(), generation: 1, spec })
+    }
+
+    async fn source(
+        &self,
+        kind: SourceKind,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<BTreeMap<String, SecretBytes>>, Failure> {
+        Ok(self.values(kind.as_str(), namespace, name))
+    }
+
+    fn credentials(&self, _store: &Object) -> Arc<dyn CredentialSource> {
+        Arc::new(self.clone())
+    }
+}
+
+#[async_trait]
+impl CredentialSource for Files {
+    async fn object(
+        &self,
+        kind: ObjectKind,
+        namespace: &str,
+        name: &str,
+        key: &str,
+    ) -> Result<ObjectAnswer, NeedError> {
+        let kind = match kind {
+            ObjectKind::Secret => "Secret",
+            ObjectKind::ConfigMap => "ConfigMap",
+        };
+        let missing = |key: Option<&str>| NeedError::NotFound {
+            kind,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            key: key.map(ToOwned::to_owned),
+        };
+        let mut values = self.values(kind, namespace, name).ok_or_else(|| missing(None))?;
+        let value = values.remove(key).ok_or_else(|| missing(Some(key)))?;
+        Ok(ObjectAnswer { value, identity: format!("{kind}/{namespace}/{name}") })
+    }
+
+    async fn account(&self, namespace: &str, name: &str) -> Result<AccountAnswer, NeedError> {
+        let object = self.find("ServiceAccount", namespace, name).ok_or_else(|| NeedError::NotFound {
+            kind: "ServiceAccount",
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            key: None,
+        })?;
+        let annotations = object["metadata"]["annotations"].as_object().into_iter().flatten();
+        let annotations =
+            annotations.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
+        Ok(AccountAnswer { annotations, identity: format!("{namespace}/{name}") })
+    }
+
+    async fn token(
+        &self,
+        namespace: &str,
+        name: &str,
+        _audiences: &[String],
+        _expiration: Option<Duration>,
+    ) -> Result<TokenAnswer, NeedError> {
+        Err(NeedError::Unreadable {
+            what: format!("a token of ServiceAccount {namespace}/{name}"),
+            detail: Untrusted::new("tokens come from a cluster, and render works without one"),
+            transient: false,
+        })
+    }
+
+    async fn ambient(
+        &self,
+        _kind: AmbientKind,
+        name: &str,
+        _audience: Option<&str>,
+    ) -> Result<Option<SecretBytes>, NeedError> {
+        Err(NeedError::AmbientRefused { profile: name.to_owned() })
+    }
+
+    fn api_server_audiences(&self) -> Vec<String> {
+        Vec::new()
+    }
+}

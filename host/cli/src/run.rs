@@ -1,0 +1,87 @@
+//! `claviger run`: the operator, until SIGINT or SIGTERM. A second signal ends it at once.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use claviger_operator::config::OperatorConfig;
+use claviger_operator::registry::Registry;
+use claviger_plugins::egress::EgressConfig;
+use claviger_plugins::{HostConfig, PluginHost};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::RunArgs;
+
+/// Runs the operator.
+///
+/// # Errors
+/// If it cannot start; the message says what is missing.
+pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let dir = crate::plugins_dir::find(&args.plugins)?;
+    let config = kube_config(args.kubeconfig.as_deref()).await?;
+    let api_server = api_server_addresses(&config).await;
+    let client = Client::try_from(config).context("the Kubernetes client cannot be made")?;
+    let host = PluginHost::new(HostConfig {
+        cache_dir: args.plugins.cache_dir.clone(),
+        egress: EgressConfig {
+            allow_loopback: args.allow_loopback,
+            denied: api_server,
+            ..EgressConfig::default()
+        },
+        ..HostConfig::default()
+    })
+    .context("the plugin host cannot start")?;
+    let registry = Arc::new(Registry::new(host, Path::new(&dir)));
+    let operator = OperatorConfig {
+        namespace: args.namespace,
+        controller_class: args.controller_class,
+        concurrency: usize::from(args.concurrency),
+        listen: args.listen.0,
+        store_interval: Duration::from_secs(args.store_interval),
+        ..OperatorConfig::default()
+    };
+
+    let stop = CancellationToken::new();
+    let mut signals = JoinSet::new();
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let token = stop.clone();
+    signals.spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("told to stop");
+        token.cancel();
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        std::process::exit(130);
+    });
+    claviger_operator::run::run(client, operator, registry, stop).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn kube_config(file: Option<&Path>) -> anyhow::Result<Config> {
+    match file {
+        Some(file) => {
+            let kubeconfig = Kubeconfig::read_from(file)
+                .with_context(|| format!("kubeconfig {} cannot be used", file.display()))?;
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+                .await
+                .with_context(|| format!("kubeconfig {} cannot be used", file.display()))
+        }
+        None => Config::infer().await.context("neither a pod's ServiceAccount nor a kubeconfig was found"),
+    }
+}
+
+/// Addresses that no plugin may connect to: the API server would take a token of the store's
+/// ServiceAccount from it. The API server's own client connects to the same ones.
+async fn api_server_addresses(config: &Config) -> Vec<std::net::SocketAddr> {
+    let url = &config.cluster_url;
+    let Some(host) = url.host() else { return Vec::new() };
+    let port = url.port_u16().unwrap_or(443);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    tokio::net::lookup_host((host, port)).await.map(Iterator::collect).unwrap_or_default()
+}

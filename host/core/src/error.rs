@@ -1,0 +1,529 @@
+//! The one error of a reconcile, and what follows from it.
+//!
+//! A variant is something a user can act on. Its `Display` names the object, the key, the plugin and the
+//! remedy, and holds no text from outside; that text is [`Failure::detail`], which only a
+//! [`Redactor`] can read. One exhaustive match ([`Failure::class`]) says which condition reason, event
+//! and retry follow.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::provider::{CallError, Fault, NeedError, PluginId, ProviderError};
+use crate::redact::Redactor;
+use crate::secret::Untrusted;
+
+/// How messages name a store: `SecretStore production/vault`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StoreName {
+    /// `SecretStore` or `ClusterSecretStore`.
+    pub kind: &'static str,
+    /// None for a ClusterSecretStore.
+    pub namespace: Option<String>,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl fmt::Display for StoreName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
+            None => write!(f, "{} {}", self.kind, self.name),
+        }
+    }
+}
+
+/// Why an object could not be brought to its desired state.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// The manifest says something that cannot be meant.
+    #[error("{object} is not valid: correct its manifest")]
+    ManifestInvalid {
+        /// Kind, namespace and name.
+        object: String,
+        /// What is wrong.
+        detail: Untrusted,
+    },
+    /// Policies that contradict each other.
+    #[error("{why}")]
+    PolicyInvalid {
+        /// The rule, with its remedy.
+        why: String,
+    },
+    /// No such store.
+    #[error("{store} does not exist: create it, or correct the secretStoreRef")]
+    StoreNotFound {
+        /// What was referred to.
+        store: StoreName,
+    },
+    /// The store's own condition is not Ready.
+    #[error("{store} is not ready ({reason}): {message}")]
+    StoreNotReady {
+        /// Which.
+        store: StoreName,
+        /// Its condition's reason.
+        reason: String,
+        /// Its condition's message, clean already.
+        message: String,
+    },
+    /// A ClusterSecretStore that does not serve this namespace.
+    #[error("{store} does not serve namespace {namespace}: its spec.conditions do not match")]
+    StoreForbidden {
+        /// Which.
+        store: StoreName,
+        /// Who asked.
+        namespace: String,
+    },
+    /// No plugin of that name.
+    #[error(
+        "there is no plugin {name:?}{}: correct the name, or install a Plugin of that name",
+        known_plugins(.known)
+    )]
+    ProviderUnknown {
+        /// The key under `spec.provider`, or the engineVersion.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The plugin is there and cannot be used.
+    #[error("plugin {name:?} is not loaded: {why}")]
+    PluginNotLoaded {
+        /// Its name.
+        name: String,
+        /// Why, with the remedy.
+        why: String,
+    },
+    /// The provider's object in the store is wrong.
+    #[error("{store}: the configuration of {plugin} is wrong at {}", pointer(.path))]
+    InvalidProviderConfig {
+        /// Which store.
+        store: StoreName,
+        /// Which plugin says so.
+        plugin: String,
+        /// JSON pointer into the provider's object.
+        path: String,
+        /// What is wrong.
+        detail: Untrusted,
+    },
+    /// Something the store refers to is not there.
+    #[error("{store}: {what} does not exist: create it, or correct the reference")]
+    ReferenceNotFound {
+        /// Which store.
+        store: StoreName,
+        /// Kind, namespace, name, key.
+        what: String,
+    },
+    /// Something the store refers to may not be used by it.
+    #[error("{store}: {why}")]
+    ReferenceForbidden {
+        /// Which store.
+        store: StoreName,
+        /// The rule, with the remedy.
+        why: String,
+    },
+    /// Something the store refers to could not be read.
+    #[error("{store}: {what} could not be read: check the operator's rights and the API server")]
+    ReferenceUnreadable {
+        /// Which store.
+        store: StoreName,
+        /// What.
+        what: String,
+        /// Whether trying again can help.
+        transient: bool,
+        /// The API server's text.
+        detail: Untrusted,
+    },
+    /// The backend refused the credential.
+    #[error("{store}: the backend refused the credential ({plugin}): check the referenced Secret or ServiceAccount and its role there")]
+    AuthenticationFailed {
+        /// Which store.
+        store: StoreName,
+        /// Which plugin.
+        plugin: String,
+        /// The backend's text.
+        detail: Untrusted,
+    },
+    /// The backend knows us and says no.
+    #[error("{store}: access to {} was denied ({plugin}): grant the store's identity the right to read it", key_text(.key))]
+    AccessDenied {
+        /// Which store.
+        store: StoreName,
+        /// Which plugin.
+        plugin: String,
+        /// The remote key, if it was one.
+        key: Option<String>,
+        /// The backend's text.
+        detail: Untrusted,
+    },
+    /// No such key.
+    #[error("{store}: {} does not exist: create it in the backend, or correct remoteRef.key", versioned(.key, .version))]
+    RemoteKeyNotFound {
+        /// Which store.
+        store: StoreName,
+        /// `remoteRef.key`.
+        key: String,
+        /// `remoteRef.version`.
+        version: Option<String>,
+        /// The backend's text.
+        detail: Untrusted,
+    },
+    /// The key has no such property.
+    #[error("{store}: key {key:?} has no property {property:?}: correct remoteRef.property")]
+    PropertyNotFound {
+        /// Which store.
+        store: StoreName,
+        /// `remoteRef.key`.
+        key: String,
+        /// `remoteRef.property`.
+        property: String,
+    },
+    /// What was read cannot be used as it was asked for.
+    #[error("{place}: {why}")]
+    ValueNotUsable {
+        /// `data[2] (key "x")`, `dataFrom[0]`.
+        place: String,
+        /// Why, without a value.
+        why: String,
+    },
+    /// The backend asks for patience.
+    #[error("{store}: the backend limits our requests ({plugin}), trying again later")]
+    RateLimited {
+        /// Which store.
+        store: StoreName,
+        /// Which plugin.
+        plugin: String,
+        /// How long.
+        retry_after: Option<Duration>,
+        /// The backend's text.
+        detail: Untrusted,
+    },
+    /// The backend cannot be reached or does not work.
+    #[error("{store}: the backend is unavailable ({plugin}): check that it runs and that the address in the store is right")]
+    ProviderUnavailable {
+        /// Which store.
+        store: StoreName,
+        /// Which plugin.
+        plugin: String,
+        /// What happened.
+        detail: Untrusted,
+    },
+    /// The backend answered something the plugin has no name for.
+    #[error("{store}: {} failed ({plugin})", key_text(.key))]
+    ProviderFailed {
+        /// Which store.
+        store: StoreName,
+        /// Which plugin.
+        plugin: String,
+        /// The remote key, if it was one.
+        key: Option<String>,
+        /// The plugin's text.
+        detail: Untrusted,
+    },
+    /// The plugin itself failed; it was contained.
+    #[error("{plugin}: {fault}: see its Plugin object, or try another version")]
+    PluginFault {
+        /// Which plugin.
+        plugin: String,
+        /// How.
+        fault: Fault,
+    },
+    /// A template does not parse or fails.
+    #[error("template {template}{}: correct the template", position(*.line, *.column))]
+    TemplateFailed {
+        /// `data.connection-string`.
+        template: String,
+        /// From 1; 0 if unknown.
+        line: u32,
+        /// From 1; 0 if unknown.
+        column: u32,
+        /// The engine's text.
+        detail: Untrusted,
+    },
+    /// What a template is read from is not there.
+    #[error("{kind} {namespace}/{name}{} does not exist: create it, or correct templateFrom", .key.as_ref().map(|key| format!(", key {key:?},")).unwrap_or_default())]
+    TemplateSourceNotFound {
+        /// ConfigMap or Secret.
+        kind: &'static str,
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// The key, if the object is there.
+        key: Option<String>,
+    },
+    /// Another controller owns the target.
+    #[error("Secret {secret} is owned by {owner}: choose another target.name, or creationPolicy Merge")]
+    TargetOwned {
+        /// Namespace and name.
+        secret: String,
+        /// Kind and name of the owner.
+        owner: String,
+    },
+    /// Another ExternalSecret writes the same fields.
+    #[error("Secret {secret} is written by another ExternalSecret too: {}", .managers.join("; "))]
+    TargetConflict {
+        /// Namespace and name.
+        secret: String,
+        /// What the API server says of the owners of the fields.
+        managers: Vec<String>,
+    },
+    /// The target is immutable and would have to change.
+    #[error("Secret {secret} is immutable and its data would change: delete the Secret to have it made anew")]
+    TargetImmutable {
+        /// Namespace and name.
+        secret: String,
+    },
+    /// A kind of Secret that would hand out rights.
+    #[error("a Secret of type {type_} is refused: it would {why}")]
+    TargetForbidden {
+        /// The type.
+        type_: String,
+        /// What it would do.
+        why: &'static str,
+    },
+    /// The API server refused or failed.
+    #[error("{doing} {object} failed{}", .code.map(|code| format!(" (HTTP {code})")).unwrap_or_default())]
+    ApiServer {
+        /// `reading`, `writing` …
+        doing: &'static str,
+        /// Kind, namespace, name.
+        object: String,
+        /// HTTP status, if it answered.
+        code: Option<u16>,
+        /// Its text.
+        detail: Untrusted,
+    },
+}
+
+/// When to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Trying again gives the same until something changes; looked at again at the refresh interval,
+    /// because what changed may be out of our sight.
+    Interval,
+    /// It may pass: soon, then less and less often.
+    Backoff,
+    /// The backend said when.
+    After(Duration),
+}
+
+/// What follows from a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// Reason of the condition and label of the metric.
+    pub reason: &'static str,
+    /// Reason of the Warning event. ESO has one for all, which `kubectl get events` is filtered by.
+    pub event: &'static str,
+    /// When to try again.
+    pub retry: Retry,
+}
+
+/// Longest message in a condition, bytes: the API server allows 32 KiB, a human reads a few lines.
+const MAX_MESSAGE: usize = 1024;
+
+/// ESO's event for every failure of an ExternalSecret.
+const UPDATE_FAILED: &str = "UpdateFailed";
+
+impl Failure {
+    /// A failure of a call, put in context.
+    pub fn from_call(
+        store: &StoreName,
+        key: Option<&str>,
+        version: Option<&str>,
+        plugin: &PluginId,
+        error: CallError,
+    ) -> Self {
+        let store = store.clone();
+        match error {
+            CallError::Provider(error) => Self::from_provider(store, key, version, plugin.to_string(), error),
+            CallError::Fault(fault) => Self::PluginFault { plugin: plugin.to_string(), fault },
+            CallError::Need(need) => Self::from_need(store, need),
+        }
+    }
+
+    fn from_provider(
+        store: StoreName,
+        key: Option<&str>,
+        version: Option<&str>,
+        plugin: String,
+        error: ProviderError,
+    ) -> Self {
+        let key = key.map(ToOwned::to_owned);
+        match (error, key) {
+            (ProviderError::NotFound(detail), Some(key)) => {
+                Self::RemoteKeyNotFound { store, key, version: version.map(ToOwned::to_owned), detail }
+            }
+            (ProviderError::Unauthenticated(detail), _) => Self::AuthenticationFailed { store, plugin, detail },
+            (ProviderError::Denied(detail), key) => Self::AccessDenied { store, plugin, key, detail },
+            (ProviderError::RateLimited { retry_after, detail }, _) => {
+                Self::RateLimited { store, plugin, retry_after, detail }
+            }
+            (ProviderError::Unavailable(detail), _) => Self::ProviderUnavailable { store, plugin, detail },
+            (ProviderError::InvalidConfig { path, detail }, _) => {
+                Self::InvalidProviderConfig { store, plugin, path, detail }
+            }
+            (ProviderError::NotModified, key) => Self::ProviderFailed {
+                store,
+                plugin,
+                key,
+                detail: Untrusted::new("answered not-modified to a question that named no version"),
+            },
+            (
+                ProviderError::NotFound(detail)
+                | ProviderError::Conflict(detail)
+                | ProviderError::Unsupported(detail)
+                | ProviderError::Other(detail),
+                key,
+            ) => Self::ProviderFailed { store, plugin, key, detail },
+        }
+    }
+
+    fn from_need(store: StoreName, need: NeedError) -> Self {
+        match need {
+            NeedError::NotFound { kind, namespace, name, key } => Self::ReferenceNotFound {
+                store,
+                what: match key {
+                    Some(key) => format!("key {key:?} of {kind} {namespace}/{name}"),
+                    None => format!("{kind} {namespace}/{name}"),
+                },
+            },
+            NeedError::Unreadable { what, detail, transient } => {
+                Self::ReferenceUnreadable { store, what, transient, detail }
+            }
+            other @ (NeedError::ForeignNamespace { .. }
+            | NeedError::BadReference { .. }
+            | NeedError::AudienceRefused { .. }
+            | NeedError::AmbientRefused { .. }) => Self::ReferenceForbidden { store, why: other.to_string() },
+        }
+    }
+
+    /// The text from outside, if there is one.
+    pub fn detail(&self) -> Option<&Untrusted> {
+        match self {
+            Self::ManifestInvalid { detail, .. }
+            | Self::InvalidProviderConfig { detail, .. }
+            | Self::ReferenceUnreadable { detail, .. }
+            | Self::AuthenticationFailed { detail, .. }
+            | Self::AccessDenied { detail, .. }
+            | Self::RemoteKeyNotFound { detail, .. }
+            | Self::RateLimited { detail, .. }
+            | Self::ProviderUnavailable { detail, .. }
+            | Self::ProviderFailed { detail, .. }
+            | Self::TemplateFailed { detail, .. }
+            | Self::ApiServer { detail, .. } => Some(detail).filter(|detail| !detail.is_empty()),
+            _ => None,
+        }
+    }
+
+    /// The message for a condition, an event or a terminal: what, where, remedy, and the cleaned detail.
+    pub fn message(&self, redactor: &Redactor) -> String {
+        let mut message = redactor.clean_text(&self.to_string());
+        if let Some(detail) = self.detail() {
+            message.push_str(": ");
+            message.push_str(&redactor.clean(detail));
+        }
+        let mut end = message.len().min(MAX_MESSAGE);
+        while !message.is_char_boundary(end) {
+            end -= 1;
+        }
+        message.truncate(end);
+        message
+    }
+
+    /// Whether a key or property that is not there is all that is wrong: deletionPolicy decides then.
+    pub fn is_missing_key(&self) -> bool {
+        matches!(self, Self::RemoteKeyNotFound { .. })
+    }
+
+    /// Reason, event and retry.
+    pub fn class(&self) -> Class {
+        let (reason, retry) = match self {
+            Self::ManifestInvalid { .. } => ("ManifestInvalid", Retry::Interval),
+            Self::PolicyInvalid { .. } => ("PolicyInvalid", Retry::Interval),
+            Self::StoreNotFound { .. } => ("StoreNotFound", Retry::Interval),
+            Self::StoreNotReady { .. } => ("StoreNotReady", Retry::Interval),
+            Self::StoreForbidden { .. } => ("StoreForbidden", Retry::Interval),
+            Self::ProviderUnknown { .. } => ("ProviderUnknown", Retry::Interval),
+            Self::PluginNotLoaded { .. } => ("PluginNotLoaded", Retry::Backoff),
+            Self::InvalidProviderConfig { .. } => ("InvalidProviderConfig", Retry::Interval),
+            Self::ReferenceNotFound { .. } => ("ReferenceNotFound", Retry::Interval),
+            Self::ReferenceForbidden { .. } => ("ReferenceForbidden", Retry::Interval),
+            Self::ReferenceUnreadable { transient: true, .. } => ("ReferenceUnreadable", Retry::Backoff),
+            Self::ReferenceUnreadable { transient: false, .. } => ("ReferenceUnreadable", Retry::Interval),
+            Self::AuthenticationFailed { .. } => ("AuthenticationFailed", Retry::Backoff),
+            Self::AccessDenied { .. } => ("AccessDenied", Retry::Backoff),
+            Self::RemoteKeyNotFound { .. } => ("RemoteKeyNotFound", Retry::Interval),
+            Self::PropertyNotFound { .. } => ("PropertyNotFound", Retry::Interval),
+            Self::ValueNotUsable { .. } => ("ValueNotUsable", Retry::Interval),
+            Self::RateLimited { retry_after: Some(after), .. } => ("RateLimited", Retry::After(*after)),
+            Self::RateLimited { retry_after: None, .. } => ("RateLimited", Retry::Backoff),
+            Self::ProviderUnavailable { .. } => ("ProviderUnavailable", Retry::Backoff),
+            Self::ProviderFailed { .. } => ("ProviderFailed", Retry::Backoff),
+            Self::PluginFault { .. } => ("PluginFault", Retry::Backoff),
+            Self::TemplateFailed { .. } => ("TemplateFailed", Retry::Interval),
+            Self::TemplateSourceNotFound { .. } => ("TemplateSourceNotFound", Retry::Interval),
+            Self::TargetOwned { .. } => ("TargetOwned", Retry::Interval),
+            Self::TargetConflict { .. } => ("TargetConflict", Retry::Interval),
+            Self::TargetImmutable { .. } => ("TargetImmutable", Retry::Interval),
+            Self::TargetForbidden { .. } => ("TargetForbidden", Retry::Interval),
+            Self::ApiServer { code: Some(403), .. } => ("ApiServerDenied", Retry::Backoff),
+            Self::ApiServer { .. } => ("ApiServerFailed", Retry::Backoff),
+        };
+        Class { reason, event: UPDATE_FAILED, retry }
+    }
+
+    /// ESO's words for the step that failed, which tools that read its conditions look for.
+    pub fn umbrella(&self) -> Option<&'static str> {
+        match self {
+            Self::TargetOwned { .. } => Some("target is owned by another ExternalSecret"),
+            Self::TargetImmutable { .. } => Some("could not update secret, target is immutable"),
+            Self::TargetConflict { .. } | Self::ApiServer { .. } => Some("could not update secret"),
+            Self::ManifestInvalid { .. } | Self::PolicyInvalid { .. } | Self::TargetForbidden { .. } => None,
+            Self::TemplateFailed { .. } | Self::TemplateSourceNotFound { .. } => Some("could not apply template"),
+            Self::StoreNotFound { .. }
+            | Self::StoreNotReady { .. }
+            | Self::StoreForbidden { .. }
+            | Self::ProviderUnknown { .. }
+            | Self::PluginNotLoaded { .. }
+            | Self::InvalidProviderConfig { .. }
+            | Self::ReferenceNotFound { .. }
+            | Self::ReferenceForbidden { .. }
+            | Self::ReferenceUnreadable { .. }
+            | Self::AuthenticationFailed { .. }
+            | Self::AccessDenied { .. }
+            | Self::RemoteKeyNotFound { .. }
+            | Self::PropertyNotFound { .. }
+            | Self::ValueNotUsable { .. }
+            | Self::RateLimited { .. }
+            | Self::ProviderUnavailable { .. }
+            | Self::ProviderFailed { .. }
+            | Self::PluginFault { .. } => Some("could not get secret data from provider"),
+        }
+    }
+}
+
+fn known_plugins(known: &[String]) -> String {
+    if known.is_empty() { String::new() } else { format!(" (there are: {})", known.join(", ")) }
+}
+
+fn pointer(path: &str) -> &str {
+    if path.is_empty() { "its top level" } else { path }
+}
+
+fn key_text(key: &Option<String>) -> String {
+    key.as_ref().map_or_else(|| "the request".to_owned(), |key| format!("key {key:?}"))
+}
+
+fn versioned(key: &str, version: &Option<String>) -> String {
+    match version {
+        Some(version) => format!("version {version:?} of key {key:?}"),
+        None => format!("key {key:?}"),
+    }
+}
+
+fn position(line: u32, column: u32) -> String {
+    match (line, column) {
+        (0, _) => String::new(),
+        (line, 0) => format!(", line {line}"),
+        (line, column) => format!(", line {line}, column {column}"),
+    }
+}

@@ -1,0 +1,89 @@
+//! The marks that ESO leaves on objects and that Claviger leaves too, so that either can take over from
+//! the other in silence: labels, annotations, field managers.
+
+use crate::hash::sha3_224;
+
+/// Label on every Secret that is written.
+pub const LABEL_MANAGED: &str = "reconcile.external-secrets.io/managed";
+/// Its selector.
+pub const LABEL_MANAGED_SELECTOR: &str = "reconcile.external-secrets.io/managed=true";
+/// Label with the owner's hash, on Secrets with creationPolicy Owner.
+pub const LABEL_CREATED_BY: &str = "reconcile.external-secrets.io/created-by";
+/// Annotation with ESO's hash of the data.
+pub const ANNOTATION_DATA_HASH: &str = "reconcile.external-secrets.io/data-hash";
+/// Begins every field manager; the ExternalSecret's name follows.
+pub const FIELD_MANAGER_PREFIX: &str = "externalsecrets.external-secrets.io/";
+
+/// The longest field manager ESO uses: names over 27 characters are hashed.
+const MAX_FIELD_MANAGER: usize = 63;
+
+/// The field manager of an ExternalSecret, as ESO names it.
+pub fn field_manager(external_secret: &str) -> String {
+    let name = format!("{FIELD_MANAGER_PREFIX}{external_secret}");
+    if name.len() <= MAX_FIELD_MANAGER {
+        return name;
+    }
+    format!("{FIELD_MANAGER_PREFIX}sha3/{}", sha3_224(external_secret.as_bytes()))
+}
+
+/// The value of [`LABEL_CREATED_BY`].
+pub fn created_by(namespace: &str, external_secret: &str) -> String {
+    sha3_224(format!("{namespace}/{external_secret}").as_bytes())
+}
+
+/// Whether Kubernetes takes it as a key of a Secret's data: at most 253 of `[-._a-zA-Z0-9]`.
+pub fn is_valid_key(key: &str) -> bool {
+    !key.is_empty()
+        && key.len() <= 253
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+}
+
+/// Labels and annotations of an ExternalSecret that say something about that object and would be wrong
+/// (and, for Argo CD's tracking, dangerous: it prunes what it thinks it owns) on the Secret.
+pub fn is_copied(key: &str) -> bool {
+    const NEVER: &[&str] = &[
+        "argocd.argoproj.io/",
+        "kubectl.kubernetes.io/",
+        "meta.helm.sh/",
+        "helm.sh/",
+        "helm.toolkit.fluxcd.io/",
+        "kustomize.toolkit.fluxcd.io/",
+        "claviger.io/",
+        "external-secrets.io/",
+        "reconcile.external-secrets.io/",
+    ];
+    key != "force-sync" && !NEVER.iter().any(|prefix| key.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn field_managers_are_esos() {
+        assert_eq!(field_manager("db"), "externalsecrets.external-secrets.io/db");
+        let longest = "a".repeat(27);
+        assert_eq!(field_manager(&longest).len(), 63);
+        let hashed = field_manager(&"a".repeat(28));
+        assert!(hashed.starts_with("externalsecrets.external-secrets.io/sha3/"));
+        assert_eq!(hashed.len(), FIELD_MANAGER_PREFIX.len() + 5 + 56);
+    }
+
+    #[test]
+    fn keys_are_kubernetes_keys() {
+        for (key, valid) in [("a.b-c_D9", true), (".env", true), ("", false), ("a/b", false), ("ä", false)] {
+            assert_eq!(is_valid_key(key), valid, "{key:?}");
+        }
+        assert!(is_valid_key(&"a".repeat(253)) && !is_valid_key(&"a".repeat(254)));
+    }
+
+    #[test]
+    fn marks_of_other_tools_are_not_copied() {
+        for key in ["argocd.argoproj.io/tracking-id", "kubectl.kubernetes.io/last-applied-configuration", "force-sync"] {
+            assert!(!is_copied(key), "{key}");
+        }
+        for key in ["app.kubernetes.io/name", "team", "reloader.stakater.com/match"] {
+            assert!(is_copied(key), "{key}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The namespace rule, in one place: which namespace a reference means, and whom a ClusterSecretStore
+//! serves.
+
+use std::collections::BTreeMap;
+
+use claviger_crds::store::{LabelSelector, StoreCondition};
+use regex::Regex;
+
+use crate::provider::NeedError;
+
+/// Where a reference leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedNamespace {
+    /// The namespace to read in.
+    pub namespace: String,
+    /// Whether it is the asker's: then answers must not be shared with other askers.
+    pub referent: bool,
+}
+
+/// The namespace that a reference in a store means.
+///
+/// A SecretStore reads in its own namespace only; a ClusterSecretStore reads where the reference says,
+/// and where it says nothing in the namespace of the ExternalSecret ("referent" authentication, as ESO).
+///
+/// # Errors
+/// [`NeedError::ForeignNamespace`] for a SecretStore that names another namespace;
+/// [`NeedError::BadReference`] for a referent reference when nobody asks (a store's own validation).
+pub fn resolve_namespace(
+    store_kind: &str,
+    store_namespace: Option<&str>,
+    requester_namespace: &str,
+    referenced: Option<&str>,
+    pointer: &str,
+) -> Result<ResolvedNamespace, NeedError> {
+    let referenced = referenced.filter(|namespace| !namespace.is_empty());
+    // Fails closed: whatever is not a ClusterSecretStore stays in its namespace.
+    let own = if store_kind == "ClusterSecretStore" { None } else { Some(store_namespace.unwrap_or_default()) };
+    match (own, referenced) {
+        (Some(own), None) => Ok(ResolvedNamespace { namespace: own.to_owned(), referent: false }),
+        (Some(own), Some(named)) if own == named => {
+            Ok(ResolvedNamespace { namespace: own.to_owned(), referent: false })
+        }
+        (Some(_), Some(named)) => {
+            Err(NeedError::ForeignNamespace { pointer: pointer.to_owned(), namespace: named.to_owned() })
+        }
+        (None, Some(named)) => Ok(ResolvedNamespace { namespace: named.to_owned(), referent: false }),
+        (None, None) if requester_namespace.is_empty() => Err(NeedError::BadReference {
+            pointer: pointer.to_owned(),
+            why: "it names no namespace, so it means the ExternalSecret's, and there is none here".to_owned(),
+        }),
+        (None, None) => Ok(ResolvedNamespace { namespace: requester_namespace.to_owned(), referent: true }),
+    }
+}
+
+/// A `namespaceRegexes` entry that is no regular expression.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("spec.conditions: {0:?} is not a regular expression")]
+pub struct BadRegex(String);
+
+/// Whether a ClusterSecretStore with these conditions serves a namespace: any one that matches is
+/// enough, and without any every namespace is served (ESO's rule).
+///
+/// # Errors
+/// If a regular expression does not parse: then nothing is served, rather than too much.
+pub fn store_allows(
+    conditions: &[StoreCondition],
+    namespace: &str,
+    labels: &BTreeMap<String, String>,
+) -> Result<bool, BadRegex> {
+    let mut allowed = conditions.is_empty();
+    for condition in conditions {
+        allowed |= condition.namespaces.iter().any(|name| name == namespace);
+        if let Some(selector) = &condition.namespace_selector {
+            allowed |= selects(selector, labels);
+        }
+        for text in &condition.namespace_regexes {
+            // Go's MatchString is unanchored, and so is `is_match`.
+            let regex = Regex::new(text).map_err(|_| BadRegex(text.clone()))?;
+            allowed |= regex.is_match(namespace);
+        }
+    }
+    Ok(allowed)
+}
+
+/// Kubernetes' rule for label selectors: every term must hold; an empty selector selects everything.
+fn selects(
+    selector: &LabelSelector,
+    labels: &BTreeMap<String, String>,
+) -> bool {
+    let wanted = selector.match_labels.iter().flatten();
+    let expressions = selector.match_expressions.iter().flatten();
+    wanted.into_iter().all(|(key, value)| labels.get(key) == Some(value))
+        && expressions.into_iter().all(|expression| {
+            let value = labels.get(&expression.key);
+            let values = expression.values.as_deref().unwrap_or_default();
+            match expression.operator.as_str() {
+                "In" => value.is_some_and(|value| values.contains(value)),
+                "NotIn" => value.is_none_or(|value| !values.contains(value)),
+                "Exists" => value.is_some(),
+                "DoesNotExist" => value.is_none(),
+                _ => false,
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_namespace_rule() {
+        let at = |kind, own, asker, named| resolve_namespace(kind, own, asker, named, "/auth/secretRef");
+        let found = |namespace: &str, referent| Ok::<_, ()>(ResolvedNamespace { namespace: namespace.to_owned(), referent });
+        let (store, cluster) = ("SecretStore", "ClusterSecretStore");
+        assert_eq!(at(store, Some("a"), "a", None).map_err(drop), found("a", false));
+        assert_eq!(at(store, Some("a"), "a", Some("")).map_err(drop), found("a", false));
+        assert_eq!(at(store, Some("a"), "a", Some("a")).map_err(drop), found("a", false));
+        assert!(matches!(at(store, Some("a"), "b", Some("b")), Err(NeedError::ForeignNamespace { .. })));
+        assert!(matches!(at(store, None, "b", Some("b")), Err(NeedError::ForeignNamespace { .. })));
+        assert_eq!(at(cluster, None, "b", Some("c")).map_err(drop), found("c", false));
+        assert_eq!(at(cluster, None, "b", None).map_err(drop), found("b", true));
+        assert!(matches!(at(cluster, None, "", None), Err(NeedError::BadReference { .. })));
+    }
+
+    #[test]
+    fn conditions_are_alternatives() {
+        let labels = BTreeMap::from([("team".to_owned(), "blue".to_owned())]);
+        let parse = |text: &str| serde_json::from_str::<Vec<StoreCondition>>(text).unwrap();
+        let allows = |text: &str| store_allows(&parse(text), "prod-eu", &labels);
+        for (conditions, expected) in [
+            ("[]", true),
+            (r#"[{"namespaces":["x"]}]"#, false),
+            (r#"[{"namespaces":["x"]},{"namespaceRegexes":["^prod-"]}]"#, true),
+            (r#"[{"namespaceSelector":{"matchLabels":{"team":"blue"}}}]"#, true),
+            (r#"[{"namespaceSelector":{"matchLabels":{"team":"red"}}}]"#, false),
+            (r#"[{"namespaceSelector":{"matchExpressions":[{"key":"team","operator":"NotIn","values":["red"]}]}}]"#, true),
+            (r#"[{"namespaceSelector":{"matchExpressions":[{"key":"x","operator":"Exists"}]}}]"#, false),
+        ] {
+            assert_eq!(allows(conditions), Ok(expected), "{conditions}");
+        }
+        assert!(allows(r#"[{"namespaces":["prod-eu"]},{"namespaceRegexes":["("]}]"#).is_err());
+    }
+}

@@ -1,0 +1,70 @@
+//! Single reads from the API server for what no watch holds: a target that is not managed yet, the
+//! text of a template, the foreign values of a Secret that several write to.
+
+use std::collections::BTreeMap;
+
+use claviger_core::error::Failure;
+use claviger_core::secret::{SecretBytes, Untrusted};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::{Api, Client};
+
+use crate::watch::managed::{HashedData, ManagedSecret, reduce};
+
+/// A Secret in full: reduced as the watch would, and its values.
+pub struct LiveSecret {
+    /// As the managed watch would show it.
+    pub reduced: ManagedSecret,
+    /// Its values.
+    pub data: BTreeMap<String, SecretBytes>,
+}
+
+/// Reads one Secret.
+///
+/// # Errors
+/// [`Failure::ApiServer`]; a Secret that is not there is `None`.
+pub async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Option<LiveSecret>, Failure> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let Some(secret) = api.get_opt(name).await.map_err(|error| api_failure("reading", "Secret", namespace, name, &error))?
+    else {
+        return Ok(None);
+    };
+    let data: BTreeMap<String, SecretBytes> =
+        secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, SecretBytes::new(value.0))).collect();
+    let exposed: BTreeMap<String, &[u8]> = data.iter().map(|(key, value)| (key.clone(), value.expose())).collect();
+    let reduced = reduce(ManagedSecret {
+        metadata: secret.metadata,
+        type_: secret.type_,
+        immutable: secret.immutable,
+        data: HashedData::of(&exposed),
+    });
+    Ok(Some(LiveSecret { reduced, data }))
+}
+
+/// Reads one ConfigMap's text.
+///
+/// # Errors
+/// [`Failure::ApiServer`]; a ConfigMap that is not there is `None`.
+pub async fn config_map(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<BTreeMap<String, String>>, Failure> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    let map =
+        api.get_opt(name).await.map_err(|error| api_failure("reading", "ConfigMap", namespace, name, &error))?;
+    Ok(map.map(|map| map.data.unwrap_or_default()))
+}
+
+/// An API server's refusal or failure as the failure of one object.
+pub fn api_failure(doing: &'static str, kind: &str, namespace: &str, name: &str, error: &kube::Error) -> Failure {
+    let code = match error {
+        kube::Error::Api(status) => Some(status.code),
+        _ => None,
+    };
+    Failure::ApiServer {
+        doing,
+        object: format!("{kind} {namespace}/{name}"),
+        code,
+        detail: Untrusted::new(error.to_string()),
+    }
+}

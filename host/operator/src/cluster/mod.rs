@@ -1,0 +1,9 @@
+//! The effects: everything that is read from or written to the API server outside the watches.
+//!
+//! Each does what it is told and reports; what to do was decided before, by pure code.
+
+pub mod apply;
+pub mod credentials;
+pub mod events;
+pub mod live;
+pub mod status;

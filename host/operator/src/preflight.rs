@@ -1,0 +1,63 @@
+//! What is asked of the API server before any watch starts, so that a missing definition is one clear
+//! line instead of seven watches that fail for ever.
+
+use claviger_crds::external_secret::ExternalSecret;
+use claviger_crds::plugin::Plugin;
+use claviger_crds::store::{ClusterSecretStore, SecretStore};
+use kube::{Client, Resource};
+use serde::Deserialize;
+
+use crate::error::OperatorError;
+
+/// Audiences that API servers accept for themselves by default, for clusters that do not let us read
+/// their discovery document.
+const USUAL_AUDIENCES: &[&str] =
+    &["https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local", "kubernetes"];
+
+/// Checks that every definition is served.
+///
+/// # Errors
+/// [`OperatorError::MissingDefinition`], or that the API server cannot be reached.
+pub async fn check(client: &Client, namespaced_only: bool) -> Result<(), OperatorError> {
+    let served = client.list_api_group_resources(&ExternalSecret::api_version(&())).await;
+    let served = match served {
+        Ok(list) => list.resources.into_iter().map(|resource| resource.kind).collect::<Vec<_>>(),
+        Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let mut wanted = vec![
+        (ExternalSecret::kind(&()), "ExternalSecret.external-secrets.io/v1"),
+        (SecretStore::kind(&()), "SecretStore.external-secrets.io/v1"),
+    ];
+    if !namespaced_only {
+        wanted.push((ClusterSecretStore::kind(&()), "ClusterSecretStore.external-secrets.io/v1"));
+        match client.list_api_group_resources(&Plugin::api_version(&())).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.code == 404 => {
+                return Err(OperatorError::MissingDefinition { kind: "Plugin.claviger.io" });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match wanted.into_iter().find(|(kind, _)| !served.iter().any(|served| served == kind)) {
+        Some((_, kind)) => Err(OperatorError::MissingDefinition { kind }),
+        None => Ok(()),
+    }
+}
+
+/// The audiences that the API server accepts itself: its issuer, and the usual ones.
+pub async fn api_server_audiences(client: &Client) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Discovery {
+        issuer: String,
+    }
+    let mut audiences: Vec<String> = USUAL_AUDIENCES.iter().map(|&audience| audience.to_owned()).collect();
+    let request = http::Request::get("/.well-known/openid-configuration").body(Vec::new());
+    if let Ok(request) = request
+        && let Ok(discovery) = client.request::<Discovery>(request).await
+        && !audiences.contains(&discovery.issuer)
+    {
+        audiences.push(discovery.issuer);
+    }
+    audiences
+}

@@ -1,0 +1,61 @@
+//! One reconcile per kind. Each reads the caches, decides with `claviger-core`, then acts, and says when
+//! to look again.
+
+mod external_secret;
+mod plugin;
+mod store;
+mod world;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use claviger_core::scheduler::Class;
+use kube::Client;
+
+use crate::cluster::credentials::Credentials;
+use crate::cluster::events::Events;
+use crate::config::OperatorConfig;
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+use crate::state::State;
+use crate::sync::Pipeline;
+use crate::watch::Object;
+
+/// Everything a reconcile works with.
+pub struct Context {
+    /// For effects.
+    pub client: Client,
+    /// Settings.
+    pub config: OperatorConfig,
+    /// Caches and queue.
+    pub state: Arc<State>,
+    /// Plugins.
+    pub registry: Arc<Registry>,
+    /// The way of a secret.
+    pub pipeline: Pipeline,
+    /// What stores refer to.
+    pub credentials: Arc<Credentials>,
+    /// Events.
+    pub events: Events,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+/// When to look at an object again; `None`: when it changes.
+pub type Next = Option<(Class, Instant)>;
+
+/// Reconciles one object.
+pub async fn reconcile(context: &Arc<Context>, object: &Object, class: Class) -> Next {
+    match object {
+        Object::ExternalSecret(name) => external_secret::reconcile(context, name, class).await,
+        Object::SecretStore(_) | Object::ClusterSecretStore(_) => store::reconcile(context, object).await,
+        Object::Plugin(name) => plugin::reconcile(context, name).await,
+    }
+}
+
+/// What events show as the reporting instance: the pod's name, which Kubernetes makes the host's name.
+pub fn instance_name() -> Option<String> {
+    let name = std::fs::read_to_string("/etc/hostname").ok()?;
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}

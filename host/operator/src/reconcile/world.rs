@@ -1,0 +1,97 @@
+//! The cluster as the pipeline sees it: stores from the cache, sources by single reads, credentials
+//! through TokenRequest and Secrets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use claviger_core::error::Failure;
+use claviger_core::secret::{SecretBytes, Untrusted};
+use claviger_core::tenancy::store_allows;
+use claviger_plugins::CredentialSource;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+
+use crate::cluster::credentials::{Reference, ReferenceKind};
+use crate::cluster::live;
+use crate::reconcile::Context;
+use crate::sync::store_name;
+use crate::sync::world::{SourceKind, StoreView, World};
+use crate::watch::Object;
+
+/// The cluster, as one object that reads it.
+pub struct ClusterWorld {
+    /// Everything.
+    pub context: Arc<Context>,
+    /// Who is woken when a template's source changes.
+    pub reader: Object,
+}
+
+#[async_trait]
+impl World for ClusterWorld {
+    async fn store(&self, store: &Object, namespace: &str) -> Result<StoreView, Failure> {
+        let name = store_name(store);
+        let found = self
+            .context
+            .state
+            .store(store)
+            .ok_or_else(|| Failure::StoreNotFound { store: name.clone() })?;
+        let spec = found.spec.clone().map_err(|text| Failure::ManifestInvalid {
+            object: name.to_string(),
+            detail: Untrusted::new(text),
+        })?;
+        if matches!(store, Object::ClusterSecretStore(_)) && !spec.conditions.is_empty() && !namespace.is_empty() {
+            let labels = namespace_labels(&self.context, namespace).await?;
+            let allowed = store_allows(&spec.conditions, namespace, &labels).map_err(|error| {
+                Failure::ManifestInvalid { object: name.to_string(), detail: Untrusted::new(error.to_string()) }
+            })?;
+            if !allowed {
+                return Err(Failure::StoreForbidden { store: name, namespace: namespace.to_owned() });
+            }
+        }
+        Ok(StoreView {
+            uid: found.metadata.uid.clone().unwrap_or_default(),
+            generation: found.metadata.generation.unwrap_or_default(),
+            spec,
+        })
+    }
+
+    async fn source(
+        &self,
+        kind: SourceKind,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<BTreeMap<String, SecretBytes>>, Failure> {
+        let reference_kind = match kind {
+            SourceKind::ConfigMap => ReferenceKind::ConfigMap,
+            SourceKind::Secret => ReferenceKind::Secret,
+        };
+        let reference =
+            Reference { kind: reference_kind, namespace: namespace.to_owned(), name: name.to_owned() };
+        self.context.state.add_read(&self.reader, reference);
+        match kind {
+            SourceKind::Secret => {
+                Ok(live::secret(&self.context.client, namespace, name).await?.map(|secret| secret.data))
+            }
+            SourceKind::ConfigMap => {
+                let map = live::config_map(&self.context.client, namespace, name).await?;
+                let secret = |text: String| SecretBytes::new(text.into_bytes());
+                Ok(map.map(|map| map.into_iter().map(|(key, text)| (key, secret(text))).collect()))
+            }
+        }
+    }
+
+    fn credentials(&self, store: &Object) -> Arc<dyn CredentialSource> {
+        let (state, store) = (self.context.state.clone(), store.clone());
+        self.context.credentials.reporting(move |reference| state.add_read(&store, reference))
+    }
+}
+
+async fn namespace_labels(context: &Context, name: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let api: Api<Namespace> = Api::all(context.client.clone());
+    let namespace = api
+        .get_metadata(name)
+        .await
+        .map_err(|error| live::api_failure("reading the labels of", "Namespace", "", name, &error))?;
+    Ok(namespace.metadata.labels.unwrap_or_default())
+}

@@ -1,0 +1,110 @@
+//! `/metrics`, `/healthz` and `/readyz` over plain HTTP.
+//!
+//! Ready means that the caches are filled and the plugins are loaded. It serves no secret and no write,
+//! so it needs no authentication; it is meant for the pod's own network.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::OperatorError;
+
+/// Connections at once: a scraper, a few probes, a curious human. More would only cost memory.
+const MAX_CONNECTIONS: usize = 32;
+
+/// A client that sends its header more slowly than this is dropped.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the server shows.
+pub trait Exhibit: Send + Sync + 'static {
+    /// The metrics page.
+    fn metrics(&self) -> Result<String, std::fmt::Error>;
+}
+
+/// A bound listener, so that the address is known (and an occupied port is an error) before anything
+/// else starts.
+pub struct Server {
+    listener: TcpListener,
+    ready: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// Binds.
+    ///
+    /// # Errors
+    /// If the address cannot be bound.
+    pub async fn bind(address: SocketAddr, ready: Arc<AtomicBool>) -> Result<Self, OperatorError> {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| OperatorError::Listen { address, source })?;
+        Ok(Self { listener, ready })
+    }
+
+    /// Where it listens (the port is chosen by the system if 0 was asked for).
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listener.local_addr().ok()
+    }
+
+    /// Serves until told to stop.
+    pub async fn serve(self, exhibit: Arc<dyn Exhibit>, stop: CancellationToken) {
+        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => break,
+                Some(_) = connections.join_next() => continue,
+                accepted = self.listener.accept() => accepted,
+            };
+            let Ok((stream, _)) = accepted else { continue };
+            let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
+            let (exhibit, ready) = (exhibit.clone(), self.ready.clone());
+            connections.spawn(async move {
+                let service = service_fn(|request| {
+                    let response = answer(&request, exhibit.as_ref(), ready.load(Ordering::Acquire));
+                    async move { Ok::<_, std::convert::Infallible>(response) }
+                });
+                // An error here is a client that went away.
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEADER_TIMEOUT)
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+fn answer(request: &Request<Incoming>, exhibit: &dyn Exhibit, ready: bool) -> Response<Full<Bytes>> {
+    let (status, kind, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/metrics") => match exhibit.metrics() {
+            Ok(text) => (
+                StatusCode::OK,
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                text,
+            ),
+            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "metrics cannot be formatted\n".to_owned()),
+        },
+        (&Method::GET, "/healthz") => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
+        (&Method::GET, "/readyz") if ready => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
+        (&Method::GET, "/readyz") => {
+            (StatusCode::SERVICE_UNAVAILABLE, "text/plain", "caches are not filled yet\n".to_owned())
+        }
+        _ => (StatusCode::NOT_FOUND, "text/plain", "try /metrics, /healthz or /readyz\n".to_owned()),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(hyper::header::CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,460 @@
+//! What the watches and the workers share: the caches, the index, the queue.
+//!
+//! One lock, held for look-ups and insertions only, never over an await. Events become queue entries
+//! here; what an entry means is decided by the reconciler that takes it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use claviger_core::scheduler::{Class, Scheduler};
+use claviger_crds::external_secret::{ExternalSecret, StoreKind};
+use claviger_crds::plugin::Plugin;
+use claviger_crds::store::{ClusterSecretStore, SecretStore, SecretStoreSpec, SecretStoreStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::core::DeserializeGuard;
+use kube::core::error_boundary::InvalidObject;
+use kube::runtime::watcher::Event;
+use tokio::sync::Notify;
+
+use crate::cluster::credentials::{Reference, ReferenceKind};
+use crate::metrics::Metrics;
+use crate::watch::Object;
+use crate::watch::cache::{Cache, Change, Name};
+use crate::watch::index::Index;
+use crate::watch::managed::{ManagedSecret, reduce};
+
+/// An object, or what is known of one that does not parse.
+pub type Parsed<K> = Result<K, InvalidObject>;
+
+/// A store of either kind.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Its metadata.
+    pub metadata: ObjectMeta,
+    /// Its spec, or why it does not parse.
+    pub spec: Result<SecretStoreSpec, String>,
+    /// Its status as last seen.
+    pub status: Option<SecretStoreStatus>,
+}
+
+/// How the last validation of a store ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The generation that was validated.
+    pub generation: i64,
+    /// Whether ExternalSecrets may use it.
+    pub ready: bool,
+    /// Reason and message of the condition.
+    pub text: (String, String),
+}
+
+/// The lists that must be complete before work starts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Synced {
+    no_cluster_scope: bool,
+}
+
+#[derive(Default)]
+struct Inner {
+    external_secrets: Cache<Parsed<ExternalSecret>>,
+    stores: Cache<Store>,
+    cluster_stores: Cache<Store>,
+    plugins: Cache<Parsed<Plugin>>,
+    managed: Cache<ManagedSecret>,
+    index: Index,
+    verdicts: BTreeMap<Object, Verdict>,
+    queue: Scheduler<Object>,
+    synced: Synced,
+}
+
+/// The shared state.
+pub struct State {
+    inner: Mutex<Inner>,
+    /// Told when the queue or the sync state changed.
+    wake: Notify,
+    metrics: Arc<Metrics>,
+}
+
+impl State {
+    /// Nothing seen yet.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { inner: Mutex::default(), wake: Notify::new(), metrics }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something was queued or a list completed.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Whether every list has come in.
+    pub fn synced(&self) -> bool {
+        let inner = self.lock();
+        inner.external_secrets.synced()
+            && inner.stores.synced()
+            && inner.managed.synced()
+            && (inner.synced.no_cluster_scope || (inner.cluster_stores.synced() && inner.plugins.synced()))
+    }
+
+    /// Cluster-scoped kinds are not watched.
+    pub fn without_cluster_scope(&self) {
+        self.lock().synced.no_cluster_scope = true;
+    }
+
+    // === the queue ===
+
+    /// Queues an object for now.
+    pub fn push(&self, object: Object, class: Class) {
+        self.lock().queue.push(object, class, Instant::now());
+        self.wake.notify_one();
+    }
+
+    /// The next object that is due.
+    pub fn pop(&self) -> Option<(Object, Class)> {
+        self.lock().queue.pop(Instant::now())
+    }
+
+    /// When the next entry is due.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.lock().queue.next_due()
+    }
+
+    /// An object's reconcile ended, and when to look again.
+    pub fn done(&self, object: &Object, next: Option<(Class, Instant)>) {
+        self.lock().queue.done(object, next);
+        self.wake.notify_one();
+    }
+
+    // === look-ups ===
+
+    /// An ExternalSecret.
+    pub fn external_secret(&self, name: &Name) -> Option<Arc<Parsed<ExternalSecret>>> {
+        self.lock().external_secrets.get(name)
+    }
+
+    /// A store, by what an ExternalSecret in `namespace` calls it.
+    pub fn store(&self, object: &Object) -> Option<Arc<Store>> {
+        let inner = self.lock();
+        match object {
+            Object::SecretStore(name) => inner.stores.get(name),
+            Object::ClusterSecretStore(name) => inner.cluster_stores.get(&Name::new("", name)),
+            Object::ExternalSecret(_) | Object::Plugin(_) => None,
+        }
+    }
+
+    /// A Plugin object.
+    pub fn plugin(&self, name: &str) -> Option<Arc<Parsed<Plugin>>> {
+        self.lock().plugins.get(&Name::new("", name))
+    }
+
+    /// Every store.
+    pub fn stores(&self) -> Vec<Object> {
+        let inner = self.lock();
+        let namespaced = inner.stores.iter().map(|(name, _)| Object::SecretStore(name.clone()));
+        let cluster = inner.cluster_stores.iter().map(|(name, _)| Object::ClusterSecretStore(name.name.clone()));
+        namespaced.chain(cluster).collect()
+    }
+
+    /// A Secret with the managed label.
+    pub fn managed(&self, name: &Name) -> Option<Arc<ManagedSecret>> {
+        self.lock().managed.get(name)
+    }
+
+    /// Managed Secrets of a namespace with that created-by label.
+    pub fn created_by(&self, namespace: &str, label: &str) -> Vec<Arc<ManagedSecret>> {
+        let inner = self.lock();
+        let wanted = |secret: &ManagedSecret| {
+            let labels = secret.metadata.labels.as_ref();
+            labels.and_then(|labels| labels.get(claviger_core::names::LABEL_CREATED_BY)).is_some_and(|l| l == label)
+        };
+        let in_namespace = inner.managed.iter().filter(|(name, _)| name.namespace == namespace);
+        in_namespace.filter(|(_, secret)| wanted(secret)).map(|(_, secret)| secret.clone()).collect()
+    }
+
+    /// Our own write, before the watch shows it.
+    pub fn wrote(&self, secret: ManagedSecret) {
+        let name = Name::of(&secret);
+        self.lock().managed.insert(name, secret);
+    }
+
+    /// Our own deletion, before the watch shows it.
+    pub fn deleted(&self, name: &Name) {
+        self.lock().managed.remove(name);
+    }
+
+    // === dependencies ===
+
+    /// Notes that an object reads another, and so wants to be woken when that changes.
+    pub fn add_read(&self, object: &Object, reference: Reference) {
+        self.lock().index.add_read(object, reference);
+    }
+
+    /// The verdict on a store, if it was validated by this process.
+    pub fn verdict(&self, store: &Object) -> Option<Verdict> {
+        self.lock().verdicts.get(store).cloned()
+    }
+
+    /// Keeps a verdict; wakes the store's users if readiness changed.
+    pub fn set_verdict(&self, store: &Object, verdict: Verdict) {
+        let mut inner = self.lock();
+        let ready = verdict.ready;
+        let before = inner.verdicts.insert(store.clone(), verdict);
+        if ready && before.is_none_or(|before| !before.ready) {
+            inner.wake_users(store);
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    // === events ===
+
+    /// An event of the ExternalSecret watch.
+    pub fn external_secret_event(&self, event: Event<DeserializeGuard<ExternalSecret>>) {
+        let mut inner = self.lock();
+        let listing = matches!(event, Event::InitApply(_));
+        let seen = |object: &DeserializeGuard<ExternalSecret>| (Name::of(object), wanted_state(object.meta()));
+        let before = match &event {
+            Event::Apply(object) | Event::InitApply(object) => {
+                let (name, after) = seen(object);
+                inner.external_secrets.get(&name).map(|known| wanted_state(meta_of(&known)) == after)
+            }
+            _ => None,
+        };
+        let changes = inner.external_secrets.apply(event, |guard| guard.0.map(slim));
+        for change in changes {
+            match change {
+                // A status that we wrote ourselves, or a relist that shows nothing new.
+                Change::Upserted(_) if before == Some(true) => {}
+                Change::Upserted(name) => {
+                    inner.reindex(&name);
+                    let class = if listing && inner.was_synced(&name) { Class::Refresh } else { Class::Fresh };
+                    inner.queue.push(Object::ExternalSecret(name), class, Instant::now());
+                }
+                Change::Deleted(name) => {
+                    inner.index.forget_external_secret(&name);
+                    inner.index.forget_reads(&Object::ExternalSecret(name.clone()));
+                    self.metrics.forget_external_secret(&name.namespace, &name.name);
+                    inner.queue.push(Object::ExternalSecret(name), Class::Fresh, Instant::now());
+                }
+                Change::Synced => {}
+            }
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// An event of the SecretStore watch.
+    pub fn store_event(&self, event: Event<DeserializeGuard<SecretStore>>) {
+        let mut inner = self.lock();
+        let changes = inner.stores.apply(event, |guard| match guard.0 {
+            Ok(store) => Store { metadata: store.metadata, spec: Ok(store.spec), status: store.status },
+            Err(invalid) => Store { metadata: invalid.metadata, spec: Err(invalid.error), status: None },
+        });
+        self.stores_changed(&mut inner, changes, Object::SecretStore);
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// An event of the ClusterSecretStore watch.
+    pub fn cluster_store_event(&self, event: Event<DeserializeGuard<ClusterSecretStore>>) {
+        let mut inner = self.lock();
+        let changes = inner.cluster_stores.apply(event, |guard| match guard.0 {
+            Ok(store) => Store { metadata: store.metadata, spec: Ok(store.spec.0), status: store.status },
+            Err(invalid) => Store { metadata: invalid.metadata, spec: Err(invalid.error), status: None },
+        });
+        self.stores_changed(&mut inner, changes, |name| Object::ClusterSecretStore(name.name));
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    fn stores_changed(&self, inner: &mut Inner, changes: Vec<Change>, object: impl Fn(Name) -> Object) {
+        for change in changes {
+            match change {
+                Change::Upserted(name) => {
+                    let store = object(name);
+                    let generation = inner.store_generation(&store);
+                    let known = inner.verdicts.get(&store).map(|verdict| verdict.generation);
+                    // A status write moves no generation.
+                    if known.is_none() || known != generation {
+                        inner.index.forget_reads(&store);
+                        inner.queue.push(store.clone(), Class::Fresh, Instant::now());
+                        inner.wake_users(&store);
+                    }
+                }
+                Change::Deleted(name) => {
+                    self.metrics.forget_store(&name.namespace, &name.name);
+                    let store = object(name);
+                    inner.verdicts.remove(&store);
+                    inner.index.forget_reads(&store);
+                    inner.queue.push(store.clone(), Class::Fresh, Instant::now());
+                    inner.wake_users(&store);
+                }
+                Change::Synced => {}
+            }
+        }
+    }
+
+    /// An event of the Plugin watch.
+    pub fn plugin_event(&self, event: Event<DeserializeGuard<Plugin>>) {
+        let mut inner = self.lock();
+        let same = match &event {
+            Event::Apply(object) | Event::InitApply(object) => {
+                let known = inner.plugins.get(&Name::of(object));
+                known.is_some_and(|known| {
+                    let meta = match known.as_ref() {
+                        Ok(plugin) => &plugin.metadata,
+                        Err(invalid) => &invalid.metadata,
+                    };
+                    meta.generation == object.meta().generation && meta.uid == object.meta().uid
+                })
+            }
+            _ => false,
+        };
+        for change in inner.plugins.apply(event, |guard| guard.0) {
+            match change {
+                Change::Upserted(_) if same => {}
+                Change::Upserted(name) | Change::Deleted(name) => {
+                    inner.queue.push(Object::Plugin(name.name), Class::Fresh, Instant::now());
+                }
+                Change::Synced => {}
+            }
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// An event of the managed Secrets' watch: drift wakes the writers.
+    pub fn managed_event(&self, event: Event<ManagedSecret>) {
+        let mut inner = self.lock();
+        let version = |secret: &ManagedSecret| secret.metadata.resource_version.clone();
+        let own_write = match &event {
+            Event::Apply(secret) | Event::InitApply(secret) => {
+                inner.managed.get(&Name::of(secret)).is_some_and(|known| version(&known) == version(secret))
+            }
+            _ => false,
+        };
+        for change in inner.managed.apply(event, reduce) {
+            if let Change::Upserted(name) | Change::Deleted(name) = change
+                && !own_write
+            {
+                inner.wake_writers(&name);
+            }
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// A Secret, ConfigMap or ServiceAccount changed: wakes who reads it, and who would write it if it
+    /// is not under the managed watch.
+    pub fn reference_changed(&self, kind: ReferenceKind, meta: &ObjectMeta) {
+        let reference = Reference {
+            kind,
+            namespace: meta.namespace.clone().unwrap_or_default(),
+            name: meta.name.clone().unwrap_or_default(),
+        };
+        let mut inner = self.lock();
+        for reader in inner.index.readers(&reference) {
+            if !matches!(reader, Object::ExternalSecret(_)) {
+                inner.verdicts.remove(&reader);
+                inner.wake_users(&reader);
+            }
+            inner.queue.push(reader, Class::Fresh, Instant::now());
+        }
+        let managed = meta.labels.as_ref().is_some_and(|labels| labels.contains_key(claviger_core::names::LABEL_MANAGED));
+        if kind == ReferenceKind::Secret && !managed {
+            inner.wake_writers(&Name::new(reference.namespace, reference.name));
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+}
+
+impl Inner {
+    fn wake_users(&mut self, store: &Object) {
+        for user in self.index.users(store) {
+            self.queue.push(Object::ExternalSecret(user), Class::Fresh, Instant::now());
+        }
+    }
+
+    fn wake_writers(&mut self, target: &Name) {
+        for writer in self.index.writers(target) {
+            self.queue.push(Object::ExternalSecret(writer), Class::Fresh, Instant::now());
+        }
+    }
+
+    fn store_generation(&self, store: &Object) -> Option<i64> {
+        let found = match store {
+            Object::SecretStore(name) => self.stores.get(name),
+            Object::ClusterSecretStore(name) => self.cluster_stores.get(&Name::new("", name)),
+            Object::ExternalSecret(_) | Object::Plugin(_) => None,
+        };
+        found.and_then(|store| store.metadata.generation)
+    }
+
+    fn was_synced(&self, name: &Name) -> bool {
+        let known = self.external_secrets.get(name);
+        known.is_some_and(|parsed| {
+            let status = parsed.as_ref().as_ref().ok().and_then(|es| es.status.as_ref());
+            status.is_some_and(|status| status.synced_resource_version.is_some())
+        })
+    }
+
+    fn reindex(&mut self, name: &Name) {
+        let Some(parsed) = self.external_secrets.get(name) else { return };
+        let Ok(es) = parsed.as_ref() else {
+            self.index.forget_external_secret(name);
+            return;
+        };
+        let target = es.spec.target.name.clone().unwrap_or_else(|| name.name.clone());
+        let stores = store_refs(es).into_iter().map(|(kind, store)| store_object(kind, &name.namespace, &store));
+        self.index.set_external_secret(name, stores.collect(), Name::new(&name.namespace, target));
+    }
+}
+
+/// The object that a store reference in `namespace` means.
+pub fn store_object(kind: StoreKind, namespace: &str, name: &str) -> Object {
+    match kind {
+        StoreKind::SecretStore => Object::SecretStore(Name::new(namespace, name)),
+        StoreKind::ClusterSecretStore => Object::ClusterSecretStore(name.to_owned()),
+    }
+}
+
+/// Every store that an ExternalSecret names.
+pub fn store_refs(es: &ExternalSecret) -> Vec<(StoreKind, String)> {
+    let own = es.spec.secret_store_ref.iter();
+    let entries = es.spec.data.iter().filter_map(|entry| entry.source_ref.as_ref());
+    let many = es.spec.data_from.iter().filter_map(|entry| entry.source_ref.as_ref());
+    let per_entry = entries.chain(many).filter_map(|source| source.store_ref.as_ref());
+    own.chain(per_entry)
+        .filter_map(|store| Some((store.kind.unwrap_or_default(), store.name.clone()?)))
+        .collect()
+}
+
+fn meta_of(parsed: &Parsed<ExternalSecret>) -> &ObjectMeta {
+    match parsed {
+        Ok(es) => &es.metadata,
+        Err(invalid) => &invalid.metadata,
+    }
+}
+
+/// What of an object's metadata asks for work; a status write changes none of it.
+fn wanted_state(meta: &ObjectMeta) -> impl PartialEq + use<> {
+    (
+        meta.uid.clone(),
+        meta.generation,
+        meta.labels.clone(),
+        meta.annotations.clone(),
+        meta.deletion_timestamp.is_some(),
+    )
+}
+
+/// Field ownership of ExternalSecrets is nobody's business here, and a third of their size.
+fn slim(mut es: ExternalSecret) -> ExternalSecret {
+    es.metadata.managed_fields = None;
+    es
+}

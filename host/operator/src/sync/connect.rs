@@ -1,0 +1,144 @@
+//! From a store to a session with its provider, kept for a while.
+//!
+//! Connecting asks the plugin in rounds and reads Secrets; a store that a thousand ExternalSecrets use
+//! is connected once per [`MAX_AGE`], not a thousand times.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use claviger_core::error::{Failure, StoreName};
+use claviger_core::provider::{CallError, ProviderError};
+use claviger_core::secret::Untrusted;
+use claviger_plugins::{Requester, Session, StoreRef};
+
+use crate::registry::Registry;
+use crate::sync::world::{StoreView, World};
+use crate::watch::Object;
+
+/// How long a session is used. A referenced Secret that changes ends it at once (its watch says so);
+/// this bounds how long a ServiceAccount's token, which no watch shows, stays in use.
+const MAX_AGE: Duration = Duration::from_secs(60);
+
+/// Sessions kept at once; each holds a store's config and credentials, a few KiB.
+const MAX_SESSIONS: usize = 2_048;
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    store: Object,
+    requester: String,
+}
+
+struct Kept {
+    session: Arc<Session>,
+    uid: String,
+    generation: i64,
+    until: Instant,
+}
+
+/// The sessions in use.
+#[derive(Default)]
+pub(super) struct Sessions {
+    kept: Mutex<HashMap<Key, Kept>>,
+}
+
+impl Sessions {
+    fn find(&self, key: &Key, view: &StoreView) -> Option<Arc<Session>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(key)
+            .filter(|kept| kept.uid == view.uid && kept.generation == view.generation && kept.until > Instant::now())
+            .map(|kept| kept.session.clone())
+    }
+
+    fn keep(&self, key: Key, view: &StoreView, session: &Arc<Session>) {
+        let now = Instant::now();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MAX_SESSIONS {
+            kept.retain(|_, kept| kept.until > now);
+        }
+        if kept.len() < MAX_SESSIONS {
+            let entry = Kept {
+                session: session.clone(),
+                uid: view.uid.clone(),
+                generation: view.generation,
+                until: now + MAX_AGE,
+            };
+            kept.insert(key, entry);
+        }
+    }
+
+    /// Drops every session of a store.
+    pub(super) fn forget(&self, store: &Object) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| key.store != *store);
+    }
+}
+
+/// How messages name a store.
+pub fn store_name(store: &Object) -> StoreName {
+    match store {
+        Object::ClusterSecretStore(name) | Object::Plugin(name) => {
+            StoreName { kind: "ClusterSecretStore", namespace: None, name: name.clone() }
+        }
+        Object::SecretStore(name) | Object::ExternalSecret(name) => {
+            StoreName { kind: "SecretStore", namespace: Some(name.namespace.clone()), name: name.name.clone() }
+        }
+    }
+}
+
+impl super::Pipeline {
+    /// A session with the provider of `store`, for `requester` (a namespace).
+    ///
+    /// # Errors
+    /// Why not: no such provider, a config that its schema refuses, a reference that cannot be resolved.
+    pub async fn session(
+        &self,
+        store: &Object,
+        view: &StoreView,
+        requester: &str,
+        world: &dyn World,
+    ) -> Result<Arc<Session>, Failure> {
+        let key = Key { store: store.clone(), requester: requester.to_owned() };
+        if let Some(session) = self.sessions.find(&key, view) {
+            return Ok(session);
+        }
+        let session = connect(&self.registry, store, view, requester, world).await?;
+        self.sessions.keep(key, view, &session);
+        Ok(session)
+    }
+
+    /// Forgets what was connected for `store`: it, or something it refers to, changed.
+    pub fn forget_sessions(&self, store: &Object) {
+        self.sessions.forget(store);
+    }
+}
+
+async fn connect(
+    registry: &Registry,
+    store: &Object,
+    view: &StoreView,
+    requester: &str,
+    world: &dyn World,
+) -> Result<Arc<Session>, Failure> {
+    let name = store_name(store);
+    let Some((provider, config)) = view.spec.provider.entry() else {
+        return Err(Failure::ManifestInvalid {
+            object: name.to_string(),
+            detail: Untrusted::new("spec.provider must have exactly one entry"),
+        });
+    };
+    let plugin = registry.provider(provider)?;
+    let failed = |error: CallError| Failure::from_call(&name, None, None, plugin.id(), error);
+    plugin.check_config(config).map_err(|error: ProviderError| failed(error.into()))?;
+    let store_ref = StoreRef {
+        kind: name.kind.to_owned(),
+        name: name.name.clone(),
+        namespace: name.namespace.clone(),
+        uid: view.uid.clone(),
+        generation: view.generation,
+    };
+    let requester = Requester { namespace: requester.to_owned() };
+    plugin
+        .connect(store_ref, requester, config.clone(), serde_json::Value::Null, world.credentials(store))
+        .await
+        .map_err(failed)
+}

@@ -1,0 +1,106 @@
+//! The way of a secret, from a spec to the data of the Secret: resolve the store, connect, fetch,
+//! shape, render. Shared by the operator and by `claviger render`; where objects come from is a
+//! [`World`].
+//!
+//! It writes nothing, and it decides nothing about the target: that is the planner's.
+
+mod collect;
+mod connect;
+mod export;
+mod render;
+pub mod world;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use claviger_core::error::Failure;
+use claviger_core::redact::Redactor;
+use claviger_core::secret::SecretBytes;
+use claviger_core::template::Rendered;
+use claviger_crds::external_secret::ExternalSecretSpec;
+use claviger_plugins::Session;
+use claviger_plugins::fetch::Fetcher;
+
+use crate::registry::Registry;
+use crate::sync::connect::Sessions;
+use crate::sync::world::World;
+
+/// Who asks: an ExternalSecret, as far as the pipeline needs it.
+#[derive(Clone, Debug)]
+pub struct Asker<'a> {
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its labels, copied to the Secret where there is no template.
+    pub labels: &'a BTreeMap<String, String>,
+    /// Its annotations, likewise.
+    pub annotations: &'a BTreeMap<String, String>,
+    /// What it wants.
+    pub spec: &'a ExternalSecretSpec,
+}
+
+/// Values by the key they get in the Secret.
+pub type Data = BTreeMap<String, Arc<SecretBytes>>;
+
+/// What was asked for, shaped.
+pub enum Desired {
+    /// What the Secret should hold.
+    Secret(Rendered),
+    /// Nothing of it exists in the provider, and the deletionPolicy lets that be an answer.
+    Nothing,
+}
+
+/// A failure, and the means to write about it without saying a secret.
+pub struct Failed {
+    /// What went wrong.
+    pub failure: Failure,
+    /// Knows every value that was read until then.
+    pub redactor: Redactor,
+}
+
+/// The pipeline and what it keeps between runs: sessions and shared answers.
+pub struct Pipeline {
+    registry: Arc<Registry>,
+    fetcher: Fetcher<Session>,
+    sessions: Sessions,
+}
+
+impl Pipeline {
+    /// A pipeline over these plugins.
+    pub fn new(registry: Arc<Registry>) -> Self {
+        Self { registry, fetcher: Fetcher::default(), sessions: Sessions::default() }
+    }
+
+    /// What the Secret of `asker` should hold. Answers fetched before `not_older_than` are not taken.
+    ///
+    /// # Errors
+    /// The first failure: all or nothing, as ESO.
+    pub async fn desired(
+        &self,
+        asker: &Asker<'_>,
+        world: &dyn World,
+        not_older_than: Instant,
+    ) -> Result<Desired, Box<Failed>> {
+        let mut redactor = Redactor::default();
+        match self.run(asker, world, not_older_than, &mut redactor).await {
+            Ok(desired) => Ok(desired),
+            Err(failure) => Err(Box::new(Failed { failure, redactor })),
+        }
+    }
+
+    async fn run(
+        &self,
+        asker: &Asker<'_>,
+        world: &dyn World,
+        not_older_than: Instant,
+        redactor: &mut Redactor,
+    ) -> Result<Desired, Failure> {
+        let collected = self.collect(asker, world, not_older_than, redactor).await?;
+        if collected.data.is_empty() && collected.missing {
+            return Ok(Desired::Nothing);
+        }
+        self.render(asker, world, collected.data, redactor).await.map(Desired::Secret)
+    }
+}

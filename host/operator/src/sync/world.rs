@@ -1,0 +1,66 @@
+//! Where the pipeline finds what manifests refer to: a cluster, or a folder of files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use claviger_core::error::Failure;
+use claviger_core::secret::SecretBytes;
+use claviger_crds::store::SecretStoreSpec;
+use claviger_plugins::CredentialSource;
+
+use crate::watch::Object;
+
+/// A store that was found.
+#[derive(Clone, Debug)]
+pub struct StoreView {
+    /// `metadata.uid`; for files, a stand-in that is unique in the folder.
+    pub uid: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// Its spec.
+    pub spec: SecretStoreSpec,
+}
+
+/// Kinds that a template's text may come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A ConfigMap.
+    ConfigMap,
+    /// A Secret.
+    Secret,
+}
+
+impl SourceKind {
+    /// As manifests spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "ConfigMap",
+            Self::Secret => "Secret",
+        }
+    }
+}
+
+/// The objects around an ExternalSecret.
+#[async_trait]
+pub trait World: Send + Sync {
+    /// The store, which must be there and usable from `namespace`.
+    ///
+    /// # Errors
+    /// That it is not there, does not parse, or does not serve that namespace.
+    async fn store(&self, store: &Object, namespace: &str) -> Result<StoreView, Failure>;
+
+    /// The keys of a ConfigMap or Secret in `namespace`, for a template; `None` if it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    async fn source(
+        &self,
+        kind: SourceKind,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<BTreeMap<String, SecretBytes>>, Failure>;
+
+    /// What a store's references are resolved with.
+    fn credentials(&self, store: &Object) -> Arc<dyn CredentialSource>;
+}

@@ -1,0 +1,52 @@
+//! What the operator sees of the cluster: caches of its own kinds, a reduced view of the Secrets it
+//! manages, and the index of who depends on what. It decides nothing and writes nothing.
+
+pub mod cache;
+pub mod index;
+pub mod managed;
+pub mod streams;
+
+use crate::watch::cache::Name;
+
+/// An object that is reconciled.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Object {
+    /// A cluster-scoped Plugin.
+    Plugin(String),
+    /// A cluster-scoped store.
+    ClusterSecretStore(String),
+    /// A namespaced store.
+    SecretStore(Name),
+    /// An ExternalSecret.
+    ExternalSecret(Name),
+}
+
+impl Object {
+    /// The kind, as manifests and metrics spell it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Plugin(_) => "Plugin",
+            Self::ClusterSecretStore(_) => "ClusterSecretStore",
+            Self::SecretStore(_) => "SecretStore",
+            Self::ExternalSecret(_) => "ExternalSecret",
+        }
+    }
+
+    /// Its namespace; empty for cluster-scoped objects, which so form a class of their own when the
+    /// scheduler takes turns among namespaces.
+    pub fn namespace(&self) -> &str {
+        match self {
+            Self::Plugin(_) | Self::ClusterSecretStore(_) => "",
+            Self::SecretStore(name) | Self::ExternalSecret(name) => &name.namespace,
+        }
+    }
+}
+
+impl std::fmt::Display for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Plugin(name) | Self::ClusterSecretStore(name) => write!(f, "{} {name}", self.kind()),
+            Self::SecretStore(name) | Self::ExternalSecret(name) => write!(f, "{} {name}", self.kind()),
+        }
+    }
+}

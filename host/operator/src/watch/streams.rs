@@ -1,0 +1,107 @@
+//! The watches, turned into calls on the shared state.
+//!
+//! Each stream backs off and resumes by itself; one that fails for ever (no right to watch) logs and
+//! keeps trying, while the others go on. A stream never blocks on work: it updates a cache and queues.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use claviger_crds::external_secret::ExternalSecret;
+use claviger_crds::plugin::Plugin;
+use claviger_crds::store::{ClusterSecretStore, SecretStore};
+use futures::{Stream, StreamExt};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::watcher::{self, Event, metadata_watcher, watcher};
+use kube::runtime::WatchStreamExt;
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::credentials::ReferenceKind;
+use crate::state::State;
+use crate::watch::managed::ManagedSecret;
+
+/// Starts every watch on `tasks`; each ends when `stop` is cancelled.
+pub fn start(
+    client: &Client,
+    namespace: Option<&str>,
+    state: &Arc<State>,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) {
+    let all = watcher::Config::default;
+    let managed = all().labels(claviger_core::names::LABEL_MANAGED_SELECTOR);
+
+    let external_secrets: Api<DeserializeGuard<ExternalSecret>> = scoped(client, namespace);
+    run(tasks, stop, "externalsecrets", watcher(external_secrets, all()), state, State::external_secret_event);
+    let stores: Api<DeserializeGuard<SecretStore>> = scoped(client, namespace);
+    run(tasks, stop, "secretstores", watcher(stores, all()), state, State::store_event);
+    if namespace.is_none() {
+        let stores: Api<DeserializeGuard<ClusterSecretStore>> = Api::all(client.clone());
+        run(tasks, stop, "clustersecretstores", watcher(stores, all()), state, State::cluster_store_event);
+        let plugins: Api<DeserializeGuard<Plugin>> = Api::all(client.clone());
+        run(tasks, stop, "plugins", watcher(plugins, all()), state, State::plugin_event);
+    } else {
+        // A namespaced installation has no right to cluster-scoped objects: there are none for it.
+        state.without_cluster_scope();
+    }
+    let secrets: Api<ManagedSecret> = scoped(client, namespace);
+    run(tasks, stop, "managed secrets", watcher(secrets, managed), state, State::managed_event);
+    let secrets: Api<Secret> = scoped(client, namespace);
+    run(tasks, stop, "secrets", metadata_watcher(secrets, all()), state, |state, event| {
+        reference_event(state, ReferenceKind::Secret, event);
+    });
+    let maps: Api<ConfigMap> = scoped(client, namespace);
+    run(tasks, stop, "configmaps", metadata_watcher(maps, all()), state, |state, event| {
+        reference_event(state, ReferenceKind::ConfigMap, event);
+    });
+}
+
+fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<Scope = NamespaceResourceScope>,
+    K::DynamicType: Default,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+fn run<K, S>(
+    tasks: &mut JoinSet<()>,
+    stop: &CancellationToken,
+    what: &'static str,
+    stream: S,
+    state: &Arc<State>,
+    on_event: impl Fn(&State, Event<K>) + Send + 'static,
+) where
+    K: Debug + Send + 'static,
+    S: Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
+{
+    let (state, stop) = (state.clone(), stop.clone());
+    tasks.spawn(async move {
+        let mut stream = std::pin::pin!(stream.default_backoff().take_until(stop.cancelled()));
+        while let Some(event) = stream.next().await {
+            match event {
+                Ok(event) => on_event(&state, event),
+                // Metadata and status codes only: a watch error quotes no object.
+                Err(error) => tracing::warn!(what, error = %error, "watch failed, retrying"),
+            }
+        }
+    });
+}
+
+fn reference_event<K: Resource>(state: &State, kind: ReferenceKind, event: Event<PartialObjectMeta<K>>) {
+    match event {
+        // A relist shows every object again. Whoever refers to one was queued when it was itself
+        // listed, and a change that was missed shows in the next connect's identity.
+        Event::Init | Event::InitDone => {}
+        Event::InitApply(object) | Event::Apply(object) | Event::Delete(object) => {
+            state.reference_changed(kind, &object.metadata);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Exact counts, at the servers: reads and logins at OpenBao from its audit log, writes at the API server
+//! from its audit log.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::{Mount, Operator, world};
+
+/// ExternalSecrets, properties of each, distinct keys.
+const OBJECTS: usize = 20;
+const PROPERTIES: usize = 5;
+const KEYS: usize = 4;
+
+#[test]
+fn one_read_per_key_and_round_one_login_and_no_write_without_a_change() {
+    let world = world!("counts");
+    let mount = Mount::kv2(&world);
+    let (login, role, secret) = mount.app_role("10m");
+    for key in 0..KEYS {
+        let data: BTreeMap<_, _> = (0..PROPERTIES).map(|p| (format!("p{p}"), format!("value-{key}-{p}"))).collect();
+        mount.put(&format!("key{key}"), json!(data));
+    }
+    world.apply(&format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: approle, namespace: {ns}}}\nstringData: {{id: {secret}}}\n---\n\
+         apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: vault, namespace: {ns}}}\n\
+         spec:\n  controller: {ns}\n  provider:\n    vault: {{server: \"{server}\", path: {path}, auth: {{appRole: \
+         {{path: {login}, roleId: {role}, secretRef: {{name: approle, key: id}}}}}}}}\n",
+        ns = world.name,
+        server = world.env.bao.address(),
+        path = mount.path,
+    ));
+    let objects: String = (0..OBJECTS)
+        .map(|n| {
+            let entries: String = (0..PROPERTIES)
+                .map(|p| format!("    - {{secretKey: p{p}, remoteRef: {{key: key{}, property: p{p}}}}}\n", n % KEYS))
+                .collect();
+            format!(
+                "---\napiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: es{n}, namespace: {}}}\n\
+                 spec:\n  refreshInterval: 10s\n  secretStoreRef: {{name: vault}}\n  data:\n{entries}",
+                world.name
+            )
+        })
+        .collect();
+    world.apply(&objects);
+
+    let before = world.env.bao.audit_mark();
+    let operator = Operator::start(&world);
+    for n in 0..OBJECTS {
+        world.wait_ready("externalsecret", &format!("es{n}"));
+    }
+    let count = |mark| {
+        let mut reads = BTreeMap::<String, usize>::new();
+        let mut logins = 0;
+        for entry in world.env.bao.audit_entries(mark).unwrap() {
+            if entry.kind != "request" {
+                continue;
+            }
+            if entry.path.starts_with(&format!("{}/data/", mount.path)) {
+                *reads.entry(entry.path).or_default() += 1;
+            } else if entry.path == format!("auth/{login}/login") {
+                logins += 1;
+            }
+        }
+        (reads, logins)
+    };
+    let (reads, logins) = count(before);
+    assert_eq!(logins, 1, "one login for everything");
+    assert_eq!(reads.len(), KEYS, "{reads:?}");
+    // The first round: all at once, each key read once.
+    assert!(reads.values().all(|&count| count == 1), "{reads:?}");
+
+    // Three whole rounds of refreshes, starting when the objects are at rest.
+    let user = format!("system:serviceaccount:{ns}:operator-{ns}", ns = world.name);
+    let syncs = |operator: &Operator| {
+        (0..OBJECTS)
+            .map(|n| {
+                let series = format!("externalsecret_sync_calls_total{{name=\"es{n}\",namespace=\"{}\"}}", world.name);
+                operator.metric(&series).unwrap_or_default()
+            })
+            .fold(f64::INFINITY, f64::min)
+    };
+    let (bao_mark, api_mark, started) = (world.env.bao.audit_mark(), world.env.cluster.audit_mark(), Instant::now());
+    let target = syncs(&operator) + 3.0;
+    world.wait("three rounds", || {
+        let now = syncs(&operator);
+        if now >= target { Ok(()) } else { Err(format!("{now} of {target}")) }
+    });
+    let elapsed = started.elapsed();
+    assert!(elapsed < Duration::from_secs(55), "refreshTime may be written once a minute: {elapsed:?} is too near");
+    let (reads, logins) = count(bao_mark);
+    assert_eq!(logins, 0, "the token lives on");
+    // Rounds that had begun, or begun again, when we looked are whole rounds of one read each.
+    for (path, count) in &reads {
+        assert!((3..=5).contains(count), "{path} was read {count} times in three to five rounds");
+    }
+    let writes: Vec<_> = world
+        .env
+        .cluster
+        .audit_requests(api_mark)
+        .unwrap()
+        .into_iter()
+        .filter(|request| request.user == user && !matches!(request.verb.as_str(), "get" | "list" | "watch"))
+        .map(|request| format!("{} {}", request.verb, request.uri))
+        .collect();
+    assert_eq!(writes, Vec::<String>::new(), "an unchanged refresh writes nothing within a minute");
+}

@@ -1,0 +1,16 @@
+//! End to end: real etcd, kube-apiserver with RBAC, kube-controller-manager, OpenBao, and the real binary.
+//!
+//! The servers belong to `cargo xtask test`, which hands them over by environment variable; each test
+//! takes namespaces and mounts of its own and starts its own operator with a controller class of its
+//! own, so tests run side by side. Run alone, without those servers, every test says so and is skipped
+//! loudly; with `CI=true` that is a failure.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
+
+mod bad_input;
+mod commands;
+mod counts;
+mod definitions;
+mod policies;
+mod support;
+mod vault_store;

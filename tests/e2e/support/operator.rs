@@ -1,0 +1,114 @@
+//! An operator process of a test's own, under its own ServiceAccount and controller class.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use claviger_testenv::poll;
+
+use super::world::{DEADLINE, World};
+
+/// A running operator; it is stopped when dropped.
+pub struct Operator {
+    child: Child,
+    log: PathBuf,
+    address: String,
+    _dir: tempfile::TempDir,
+}
+
+impl Operator {
+    /// Starts one for the test's controller class and waits until it is ready.
+    pub fn start(world: &World) -> Self {
+        Self::start_with(world, &[])
+    }
+
+    /// The same, with more arguments.
+    pub fn start_with(world: &World, args: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("operator.log");
+        let out = File::create(&log).unwrap();
+        let account = format!("operator-{}", world.name);
+        world.apply(&format!(
+            "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {account}, namespace: {ns}}}\n---\n\
+             apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: {account}}}\n\
+             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: claviger}}\n\
+             subjects: [{{kind: ServiceAccount, name: {account}, namespace: {ns}}}]\n",
+            ns = world.name
+        ));
+        let kubeconfig = world.env.cluster.kubeconfig_for_service_account(&world.name, &account).unwrap();
+        let child = Command::new(&world.env.claviger)
+            .args(["--log-format", "json", "--log-level", "debug", "run", "--listen", "127.0.0.1:0", "--allow-loopback"])
+            .args(["--controller-class", &world.name])
+            .arg("--kubeconfig")
+            .arg(&kubeconfig)
+            .arg("--plugin-dir")
+            .arg(&world.env.plugin_dir)
+            .arg("--cache-dir")
+            .arg(&world.env.cache_dir)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(out)
+            .spawn()
+            .unwrap();
+        let mut operator = Self { child, log, address: String::new(), _dir: dir };
+        operator.address = poll("the operator's address", DEADLINE, || {
+            let log = operator.log();
+            let line = log.lines().find(|line| line.contains("serving metrics"));
+            let address = line.and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+            address.and_then(|line| Some(line["address"].as_str()?.to_owned())).ok_or(log)
+        })
+        .unwrap();
+        poll("the operator to be ready", DEADLINE, || {
+            if operator.page("/readyz").contains("200 OK") { Ok(()) } else { Err(operator.log()) }
+        })
+        .unwrap();
+        operator
+    }
+
+    /// Everything it logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// A page of its own server, head included.
+    pub fn page(&self, path: &str) -> String {
+        let mut page = String::new();
+        if let Ok(mut stream) = TcpStream::connect(&self.address) {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut page).map(drop));
+        }
+        page
+    }
+
+    /// One series' value.
+    pub fn metric(&self, series: &str) -> Option<f64> {
+        let page = self.page("/metrics");
+        let line = page.lines().find(|line| line.starts_with(series) && line[series.len()..].starts_with(' '))?;
+        line.rsplit(' ').next()?.parse().ok()
+    }
+
+    /// Asks it to stop, as Kubernetes does, and waits; its exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        assert!(asked.success());
+        let status = poll("the operator to stop", DEADLINE, || match self.child.try_wait().unwrap() {
+            Some(status) => Ok(status),
+            None => Err(self.log()),
+        });
+        status.unwrap().code()
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the operator's log:\n{}", self.log());
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

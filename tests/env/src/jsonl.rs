@@ -1,0 +1,74 @@
+//! Reading a log of one JSON object per line from a remembered place on, as audit logs are read.
+//!
+//! A line that is still being written (no newline yet) is left for the next reading. Rotation is not
+//! handled: the servers here are told not to rotate.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// A place in an audit log: everything before it has been seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mark(u64);
+
+/// The place behind the last complete line; the start if the file does not exist yet.
+pub(crate) fn end(path: &Path) -> Mark {
+    Mark(std::fs::metadata(path).map_or(0, |meta| meta.len()))
+}
+
+/// All complete lines after `since`, parsed. A file that does not exist yet has none.
+pub(crate) fn since(path: &Path, since: Mark) -> Result<Vec<Value>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::file("read", path)(error)),
+    };
+    let mut text = Vec::new();
+    file.seek(SeekFrom::Start(since.0))
+        .and_then(|_| file.read_to_end(&mut text))
+        .map_err(Error::file("read", path))?;
+    let complete = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    text[..complete]
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            serde_json::from_slice(line)
+                .map_err(|source| Error::Json { what: format!("a line of {}", path.display()), source })
+        })
+        .collect()
+}
+
+/// The text at a JSON pointer, or "".
+pub(crate) fn text(value: &Value, pointer: &str) -> String {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn an_unfinished_line_waits_for_its_end() {
+        let path = std::env::temp_dir().join(format!("claviger-jsonl-{}", std::process::id()));
+        std::fs::write(&path, "{\"a\":1}\n{\"a\":2}\n{\"a\"").unwrap();
+        let lines = since(&path, Mark::default()).unwrap();
+        std::fs::write(&path, "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n").unwrap();
+        let rest = since(&path, Mark(8)).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(lines, vec![serde_json::json!({"a": 1}), serde_json::json!({"a": 2})]);
+        assert_eq!(rest, vec![serde_json::json!({"a": 2}), serde_json::json!({"a": 3})]);
+    }
+
+    #[test]
+    fn a_log_that_does_not_exist_yet_is_empty() {
+        let path = Path::new("does-not-exist.jsonl");
+        assert_eq!(end(path), Mark::default());
+        assert!(since(path, Mark::default()).unwrap().is_empty());
+    }
+}

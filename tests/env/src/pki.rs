@@ -1,0 +1,117 @@
+//! A private certificate authority and leaf certificates, made anew for each run.
+//!
+//! All keys are ECDSA P-256: quick to make, and accepted by every server here. Nothing is reused between
+//! runs, nothing is trusted by the system.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
+};
+
+use crate::error::{Error, Result};
+use crate::run::write_private;
+
+/// What a leaf certificate is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usage {
+    /// A TLS server.
+    Server,
+    /// A TLS client.
+    Client,
+}
+
+/// A certificate authority. Its key never leaves memory unless [`Authority::key_pem`] is written out.
+#[derive(Debug)]
+pub struct Authority {
+    params: CertificateParams,
+    key: KeyPair,
+    pem: String,
+}
+
+/// A certificate with its key, both PEM.
+#[derive(Debug)]
+pub struct Leaf {
+    /// The certificate.
+    pub cert_pem: String,
+    /// The private key, PKCS#8.
+    pub key_pem: String,
+}
+
+impl Authority {
+    /// A new authority with its own key.
+    ///
+    /// # Errors
+    /// If the cryptography library refuses.
+    pub fn new(name: &str) -> Result<Self> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate()?;
+        let pem = params.self_signed(&key)?.pem();
+        Ok(Self { params, key, pem })
+    }
+
+    /// The authority's certificate, PEM.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// The authority's private key, PKCS#8 PEM.
+    pub fn key_pem(&self) -> String {
+        self.key.serialize_pem()
+    }
+
+    /// A leaf for `common_name`, member of `organizations`, valid for loopback and `dns`.
+    ///
+    /// # Errors
+    /// If a name is not a DNS name, or the cryptography library refuses.
+    pub fn leaf(
+        &self,
+        usage: Usage,
+        common_name: &str,
+        organizations: &[&str],
+        dns: &[&str],
+    ) -> Result<Leaf> {
+        let names: Vec<String> = dns.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names)?;
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        for organization in organizations {
+            params.distinguished_name.push(DnType::OrganizationName, *organization);
+        }
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![match usage {
+            Usage::Server => ExtendedKeyUsagePurpose::ServerAuth,
+            Usage::Client => ExtendedKeyUsagePurpose::ClientAuth,
+        }];
+        if usage == Usage::Server {
+            params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        }
+        let key = KeyPair::generate()?;
+        let issuer = Issuer::from_params(&self.params, &self.key);
+        let cert = params.signed_by(&key, &issuer)?;
+        Ok(Leaf { cert_pem: cert.pem(), key_pem: key.serialize_pem() })
+    }
+}
+
+impl Leaf {
+    /// Writes `NAME.crt` and `NAME.key` (mode 0600) into `dir` and returns their paths.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write(&self, dir: &Path, name: &str) -> Result<(PathBuf, PathBuf)> {
+        let (cert, key) = (dir.join(format!("{name}.crt")), dir.join(format!("{name}.key")));
+        std::fs::write(&cert, &self.cert_pem).map_err(Error::file("write", &cert))?;
+        write_private(&key, &self.key_pem)?;
+        Ok((cert, key))
+    }
+}
+
+/// A fresh P-256 key as (private PKCS#8 PEM, public PEM): what an API server signs tokens with.
+pub(crate) fn signing_key() -> Result<(String, String)> {
+    let key = KeyPair::generate()?;
+    Ok((key.serialize_pem(), key.public_key_pem()))
+}
