@@ -4,12 +4,18 @@
 //! It does no I/O, knows no Kubernetes client and no wasmtime: whoever calls it brings objects, fetched
 //! values, the time and a random seed, and carries out what comes back.
 
+pub mod backoff;
 pub mod duration;
 pub mod error;
 pub mod hash;
 pub mod names;
+pub mod plan;
 pub mod provider;
 pub mod redact;
+pub mod refresh;
 pub mod scheduler;
 pub mod secret;
+pub mod shape;
+pub mod status;
+pub mod template;
 pub mod tenancy;

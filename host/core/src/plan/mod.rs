@@ -1,0 +1,210 @@
+//! The planner: from what is wanted and what is there to what must be done. Pure.
+//!
+//! Effects come out as data, each tied to the very object that was looked at, so that carrying one out
+//! late cannot create what must not be created or bring back what was deleted. When nothing would
+//! change, there is no effect.
+
+mod policy;
+mod target;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use claviger_crds::external_secret::ExternalSecretSpec;
+
+use crate::hash::{KeyHash, KeyedHasher};
+use crate::secret::SecretBytes;
+use crate::template::Rendered;
+
+pub use policy::check;
+pub use target::{plan, target_valid};
+
+/// Who controls an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Controller {
+    /// `apiVersion` of the owner.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+}
+
+/// A Secret as it is, without its values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// `type`.
+    pub type_: Option<String>,
+    /// `immutable`.
+    pub immutable: bool,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// The controlling owner.
+    pub controller: Option<Controller>,
+    /// Keyed hashes of the data.
+    pub data: BTreeMap<String, KeyHash>,
+    /// ESO's hash of the data as it is.
+    pub data_hash: String,
+    /// What our field manager applied.
+    pub applied: Fields,
+    /// What it wrote by update: ESO's writes, which apply does not prune before they are taken over.
+    pub updated: Fields,
+}
+
+/// Fields of a Secret that belong to one manager.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    /// Keys of `data`.
+    pub data: BTreeSet<String>,
+    /// Keys of labels.
+    pub labels: BTreeSet<String>,
+    /// Keys of annotations.
+    pub annotations: BTreeSet<String>,
+}
+
+/// Another Secret that carries our created-by label: what a target was called before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sibling {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// uid of its controlling owner.
+    pub controller_uid: Option<String>,
+}
+
+/// What the planner looks at.
+pub struct Input<'a> {
+    /// The ExternalSecret as an owner.
+    pub owner: &'a Controller,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its spec.
+    pub spec: &'a ExternalSecretSpec,
+    /// The target, if it is there.
+    pub observed: Option<&'a Observed>,
+    /// Values of keys that are not ours, if they were read.
+    pub foreign: Option<&'a BTreeMap<String, SecretBytes>>,
+    /// Earlier targets.
+    pub siblings: &'a [Sibling],
+    /// What should be there; none if nothing of it exists in the provider and that is an answer.
+    pub wanted: Option<&'a Rendered>,
+    /// Made the hashes in `observed`.
+    pub hasher: &'a KeyedHasher,
+}
+
+/// Whose fields an apply may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// Everybody's: the Secret is ours.
+    Always,
+    /// Everybody's but another ExternalSecret's: the Secret is shared.
+    UnlessExternalSecret,
+}
+
+/// A server-side apply.
+pub struct ApplySecret {
+    /// The Secret's name.
+    pub name: String,
+    /// uid and resourceVersion of the object that was looked at; none: it must be made.
+    pub precondition: Option<(String, String)>,
+    /// Whose fields may be taken.
+    pub force: Force,
+    /// Field manager.
+    pub manager: String,
+    /// All labels of ours.
+    pub labels: BTreeMap<String, String>,
+    /// All annotations of ours.
+    pub annotations: BTreeMap<String, String>,
+    /// Finalizers of the template.
+    pub finalizers: Vec<String>,
+    /// The owner to set.
+    pub owner: Option<Controller>,
+    /// All data of ours.
+    pub data: BTreeMap<String, Arc<SecretBytes>>,
+    /// `type`.
+    pub type_: Option<String>,
+    /// `immutable`.
+    pub immutable: Option<bool>,
+    /// Whether our manager's `Update` entry is to become an `Apply` entry first.
+    pub migrate_update_entry: bool,
+}
+
+/// One thing to do.
+pub enum Effect {
+    /// Write the target.
+    Apply(Box<ApplySecret>),
+    /// Delete a Secret of ours.
+    Delete {
+        /// Its name.
+        name: String,
+        /// Its uid.
+        uid: String,
+        /// Its resourceVersion.
+        resource_version: String,
+    },
+}
+
+/// An event to write once the effects are done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// ESO's reason.
+    pub reason: &'static str,
+    /// ESO's message.
+    pub message: &'static str,
+}
+
+/// A success, in ESO's words. `Ready` is True with all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Success {
+    /// The Secret is as it should be.
+    Synced,
+    /// Nothing is in the provider, and the Secret was left as it was.
+    Retained,
+    /// Nothing is in the provider, and the Secret was deleted.
+    Deleted,
+    /// There is no Secret to merge into.
+    Missing,
+}
+
+impl Success {
+    /// Reason and message of the condition.
+    pub fn condition(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Synced => ("SecretSynced", "secret synced"),
+            Self::Retained => ("SecretSynced", "secret retained due to DeletionPolicy=Retain"),
+            Self::Deleted => ("SecretDeleted", "secret deleted due to DeletionPolicy=Delete"),
+            Self::Missing => ("SecretMissing", "secret will not be created due to CreationPolicy=Merge"),
+        }
+    }
+}
+
+/// What came out.
+pub struct Plan {
+    /// In order.
+    pub effects: Vec<Effect>,
+    /// What the status says when they are done.
+    pub success: Success,
+    /// Events for then.
+    pub notes: Vec<Note>,
+    /// `status.binding.name`.
+    pub binding: Option<String>,
+}
+
+/// The planner's answer.
+pub enum Planned {
+    /// This is to be done.
+    Do(Plan),
+    /// The Secret holds keys of others and has to be written: their values are needed for its hash.
+    NeedsForeignValues,
+}

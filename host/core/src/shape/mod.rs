@@ -1,0 +1,54 @@
+//! From what a provider answered to the keys and values of a Secret: properties, decoding, conversion
+//! and rewriting of keys. Pure, and silent about values: errors name keys and rules.
+
+mod decode;
+mod keys;
+mod property;
+mod rewrite;
+
+use std::collections::BTreeMap;
+
+pub use decode::decode;
+pub use keys::convert;
+pub use property::{entries, lookup};
+pub use rewrite::{apply_merge, apply_regexp, apply_transform};
+
+use crate::secret::SecretBytes;
+
+/// Values by key, while they are shaped.
+pub type Values = BTreeMap<String, SecretBytes>;
+
+/// Why a value or key cannot be used as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShapeError {
+    /// A property of something that is no JSON.
+    #[error("the value is not JSON, so it has no properties: leave remoteRef.property out")]
+    NotJson,
+    /// `extract` of something that is no JSON object.
+    #[error("the value is not a JSON object, so it has no keys to extract: use data with a secretKey")]
+    NotAnObject,
+    /// Two keys become one.
+    #[error("two keys become {0:?}: use rewrite to keep them apart")]
+    Collision(String),
+    /// A regular expression that does not parse.
+    #[error("rewrite: {0:?} is not a regular expression (RE2)")]
+    BadRegexp(String),
+    /// A value that is not encoded as its decodingStrategy says.
+    #[error("the value is not {0}: correct decodingStrategy")]
+    NotEncoded(&'static str),
+    /// `nullBytePolicy: Fail`.
+    #[error("the value has a NUL byte, and nullBytePolicy is Fail")]
+    NullByte,
+    /// `merge` with a key that none of the objects has.
+    #[error("rewrite.merge: priority key {0:?} does not exist")]
+    NoPriority(String),
+    /// `merge` of something that is no JSON object.
+    #[error("rewrite.merge: the value of {0:?} is not a JSON object")]
+    MergeNotObject(String),
+    /// `merge` with `conflictPolicy: Error`.
+    #[error("rewrite.merge: key {0:?} stands in more than one object: set priority, or conflictPolicy Ignore")]
+    MergeConflict(String),
+    /// `strategy: JSON` without `into`.
+    #[error("rewrite.merge: strategy JSON needs into")]
+    MergeWithoutInto,
+}

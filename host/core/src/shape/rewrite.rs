@@ -1,0 +1,147 @@
+//! `dataFrom[].rewrite`: a pipeline over keys. Regular expressions are RE2 with Go's replacement syntax,
+//! which is also the `regex` crate's. What a `transform` renders comes from a template engine; here only
+//! its results are put in place.
+
+use claviger_crds::external_secret::{MergeConflictPolicy, MergePriorityPolicy, MergeStrategy, RewriteMerge, RewriteRegexp};
+use regex::Regex;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+use super::property::entries;
+use super::{ShapeError, Values};
+use crate::secret::SecretBytes;
+
+/// Go's `ReplaceAllString` on every key.
+///
+/// # Errors
+/// If the expression does not parse, or two keys become one.
+pub fn apply_regexp(values: Values, rewrite: &RewriteRegexp) -> Result<Values, ShapeError> {
+    let regex = Regex::new(&rewrite.source).map_err(|_| ShapeError::BadRegexp(rewrite.source.clone()))?;
+    renamed(values, |key| regex.replace_all(key, rewrite.target.as_str()).into_owned())
+}
+
+/// Puts each value under the key that was rendered for it; `rendered` has one text for each key in order.
+///
+/// # Errors
+/// If two keys become one.
+pub fn apply_transform(values: Values, rendered: Vec<String>) -> Result<Values, ShapeError> {
+    let mut names = rendered.into_iter();
+    renamed(values, |key| names.next().unwrap_or_else(|| key.to_owned()))
+}
+
+fn renamed(values: Values, mut rename: impl FnMut(&str) -> String) -> Result<Values, ShapeError> {
+    let mut out = Values::new();
+    for (key, value) in values {
+        let name = rename(&key);
+        if out.insert(name.clone(), value).is_some() {
+            return Err(ShapeError::Collision(name));
+        }
+    }
+    Ok(out)
+}
+
+/// Merges values that are JSON objects: keys in order, priority keys last so that they win. `Extract`
+/// replaces everything by the merged entries, `JSON` adds them as one object under `into`.
+///
+/// # Errors
+/// If a value is no object, a priority key is missing, or keys collide and must not.
+pub fn apply_merge(values: Values, rewrite: &RewriteMerge) -> Result<Values, ShapeError> {
+    let strict = rewrite.priority_policy == MergePriorityPolicy::Strict;
+    if let Some(absent) = rewrite.priority.iter().find(|key| strict && !values.contains_key(*key)) {
+        return Err(ShapeError::NoPriority(absent.clone()));
+    }
+    let plain = values.keys().filter(|key| !rewrite.priority.contains(key));
+    let order: Vec<&String> = plain.chain(rewrite.priority.iter().filter(|key| values.contains_key(*key))).collect();
+    let mut merged: BTreeMap<String, &RawValue> = BTreeMap::new();
+    for source in order {
+        let object: BTreeMap<String, &RawValue> = serde_json::from_slice(values[source].expose())
+            .map_err(|_| ShapeError::MergeNotObject(source.clone()))?;
+        for (key, value) in object {
+            let wins = rewrite.conflict_policy == MergeConflictPolicy::Ignore || rewrite.priority.contains(source);
+            if merged.insert(key.clone(), value).is_some() && !wins {
+                return Err(ShapeError::MergeConflict(key));
+            }
+        }
+    }
+    let json = serde_json::to_vec(&merged).map_err(|_| ShapeError::NotJson)?;
+    let json = SecretBytes::new(json);
+    match rewrite.strategy {
+        MergeStrategy::Extract => entries(&json),
+        MergeStrategy::Json if rewrite.into.is_empty() => Err(ShapeError::MergeWithoutInto),
+        MergeStrategy::Json => {
+            let mut values = values;
+            values.insert(rewrite.into.clone(), json);
+            Ok(values)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn values(pairs: &[(&str, &str)]) -> Values {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), SecretBytes::copied_from(value.as_bytes()))).collect()
+    }
+
+    fn texts(values: &Values) -> Vec<(String, String)> {
+        values.iter().map(|(key, value)| (key.clone(), String::from_utf8(value.expose().to_vec()).unwrap())).collect()
+    }
+
+    fn regexp(source: &str, target: &str) -> RewriteRegexp {
+        RewriteRegexp { source: source.to_owned(), target: target.to_owned() }
+    }
+
+    /// Expected keys printed by Go's `regexp.ReplaceAllString`.
+    #[test]
+    fn regexps_replace_as_go_does() {
+        for (source, target, key, expected) in [
+            ("^/app/(.*)$", "$1", "/app/db", "db"),
+            ("(.*)", "pre-$1", "k", "pre-k"),
+            ("[^a-z]", "_", "A-b", "__b"),
+            ("(?P<x>.)b", "${x}_c", "ab", "a_c"),
+            ("(.)b", "$1_c", "ab", ""),
+            ("a", "$$", "a", "$"),
+        ] {
+            let out = apply_regexp(values(&[(key, "v")]), &regexp(source, target)).unwrap();
+            assert_eq!(out.keys().next().unwrap(), expected, "{source} {target}");
+        }
+        assert!(matches!(apply_regexp(values(&[]), &regexp("(?=x)", "")), Err(ShapeError::BadRegexp(_))));
+        let collision = apply_regexp(values(&[("a1", "x"), ("a2", "y")]), &regexp("[0-9]", ""));
+        assert_eq!(collision.err(), Some(ShapeError::Collision("a".to_owned())));
+    }
+
+    fn merge(text: &str) -> RewriteMerge {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn merges() {
+        let two = || values(&[("a", r#"{"k":"from-a","x":1}"#), ("b", r#"{"k":"from-b"}"#)]);
+        let extracted = apply_merge(two(), &merge(r#"{"priority":["a"]}"#)).unwrap();
+        assert_eq!(texts(&extracted), [("k".into(), "from-a".into()), ("x".into(), "1".into())]);
+        let ignored = apply_merge(two(), &merge(r#"{"conflictPolicy":"Ignore"}"#)).unwrap();
+        assert_eq!(texts(&ignored)[0].1, "from-b");
+        assert_eq!(apply_merge(two(), &merge("{}")).err(), Some(ShapeError::MergeConflict("k".into())));
+        let json = apply_merge(two(), &merge(r#"{"strategy":"JSON","into":"all","conflictPolicy":"Ignore"}"#)).unwrap();
+        assert_eq!(texts(&json)[1], ("all".into(), r#"{"k":"from-b","x":1}"#.into()));
+        assert_eq!(apply_merge(two(), &merge(r#"{"priority":["z"]}"#)).err(), Some(ShapeError::NoPriority("z".into())));
+        assert!(apply_merge(two(), &merge(r#"{"priority":["z"],"priorityPolicy":"IgnoreNotFound","conflictPolicy":"Ignore"}"#)).is_ok());
+        let bad = apply_merge(values(&[("a", "text")]), &merge("{}"));
+        assert_eq!(bad.err(), Some(ShapeError::MergeNotObject("a".into())));
+    }
+
+    proptest! {
+        #[test]
+        fn a_rewrite_loses_no_value(keys in proptest::collection::btree_set("[a-z]{1,6}", 0..8), source in "[a-z.*()]{0,6}", target in "[a-z$1{}]{0,6}") {
+            let input: Values = keys.iter().map(|key| (key.clone(), SecretBytes::copied_from(key.as_bytes()))).collect();
+            if let Ok(out) = apply_regexp(input, &regexp(&source, &target)) {
+                let kept: std::collections::BTreeSet<_> = out.values().map(|value| value.expose().to_vec()).collect();
+                prop_assert_eq!(kept.len(), keys.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What a target's template is made of, and what becomes of the rendered texts. The rendering itself is a
+//! plugin's.
+//!
+//! Precedence is ESO's: fetched data (only where no template data is given, or with mergePolicy Merge),
+//! then `templateFrom` in order, then `template.data`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use claviger_crds::external_secret::{MergePolicy, Template, TemplateAs, TemplateRef};
+
+use crate::error::Failure;
+use crate::names::is_copied;
+use crate::secret::{SecretBytes, Untrusted};
+
+/// Everything that goes into the Secret.
+#[derive(Default)]
+pub struct Rendered {
+    /// Its data.
+    pub data: BTreeMap<String, Arc<SecretBytes>>,
+    /// Its labels, without those that mark it as managed.
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations, without the hash.
+    pub annotations: BTreeMap<String, String>,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+    /// Its type; none: Kubernetes' default.
+    pub type_: Option<String>,
+}
+
+/// Kinds that a template's text may stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceKind {
+    /// A ConfigMap.
+    ConfigMap,
+    /// A Secret.
+    Secret,
+}
+
+impl SourceKind {
+    /// As manifests spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "ConfigMap",
+            Self::Secret => "Secret",
+        }
+    }
+}
+
+/// Objects that `templateFrom` names, with their keys.
+pub type Sources = BTreeMap<(SourceKind, String), BTreeMap<String, SecretBytes>>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Data,
+    Labels,
+    Annotations,
+}
+
+/// What becomes of a rendered text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Use {
+    /// The value of that key.
+    Value(Part, String),
+    /// A YAML map of keys and values.
+    Map(Part),
+}
+
+/// The texts to render, in order, and what they are for.
+#[derive(Debug, Default)]
+pub struct Job {
+    /// Names for errors, and texts.
+    pub templates: Vec<(String, String)>,
+    uses: Vec<Use>,
+}
+
+/// The objects that a template reads.
+pub fn sources_needed(template: &Template) -> Vec<(SourceKind, String)> {
+    let mut needed = Vec::new();
+    for from in &template.template_from {
+        needed.extend(from.config_map.iter().map(|map| (SourceKind::ConfigMap, map.name.clone())));
+        needed.extend(from.secret.iter().map(|secret| (SourceKind::Secret, secret.name.clone())));
+    }
+    needed
+}
+
+impl Job {
+    /// Lists what is to be rendered.
+    ///
+    /// # Errors
+    /// If a source or key is not there, or a target is none of Data, Labels and Annotations.
+    pub fn new(template: &Template, namespace: &str, sources: &Sources) -> Result<Self, Failure> {
+        let mut job = Self::default();
+        for (index, from) in template.template_from.iter().enumerate() {
+            let part = match from.target.0.to_ascii_lowercase().as_str() {
+                "" | "data" => Part::Data,
+                "labels" => Part::Labels,
+                "annotations" => Part::Annotations,
+                other => {
+                    return Err(Failure::PolicyInvalid {
+                        why: format!("templateFrom[{index}].target {other:?} is not Data, Labels or Annotations"),
+                    });
+                }
+            };
+            if let Some(text) = &from.literal {
+                job.add(format!("templateFrom[{index}].literal"), text.clone(), Use::Map(part));
+            }
+            let references = [(SourceKind::ConfigMap, &from.config_map), (SourceKind::Secret, &from.secret)];
+            for (kind, reference) in references {
+                if let Some(reference) = reference {
+                    job.add_source(kind, reference, part, namespace, sources)?;
+                }
+            }
+        }
+        for (key, text) in &template.data {
+            job.add(format!("data.{key}"), text.clone(), Use::Value(Part::Data, key.clone()));
+        }
+        if let Some(metadata) = &template.metadata {
+            for (key, text) in &metadata.labels {
+                job.add(format!("metadata.labels.{key}"), text.clone(), Use::Value(Part::Labels, key.clone()));
+            }
+            for (key, text) in &metadata.annotations {
+                let place = format!("metadata.annotations.{key}");
+                job.add(place, text.clone(), Use::Value(Part::Annotations, key.clone()));
+            }
+        }
+        Ok(job)
+    }
+
+    fn add(&mut self, name: String, text: String, usage: Use) {
+        self.templates.push((name, text));
+        self.uses.push(usage);
+    }
+
+    fn add_source(
+        &mut self,
+        kind: SourceKind,
+        reference: &TemplateRef,
+        part: Part,
+        namespace: &str,
+        sources: &Sources,
+    ) -> Result<(), Failure> {
+        let missing = |key: Option<&str>| Failure::TemplateSourceNotFound {
+            kind: kind.as_str(),
+            namespace: namespace.to_owned(),
+            name: reference.name.clone(),
+            key: key.map(ToOwned::to_owned),
+        };
+        let texts = sources.get(&(kind, reference.name.clone())).ok_or_else(|| missing(None))?;
+        for item in &reference.items {
+            let text = texts.get(&item.key).ok_or_else(|| missing(Some(&item.key)))?;
+            let name = format!("{} {}/{}", kind.as_str(), reference.name, item.key);
+            let text = std::str::from_utf8(text.expose()).map_err(|_| Failure::TemplateFailed {
+                template: name.clone(),
+                line: 0,
+                column: 0,
+                detail: Untrusted::new("it is not UTF-8 text"),
+            })?;
+            let usage = match item.template_as {
+                TemplateAs::Values => Use::Value(part, item.key.clone()),
+                TemplateAs::KeysAndValues => Use::Map(part),
+            };
+            self.add(name, text.to_owned(), usage);
+        }
+        Ok(())
+    }
+
+    /// Puts the rendered texts, one for each template and in order, where they belong.
+    ///
+    /// # Errors
+    /// If a text that should be a map is none, or a label or annotation is not UTF-8.
+    pub fn finish(
+        self,
+        template: &Template,
+        fetched: BTreeMap<String, Arc<SecretBytes>>,
+        texts: Vec<SecretBytes>,
+    ) -> Result<Rendered, Failure> {
+        let given = !template.data.is_empty() || !template.template_from.is_empty();
+        let keep = !given || template.merge_policy == MergePolicy::Merge;
+        let mut rendered = Rendered {
+            data: if keep { fetched } else { BTreeMap::new() },
+            finalizers: template.metadata.as_ref().map(|meta| meta.finalizers.clone()).unwrap_or_default(),
+            type_: template.type_.clone().filter(|type_| !type_.is_empty()),
+            ..Rendered::default()
+        };
+        for (((name, _), usage), text) in self.templates.iter().zip(self.uses).zip(texts) {
+            match usage {
+                Use::Value(part, key) => rendered.put(part, key, text, name)?,
+                Use::Map(part) => {
+                    for (key, value) in parse_map(&text, name)? {
+                        rendered.put(part, key, value, name)?;
+                    }
+                }
+            }
+        }
+        Ok(rendered)
+    }
+}
+
+impl Rendered {
+    /// Without a template: the fetched data, and the labels and annotations of the ExternalSecret that
+    /// mean something on a Secret.
+    pub fn copied(
+        fetched: BTreeMap<String, Arc<SecretBytes>>,
+        labels: &BTreeMap<String, String>,
+        annotations: &BTreeMap<String, String>,
+    ) -> Self {
+        let copied = |map: &BTreeMap<String, String>| {
+            map.iter().filter(|(key, _)| is_copied(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        Self { data: fetched, labels: copied(labels), annotations: copied(annotations), ..Self::default() }
+    }
+
+    fn put(&mut self, part: Part, key: String, value: SecretBytes, template: &str) -> Result<(), Failure> {
+        let map = match part {
+            Part::Data => {
+                self.data.insert(key, Arc::new(value));
+                return Ok(());
+            }
+            Part::Labels => &mut self.labels,
+            Part::Annotations => &mut self.annotations,
+        };
+        let text = std::str::from_utf8(value.expose()).map_err(|_| failed(template, "the result is not UTF-8"))?;
+        map.insert(key, text.to_owned());
+        Ok(())
+    }
+}
+
+fn failed(template: &str, why: &str) -> Failure {
+    Failure::TemplateFailed { template: template.to_owned(), line: 0, column: 0, detail: Untrusted::new(why) }
+}
+
+/// ESO unmarshals into a `map[string]string`, so scalars that are no strings are refused there; here they
+/// become their text.
+fn parse_map(text: &SecretBytes, template: &str) -> Result<Vec<(String, SecretBytes)>, Failure> {
+    use serde_json::Value;
+    let bad = || failed(template, "the result is not a YAML map of keys and texts");
+    let text = std::str::from_utf8(text.expose()).map_err(|_| bad())?;
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let map: BTreeMap<String, Value> = serde_saphyr::from_str(text).map_err(|_| bad())?;
+    map.into_iter()
+        .map(|(key, value)| {
+            let text = match value {
+                Value::String(text) => text,
+                Value::Number(number) => number.to_string(),
+                Value::Bool(flag) => flag.to_string(),
+                Value::Null => String::new(),
+                Value::Array(_) | Value::Object(_) => return Err(bad()),
+            };
+            Ok((key, SecretBytes::new(text.into_bytes())))
+        })
+        .collect()
+}
