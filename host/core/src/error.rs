@@ -272,6 +272,22 @@ pub enum Failure {
         /// Namespace and name.
         secret: String,
     },
+    /// The target has another type than the template asks for, and types cannot be changed.
+    #[error("Secret {secret} is of type {is} and the template asks for {wanted}, but the type of a Secret cannot be changed: delete the Secret to have it made anew, or correct template.type")]
+    TargetTypeFixed {
+        /// Namespace and name.
+        secret: String,
+        /// Its type.
+        is: String,
+        /// The template's.
+        wanted: String,
+    },
+    /// The target is being deleted.
+    #[error("Secret {secret} is being deleted and waits for its finalizers: it is made anew when it is gone")]
+    TargetTerminating {
+        /// Namespace and name.
+        secret: String,
+    },
     /// A kind of Secret that would hand out rights.
     #[error("a Secret of type {type_} is refused: it would {why}")]
     TargetForbidden {
@@ -464,6 +480,8 @@ impl Failure {
             Self::TargetOwned { .. } => ("TargetOwned", Retry::Interval),
             Self::TargetConflict { .. } => ("TargetConflict", Retry::Interval),
             Self::TargetImmutable { .. } => ("TargetImmutable", Retry::Interval),
+            Self::TargetTypeFixed { .. } => ("TargetTypeFixed", Retry::Interval),
+            Self::TargetTerminating { .. } => ("TargetTerminating", Retry::Backoff),
             Self::TargetForbidden { .. } => ("TargetForbidden", Retry::Interval),
             Self::ApiServer { code: Some(403), .. } => ("ApiServerDenied", Retry::Backoff),
             Self::ApiServer { .. } => ("ApiServerFailed", Retry::Backoff),
@@ -476,7 +494,10 @@ impl Failure {
         match self {
             Self::TargetOwned { .. } => Some("target is owned by another ExternalSecret"),
             Self::TargetImmutable { .. } => Some("could not update secret, target is immutable"),
-            Self::TargetConflict { .. } | Self::ApiServer { .. } => Some("could not update secret"),
+            Self::TargetConflict { .. }
+            | Self::TargetTypeFixed { .. }
+            | Self::TargetTerminating { .. }
+            | Self::ApiServer { .. } => Some("could not update secret"),
             Self::ManifestInvalid { .. } | Self::PolicyInvalid { .. } | Self::TargetForbidden { .. } => None,
             Self::TemplateFailed { .. } | Self::TemplateSourceNotFound { .. } => Some("could not apply template"),
             Self::StoreNotFound { .. }

@@ -14,7 +14,7 @@ use crate::names::is_copied;
 use crate::secret::{SecretBytes, Untrusted};
 
 /// Everything that goes into the Secret.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Rendered {
     /// Its data.
     pub data: BTreeMap<String, Arc<SecretBytes>>,

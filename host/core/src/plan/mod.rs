@@ -4,20 +4,26 @@
 //! late cannot create what must not be created or bring back what was deleted. When nothing would
 //! change, there is no effect.
 
+mod apply;
+mod changes;
 mod policy;
+#[cfg(test)]
+mod simulator;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use claviger_crds::external_secret::ExternalSecretSpec;
+use claviger_crds::external_secret::{CreationPolicy, ExternalSecretSpec};
 
 use crate::hash::{KeyHash, KeyedHasher};
 use crate::secret::SecretBytes;
 use crate::template::Rendered;
 
-pub use policy::check;
-pub use target::{plan, target_valid};
+pub use policy::{check, rendered_secret_type};
+pub use target::{plan, plan_deletion, target_valid};
 
 /// Who controls an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +38,13 @@ pub struct Controller {
     pub uid: String,
 }
 
+impl Controller {
+    fn same_object_kind(&self, other: &Self) -> bool {
+        let group = |of: &Self| of.api_version.rsplit_once('/').map(|(group, _)| group.to_owned());
+        self.kind == other.kind && group(self) == group(other)
+    }
+}
+
 /// A Secret as it is, without its values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
@@ -43,10 +56,14 @@ pub struct Observed {
     pub type_: Option<String>,
     /// `immutable`.
     pub immutable: bool,
+    /// Whether it is being deleted and only its finalizers keep it.
+    pub deleting: bool,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Annotations.
     pub annotations: BTreeMap<String, String>,
+    /// Finalizers.
+    pub finalizers: Vec<String>,
     /// The controlling owner.
     pub controller: Option<Controller>,
     /// Keyed hashes of the data.
@@ -57,6 +74,32 @@ pub struct Observed {
     pub applied: Fields,
     /// What it wrote by update: ESO's writes, which apply does not prune before they are taken over.
     pub updated: Fields,
+    /// What the field managers of other ExternalSecrets own, by either way.
+    pub others: Fields,
+}
+
+impl Observed {
+    fn owns_data(&self, key: &str) -> bool {
+        self.applied.data.contains(key) || self.updated.data.contains(key)
+    }
+
+    fn owns_label(&self, key: &str) -> bool {
+        self.applied.labels.contains(key) || self.updated.labels.contains(key)
+    }
+
+    fn owns_annotation(&self, key: &str) -> bool {
+        self.applied.annotations.contains(key) || self.updated.annotations.contains(key)
+    }
+
+    /// Whether other ExternalSecrets write to it too. Such a Secret has no data hash: the hash covers all
+    /// keys, so each writer would take the annotation from the others for ever.
+    fn is_shared(&self) -> bool {
+        !self.others.is_empty()
+    }
+
+    fn is_controlled_by(&self, owner: &Controller) -> bool {
+        self.controller.as_ref().is_some_and(|controller| controller.uid == owner.uid)
+    }
 }
 
 /// Fields of a Secret that belong to one manager.
@@ -68,6 +111,13 @@ pub struct Fields {
     pub labels: BTreeSet<String>,
     /// Keys of annotations.
     pub annotations: BTreeSet<String>,
+}
+
+impl Fields {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty() && self.labels.is_empty() && self.annotations.is_empty()
+    }
 }
 
 /// Another Secret that carries our created-by label: what a target was called before.
@@ -101,6 +151,23 @@ pub struct Input<'a> {
     pub wanted: Option<&'a Rendered>,
     /// Made the hashes in `observed`.
     pub hasher: &'a KeyedHasher,
+}
+
+impl Input<'_> {
+    /// The Secret's name: the spec's, else the ExternalSecret's.
+    fn target(&self) -> &str {
+        self.spec.target.name.as_deref().unwrap_or(&self.owner.name)
+    }
+
+    /// For messages.
+    fn secret(&self) -> String {
+        format!("{}/{}", self.namespace, self.target())
+    }
+
+    /// Whether the target is shared by policy: then another ExternalSecret's fields are left to it.
+    fn gives_way(&self) -> bool {
+        matches!(self.spec.target.creation_policy, CreationPolicy::Merge | CreationPolicy::CreateOrMerge)
+    }
 }
 
 /// Whose fields an apply may take.

@@ -3,11 +3,14 @@
 
 use claviger_crds::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec};
 
+use super::Observed;
 use crate::error::Failure;
+use crate::template::Rendered;
 
 /// Types of Secret whose making hands out rights.
 const TOKEN_TYPE: &str = "kubernetes.io/service-account-token";
 const TOKEN_ACCOUNT: &str = "kubernetes.io/service-account.name";
+const FILLS_IN_A_TOKEN: &str = "make Kubernetes fill it with a token of the ServiceAccount it names";
 const BOOTSTRAP_TYPE: &str = "bootstrap.kubernetes.io/token";
 
 /// Checks.
@@ -66,12 +69,30 @@ fn check_type(spec: &ExternalSecretSpec) -> Result<(), Failure> {
             };
             // templateFrom can write the annotation too, so its presence is refused as well.
             if template.metadata.as_ref().is_some_and(annotated) || !template.template_from.is_empty() {
-                return forbidden(TOKEN_TYPE, "make Kubernetes fill it with a token of the ServiceAccount it names");
+                return forbidden(TOKEN_TYPE, FILLS_IN_A_TOKEN);
             }
             Ok(())
         }
         _ => Ok(()),
     }
+}
+
+/// The same after rendering, when the target is known: an annotation that came out of a template, or was
+/// copied from the ExternalSecret, onto a token Secret that is there already.
+///
+/// # Errors
+/// [`Failure::TargetForbidden`].
+pub(super) fn check_rendered(observed: Option<&Observed>, wanted: &Rendered) -> Result<(), Failure> {
+    let type_ = wanted.type_.as_deref().or_else(|| observed.and_then(|observed| observed.type_.as_deref()));
+    if type_ == Some(TOKEN_TYPE) && wanted.annotations.contains_key(TOKEN_ACCOUNT) {
+        return Err(Failure::TargetForbidden { type_: TOKEN_TYPE.to_owned(), why: FILLS_IN_A_TOKEN });
+    }
+    Ok(())
+}
+
+/// The type that a new Secret gets: the template's, else Kubernetes' default.
+pub fn rendered_secret_type(rendered: &Rendered) -> &str {
+    rendered.type_.as_deref().unwrap_or("Opaque")
 }
 
 #[cfg(test)]

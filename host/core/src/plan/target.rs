@@ -1,54 +1,82 @@
 //! What happens to the target Secret.
 //!
-//! Keys, labels and annotations that others put there stay; ours that are wanted no more go. Equality is
-//! by keyed hash, so values of the existing Secret are never here, save those of foreign keys when the
-//! hash annotation has to be computed over all of it.
+//! Which policy lets what happen is here; what differs is in `changes`, what is written in `apply`. Keys,
+//! labels and annotations that others put there stay; ours that are wanted no more go.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use claviger_crds::external_secret::{CreationPolicy, DeletionPolicy};
+use claviger_crds::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec, MergePolicy};
 
-use super::{ApplySecret, Effect, Force, Input, Note, Observed, Plan, Planned, Success};
+use super::apply::apply;
+use super::changes::Changes;
+use super::policy::check_rendered;
+use super::{Controller, Effect, Input, Note, Observed, Plan, Planned, Success};
 use crate::error::Failure;
-use crate::hash::eso_data_hash;
-use crate::names::{ANNOTATION_DATA_HASH, LABEL_CREATED_BY, LABEL_MANAGED, created_by, field_manager, is_valid_key};
+use crate::names::{ANNOTATION_DATA_HASH, LABEL_CREATED_BY, LABEL_MANAGED, is_valid_key};
 use crate::template::Rendered;
 
-/// Whether the target is as it was left: there, marked, and its data what its hash says. An Orphan counts
-/// as valid as long as it is there, as in ESO: it is not ours to repair between refreshes.
-pub fn target_valid(policy: CreationPolicy, observed: Option<&Observed>) -> bool {
-    match (policy, observed) {
+/// Whether the target is as it was left: there, marked, and its data what its hash says.
+///
+/// An Orphan counts as valid as long as it is there, as in ESO: it is not ours to repair between
+/// refreshes, and two that write one key would otherwise repair each other without end. A Secret that
+/// several ExternalSecrets write to has no hash; there the keys that the spec names must still be ours,
+/// for whoever changes or removes one takes it from our field manager.
+pub fn target_valid(spec: &ExternalSecretSpec, observed: Option<&Observed>) -> bool {
+    match (spec.target.creation_policy, observed) {
         (CreationPolicy::None, _) => true,
         // A Secret that Merge has to wait for: its appearing wakes the ExternalSecret.
         (CreationPolicy::Merge, None) => true,
         (_, None) => false,
+        // Nothing can be done before it is gone, and its going wakes the ExternalSecret.
+        (_, Some(observed)) if observed.deleting => true,
         (CreationPolicy::Orphan, Some(_)) => true,
         (_, Some(observed)) => {
-            observed.labels.get(LABEL_MANAGED).is_some_and(|value| value == "true")
-                && observed.annotations.get(ANNOTATION_DATA_HASH) == Some(&observed.data_hash)
+            let marked = observed.labels.get(LABEL_MANAGED).is_some_and(|value| value == "true");
+            let whole = if observed.is_shared() {
+                named_keys(spec).iter().all(|key| observed.owns_data(key))
+            } else {
+                observed.annotations.get(ANNOTATION_DATA_HASH) == Some(&observed.data_hash)
+            };
+            marked && whole
         }
     }
+}
+
+/// The keys that a Secret made from this spec has whatever the provider holds. Under the deletion
+/// policies that let values be missing there are none such.
+fn named_keys(spec: &ExternalSecretSpec) -> BTreeSet<&str> {
+    if spec.target.deletion_policy != DeletionPolicy::Retain {
+        return BTreeSet::new();
+    }
+    let template = spec.target.template.as_ref();
+    let rendered = template.into_iter().flat_map(|template| template.data.keys()).map(String::as_str);
+    let replaced = template.is_some_and(|template| {
+        template.merge_policy == MergePolicy::Replace
+            && !(template.data.is_empty() && template.template_from.is_empty())
+    });
+    let fetched = spec.data.iter().map(|entry| entry.secret_key.as_str()).filter(|_| !replaced);
+    rendered.chain(fetched).collect()
 }
 
 /// Plans.
 ///
 /// # Errors
-/// If the target is another's, immutable, or a key is no Secret's key.
+/// If the target is another's, immutable, of another type, on its way out, or a key is no Secret's key.
 pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
     let target = &input.spec.target;
-    let name = target.name.clone().unwrap_or_else(|| input.owner.name.clone());
+    let name = input.target();
+    let nothing = |success, binding| Ok(Planned::Do(Plan { effects: vec![], success, notes: vec![], binding }));
     if target.creation_policy == CreationPolicy::None {
-        return Ok(Planned::Do(Plan { effects: vec![], success: Success::Synced, notes: vec![], binding: None }));
+        return nothing(Success::Synced, None);
     }
-    let empty = Rendered::default();
     let wanted = match (input.wanted, target.deletion_policy) {
-        (Some(wanted), _) => wanted,
-        (None, DeletionPolicy::Delete) => return Ok(Planned::Do(delete(input, name))),
+        (Some(wanted), _) => Cow::Borrowed(wanted),
+        (None, DeletionPolicy::Delete) => return Ok(Planned::Do(delete(input))),
         (None, DeletionPolicy::Retain) => {
-            let binding = input.observed.map(|_| name);
-            return Ok(Planned::Do(Plan { effects: vec![], success: Success::Retained, notes: vec![], binding }));
+            return nothing(Success::Retained, input.observed.map(|_| name.to_owned()));
         }
-        (None, DeletionPolicy::Merge) => &empty,
+        (None, DeletionPolicy::Merge) => Cow::Owned(input.observed.map(emptied).unwrap_or_default()),
     };
     if let Some(key) = wanted.data.keys().find(|key| !is_valid_key(key)) {
         return Err(Failure::ValueNotUsable {
@@ -57,49 +85,65 @@ pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
         });
     }
     if target.creation_policy == CreationPolicy::Merge && input.observed.is_none() {
-        return Ok(Planned::Do(Plan { effects: vec![], success: Success::Missing, notes: vec![], binding: None }));
+        return nothing(Success::Missing, None);
     }
-    refuse_foreign_owner(input, &name)?;
+    refuse(input, &wanted)?;
 
-    let changes = Changes::between(input, wanted);
-    let mut plan = Plan { effects: Vec::new(), success: Success::Synced, notes: Vec::new(), binding: Some(name.clone()) };
+    let changes = Changes::between(input, &wanted);
+    let mut plan =
+        Plan { effects: Vec::new(), success: Success::Synced, notes: Vec::new(), binding: Some(name.to_owned()) };
     if changes.any() {
         if changes.data && input.observed.is_some_and(|observed| observed.immutable) {
-            return Err(Failure::TargetImmutable { secret: format!("{}/{name}", input.namespace) });
+            return Err(Failure::TargetImmutable { secret: input.secret() });
         }
-        let Some(apply) = apply(input, wanted, name.clone()) else { return Ok(Planned::NeedsForeignValues) };
+        let Some(apply) = apply(input, &wanted, &changes) else { return Ok(Planned::NeedsForeignValues) };
         plan.notes.push(match input.observed {
             None => Note { reason: "Created", message: "secret created" },
             Some(_) => Note { reason: "Updated", message: "secret updated" },
         });
         plan.effects.push(Effect::Apply(Box::new(apply)));
     }
-    orphans(input, &name, &mut plan);
+    orphans(input, &mut plan);
     Ok(Planned::Do(plan))
 }
 
-fn delete(input: &Input<'_>, name: String) -> Plan {
-    let ours = input.observed.filter(|observed| {
-        observed.controller.as_ref().is_some_and(|controller| controller.uid == input.owner.uid)
+/// What the end of an ExternalSecret does to its target. With creationPolicy Owner the API server's
+/// garbage collector deletes it too; deletionPolicy Delete does not wait for that, as in ESO. Everything
+/// else stays as it is.
+pub fn plan_deletion(spec: &ExternalSecretSpec, owner: &Controller, observed: Option<&Observed>) -> Vec<Effect> {
+    let ours = observed.filter(|observed| {
+        spec.target.deletion_policy == DeletionPolicy::Delete && !observed.deleting && observed.is_controlled_by(owner)
     });
+    let name = spec.target.name.as_ref().unwrap_or(&owner.name);
+    ours.map(|observed| deletion(name, observed)).into_iter().collect()
+}
+
+fn deletion(name: &str, observed: &Observed) -> Effect {
+    Effect::Delete {
+        name: name.to_owned(),
+        uid: observed.uid.clone(),
+        resource_version: observed.resource_version.clone(),
+    }
+}
+
+/// Nothing is in the provider any more: the Secret goes, if it is ours.
+fn delete(input: &Input<'_>) -> Plan {
     let mut plan = Plan { effects: vec![], success: Success::Deleted, notes: vec![], binding: None };
+    let ours = input.observed.filter(|observed| !observed.deleting && observed.is_controlled_by(input.owner));
     if let Some(observed) = ours {
         plan.notes.push(Note { reason: "Deleted", message: "secret deleted due to DeletionPolicy=Delete" });
-        plan.effects.push(Effect::Delete {
-            name,
-            uid: observed.uid.clone(),
-            resource_version: observed.resource_version.clone(),
-        });
+        plan.effects.push(deletion(input.target(), observed));
     }
     plan
 }
 
 /// After a rename of the target: what carries our label, is controlled by us and has another name.
-fn orphans(input: &Input<'_>, name: &str, plan: &mut Plan) {
+fn orphans(input: &Input<'_>, plan: &mut Plan) {
     if input.spec.target.creation_policy != CreationPolicy::Owner {
         return;
     }
     let ours = |uid: &Option<String>| uid.as_deref() == Some(input.owner.uid.as_str());
+    let name = input.target();
     for sibling in input.siblings.iter().filter(|sibling| sibling.name != name && ours(&sibling.controller_uid)) {
         plan.notes.push(Note { reason: "Deleted", message: "secret deleted because it was orphaned" });
         plan.effects.push(Effect::Delete {
@@ -110,109 +154,53 @@ fn orphans(input: &Input<'_>, name: &str, plan: &mut Plan) {
     }
 }
 
+/// The Secret without our data, and with the labels and annotations that are ours: nothing was rendered
+/// that could say otherwise.
+fn emptied(observed: &Observed) -> Rendered {
+    let kept = |map: &std::collections::BTreeMap<String, String>, owned: &dyn Fn(&str) -> bool| {
+        let marks = [LABEL_MANAGED, LABEL_CREATED_BY, ANNOTATION_DATA_HASH];
+        map.iter()
+            .filter(|(key, _)| owned(key) && !marks.contains(&key.as_str()))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
+    };
+    Rendered {
+        labels: kept(&observed.labels, &|key| observed.owns_label(key)),
+        annotations: kept(&observed.annotations, &|key| observed.owns_annotation(key)),
+        ..Rendered::default()
+    }
+}
+
+/// What must not be written to, whatever is wanted.
+fn refuse(input: &Input<'_>, wanted: &Rendered) -> Result<(), Failure> {
+    check_rendered(input.observed, wanted)?;
+    let Some(observed) = input.observed else { return Ok(()) };
+    if observed.deleting {
+        return Err(Failure::TargetTerminating { secret: input.secret() });
+    }
+    if let (Some(wanted), Some(is)) = (&wanted.type_, &observed.type_)
+        && wanted != is
+    {
+        return Err(Failure::TargetTypeFixed { secret: input.secret(), is: is.clone(), wanted: wanted.clone() });
+    }
+    refuse_foreign_owner(input, observed)
+}
+
 /// Owner takes over what nobody controls, and what an ExternalSecret of the same name controlled (it was
-/// made anew); never another's.
-fn refuse_foreign_owner(input: &Input<'_>, name: &str) -> Result<(), Failure> {
-    let controller = input.observed.and_then(|observed| observed.controller.as_ref());
-    match (input.spec.target.creation_policy, controller) {
-        (CreationPolicy::Owner, Some(controller))
-            if (&controller.kind, &controller.name) != (&input.owner.kind, &input.owner.name) =>
-        {
-            Err(Failure::TargetOwned {
-                secret: format!("{}/{name}", input.namespace),
-                owner: format!("{} {}", controller.kind, controller.name),
-            })
-        }
-        _ => Ok(()),
+/// made anew); never another's. Orphan takes every field it wants, so it keeps off what another
+/// ExternalSecret controls. Who merges takes nothing, so may merge into anything.
+fn refuse_foreign_owner(input: &Input<'_>, observed: &Observed) -> Result<(), Failure> {
+    let Some(controller) = &observed.controller else { return Ok(()) };
+    let us = input.owner;
+    let same_kind = controller.same_object_kind(us);
+    let refused = match input.spec.target.creation_policy {
+        CreationPolicy::Owner => !same_kind || controller.name != us.name,
+        CreationPolicy::Orphan => same_kind && controller.name != us.name,
+        CreationPolicy::Merge | CreationPolicy::CreateOrMerge | CreationPolicy::None => false,
+    };
+    if refused {
+        let owner = format!("{} {}", controller.kind, controller.name);
+        return Err(Failure::TargetOwned { secret: input.secret(), owner });
     }
-}
-
-/// Which parts of the target differ from what is wanted.
-struct Changes {
-    data: bool,
-    rest: bool,
-}
-
-impl Changes {
-    fn any(&self) -> bool {
-        self.data || self.rest
-    }
-
-    fn between(input: &Input<'_>, wanted: &Rendered) -> Self {
-        let Some(observed) = input.observed else { return Self { data: true, rest: true } };
-        let hashed = |(key, value): (&String, &std::sync::Arc<crate::secret::SecretBytes>)| {
-            observed.data.get(key) != Some(&input.hasher.hash(value.expose()))
-        };
-        let ours = observed.applied.data.iter().chain(&observed.updated.data);
-        let data = wanted.data.iter().any(hashed)
-            || ours.filter(|key| observed.data.contains_key(*key)).any(|key| !wanted.data.contains_key(key));
-        let labels = labels(input, wanted);
-        let differs = |wanted: &BTreeMap<String, String>, observed: &BTreeMap<String, String>| {
-            wanted.iter().any(|(key, value)| observed.get(key) != Some(value))
-        };
-        let surplus_labels = observed.applied.labels.iter().any(|key| !labels.contains_key(key));
-        let surplus_annotations = observed
-            .applied
-            .annotations
-            .iter()
-            .any(|key| key != ANNOTATION_DATA_HASH && !wanted.annotations.contains_key(key));
-        let owned = input.spec.target.creation_policy != CreationPolicy::Owner
-            || observed.controller.as_ref().is_some_and(|controller| controller.uid == input.owner.uid);
-        let rest = differs(&labels, &observed.labels)
-            || differs(&wanted.annotations, &observed.annotations)
-            || surplus_labels
-            || surplus_annotations
-            || !owned
-            || (input.spec.target.immutable && !observed.immutable)
-            || wanted.type_.as_ref().is_some_and(|type_| observed.type_.as_ref() != Some(type_))
-            || observed.annotations.get(ANNOTATION_DATA_HASH) != Some(&observed.data_hash);
-        Self { data, rest }
-    }
-}
-
-fn labels(input: &Input<'_>, wanted: &Rendered) -> BTreeMap<String, String> {
-    let mut labels = wanted.labels.clone();
-    labels.insert(LABEL_MANAGED.to_owned(), "true".to_owned());
-    if input.spec.target.creation_policy == CreationPolicy::Owner {
-        labels.insert(LABEL_CREATED_BY.to_owned(), created_by(input.namespace, &input.owner.name));
-    }
-    labels
-}
-
-/// The apply; none if values of foreign keys are needed for the hash and were not read.
-fn apply(input: &Input<'_>, wanted: &Rendered, name: String) -> Option<ApplySecret> {
-    let mut whole: BTreeMap<&str, &[u8]> =
-        wanted.data.iter().map(|(key, value)| (key.as_str(), value.expose())).collect();
-    for key in input.observed.map(foreign_keys).unwrap_or_default() {
-        if !whole.contains_key(key) {
-            whole.insert(key, input.foreign?.get(key)?.expose());
-        }
-    }
-    let mut annotations = wanted.annotations.clone();
-    annotations.insert(ANNOTATION_DATA_HASH.to_owned(), eso_data_hash(whole));
-    let policy = input.spec.target.creation_policy;
-    Some(ApplySecret {
-        name,
-        precondition: input.observed.map(|observed| (observed.uid.clone(), observed.resource_version.clone())),
-        force: match policy {
-            CreationPolicy::Owner | CreationPolicy::Orphan => Force::Always,
-            CreationPolicy::Merge | CreationPolicy::CreateOrMerge | CreationPolicy::None => {
-                Force::UnlessExternalSecret
-            }
-        },
-        manager: field_manager(&input.owner.name),
-        labels: labels(input, wanted),
-        annotations,
-        finalizers: wanted.finalizers.clone(),
-        owner: (policy == CreationPolicy::Owner).then(|| input.owner.clone()),
-        data: wanted.data.clone(),
-        type_: wanted.type_.clone(),
-        immutable: input.spec.target.immutable.then_some(true),
-        migrate_update_entry: input.observed.is_some_and(|observed| !observed.updated.data.is_empty()),
-    })
-}
-
-fn foreign_keys(observed: &Observed) -> Vec<&str> {
-    let ours = |key: &str| observed.applied.data.contains(key) || observed.updated.data.contains(key);
-    observed.data.keys().map(String::as_str).filter(|key| !ours(key)).collect()
+    Ok(())
 }
