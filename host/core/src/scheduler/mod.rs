@@ -1,0 +1,202 @@
+//! What to reconcile next: pure, with a clock that the caller brings.
+//!
+//! New and changed objects go before retries, those before periodic refreshes, so that a new object does
+//! not wait behind ten thousand. Inside a class the namespaces take turns, so that a hot one starves
+//! nobody. An object is never handed out twice at once: what is pushed while it is in flight is handed
+//! out after it is done. Memory is one entry per object, and every operation is logarithmic in them.
+
+mod ready;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use ready::{Place, Ready};
+
+/// Why an object is looked at; in order of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// It is new, it changed, or something it depends on did.
+    Fresh,
+    /// It failed.
+    Retry,
+    /// Its interval is over.
+    Refresh,
+}
+
+const CLASSES: [Class; 3] = [Class::Fresh, Class::Retry, Class::Refresh];
+
+/// A class with something due is passed over at most so often in favour of higher ones, so that a storm
+/// of changes slows refreshes to some tenth and not to nothing.
+const MAX_PASSED_OVER: u32 = 8;
+
+/// What the queue has to know of an object: whose turn it uses up.
+pub trait Queued: Ord + Clone {
+    /// The namespace, or "" for cluster-scoped objects.
+    fn namespace(&self) -> &str;
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    class: Class,
+    due: Instant,
+}
+
+impl Wait {
+    /// Of two reasons to look the earlier time and the higher class win.
+    fn merged(self, other: Self) -> Self {
+        Self {
+            class: self.class.min(other.class),
+            due: self.due.min(other.due),
+        }
+    }
+}
+
+/// An object that waits, and where: among the ripe ones of its class, or for its time.
+#[derive(Clone, Copy)]
+struct Entry {
+    wait: Wait,
+    ripe: Option<Place>,
+}
+
+/// The queue.
+pub struct Scheduler<K> {
+    /// Everything that waits, due or not.
+    waits: BTreeMap<K, Entry>,
+    /// What is not due yet, by time.
+    later: BTreeSet<(Instant, K)>,
+    /// What is due, by class.
+    ready: [Ready<K>; 3],
+    /// In flight, and what was pushed meanwhile.
+    in_flight: BTreeMap<K, Option<Wait>>,
+    passed_over: [u32; 3],
+    /// When what is ready was found to be.
+    ripened: Option<Instant>,
+}
+
+impl<K> Default for Scheduler<K> {
+    fn default() -> Self {
+        Self {
+            waits: BTreeMap::new(),
+            later: BTreeSet::new(),
+            ready: [Ready::default(), Ready::default(), Ready::default()],
+            in_flight: BTreeMap::new(),
+            passed_over: [0; 3],
+            ripened: None,
+        }
+    }
+}
+
+impl<K: Queued> Scheduler<K> {
+    /// Queues an object, or hastens it: of two pushes the earlier time and the higher class win.
+    pub fn push(&mut self, object: K, class: Class, due: Instant) {
+        let wait = Wait { class, due };
+        if let Some(pending) = self.in_flight.get_mut(&object) {
+            *pending = Some(pending.map_or(wait, |known| known.merged(wait)));
+            return;
+        }
+        match self.waits.get(&object).copied() {
+            None => self.insert(object, wait),
+            Some(known) => {
+                let merged = known.wait.merged(wait);
+                if merged.class != known.wait.class || merged.due != known.wait.due {
+                    self.remove(&object, known);
+                    self.insert(object, merged);
+                }
+            }
+        }
+    }
+
+    /// The next object that is due; it counts as in flight until [`Scheduler::done`].
+    pub fn pop(&mut self, now: Instant) -> Option<(K, Class)> {
+        self.ripen(now);
+        let index = self.choose()?;
+        let object = self.ready[index].take()?;
+        self.waits.remove(&object);
+        self.in_flight.insert(object.clone(), None);
+        Some((object, CLASSES[index]))
+    }
+
+    /// A reconcile ended. `next` says when to look again; a push that came meanwhile hastens that.
+    pub fn done(&mut self, object: &K, next: Option<(Class, Instant)>) {
+        let Some(pending) = self.in_flight.remove(object) else {
+            return;
+        };
+        let next = next.map(|(class, due)| Wait { class, due });
+        if let Some(wait) = pending.into_iter().chain(next).reduce(Wait::merged) {
+            self.insert(object.clone(), wait);
+        }
+    }
+
+    /// When the next object is due; a time in the past if one is due already.
+    pub fn next_due(&self) -> Option<Instant> {
+        if self.ready.iter().any(|ready| !ready.is_empty()) {
+            return self.ripened;
+        }
+        self.later.first().map(|(due, _)| *due)
+    }
+
+    /// Objects that wait, due or not.
+    pub fn len(&self) -> usize {
+        self.waits.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waits.is_empty()
+    }
+
+    /// Objects handed out and not done.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    fn insert(&mut self, object: K, wait: Wait) {
+        self.later.insert((wait.due, object.clone()));
+        self.waits.insert(object, Entry { wait, ripe: None });
+    }
+
+    fn remove(&mut self, object: &K, entry: Entry) {
+        match entry.ripe {
+            Some(place) => self.ready[entry.wait.class as usize].remove(object.namespace(), place),
+            None => {
+                self.later.remove(&(entry.wait.due, object.clone()));
+            }
+        }
+        self.waits.remove(object);
+    }
+
+    /// Moves what is due by now to its class.
+    fn ripen(&mut self, now: Instant) {
+        self.ripened = Some(now);
+        while self.later.first().is_some_and(|(due, _)| *due <= now) {
+            let Some((_, object)) = self.later.pop_first() else {
+                return;
+            };
+            if let Some(entry) = self.waits.get_mut(&object) {
+                entry.ripe = Some(self.ready[entry.wait.class as usize].put(object));
+            }
+        }
+    }
+
+    /// The highest class with something due, unless a lower one has been passed over too often.
+    fn choose(&mut self) -> Option<usize> {
+        let filled = |index: &usize| !self.ready[*index].is_empty();
+        let highest = (0..CLASSES.len()).find(filled)?;
+        let starved = (highest + 1..CLASSES.len())
+            .filter(filled)
+            .filter(|&index| self.passed_over[index] >= MAX_PASSED_OVER)
+            .max_by_key(|&index| self.passed_over[index]);
+        let chosen = starved.unwrap_or(highest);
+        for index in 0..CLASSES.len() {
+            let waits = index != chosen && !self.ready[index].is_empty();
+            self.passed_over[index] = if waits {
+                self.passed_over[index] + 1
+            } else {
+                0
+            };
+        }
+        Some(chosen)
+    }
+}

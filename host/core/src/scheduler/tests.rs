@@ -1,0 +1,215 @@
+//! The queue under a virtual clock: by table, and against a model.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key(&'static str, u32);
+
+impl Queued for Key {
+    fn namespace(&self) -> &str {
+        self.0
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_new_object_goes_before_ten_thousand_refreshes() {
+    let start = Instant::now();
+    let mut queue = Scheduler::default();
+    for n in 0..10_000 {
+        queue.push(Key("busy", n), Class::Refresh, start);
+    }
+    queue.push(Key("busy", 10_000), Class::Fresh, start);
+    assert_eq!(queue.pop(start), Some((Key("busy", 10_000), Class::Fresh)));
+}
+
+#[test]
+fn refreshes_go_on_in_a_storm_of_changes() {
+    let start = Instant::now();
+    let mut queue = Scheduler::default();
+    for n in 0..100 {
+        queue.push(Key("a", n), Class::Fresh, start);
+    }
+    queue.push(Key("b", 0), Class::Refresh, start);
+    let place = (0..100).position(|_| queue.pop(start).unwrap().1 == Class::Refresh);
+    assert_eq!(place, Some(8), "after eight in a row");
+}
+
+#[test]
+fn no_class_is_passed_over_for_ever() {
+    let start = Instant::now();
+    let mut queue = Scheduler::default();
+    queue.push(Key("a", 0), Class::Refresh, start);
+    queue.push(Key("b", 0), Class::Retry, start);
+    let mut order = Vec::new();
+    for n in 1..=40 {
+        // Fresh work and retries never run out.
+        queue.push(Key("c", n), Class::Fresh, start);
+        queue.push(Key("d", n), Class::Retry, start);
+        order.push(queue.pop(start).unwrap().1);
+    }
+    let first = |class| order.iter().position(|found| *found == class);
+    assert_eq!(
+        (first(Class::Retry), first(Class::Refresh)),
+        (Some(9), Some(8)),
+        "{order:?}"
+    );
+}
+
+#[test]
+fn a_ripe_row_of_ten_thousand_is_hastened_quickly() {
+    let start = Instant::now();
+    let mut queue = Scheduler::default();
+    for n in 0..10_000 {
+        queue.push(Key("busy", n), Class::Refresh, start);
+    }
+    assert!(queue.pop(start).is_some(), "ripens all");
+    for n in (1..10_000).rev() {
+        queue.push(Key("busy", n), Class::Fresh, start);
+    }
+    assert_eq!((queue.len(), queue.in_flight()), (9_999, 1));
+    let mut left = 0;
+    while let Some((_, class)) = queue.pop(start) {
+        assert_eq!(class, Class::Fresh);
+        left += 1;
+    }
+    assert_eq!(left, 9_999);
+}
+
+#[test]
+fn namespaces_take_turns() {
+    let start = Instant::now();
+    let mut queue = Scheduler::default();
+    for n in 0..50 {
+        queue.push(Key("hot", n), Class::Fresh, start);
+    }
+    queue.push(Key("quiet", 0), Class::Fresh, start);
+    let first: Vec<_> = (0..3).map(|_| queue.pop(start).unwrap().0.0).collect();
+    assert_eq!(first, ["hot", "quiet", "hot"]);
+}
+
+#[test]
+fn an_object_in_flight_is_handed_out_again_only_after_it_is_done() {
+    let start = Instant::now();
+    let mut queue = Scheduler::default();
+    queue.push(Key("a", 1), Class::Refresh, start);
+    queue.pop(start).unwrap();
+    queue.push(Key("a", 1), Class::Fresh, start);
+    queue.push(Key("a", 1), Class::Refresh, start + SECOND);
+    assert_eq!(queue.pop(start), None);
+    queue.done(&Key("a", 1), Some((Class::Refresh, start + 60 * SECOND)));
+    assert_eq!(queue.pop(start), Some((Key("a", 1), Class::Fresh)));
+    queue.done(&Key("a", 1), None);
+    assert!(queue.is_empty() && queue.in_flight() == 0);
+}
+
+#[test]
+fn nothing_is_handed_out_before_its_time() {
+    let start = Instant::now();
+    let mut queue = Scheduler::default();
+    queue.push(Key("a", 1), Class::Retry, start + 5 * SECOND);
+    assert_eq!(queue.pop(start + 4 * SECOND), None);
+    assert_eq!(queue.next_due(), Some(start + 5 * SECOND));
+    queue.push(Key("a", 1), Class::Refresh, start + 2 * SECOND);
+    assert_eq!(
+        queue.next_due(),
+        Some(start + 2 * SECOND),
+        "the earlier time wins"
+    );
+    assert_eq!(
+        queue.pop(start + 2 * SECOND),
+        Some((Key("a", 1), Class::Retry)),
+        "and the higher class"
+    );
+}
+
+#[test]
+fn a_due_object_can_be_promoted() {
+    let start = Instant::now();
+    let mut queue = Scheduler::default();
+    queue.push(Key("a", 1), Class::Refresh, start);
+    queue.push(Key("a", 2), Class::Refresh, start);
+    assert!(queue.pop(start).is_some(), "ripens both");
+    queue.push(Key("a", 2), Class::Fresh, start);
+    assert_eq!(queue.pop(start), Some((Key("a", 2), Class::Fresh)));
+    assert!(queue.is_empty());
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Push(u32, u8, u32),
+    Pop,
+    Done(usize, Option<u32>),
+    Tick(u32),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        (0..12u32, 0..3u8, 0..20u32).prop_map(|(key, class, due)| Step::Push(key, class, due)),
+        Just(Step::Pop),
+        (0..4usize, proptest::option::of(0..20u32))
+            .prop_map(|(which, next)| Step::Done(which, next)),
+        (0..10u32).prop_map(Step::Tick),
+    ];
+    proptest::collection::vec(step, 1..200)
+}
+
+proptest! {
+    /// Against a model: never two at once, nothing lost, nothing early.
+    #[test]
+    fn behaves_like_the_model(steps in steps()) {
+        let start = Instant::now();
+        let mut now = start;
+        let mut queue = Scheduler::default();
+        let mut waits: BTreeMap<Key, Instant> = BTreeMap::new();
+        let mut flying: Vec<(Key, Option<Instant>)> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Push(key, class, due) => {
+                    let key = Key(["a", "b", "c"][key as usize % 3], key);
+                    let due = now + due * SECOND;
+                    queue.push(key.clone(), CLASSES[class as usize], due);
+                    if let Some((_, pending)) = flying.iter_mut().find(|(flying, _)| *flying == key) {
+                        *pending = Some(pending.map_or(due, |known| known.min(due)));
+                    } else {
+                        let known = waits.entry(key).or_insert(due);
+                        *known = (*known).min(due);
+                    }
+                }
+                Step::Pop => match queue.pop(now) {
+                    Some((key, _)) => {
+                        prop_assert!(waits.remove(&key).is_some_and(|due| due <= now));
+                        prop_assert!(!flying.iter().any(|(flying, _)| *flying == key));
+                        flying.push((key, None));
+                    }
+                    None => prop_assert!(waits.values().all(|due| *due > now)),
+                },
+                Step::Done(which, next) => {
+                    if which < flying.len() {
+                        let (key, pending) = flying.remove(which);
+                        let next = next.map(|next| now + next * SECOND);
+                        queue.done(&key, next.map(|due| (Class::Refresh, due)));
+                        if let Some(due) = pending.into_iter().chain(next).min() {
+                            waits.insert(key, due);
+                        }
+                    }
+                }
+                Step::Tick(seconds) => now += seconds * SECOND,
+            }
+            prop_assert_eq!(queue.len(), waits.len());
+            prop_assert_eq!(queue.in_flight(), flying.len());
+            match (queue.next_due(), waits.values().min()) {
+                (Some(due), Some(&first)) => prop_assert!(due == first || (due <= now && first <= now)),
+                (due, first) => prop_assert_eq!(due.is_some(), first.is_some()),
+            }
+        }
+    }
+}
