@@ -24,14 +24,25 @@ impl Changes {
     }
 
     pub(super) fn between(input: &Input<'_>, wanted: &Rendered) -> Self {
-        let Some(observed) = input.observed else { return Self { data: true, rest: true } };
+        let Some(observed) = input.observed else {
+            return Self {
+                data: true,
+                rest: true,
+            };
+        };
         let differs = wanted
             .data
             .iter()
             .any(|(key, value)| observed.data.get(key) != Some(&input.hasher.hash(value.expose())));
-        let surplus = observed.data.keys().any(|key| observed.owns_data(key) && !wanted.data.contains_key(key));
+        let surplus = observed
+            .data
+            .keys()
+            .any(|key| observed.owns_data(key) && !wanted.data.contains_key(key));
         let unclaimed = wanted.data.keys().any(|key| !observed.owns_data(key));
-        Self { data: differs || surplus, rest: unclaimed || metadata(input, observed, wanted) }
+        Self {
+            data: differs || surplus,
+            rest: unclaimed || metadata(input, observed, wanted),
+        }
     }
 }
 
@@ -46,11 +57,16 @@ fn metadata(input: &Input<'_>, observed: &Observed, wanted: &Rendered) -> bool {
         hash != Some(&observed.data_hash)
     };
     map_differs(&labels, &observed.labels, |key| observed.owns_label(key))
-        || map_differs(&annotations, &without_hash(&observed.annotations), |key| observed.owns_annotation(key))
+        || map_differs(&annotations, &without_hash(&observed.annotations), |key| {
+            observed.owns_annotation(key)
+        })
         || hash_differs
         || owner != observed.is_controlled_by(input.owner)
         || (input.spec.target.immutable && !observed.immutable)
-        || wanted.finalizers.iter().any(|finalizer| !observed.finalizers.contains(finalizer))
+        || wanted
+            .finalizers
+            .iter()
+            .any(|finalizer| !observed.finalizers.contains(finalizer))
 }
 
 fn without_hash(annotations: &BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -64,21 +80,30 @@ fn map_differs(
     observed: &BTreeMap<String, String>,
     owned: impl Fn(&str) -> bool,
 ) -> bool {
-    wanted.iter().any(|(key, value)| observed.get(key) != Some(value) || !owned(key))
-        || observed.keys().any(|key| owned(key) && !wanted.contains_key(key))
+    wanted
+        .iter()
+        .any(|(key, value)| observed.get(key) != Some(value) || !owned(key))
+        || observed
+            .keys()
+            .any(|key| owned(key) && !wanted.contains_key(key))
 }
 
 /// Our labels, marks included.
 pub(super) fn labels(input: &Input<'_>, wanted: &Rendered) -> BTreeMap<String, String> {
     let mut labels = wanted.labels.clone();
     if let Some(observed) = input.observed.filter(|_| input.gives_way()) {
-        labels.retain(|key, value| !observed.others.labels.contains(key) || observed.labels.get(key) == Some(value));
+        labels.retain(|key, value| {
+            !observed.others.labels.contains(key) || observed.labels.get(key) == Some(value)
+        });
     }
     // Marks are ours to set, whatever a template says.
     labels.remove(LABEL_CREATED_BY);
     labels.insert(LABEL_MANAGED.to_owned(), "true".to_owned());
     if input.spec.target.creation_policy == CreationPolicy::Owner {
-        labels.insert(LABEL_CREATED_BY.to_owned(), created_by(input.namespace, &input.owner.name));
+        labels.insert(
+            LABEL_CREATED_BY.to_owned(),
+            created_by(input.namespace, &input.owner.name),
+        );
     }
     labels
 }
@@ -88,7 +113,8 @@ pub(super) fn annotations(input: &Input<'_>, wanted: &Rendered) -> BTreeMap<Stri
     let mut annotations = wanted.annotations.clone();
     if let Some(observed) = input.observed.filter(|_| input.gives_way()) {
         annotations.retain(|key, value| {
-            !observed.others.annotations.contains(key) || observed.annotations.get(key) == Some(value)
+            !observed.others.annotations.contains(key)
+                || observed.annotations.get(key) == Some(value)
         });
     }
     annotations.remove(ANNOTATION_DATA_HASH);

@@ -10,7 +10,8 @@ use crate::template::Rendered;
 /// Types of Secret whose making hands out rights.
 const TOKEN_TYPE: &str = "kubernetes.io/service-account-token";
 const TOKEN_ACCOUNT: &str = "kubernetes.io/service-account.name";
-const FILLS_IN_A_TOKEN: &str = "make Kubernetes fill it with a token of the ServiceAccount it names";
+const FILLS_IN_A_TOKEN: &str =
+    "make Kubernetes fill it with a token of the ServiceAccount it names";
 const BOOTSTRAP_TYPE: &str = "bootstrap.kubernetes.io/token";
 
 /// Checks.
@@ -18,12 +19,18 @@ const BOOTSTRAP_TYPE: &str = "bootstrap.kubernetes.io/token";
 /// # Errors
 /// [`Failure::PolicyInvalid`] or [`Failure::TargetForbidden`].
 pub fn check(spec: &ExternalSecretSpec) -> Result<(), Failure> {
-    let refuse = |why: &str| Err(Failure::PolicyInvalid { why: why.to_owned() });
+    let refuse = |why: &str| {
+        Err(Failure::PolicyInvalid {
+            why: why.to_owned(),
+        })
+    };
     let target = &spec.target;
     match (target.creation_policy, target.deletion_policy) {
         (CreationPolicy::Owner, _) | (_, DeletionPolicy::Retain) => {}
         (CreationPolicy::None, DeletionPolicy::Merge) => {
-            return refuse("deletionPolicy=Merge has nothing to merge into with creationPolicy=None: use Retain");
+            return refuse(
+                "deletionPolicy=Merge has nothing to merge into with creationPolicy=None: use Retain",
+            );
         }
         (_, DeletionPolicy::Merge) => {}
         (_, DeletionPolicy::Delete) => {
@@ -37,38 +44,63 @@ pub fn check(spec: &ExternalSecretSpec) -> Result<(), Failure> {
         return refuse("either data or dataFrom should be specified");
     }
     for (index, entry) in spec.data_from.iter().enumerate() {
-        let generator = entry.source_ref.as_ref().is_some_and(|source| source.generator_ref.is_some());
+        let generator = entry
+            .source_ref
+            .as_ref()
+            .is_some_and(|source| source.generator_ref.is_some());
         let kinds = [entry.extract.is_some(), entry.find.is_some(), generator];
         if kinds.iter().filter(|given| **given).count() != 1 {
-            return refuse(&format!("dataFrom[{index}]: exactly one of extract, find and sourceRef.generatorRef is needed"));
+            return refuse(&format!(
+                "dataFrom[{index}]: exactly one of extract, find and sourceRef.generatorRef is needed"
+            ));
         }
     }
     if target.deletion_policy == DeletionPolicy::Retain {
         let mut seen = std::collections::BTreeSet::new();
-        if let Some(twice) = spec.data.iter().find(|entry| !seen.insert(&entry.secret_key)) {
-            return refuse(&format!("data: secretKey {:?} stands twice: remove one", twice.secret_key));
+        if let Some(twice) = spec
+            .data
+            .iter()
+            .find(|entry| !seen.insert(&entry.secret_key))
+        {
+            return refuse(&format!(
+                "data: secretKey {:?} stands twice: remove one",
+                twice.secret_key
+            ));
         }
     }
     if target.manifest.is_some() {
         return refuse("target.manifest (targets other than Secrets) is not supported: remove it");
     }
     if spec.sync_windows.is_some() {
-        return refuse("syncWindows is not supported yet, and ignoring it would sync when you said not to: remove it");
+        return refuse(
+            "syncWindows is not supported yet, and ignoring it would sync when you said not to: remove it",
+        );
     }
     check_type(spec)
 }
 
 fn check_type(spec: &ExternalSecretSpec) -> Result<(), Failure> {
-    let Some(template) = &spec.target.template else { return Ok(()) };
-    let forbidden = |type_: &str, why| Err(Failure::TargetForbidden { type_: type_.to_owned(), why });
+    let Some(template) = &spec.target.template else {
+        return Ok(());
+    };
+    let forbidden = |type_: &str, why| {
+        Err(Failure::TargetForbidden {
+            type_: type_.to_owned(),
+            why,
+        })
+    };
     match template.type_.as_deref() {
-        Some(BOOTSTRAP_TYPE) => forbidden(BOOTSTRAP_TYPE, "let its holder join nodes to the cluster"),
+        Some(BOOTSTRAP_TYPE) => {
+            forbidden(BOOTSTRAP_TYPE, "let its holder join nodes to the cluster")
+        }
         Some(TOKEN_TYPE) => {
             let annotated = |metadata: &claviger_crds::external_secret::TemplateMetadata| {
                 metadata.annotations.contains_key(TOKEN_ACCOUNT)
             };
             // templateFrom can write the annotation too, so its presence is refused as well.
-            if template.metadata.as_ref().is_some_and(annotated) || !template.template_from.is_empty() {
+            if template.metadata.as_ref().is_some_and(annotated)
+                || !template.template_from.is_empty()
+            {
                 return forbidden(TOKEN_TYPE, FILLS_IN_A_TOKEN);
             }
             Ok(())
@@ -82,10 +114,19 @@ fn check_type(spec: &ExternalSecretSpec) -> Result<(), Failure> {
 ///
 /// # Errors
 /// [`Failure::TargetForbidden`].
-pub(super) fn check_rendered(observed: Option<&Observed>, wanted: &Rendered) -> Result<(), Failure> {
-    let type_ = wanted.type_.as_deref().or_else(|| observed.and_then(|observed| observed.type_.as_deref()));
+pub(super) fn check_rendered(
+    observed: Option<&Observed>,
+    wanted: &Rendered,
+) -> Result<(), Failure> {
+    let type_ = wanted
+        .type_
+        .as_deref()
+        .or_else(|| observed.and_then(|observed| observed.type_.as_deref()));
     if type_ == Some(TOKEN_TYPE) && wanted.annotations.contains_key(TOKEN_ACCOUNT) {
-        return Err(Failure::TargetForbidden { type_: TOKEN_TYPE.to_owned(), why: FILLS_IN_A_TOKEN });
+        return Err(Failure::TargetForbidden {
+            type_: TOKEN_TYPE.to_owned(),
+            why: FILLS_IN_A_TOKEN,
+        });
     }
     Ok(())
 }

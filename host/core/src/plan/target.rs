@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use claviger_crds::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec, MergePolicy};
+use claviger_crds::external_secret::{
+    CreationPolicy, DeletionPolicy, ExternalSecretSpec, MergePolicy,
+};
 
 use super::apply::apply;
 use super::changes::Changes;
@@ -32,7 +34,10 @@ pub fn target_valid(spec: &ExternalSecretSpec, observed: Option<&Observed>) -> b
         (_, Some(observed)) if observed.deleting => true,
         (CreationPolicy::Orphan, Some(_)) => true,
         (_, Some(observed)) => {
-            let marked = observed.labels.get(LABEL_MANAGED).is_some_and(|value| value == "true");
+            let marked = observed
+                .labels
+                .get(LABEL_MANAGED)
+                .is_some_and(|value| value == "true");
             let whole = if observed.is_shared() {
                 named_keys(spec).iter().all(|key| observed.owns_data(key))
             } else {
@@ -50,12 +55,19 @@ fn named_keys(spec: &ExternalSecretSpec) -> BTreeSet<&str> {
         return BTreeSet::new();
     }
     let template = spec.target.template.as_ref();
-    let rendered = template.into_iter().flat_map(|template| template.data.keys()).map(String::as_str);
+    let rendered = template
+        .into_iter()
+        .flat_map(|template| template.data.keys())
+        .map(String::as_str);
     let replaced = template.is_some_and(|template| {
         template.merge_policy == MergePolicy::Replace
             && !(template.data.is_empty() && template.template_from.is_empty())
     });
-    let fetched = spec.data.iter().map(|entry| entry.secret_key.as_str()).filter(|_| !replaced);
+    let fetched = spec
+        .data
+        .iter()
+        .map(|entry| entry.secret_key.as_str())
+        .filter(|_| !replaced);
     rendered.chain(fetched).collect()
 }
 
@@ -66,7 +78,14 @@ fn named_keys(spec: &ExternalSecretSpec) -> BTreeSet<&str> {
 pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
     let target = &input.spec.target;
     let name = input.target();
-    let nothing = |success, binding| Ok(Planned::Do(Plan { effects: vec![], success, notes: vec![], binding }));
+    let nothing = |success, binding| {
+        Ok(Planned::Do(Plan {
+            effects: vec![],
+            success,
+            notes: vec![],
+            binding,
+        }))
+    };
     if target.creation_policy == CreationPolicy::None {
         return nothing(Success::Synced, None);
     }
@@ -76,12 +95,15 @@ pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
         (None, DeletionPolicy::Retain) => {
             return nothing(Success::Retained, input.observed.map(|_| name.to_owned()));
         }
-        (None, DeletionPolicy::Merge) => Cow::Owned(input.observed.map(emptied).unwrap_or_default()),
+        (None, DeletionPolicy::Merge) => {
+            Cow::Owned(input.observed.map(emptied).unwrap_or_default())
+        }
     };
     if let Some(key) = wanted.data.keys().find(|key| !is_valid_key(key)) {
         return Err(Failure::ValueNotUsable {
             place: format!("secret key {key:?}"),
-            why: "invalid secret keys (TIP: use rewrite or conversionStrategy to change keys)".to_owned(),
+            why: "invalid secret keys (TIP: use rewrite or conversionStrategy to change keys)"
+                .to_owned(),
         });
     }
     if target.creation_policy == CreationPolicy::Merge && input.observed.is_none() {
@@ -90,16 +112,30 @@ pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
     refuse(input, &wanted)?;
 
     let changes = Changes::between(input, &wanted);
-    let mut plan =
-        Plan { effects: Vec::new(), success: Success::Synced, notes: Vec::new(), binding: Some(name.to_owned()) };
+    let mut plan = Plan {
+        effects: Vec::new(),
+        success: Success::Synced,
+        notes: Vec::new(),
+        binding: Some(name.to_owned()),
+    };
     if changes.any() {
         if changes.data && input.observed.is_some_and(|observed| observed.immutable) {
-            return Err(Failure::TargetImmutable { secret: input.secret() });
+            return Err(Failure::TargetImmutable {
+                secret: input.secret(),
+            });
         }
-        let Some(apply) = apply(input, &wanted, &changes) else { return Ok(Planned::NeedsForeignValues) };
+        let Some(apply) = apply(input, &wanted, &changes) else {
+            return Ok(Planned::NeedsForeignValues);
+        };
         plan.notes.push(match input.observed {
-            None => Note { reason: "Created", message: "secret created" },
-            Some(_) => Note { reason: "Updated", message: "secret updated" },
+            None => Note {
+                reason: "Created",
+                message: "secret created",
+            },
+            Some(_) => Note {
+                reason: "Updated",
+                message: "secret updated",
+            },
         });
         plan.effects.push(Effect::Apply(Box::new(apply)));
     }
@@ -110,12 +146,20 @@ pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
 /// What the end of an ExternalSecret does to its target. With creationPolicy Owner the API server's
 /// garbage collector deletes it too; deletionPolicy Delete does not wait for that, as in ESO. Everything
 /// else stays as it is.
-pub fn plan_deletion(spec: &ExternalSecretSpec, owner: &Controller, observed: Option<&Observed>) -> Vec<Effect> {
+pub fn plan_deletion(
+    spec: &ExternalSecretSpec,
+    owner: &Controller,
+    observed: Option<&Observed>,
+) -> Vec<Effect> {
     let ours = observed.filter(|observed| {
-        spec.target.deletion_policy == DeletionPolicy::Delete && !observed.deleting && observed.is_controlled_by(owner)
+        spec.target.deletion_policy == DeletionPolicy::Delete
+            && !observed.deleting
+            && observed.is_controlled_by(owner)
     });
     let name = spec.target.name.as_ref().unwrap_or(&owner.name);
-    ours.map(|observed| deletion(name, observed)).into_iter().collect()
+    ours.map(|observed| deletion(name, observed))
+        .into_iter()
+        .collect()
 }
 
 fn deletion(name: &str, observed: &Observed) -> Effect {
@@ -128,10 +172,20 @@ fn deletion(name: &str, observed: &Observed) -> Effect {
 
 /// Nothing is in the provider any more: the Secret goes, if it is ours.
 fn delete(input: &Input<'_>) -> Plan {
-    let mut plan = Plan { effects: vec![], success: Success::Deleted, notes: vec![], binding: None };
-    let ours = input.observed.filter(|observed| !observed.deleting && observed.is_controlled_by(input.owner));
+    let mut plan = Plan {
+        effects: vec![],
+        success: Success::Deleted,
+        notes: vec![],
+        binding: None,
+    };
+    let ours = input
+        .observed
+        .filter(|observed| !observed.deleting && observed.is_controlled_by(input.owner));
     if let Some(observed) = ours {
-        plan.notes.push(Note { reason: "Deleted", message: "secret deleted due to DeletionPolicy=Delete" });
+        plan.notes.push(Note {
+            reason: "Deleted",
+            message: "secret deleted due to DeletionPolicy=Delete",
+        });
         plan.effects.push(deletion(input.target(), observed));
     }
     plan
@@ -144,8 +198,15 @@ fn orphans(input: &Input<'_>, plan: &mut Plan) {
     }
     let ours = |uid: &Option<String>| uid.as_deref() == Some(input.owner.uid.as_str());
     let name = input.target();
-    for sibling in input.siblings.iter().filter(|sibling| sibling.name != name && ours(&sibling.controller_uid)) {
-        plan.notes.push(Note { reason: "Deleted", message: "secret deleted because it was orphaned" });
+    for sibling in input
+        .siblings
+        .iter()
+        .filter(|sibling| sibling.name != name && ours(&sibling.controller_uid))
+    {
+        plan.notes.push(Note {
+            reason: "Deleted",
+            message: "secret deleted because it was orphaned",
+        });
         plan.effects.push(Effect::Delete {
             name: sibling.name.clone(),
             uid: sibling.uid.clone(),
@@ -174,14 +235,22 @@ fn emptied(observed: &Observed) -> Rendered {
 /// What must not be written to, whatever is wanted.
 fn refuse(input: &Input<'_>, wanted: &Rendered) -> Result<(), Failure> {
     check_rendered(input.observed, wanted)?;
-    let Some(observed) = input.observed else { return Ok(()) };
+    let Some(observed) = input.observed else {
+        return Ok(());
+    };
     if observed.deleting {
-        return Err(Failure::TargetTerminating { secret: input.secret() });
+        return Err(Failure::TargetTerminating {
+            secret: input.secret(),
+        });
     }
     if let (Some(wanted), Some(is)) = (&wanted.type_, &observed.type_)
         && wanted != is
     {
-        return Err(Failure::TargetTypeFixed { secret: input.secret(), is: is.clone(), wanted: wanted.clone() });
+        return Err(Failure::TargetTypeFixed {
+            secret: input.secret(),
+            is: is.clone(),
+            wanted: wanted.clone(),
+        });
     }
     refuse_foreign_owner(input, observed)
 }
@@ -190,7 +259,9 @@ fn refuse(input: &Input<'_>, wanted: &Rendered) -> Result<(), Failure> {
 /// made anew); never another's. Orphan takes every field it wants, so it keeps off what another
 /// ExternalSecret controls. Who merges takes nothing, so may merge into anything.
 fn refuse_foreign_owner(input: &Input<'_>, observed: &Observed) -> Result<(), Failure> {
-    let Some(controller) = &observed.controller else { return Ok(()) };
+    let Some(controller) = &observed.controller else {
+        return Ok(());
+    };
     let us = input.owner;
     let same_kind = controller.same_object_kind(us);
     let refused = match input.spec.target.creation_policy {
@@ -200,7 +271,10 @@ fn refuse_foreign_owner(input: &Input<'_>, observed: &Observed) -> Result<(), Fa
     };
     if refused {
         let owner = format!("{} {}", controller.kind, controller.name);
-        return Err(Failure::TargetOwned { secret: input.secret(), owner });
+        return Err(Failure::TargetOwned {
+            secret: input.secret(),
+            owner,
+        });
     }
     Ok(())
 }

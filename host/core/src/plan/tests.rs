@@ -23,7 +23,8 @@ struct Es {
 }
 
 fn es(name: &str, target: &str) -> Es {
-    let spec = format!(r#"{{"data":[{{"secretKey":"a","remoteRef":{{"key":"k"}}}}],"target":{target}}}"#);
+    let spec =
+        format!(r#"{{"data":[{{"secretKey":"a","remoteRef":{{"key":"k"}}}}],"target":{target}}}"#);
     Es {
         owner: Controller {
             api_version: "external-secrets.io/v1".to_owned(),
@@ -41,17 +42,33 @@ fn owner() -> Es {
 }
 
 fn policy(name: &str, creation: &str, deletion: &str) -> Es {
-    es(name, &format!(r#"{{"name":"s","creationPolicy":"{creation}","deletionPolicy":"{deletion}"}}"#))
+    es(
+        name,
+        &format!(r#"{{"name":"s","creationPolicy":"{creation}","deletionPolicy":"{deletion}"}}"#),
+    )
 }
 
 fn rendered(data: &[(&str, &str)]) -> Rendered {
-    let data = data.iter().map(|(key, value)| ((*key).to_owned(), Arc::new(SecretBytes::copied_from(value.as_bytes()))));
-    Rendered { data: data.collect(), ..Rendered::default() }
+    let data = data.iter().map(|(key, value)| {
+        (
+            (*key).to_owned(),
+            Arc::new(SecretBytes::copied_from(value.as_bytes())),
+        )
+    });
+    Rendered {
+        data: data.collect(),
+        ..Rendered::default()
+    }
 }
 
 fn labelled(data: &[(&str, &str)], labels: &[(&str, &str)]) -> Rendered {
-    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-    Rendered { labels: labels.collect(), ..rendered(data) }
+    let labels = labels
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    Rendered {
+        labels: labels.collect(),
+        ..rendered(data)
+    }
 }
 
 /// Why a sync did not happen.
@@ -69,7 +86,12 @@ impl Es {
         server.observe(&self.manager(), &self.hasher)
     }
 
-    fn plan_with(&self, server: &Server, siblings: &[Sibling], wanted: Option<&Rendered>) -> Result<Plan, Failure> {
+    fn plan_with(
+        &self,
+        server: &Server,
+        siblings: &[Sibling],
+        wanted: Option<&Rendered>,
+    ) -> Result<Plan, Failure> {
         let observed = self.observe(server);
         let live = server.live();
         let mut input = Input {
@@ -108,7 +130,9 @@ impl Es {
     }
 
     fn try_sync(&self, server: &mut Server, wanted: &Rendered) -> Result<Plan, Stopped> {
-        let plan = self.plan(server, Some(wanted)).map_err(Stopped::ByPlanner)?;
+        let plan = self
+            .plan(server, Some(wanted))
+            .map_err(Stopped::ByPlanner)?;
         for effect in &plan.effects {
             if let Effect::Apply(apply) = effect {
                 server.apply(apply).map_err(Stopped::ByServer)?;
@@ -123,11 +147,15 @@ impl Es {
 }
 
 fn text(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 fn annotation(server: &Server, es: &Es, key: &str) -> Option<String> {
-    es.observe(server).and_then(|observed| observed.annotations.get(key).cloned())
+    es.observe(server)
+        .and_then(|observed| observed.annotations.get(key).cloned())
 }
 
 #[test]
@@ -135,15 +163,34 @@ fn a_new_secret_is_made_with_esos_marks_and_then_left_alone() {
     let (es, mut server) = (owner(), Server::default());
     assert!(!es.valid(&server));
     let plan = es.sync(&mut server, &rendered(&[("a", "12"), ("b", "3")]));
-    assert_eq!(plan.notes, [Note { reason: "Created", message: "secret created" }]);
-    assert_eq!((plan.success, plan.binding.as_deref()), (Success::Synced, Some("s")));
+    assert_eq!(
+        plan.notes,
+        [Note {
+            reason: "Created",
+            message: "secret created"
+        }]
+    );
+    assert_eq!(
+        (plan.success, plan.binding.as_deref()),
+        (Success::Synced, Some("s"))
+    );
     let observed = es.observe(&server).unwrap();
     assert_eq!(observed.labels[LABEL_MANAGED], "true");
-    assert_eq!(observed.labels[LABEL_CREATED_BY], crate::names::created_by("ns", "db"));
-    assert_eq!(observed.annotations[ANNOTATION_DATA_HASH], eso_data_hash([("a", b"12".as_slice()), ("b", b"3")]));
+    assert_eq!(
+        observed.labels[LABEL_CREATED_BY],
+        crate::names::created_by("ns", "db")
+    );
+    assert_eq!(
+        observed.annotations[ANNOTATION_DATA_HASH],
+        eso_data_hash([("a", b"12".as_slice()), ("b", b"3")])
+    );
     assert_eq!(observed.controller, Some(es.owner.clone()));
     assert!(es.valid(&server));
-    assert!(es.sync(&mut server, &rendered(&[("a", "12"), ("b", "3")])).effects.is_empty());
+    assert!(
+        es.sync(&mut server, &rendered(&[("a", "12"), ("b", "3")]))
+            .effects
+            .is_empty()
+    );
     assert_eq!(server.writes, 1);
 }
 
@@ -158,9 +205,15 @@ fn drift_is_seen_and_repaired_and_what_others_add_stays() {
     server.update("kubectl", "labels", "theirs", Some(b"x"));
     assert!(!es.valid(&server));
     es.sync(&mut server, &wanted);
-    assert_eq!(server.data(), text(&[("a", "1"), ("b", "2"), ("theirs", "x")]));
+    assert_eq!(
+        server.data(),
+        text(&[("a", "1"), ("b", "2"), ("theirs", "x")])
+    );
     assert!(server.has("labels", "theirs"));
-    assert!(es.valid(&server), "the hash covers their key too, as ESO's does");
+    assert!(
+        es.valid(&server),
+        "the hash covers their key too, as ESO's does"
+    );
     assert!(es.sync(&mut server, &wanted).effects.is_empty());
 }
 
@@ -183,7 +236,13 @@ fn a_key_that_others_add_alone_needs_no_read_for_the_hash() {
     };
     assert!(matches!(plan(&input), Ok(Planned::Do(plan)) if plan.effects.len() == 1));
     let changed = rendered(&[("a", "2")]);
-    assert!(matches!(plan(&Input { wanted: Some(&changed), ..input }), Ok(Planned::NeedsForeignValues)));
+    assert!(matches!(
+        plan(&Input {
+            wanted: Some(&changed),
+            ..input
+        }),
+        Ok(Planned::NeedsForeignValues)
+    ));
 }
 
 #[test]
@@ -211,17 +270,35 @@ fn what_eso_left_as_it_should_be_is_not_written() {
     let mut server = Server::default();
     server.update(&es.manager(), "data", "a", Some(b"1"));
     server.update(&es.manager(), "labels", LABEL_MANAGED, Some(b"true"));
-    server.update(&es.manager(), "labels", LABEL_CREATED_BY, Some(crate::names::created_by("ns", "db").as_bytes()));
+    server.update(
+        &es.manager(),
+        "labels",
+        LABEL_CREATED_BY,
+        Some(crate::names::created_by("ns", "db").as_bytes()),
+    );
     let hash = eso_data_hash([("a", b"1".as_slice())]);
-    server.update(&es.manager(), "annotations", ANNOTATION_DATA_HASH, Some(hash.as_bytes()));
+    server.update(
+        &es.manager(),
+        "annotations",
+        ANNOTATION_DATA_HASH,
+        Some(hash.as_bytes()),
+    );
     server.set_controller(es.owner.clone());
     assert!(es.valid(&server));
-    assert!(es.plan(&server, Some(&rendered(&[("a", "1")]))).unwrap().effects.is_empty());
+    assert!(
+        es.plan(&server, Some(&rendered(&[("a", "1")])))
+            .unwrap()
+            .effects
+            .is_empty()
+    );
 }
 
 #[test]
 fn merge_never_creates_and_two_that_merge_keep_off_each_other() {
-    let (one, two) = (policy("one", "Merge", "Retain"), policy("two", "Merge", "Retain"));
+    let (one, two) = (
+        policy("one", "Merge", "Retain"),
+        policy("two", "Merge", "Retain"),
+    );
     let mut server = Server::default();
     let plan = one.sync(&mut server, &rendered(&[("a", "1")]));
     assert_eq!(plan.success, Success::Missing);
@@ -232,9 +309,20 @@ fn merge_never_creates_and_two_that_merge_keep_off_each_other() {
     assert!(annotation(&server, &one, ANNOTATION_DATA_HASH).is_some());
     two.sync(&mut server, &labelled(&[("b", "2")], &[("app", "two")]));
     one.sync(&mut server, &labelled(&[("a", "1")], &[("app", "one")]));
-    assert_eq!(server.data(), text(&[("a", "1"), ("b", "2"), ("base", "0")]));
-    assert_eq!(annotation(&server, &one, ANNOTATION_DATA_HASH), None, "a hash would be fought over");
-    assert_eq!(one.observe(&server).unwrap().labels["app"], "one", "who came first keeps it");
+    assert_eq!(
+        server.data(),
+        text(&[("a", "1"), ("b", "2"), ("base", "0")])
+    );
+    assert_eq!(
+        annotation(&server, &one, ANNOTATION_DATA_HASH),
+        None,
+        "a hash would be fought over"
+    );
+    assert_eq!(
+        one.observe(&server).unwrap().labels["app"],
+        "one",
+        "who came first keeps it"
+    );
 
     let writes = server.writes;
     for _ in 0..2 {
@@ -244,14 +332,25 @@ fn merge_never_creates_and_two_that_merge_keep_off_each_other() {
     assert_eq!(server.writes, writes, "both are at rest");
 
     one.sync(&mut server, &rendered(&[("c", "3")]));
-    assert_eq!(server.data(), text(&[("b", "2"), ("base", "0"), ("c", "3")]));
-    let clash = two.try_sync(&mut server, &rendered(&[("c", "4")])).err().unwrap();
-    assert!(matches!(clash, Stopped::ByServer(Refused::Conflict(manager)) if manager == one.manager()));
+    assert_eq!(
+        server.data(),
+        text(&[("b", "2"), ("base", "0"), ("c", "3")])
+    );
+    let clash = two
+        .try_sync(&mut server, &rendered(&[("c", "4")]))
+        .err()
+        .unwrap();
+    assert!(
+        matches!(clash, Stopped::ByServer(Refused::Conflict(manager)) if manager == one.manager())
+    );
 }
 
 #[test]
 fn drift_of_a_shared_secret_is_seen_by_who_owns_the_key() {
-    let (one, two) = (policy("one", "CreateOrMerge", "Retain"), policy("two", "Merge", "Retain"));
+    let (one, two) = (
+        policy("one", "CreateOrMerge", "Retain"),
+        policy("two", "Merge", "Retain"),
+    );
     let mut server = Server::default();
     one.sync(&mut server, &rendered(&[("a", "1")]));
     two.sync(&mut server, &rendered(&[("a", "1"), ("b", "2")]));
@@ -273,8 +372,15 @@ fn what_another_controls_is_refused_to_who_would_take_it() {
         name: "db".to_owned(),
         uid: "x".to_owned(),
     };
-    let other = Controller { name: "other".to_owned(), uid: "y".to_owned(), ..owner().owner };
-    let remade = Controller { uid: "z".to_owned(), ..owner().owner };
+    let other = Controller {
+        name: "other".to_owned(),
+        uid: "y".to_owned(),
+        ..owner().owner
+    };
+    let remade = Controller {
+        uid: "z".to_owned(),
+        ..owner().owner
+    };
     // (controller, creationPolicy, refused)
     for (controller, creation, refused) in [
         (&deployment, "Owner", true),
@@ -311,7 +417,13 @@ fn a_policy_that_changed_changes_the_marks() {
     let observed = orphan.observe(&server).unwrap();
     assert_eq!(observed.controller, None);
     assert!(!observed.labels.contains_key(LABEL_CREATED_BY));
-    assert!(orphan.plan(&server, Some(&rendered(&[("a", "1")]))).unwrap().effects.is_empty());
+    assert!(
+        orphan
+            .plan(&server, Some(&rendered(&[("a", "1")])))
+            .unwrap()
+            .effects
+            .is_empty()
+    );
 }
 
 #[test]
@@ -320,9 +432,16 @@ fn immutable_secrets_keep_their_data() {
     let mut server = Server::default();
     es.sync(&mut server, &rendered(&[("a", "1")]));
     assert!(es.observe(&server).unwrap().immutable);
-    for changed in [rendered(&[("a", "2")]), rendered(&[("a", "1"), ("b", "2")]), rendered(&[])] {
+    for changed in [
+        rendered(&[("a", "2")]),
+        rendered(&[("a", "1"), ("b", "2")]),
+        rendered(&[]),
+    ] {
         let failure = es.plan(&server, Some(&changed)).err().unwrap();
-        assert!(matches!(failure, Failure::TargetImmutable { ref secret } if secret == "ns/s"), "{failure}");
+        assert!(
+            matches!(failure, Failure::TargetImmutable { ref secret } if secret == "ns/s"),
+            "{failure}"
+        );
     }
     // Metadata may change, also after the spec takes the flag back, which the API server would refuse.
     owner().sync(&mut server, &labelled(&[("a", "1")], &[("team", "blue")]));
@@ -333,14 +452,32 @@ fn immutable_secrets_keep_their_data() {
 fn types_cannot_change_and_token_secrets_are_not_filled() {
     let (es, mut server) = (owner(), Server::default());
     es.sync(&mut server, &rendered(&[("a", "1")]));
-    let tls = Rendered { type_: Some("kubernetes.io/tls".to_owned()), ..rendered(&[("a", "1")]) };
+    let tls = Rendered {
+        type_: Some("kubernetes.io/tls".to_owned()),
+        ..rendered(&[("a", "1")])
+    };
     let failure = es.plan(&server, Some(&tls)).err().unwrap();
-    assert!(matches!(failure, Failure::TargetTypeFixed { .. }), "{failure}");
-    assert_eq!((rendered_secret_type(&tls), rendered_secret_type(&Rendered::default())), ("kubernetes.io/tls", "Opaque"));
+    assert!(
+        matches!(failure, Failure::TargetTypeFixed { .. }),
+        "{failure}"
+    );
+    assert_eq!(
+        (
+            rendered_secret_type(&tls),
+            rendered_secret_type(&Rendered::default())
+        ),
+        ("kubernetes.io/tls", "Opaque")
+    );
 
-    let observed = Observed { type_: Some("kubernetes.io/service-account-token".to_owned()), ..Observed::default() };
+    let observed = Observed {
+        type_: Some("kubernetes.io/service-account-token".to_owned()),
+        ..Observed::default()
+    };
     let mut wanted = rendered(&[("a", "1")]);
-    wanted.annotations.insert("kubernetes.io/service-account.name".to_owned(), "admin".to_owned());
+    wanted.annotations.insert(
+        "kubernetes.io/service-account.name".to_owned(),
+        "admin".to_owned(),
+    );
     let merge = policy("db", "Merge", "Retain");
     let input = Input {
         owner: &merge.owner,
@@ -353,10 +490,22 @@ fn types_cannot_change_and_token_secrets_are_not_filled() {
         hasher: &merge.hasher,
     };
     assert!(matches!(plan(&input), Err(Failure::TargetForbidden { .. })));
-    let leaving = Observed { deleting: true, ..Observed::default() };
-    let input = Input { observed: Some(&leaving), ..input };
-    assert!(matches!(plan(&input), Err(Failure::TargetTerminating { .. })));
-    assert!(target_valid(&merge.spec, Some(&leaving)), "its going wakes us, not its staying");
+    let leaving = Observed {
+        deleting: true,
+        ..Observed::default()
+    };
+    let input = Input {
+        observed: Some(&leaving),
+        ..input
+    };
+    assert!(matches!(
+        plan(&input),
+        Err(Failure::TargetTerminating { .. })
+    ));
+    assert!(
+        target_valid(&merge.spec, Some(&leaving)),
+        "its going wakes us, not its staying"
+    );
 }
 
 #[test]
@@ -371,20 +520,34 @@ fn nothing_in_the_provider_is_answered_by_the_deletion_policy() {
     ] {
         let es = policy("db", creation, deletion);
         let mut server = Server::default();
-        let first = if creation == "None" { policy("db", "Orphan", "Retain") } else { policy("db", creation, "Retain") };
+        let first = if creation == "None" {
+            policy("db", "Orphan", "Retain")
+        } else {
+            policy("db", creation, "Retain")
+        };
         server.update("helm", "data", "theirs", Some(b"x"));
         first.sync(&mut server, &labelled(&[("a", "1")], &[("team", "blue")]));
         let plan = es.plan(&server, None).unwrap();
         assert_eq!(plan.success, success, "{creation} {deletion}");
-        let deleted = plan.effects.iter().any(|effect| matches!(effect, Effect::Delete { name, .. } if name == "s"));
+        let deleted = plan
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Delete { name, .. } if name == "s"));
         assert_eq!(deleted, deletes, "{creation} {deletion}");
         for effect in &plan.effects {
             if let Effect::Apply(apply) = effect {
                 server.apply(apply).unwrap();
             }
         }
-        assert_eq!(server.data().get("a").map(String::as_str), left, "{creation} {deletion}");
-        assert!(server.has("data", "theirs") && server.has("labels", "team"), "{creation} {deletion}");
+        assert_eq!(
+            server.data().get("a").map(String::as_str),
+            left,
+            "{creation} {deletion}"
+        );
+        assert!(
+            server.has("data", "theirs") && server.has("labels", "team"),
+            "{creation} {deletion}"
+        );
     }
 }
 
@@ -393,15 +556,23 @@ fn only_what_is_ours_is_deleted() {
     let es = policy("db", "Owner", "Delete");
     let mut server = Server::default();
     server.update("kubectl", "data", "x", Some(b"1"));
-    assert!(es.plan(&server, None).unwrap().effects.is_empty(), "nobody controls it");
+    assert!(
+        es.plan(&server, None).unwrap().effects.is_empty(),
+        "nobody controls it"
+    );
     let observed = es.observe(&server);
     assert!(plan_deletion(&es.spec, &es.owner, observed.as_ref()).is_empty());
 
     server.set_controller(es.owner.clone());
     let observed = es.observe(&server);
     let effects = plan_deletion(&es.spec, &es.owner, observed.as_ref());
-    assert!(matches!(&effects[..], [Effect::Delete { name, uid, .. }] if name == "s" && uid == "uid"));
-    assert!(plan_deletion(&owner().spec, &es.owner, observed.as_ref()).is_empty(), "garbage collection's work");
+    assert!(
+        matches!(&effects[..], [Effect::Delete { name, uid, .. }] if name == "s" && uid == "uid")
+    );
+    assert!(
+        plan_deletion(&owner().spec, &es.owner, observed.as_ref()).is_empty(),
+        "garbage collection's work"
+    );
 
     let sibling = |name: &str, uid: Option<&str>| Sibling {
         name: name.to_owned(),
@@ -409,8 +580,18 @@ fn only_what_is_ours_is_deleted() {
         resource_version: "1".to_owned(),
         controller_uid: uid.map(ToOwned::to_owned),
     };
-    let siblings = [sibling("s", Some("uid-of-db")), sibling("before", Some("uid-of-db")), sibling("copied", None)];
-    let plan = owner().plan_with(&Server::default(), &siblings, Some(&rendered(&[("a", "1")]))).unwrap();
+    let siblings = [
+        sibling("s", Some("uid-of-db")),
+        sibling("before", Some("uid-of-db")),
+        sibling("copied", None),
+    ];
+    let plan = owner()
+        .plan_with(
+            &Server::default(),
+            &siblings,
+            Some(&rendered(&[("a", "1")])),
+        )
+        .unwrap();
     let deleted: Vec<_> = plan
         .effects
         .iter()
@@ -420,12 +601,18 @@ fn only_what_is_ours_is_deleted() {
         })
         .collect();
     assert_eq!(deleted, ["before"]);
-    assert!(matches!(plan.effects[0], Effect::Apply(_)), "the new one is there before the old one goes");
+    assert!(
+        matches!(plan.effects[0], Effect::Apply(_)),
+        "the new one is there before the old one goes"
+    );
 }
 
 #[test]
 fn a_key_that_kubernetes_refuses_is_named() {
-    let failure = owner().plan(&Server::default(), Some(&rendered(&[("a/b", "1")]))).err().unwrap();
+    let failure = owner()
+        .plan(&Server::default(), Some(&rendered(&[("a/b", "1")])))
+        .err()
+        .unwrap();
     assert!(failure.to_string().contains(r#""a/b""#), "{failure}");
 }
 
@@ -434,8 +621,14 @@ fn values() -> impl Strategy<Value = BTreeMap<String, String>> {
 }
 
 fn of(values: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> Rendered {
-    let pairs: Vec<_> = values.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    Rendered { labels: labels.clone(), ..rendered(&pairs) }
+    let pairs: Vec<_> = values
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    Rendered {
+        labels: labels.clone(),
+        ..rendered(&pairs)
+    }
 }
 
 proptest! {

@@ -5,12 +5,19 @@
 //! [`Redactor`] can read. One exhaustive match ([`Failure::class`]) says which condition reason, event
 //! and retry follow.
 
+mod call;
+mod class;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::time::Duration;
 
-use crate::provider::{CallError, Fault, NeedError, PluginId, ProviderError};
+use crate::provider::Fault;
 use crate::redact::Redactor;
 use crate::secret::Untrusted;
+
+pub use class::{Class, Retry};
 
 /// How messages name a store: `SecretStore production/vault`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -133,7 +140,9 @@ pub enum Failure {
         detail: Untrusted,
     },
     /// The backend refused the credential.
-    #[error("{store}: the backend refused the credential ({plugin}): check the referenced Secret or ServiceAccount and its role there")]
+    #[error(
+        "{store}: the backend refused the credential ({plugin}): check the referenced Secret or ServiceAccount and its role there"
+    )]
     AuthenticationFailed {
         /// Which store.
         store: StoreName,
@@ -197,7 +206,9 @@ pub enum Failure {
         detail: Untrusted,
     },
     /// The backend cannot be reached or does not work.
-    #[error("{store}: the backend is unavailable ({plugin}): check that it runs and that the address in the store is right")]
+    #[error(
+        "{store}: the backend is unavailable ({plugin}): check that it runs and that the address in the store is right"
+    )]
     ProviderUnavailable {
         /// Which store.
         store: StoreName,
@@ -251,7 +262,9 @@ pub enum Failure {
         key: Option<String>,
     },
     /// Another controller owns the target.
-    #[error("Secret {secret} is owned by {owner}: choose another target.name, or creationPolicy Merge")]
+    #[error(
+        "Secret {secret} is owned by {owner}: choose another target.name, or creationPolicy Merge"
+    )]
     TargetOwned {
         /// Namespace and name.
         secret: String,
@@ -259,7 +272,7 @@ pub enum Failure {
         owner: String,
     },
     /// Another ExternalSecret writes the same fields.
-    #[error("Secret {secret} is written by another ExternalSecret too: {}", .managers.join("; "))]
+    #[error("Secret {secret} is written by another ExternalSecret too ({}): let only one of them write each key", .managers.join("; "))]
     TargetConflict {
         /// Namespace and name.
         secret: String,
@@ -267,13 +280,17 @@ pub enum Failure {
         managers: Vec<String>,
     },
     /// The target is immutable and would have to change.
-    #[error("Secret {secret} is immutable and its data would change: delete the Secret to have it made anew")]
+    #[error(
+        "Secret {secret} is immutable and its data would change: delete the Secret to have it made anew"
+    )]
     TargetImmutable {
         /// Namespace and name.
         secret: String,
     },
     /// The target has another type than the template asks for, and types cannot be changed.
-    #[error("Secret {secret} is of type {is} and the template asks for {wanted}, but the type of a Secret cannot be changed: delete the Secret to have it made anew, or correct template.type")]
+    #[error(
+        "Secret {secret} is of type {is} and the template asks for {wanted}, but the type of a Secret cannot be changed: delete the Secret to have it made anew, or correct template.type"
+    )]
     TargetTypeFixed {
         /// Namespace and name.
         secret: String,
@@ -283,7 +300,9 @@ pub enum Failure {
         wanted: String,
     },
     /// The target is being deleted.
-    #[error("Secret {secret} is being deleted and waits for its finalizers: it is made anew when it is gone")]
+    #[error(
+        "Secret {secret} is being deleted and waits for its finalizers: it is made anew when it is gone"
+    )]
     TargetTerminating {
         /// Namespace and name.
         secret: String,
@@ -297,7 +316,7 @@ pub enum Failure {
         why: &'static str,
     },
     /// The API server refused or failed.
-    #[error("{doing} {object} failed{}", .code.map(|code| format!(" (HTTP {code})")).unwrap_or_default())]
+    #[error("{doing} {object} failed{}", api_answer(*.code))]
     ApiServer {
         /// `reading`, `writing` …
         doing: &'static str,
@@ -310,108 +329,10 @@ pub enum Failure {
     },
 }
 
-/// When to try again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// Trying again gives the same until something changes; looked at again at the refresh interval,
-    /// because what changed may be out of our sight.
-    Interval,
-    /// It may pass: soon, then less and less often.
-    Backoff,
-    /// The backend said when.
-    After(Duration),
-}
-
-/// What follows from a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Class {
-    /// Reason of the condition and label of the metric.
-    pub reason: &'static str,
-    /// Reason of the Warning event. ESO has one for all, which `kubectl get events` is filtered by.
-    pub event: &'static str,
-    /// When to try again.
-    pub retry: Retry,
-}
-
 /// Longest message in a condition, bytes: the API server allows 32 KiB, a human reads a few lines.
 const MAX_MESSAGE: usize = 1024;
 
-/// ESO's event for every failure of an ExternalSecret.
-const UPDATE_FAILED: &str = "UpdateFailed";
-
 impl Failure {
-    /// A failure of a call, put in context.
-    pub fn from_call(
-        store: &StoreName,
-        key: Option<&str>,
-        version: Option<&str>,
-        plugin: &PluginId,
-        error: CallError,
-    ) -> Self {
-        let store = store.clone();
-        match error {
-            CallError::Provider(error) => Self::from_provider(store, key, version, plugin.to_string(), error),
-            CallError::Fault(fault) => Self::PluginFault { plugin: plugin.to_string(), fault },
-            CallError::Need(need) => Self::from_need(store, need),
-        }
-    }
-
-    fn from_provider(
-        store: StoreName,
-        key: Option<&str>,
-        version: Option<&str>,
-        plugin: String,
-        error: ProviderError,
-    ) -> Self {
-        let key = key.map(ToOwned::to_owned);
-        match (error, key) {
-            (ProviderError::NotFound(detail), Some(key)) => {
-                Self::RemoteKeyNotFound { store, key, version: version.map(ToOwned::to_owned), detail }
-            }
-            (ProviderError::Unauthenticated(detail), _) => Self::AuthenticationFailed { store, plugin, detail },
-            (ProviderError::Denied(detail), key) => Self::AccessDenied { store, plugin, key, detail },
-            (ProviderError::RateLimited { retry_after, detail }, _) => {
-                Self::RateLimited { store, plugin, retry_after, detail }
-            }
-            (ProviderError::Unavailable(detail), _) => Self::ProviderUnavailable { store, plugin, detail },
-            (ProviderError::InvalidConfig { path, detail }, _) => {
-                Self::InvalidProviderConfig { store, plugin, path, detail }
-            }
-            (ProviderError::NotModified, key) => Self::ProviderFailed {
-                store,
-                plugin,
-                key,
-                detail: Untrusted::new("answered not-modified to a question that named no version"),
-            },
-            (
-                ProviderError::NotFound(detail)
-                | ProviderError::Conflict(detail)
-                | ProviderError::Unsupported(detail)
-                | ProviderError::Other(detail),
-                key,
-            ) => Self::ProviderFailed { store, plugin, key, detail },
-        }
-    }
-
-    fn from_need(store: StoreName, need: NeedError) -> Self {
-        match need {
-            NeedError::NotFound { kind, namespace, name, key } => Self::ReferenceNotFound {
-                store,
-                what: match key {
-                    Some(key) => format!("key {key:?} of {kind} {namespace}/{name}"),
-                    None => format!("{kind} {namespace}/{name}"),
-                },
-            },
-            NeedError::Unreadable { what, detail, transient } => {
-                Self::ReferenceUnreadable { store, what, transient, detail }
-            }
-            other @ (NeedError::ForeignNamespace { .. }
-            | NeedError::BadReference { .. }
-            | NeedError::AudienceRefused { .. }
-            | NeedError::AmbientRefused { .. }) => Self::ReferenceForbidden { store, why: other.to_string() },
-        }
-    }
-
     /// The text from outside, if there is one.
     pub fn detail(&self) -> Option<&Untrusted> {
         match self {
@@ -449,89 +370,37 @@ impl Failure {
     pub fn is_missing_key(&self) -> bool {
         matches!(self, Self::RemoteKeyNotFound { .. })
     }
+}
 
-    /// Reason, event and retry.
-    pub fn class(&self) -> Class {
-        let (reason, retry) = match self {
-            Self::ManifestInvalid { .. } => ("ManifestInvalid", Retry::Interval),
-            Self::PolicyInvalid { .. } => ("PolicyInvalid", Retry::Interval),
-            Self::StoreNotFound { .. } => ("StoreNotFound", Retry::Interval),
-            Self::StoreNotReady { .. } => ("StoreNotReady", Retry::Interval),
-            Self::StoreForbidden { .. } => ("StoreForbidden", Retry::Interval),
-            Self::ProviderUnknown { .. } => ("ProviderUnknown", Retry::Interval),
-            Self::PluginNotLoaded { .. } => ("PluginNotLoaded", Retry::Backoff),
-            Self::InvalidProviderConfig { .. } => ("InvalidProviderConfig", Retry::Interval),
-            Self::ReferenceNotFound { .. } => ("ReferenceNotFound", Retry::Interval),
-            Self::ReferenceForbidden { .. } => ("ReferenceForbidden", Retry::Interval),
-            Self::ReferenceUnreadable { transient: true, .. } => ("ReferenceUnreadable", Retry::Backoff),
-            Self::ReferenceUnreadable { transient: false, .. } => ("ReferenceUnreadable", Retry::Interval),
-            Self::AuthenticationFailed { .. } => ("AuthenticationFailed", Retry::Backoff),
-            Self::AccessDenied { .. } => ("AccessDenied", Retry::Backoff),
-            Self::RemoteKeyNotFound { .. } => ("RemoteKeyNotFound", Retry::Interval),
-            Self::PropertyNotFound { .. } => ("PropertyNotFound", Retry::Interval),
-            Self::ValueNotUsable { .. } => ("ValueNotUsable", Retry::Interval),
-            Self::RateLimited { retry_after: Some(after), .. } => ("RateLimited", Retry::After(*after)),
-            Self::RateLimited { retry_after: None, .. } => ("RateLimited", Retry::Backoff),
-            Self::ProviderUnavailable { .. } => ("ProviderUnavailable", Retry::Backoff),
-            Self::ProviderFailed { .. } => ("ProviderFailed", Retry::Backoff),
-            Self::PluginFault { .. } => ("PluginFault", Retry::Backoff),
-            Self::TemplateFailed { .. } => ("TemplateFailed", Retry::Interval),
-            Self::TemplateSourceNotFound { .. } => ("TemplateSourceNotFound", Retry::Interval),
-            Self::TargetOwned { .. } => ("TargetOwned", Retry::Interval),
-            Self::TargetConflict { .. } => ("TargetConflict", Retry::Interval),
-            Self::TargetImmutable { .. } => ("TargetImmutable", Retry::Interval),
-            Self::TargetTypeFixed { .. } => ("TargetTypeFixed", Retry::Interval),
-            Self::TargetTerminating { .. } => ("TargetTerminating", Retry::Backoff),
-            Self::TargetForbidden { .. } => ("TargetForbidden", Retry::Interval),
-            Self::ApiServer { code: Some(403), .. } => ("ApiServerDenied", Retry::Backoff),
-            Self::ApiServer { .. } => ("ApiServerFailed", Retry::Backoff),
-        };
-        Class { reason, event: UPDATE_FAILED, retry }
-    }
-
-    /// ESO's words for the step that failed, which tools that read its conditions look for.
-    pub fn umbrella(&self) -> Option<&'static str> {
-        match self {
-            Self::TargetOwned { .. } => Some("target is owned by another ExternalSecret"),
-            Self::TargetImmutable { .. } => Some("could not update secret, target is immutable"),
-            Self::TargetConflict { .. }
-            | Self::TargetTypeFixed { .. }
-            | Self::TargetTerminating { .. }
-            | Self::ApiServer { .. } => Some("could not update secret"),
-            Self::ManifestInvalid { .. } | Self::PolicyInvalid { .. } | Self::TargetForbidden { .. } => None,
-            Self::TemplateFailed { .. } | Self::TemplateSourceNotFound { .. } => Some("could not apply template"),
-            Self::StoreNotFound { .. }
-            | Self::StoreNotReady { .. }
-            | Self::StoreForbidden { .. }
-            | Self::ProviderUnknown { .. }
-            | Self::PluginNotLoaded { .. }
-            | Self::InvalidProviderConfig { .. }
-            | Self::ReferenceNotFound { .. }
-            | Self::ReferenceForbidden { .. }
-            | Self::ReferenceUnreadable { .. }
-            | Self::AuthenticationFailed { .. }
-            | Self::AccessDenied { .. }
-            | Self::RemoteKeyNotFound { .. }
-            | Self::PropertyNotFound { .. }
-            | Self::ValueNotUsable { .. }
-            | Self::RateLimited { .. }
-            | Self::ProviderUnavailable { .. }
-            | Self::ProviderFailed { .. }
-            | Self::PluginFault { .. } => Some("could not get secret data from provider"),
+fn api_answer(code: Option<u16>) -> String {
+    match code {
+        Some(code @ (401 | 403)) => {
+            format!(" (HTTP {code}): the operator's ServiceAccount lacks the right to do that")
         }
+        Some(code) => format!(" (HTTP {code})"),
+        None => ": the API server did not answer".to_owned(),
     }
 }
 
 fn known_plugins(known: &[String]) -> String {
-    if known.is_empty() { String::new() } else { format!(" (there are: {})", known.join(", ")) }
+    if known.is_empty() {
+        String::new()
+    } else {
+        format!(" (there are: {})", known.join(", "))
+    }
 }
 
 fn pointer(path: &str) -> &str {
-    if path.is_empty() { "its top level" } else { path }
+    if path.is_empty() {
+        "its top level"
+    } else {
+        path
+    }
 }
 
 fn key_text(key: &Option<String>) -> String {
-    key.as_ref().map_or_else(|| "the request".to_owned(), |key| format!("key {key:?}"))
+    key.as_ref()
+        .map_or_else(|| "the request".to_owned(), |key| format!("key {key:?}"))
 }
 
 fn versioned(key: &str, version: &Option<String>) -> String {

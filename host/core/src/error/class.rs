@@ -1,0 +1,128 @@
+//! What follows from a failure: the reason it is reported under, the event, when to try again. Every
+//! variant is named, so that a new one does not compile before somebody has decided.
+
+use std::time::Duration;
+
+use super::Failure;
+
+/// When to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Trying again gives the same until an object in the cluster changes, and that wakes us; looked at
+    /// again at the refresh interval all the same.
+    Interval,
+    /// It may pass: soon, then less and less often.
+    Backoff,
+    /// The backend said when.
+    After(Duration),
+}
+
+/// What follows from a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// Reason of the condition and label of the metric.
+    pub reason: &'static str,
+    /// Reason of the Warning event. ESO has one for all, which `kubectl get events` is filtered by.
+    pub event: &'static str,
+    /// When to try again.
+    pub retry: Retry,
+}
+
+/// ESO's event for every failure of an ExternalSecret.
+const UPDATE_FAILED: &str = "UpdateFailed";
+
+impl Failure {
+    /// Reason, event and retry.
+    pub fn class(&self) -> Class {
+        let (reason, retry) = match self {
+            Self::ManifestInvalid { .. } => ("ManifestInvalid", Retry::Interval),
+            Self::PolicyInvalid { .. } => ("PolicyInvalid", Retry::Interval),
+            Self::StoreNotFound { .. } => ("StoreNotFound", Retry::Interval),
+            Self::StoreNotReady { .. } => ("StoreNotReady", Retry::Interval),
+            Self::StoreForbidden { .. } => ("StoreForbidden", Retry::Interval),
+            Self::ProviderUnknown { .. } => ("ProviderUnknown", Retry::Interval),
+            Self::PluginNotLoaded { .. } => ("PluginNotLoaded", Retry::Backoff),
+            Self::InvalidProviderConfig { .. } => ("InvalidProviderConfig", Retry::Interval),
+            Self::ReferenceNotFound { .. } => ("ReferenceNotFound", Retry::Interval),
+            Self::ReferenceForbidden { .. } => ("ReferenceForbidden", Retry::Interval),
+            Self::ReferenceUnreadable {
+                transient: true, ..
+            } => ("ReferenceUnreadable", Retry::Backoff),
+            Self::ReferenceUnreadable {
+                transient: false, ..
+            } => ("ReferenceUnreadable", Retry::Interval),
+            Self::AuthenticationFailed { .. } => ("AuthenticationFailed", Retry::Backoff),
+            Self::AccessDenied { .. } => ("AccessDenied", Retry::Backoff),
+            // Often written a minute after the manifest that reads it, and nothing tells us.
+            Self::RemoteKeyNotFound { .. } => ("RemoteKeyNotFound", Retry::Backoff),
+            Self::PropertyNotFound { .. } => ("PropertyNotFound", Retry::Backoff),
+            Self::ValueNotUsable { .. } => ("ValueNotUsable", Retry::Interval),
+            Self::RateLimited {
+                retry_after: Some(after),
+                ..
+            } => ("RateLimited", Retry::After(*after)),
+            Self::RateLimited {
+                retry_after: None, ..
+            } => ("RateLimited", Retry::Backoff),
+            Self::ProviderUnavailable { .. } => ("ProviderUnavailable", Retry::Backoff),
+            Self::ProviderFailed { .. } => ("ProviderFailed", Retry::Backoff),
+            Self::PluginFault { .. } => ("PluginFault", Retry::Backoff),
+            Self::TemplateFailed { .. } => ("TemplateFailed", Retry::Interval),
+            Self::TemplateSourceNotFound { .. } => ("TemplateSourceNotFound", Retry::Interval),
+            Self::TargetOwned { .. } => ("TargetOwned", Retry::Interval),
+            Self::TargetConflict { .. } => ("TargetConflict", Retry::Interval),
+            Self::TargetImmutable { .. } => ("TargetImmutable", Retry::Interval),
+            Self::TargetTypeFixed { .. } => ("TargetTypeFixed", Retry::Interval),
+            Self::TargetTerminating { .. } => ("TargetTerminating", Retry::Backoff),
+            Self::TargetForbidden { .. } => ("TargetForbidden", Retry::Interval),
+            Self::ApiServer {
+                code: Some(403), ..
+            } => ("ApiServerDenied", Retry::Backoff),
+            Self::ApiServer { .. } => ("ApiServerFailed", Retry::Backoff),
+        };
+        Class {
+            reason,
+            event: UPDATE_FAILED,
+            retry,
+        }
+    }
+
+    /// ESO's words for the step that failed, which tools that read its conditions look for.
+    pub fn umbrella(&self) -> Option<&'static str> {
+        match self {
+            Self::TargetOwned { owner, .. } if owner.starts_with("ExternalSecret ") => {
+                Some("target is owned by another ExternalSecret")
+            }
+            Self::TargetOwned { .. } => Some("failed to take ownership of target secret"),
+            Self::TargetImmutable { .. } => Some("could not update secret, target is immutable"),
+            Self::TargetConflict { .. }
+            | Self::TargetTypeFixed { .. }
+            | Self::TargetTerminating { .. }
+            | Self::ApiServer { .. } => Some("could not update secret"),
+            Self::ManifestInvalid { .. }
+            | Self::PolicyInvalid { .. }
+            | Self::TargetForbidden { .. } => None,
+            Self::TemplateFailed { .. } | Self::TemplateSourceNotFound { .. } => {
+                Some("could not apply template")
+            }
+            Self::StoreNotFound { .. }
+            | Self::StoreNotReady { .. }
+            | Self::StoreForbidden { .. }
+            | Self::ProviderUnknown { .. }
+            | Self::PluginNotLoaded { .. }
+            | Self::InvalidProviderConfig { .. }
+            | Self::ReferenceNotFound { .. }
+            | Self::ReferenceForbidden { .. }
+            | Self::ReferenceUnreadable { .. }
+            | Self::AuthenticationFailed { .. }
+            | Self::AccessDenied { .. }
+            | Self::RemoteKeyNotFound { .. }
+            | Self::PropertyNotFound { .. }
+            | Self::ValueNotUsable { .. }
+            | Self::RateLimited { .. }
+            | Self::ProviderUnavailable { .. }
+            | Self::ProviderFailed { .. }
+            | Self::PluginFault { .. } => Some("could not get secret data from provider"),
+        }
+    }
+}
