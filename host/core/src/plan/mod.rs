@@ -7,8 +7,6 @@
 mod apply;
 mod changes;
 mod policy;
-#[cfg(test)]
-mod simulator;
 mod target;
 #[cfg(test)]
 mod tests;

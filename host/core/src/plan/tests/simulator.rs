@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ApplySecret, Controller, Fields, Force, Observed};
 use crate::hash::{KeyedHasher, eso_data_hash};
 use crate::names::FIELD_MANAGER_PREFIX;
+use crate::plan::{ApplySecret, Controller, Fields, Force, Observed};
 use crate::secret::SecretBytes;
 
 /// A field of the Secret: `data/key`, `labels/key` or `annotations/key`.

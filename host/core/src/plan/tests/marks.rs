@@ -1,0 +1,165 @@
+//! What is written into a Secret that is ours alone: marks, repair, pruning, and nothing when nothing differs.
+
+use super::*;
+
+#[test]
+fn a_new_secret_is_made_with_esos_marks_and_then_left_alone() {
+    let (es, mut server) = (owner(), Server::default());
+    assert!(!es.valid(&server));
+    let plan = es.sync(&mut server, &rendered(&[("a", "12"), ("b", "3")]));
+    assert_eq!(
+        plan.notes,
+        [Note {
+            reason: "Created",
+            message: "secret created"
+        }]
+    );
+    assert_eq!(
+        (plan.success, plan.binding.as_deref()),
+        (Success::Synced, Some("s"))
+    );
+    let observed = es.observe(&server).unwrap();
+    assert_eq!(observed.labels[LABEL_MANAGED], "true");
+    assert_eq!(
+        observed.labels[LABEL_CREATED_BY],
+        crate::names::created_by("ns", "db")
+    );
+    assert_eq!(
+        observed.annotations[ANNOTATION_DATA_HASH],
+        eso_data_hash([("a", b"12".as_slice()), ("b", b"3")])
+    );
+    assert_eq!(observed.controller, Some(es.owner.clone()));
+    assert!(es.valid(&server));
+    assert!(
+        es.sync(&mut server, &rendered(&[("a", "12"), ("b", "3")]))
+            .effects
+            .is_empty()
+    );
+    assert_eq!(server.writes, 1);
+}
+
+#[test]
+fn drift_is_seen_and_repaired_and_what_others_add_stays() {
+    let (es, mut server) = (owner(), Server::default());
+    let wanted = rendered(&[("a", "1"), ("b", "2")]);
+    es.sync(&mut server, &wanted);
+    server.update("kubectl", "data", "a", Some(b"tampered"));
+    server.update("kubectl", "data", "b", None);
+    server.update("kubectl", "data", "theirs", Some(b"x"));
+    server.update("kubectl", "labels", "theirs", Some(b"x"));
+    assert!(!es.valid(&server));
+    es.sync(&mut server, &wanted);
+    assert_eq!(
+        server.data(),
+        text(&[("a", "1"), ("b", "2"), ("theirs", "x")])
+    );
+    assert!(server.has("labels", "theirs"));
+    assert!(
+        es.valid(&server),
+        "the hash covers their key too, as ESO's does"
+    );
+    assert!(es.sync(&mut server, &wanted).effects.is_empty());
+}
+
+#[test]
+fn a_key_that_others_add_alone_needs_no_read_for_the_hash() {
+    let (es, mut server) = (owner(), Server::default());
+    let wanted = rendered(&[("a", "1")]);
+    es.sync(&mut server, &wanted);
+    server.update("kubectl", "data", "theirs", Some(b"x"));
+    let observed = es.observe(&server);
+    let input = Input {
+        owner: &es.owner,
+        namespace: "ns",
+        spec: &es.spec,
+        observed: observed.as_ref(),
+        foreign: None,
+        siblings: &[],
+        wanted: Some(&wanted),
+        hasher: &es.hasher,
+    };
+    assert!(matches!(plan(&input), Ok(Planned::Do(plan)) if plan.effects.len() == 1));
+    let changed = rendered(&[("a", "2")]);
+    assert!(matches!(
+        plan(&Input {
+            wanted: Some(&changed),
+            ..input
+        }),
+        Ok(Planned::NeedsForeignValues)
+    ));
+}
+
+#[test]
+fn what_is_wanted_no_more_goes_also_what_eso_wrote() {
+    let es = owner();
+    let mut server = Server::default();
+    for key in ["a", "old"] {
+        server.update(&es.manager(), "data", key, Some(b"1"));
+    }
+    server.update(&es.manager(), "labels", LABEL_MANAGED, Some(b"true"));
+    server.update(&es.manager(), "labels", "old-label", Some(b"x"));
+    es.sync(&mut server, &rendered(&[("a", "1")]));
+    assert_eq!(server.data(), text(&[("a", "1")]));
+    assert!(!server.has("labels", "old-label"));
+
+    es.sync(&mut server, &labelled(&[("a", "1")], &[("team", "blue")]));
+    assert!(server.has("labels", "team"));
+    es.sync(&mut server, &rendered(&[("a", "1")]));
+    assert!(!server.has("labels", "team"));
+}
+
+#[test]
+fn what_eso_left_as_it_should_be_is_not_written() {
+    let es = owner();
+    let mut server = Server::default();
+    server.update(&es.manager(), "data", "a", Some(b"1"));
+    server.update(&es.manager(), "labels", LABEL_MANAGED, Some(b"true"));
+    server.update(
+        &es.manager(),
+        "labels",
+        LABEL_CREATED_BY,
+        Some(crate::names::created_by("ns", "db").as_bytes()),
+    );
+    let hash = eso_data_hash([("a", b"1".as_slice())]);
+    server.update(
+        &es.manager(),
+        "annotations",
+        ANNOTATION_DATA_HASH,
+        Some(hash.as_bytes()),
+    );
+    server.set_controller(es.owner.clone());
+    assert!(es.valid(&server));
+    assert!(
+        es.plan(&server, Some(&rendered(&[("a", "1")])))
+            .unwrap()
+            .effects
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_policy_that_changed_changes_the_marks() {
+    let mut server = Server::default();
+    owner().sync(&mut server, &rendered(&[("a", "1")]));
+    let orphan = policy("db", "Orphan", "Retain");
+    orphan.sync(&mut server, &rendered(&[("a", "1")]));
+    let observed = orphan.observe(&server).unwrap();
+    assert_eq!(observed.controller, None);
+    assert!(!observed.labels.contains_key(LABEL_CREATED_BY));
+    assert!(
+        orphan
+            .plan(&server, Some(&rendered(&[("a", "1")])))
+            .unwrap()
+            .effects
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_key_that_kubernetes_refuses_is_named() {
+    let failure = owner()
+        .plan(&Server::default(), Some(&rendered(&[("a/b", "1")])))
+        .err()
+        .unwrap();
+    assert!(failure.to_string().contains(r#""a/b""#), "{failure}");
+}
