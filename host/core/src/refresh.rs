@@ -31,6 +31,72 @@ pub fn interval(spec: &ExternalSecretSpec) -> Result<Duration, DurationError> {
     parse_go(&spec.refresh_interval)
 }
 
+/// When a periodic refresh comes: once in each interval, at a phase that the store and the first key fix.
+/// So those who share a key come together and share the answer, the rest spread, and a restart changes
+/// nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rhythm {
+    interval: Duration,
+    /// Milliseconds into each interval, counted from 1970.
+    phase: u64,
+}
+
+impl Rhythm {
+    /// The rhythm of whoever reads `first_key` of the store with that uid at that interval; zero: never.
+    pub fn new(interval: Duration, store_uid: &str, first_key: &str) -> Self {
+        let digest = Sha256::new()
+            .chain_update(store_uid)
+            .chain_update([0])
+            .chain_update(first_key)
+            .finalize();
+        let hash = digest
+            .iter()
+            .take(8)
+            .fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+        Self {
+            interval,
+            phase: hash % millis(interval),
+        }
+    }
+
+    /// The interval.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// The refresh after one at `last`; `None` if there is none.
+    ///
+    /// Between half an interval and one and a half later, so that falling into step makes nobody wait long
+    /// or ask twice in a row; an interval later for who is in step.
+    pub fn next(&self, last: Timestamp) -> Option<Timestamp> {
+        if self.interval.is_zero() {
+            return None;
+        }
+        let period = millis(self.interval);
+        let last = u64::try_from(last.as_millisecond()).unwrap_or(0);
+        let until = period - (last % period + period - self.phase) % period;
+        let until = if until < period / 2 {
+            until.saturating_add(period)
+        } else {
+            until
+        };
+        let next = i64::try_from(last.saturating_add(until)).ok()?;
+        Timestamp::from_millisecond(next).ok()
+    }
+
+    /// How old an answer may be that was fetched for somebody else: a tenth of the interval, at most half
+    /// a minute, so that nobody's Secret lags noticeably further behind for the sharing.
+    pub fn tolerance(&self) -> Duration {
+        (self.interval / 10).min(Duration::from_secs(30))
+    }
+}
+
+fn millis(interval: Duration) -> u64 {
+    u64::try_from(interval.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1)
+}
+
 /// Decides.
 ///
 /// `version` is [`crate::hash::synced_resource_version`] of the object as it is; `last` the last
@@ -42,11 +108,13 @@ pub fn due(
     last: Option<Timestamp>,
     version: &str,
     target_valid: bool,
-    interval: Duration,
+    rhythm: Rhythm,
     now: Timestamp,
 ) -> Due {
     let synced = status.and_then(|status| status.synced_resource_version.as_deref());
-    let recorded = status.and_then(|status| status.refresh_time.as_deref()).and_then(|time| time.parse().ok());
+    let recorded = status
+        .and_then(|status| status.refresh_time.as_deref())
+        .and_then(|time| time.parse().ok());
     let last = last.max(recorded);
     let (Some(synced), Some(last), true) = (synced, last, target_valid) else {
         return Due::Changed;
@@ -55,31 +123,14 @@ pub fn due(
         RefreshPolicy::CreatedOnce => Due::OnChange,
         _ if synced != version => Due::Changed,
         RefreshPolicy::OnChange => Due::OnChange,
-        RefreshPolicy::Periodic if interval.is_zero() => Due::OnChange,
-        // A clock that was set back must not stop refreshes until it has caught up.
-        RefreshPolicy::Periodic if last > now => Due::Interval,
-        RefreshPolicy::Periodic => match last.checked_add(interval) {
-            Ok(at) if at > now => Due::At(at),
-            Ok(_) => Due::Interval,
-            Err(_) => Due::OnChange,
+        RefreshPolicy::Periodic => match rhythm.next(last) {
+            // A clock that was set back must not stop refreshes until it has caught up.
+            Some(_) if last > now => Due::Interval,
+            Some(at) if at > now => Due::At(at),
+            Some(_) => Due::Interval,
+            None => Due::OnChange,
         },
     }
-}
-
-/// How long after `now` the next refresh is, so that all with this store, first key and interval come at
-/// the same phase of the interval, and different ones spread over it.
-///
-/// Between half an interval and one and a half, so that falling into step never makes anybody wait long
-/// or ask twice in a row.
-pub fn until_phase(store_uid: &str, first_key: &str, interval: Duration, now: Timestamp) -> Duration {
-    let period = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
-    let digest = Sha256::new().chain_update(store_uid).chain_update([0]).chain_update(first_key).finalize();
-    let hash = digest.iter().take(8).fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
-    let offset = hash % period;
-    let now = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    let since = (now % period + period - offset) % period;
-    let until = period - since;
-    Duration::from_millis(if until < period / 2 { until + period } else { until })
 }
 
 #[cfg(test)]
@@ -103,16 +154,30 @@ mod tests {
         }
     }
 
+    /// In step at `at(0)`.
+    fn in_step(interval: Duration) -> Rhythm {
+        Rhythm {
+            interval,
+            phase: u64::try_from(at(0).as_millisecond()).unwrap() % millis(interval),
+        }
+    }
+
     #[test]
     fn the_rules() {
-        let spec = |policy| ExternalSecretSpec { refresh_policy: policy, ..ExternalSecretSpec::default() };
-        let (periodic, once, on_change) =
-            (spec(RefreshPolicy::Periodic), spec(RefreshPolicy::CreatedOnce), spec(RefreshPolicy::OnChange));
+        let spec = |policy| ExternalSecretSpec {
+            refresh_policy: policy,
+            ..ExternalSecretSpec::default()
+        };
+        let (periodic, once, on_change) = (
+            spec(RefreshPolicy::Periodic),
+            spec(RefreshPolicy::CreatedOnce),
+            spec(RefreshPolicy::OnChange),
+        );
         let old = status("v1", 0);
         let zero = Duration::ZERO;
         // (what, spec, status, version, target valid, interval, now, expected)
+        #[rustfmt::skip]
         let cases = [
-            ("new", &periodic, None, "v1", true, HOUR, 10, Due::Changed),
             ("inside the interval", &periodic, Some(&old), "v1", true, HOUR, 10, Due::At(at(3600))),
             ("interval over", &periodic, Some(&old), "v1", true, HOUR, 3600, Due::Interval),
             ("spec changed", &periodic, Some(&old), "v2", true, HOUR, 10, Due::Changed),
@@ -120,30 +185,81 @@ mod tests {
             ("clock set back", &periodic, Some(&old), "v1", true, HOUR, -99, Due::Interval),
             ("interval 0", &periodic, Some(&old), "v1", true, zero, 9999, Due::OnChange),
             ("interval 0, spec changed", &periodic, Some(&old), "v2", true, zero, 10, Due::Changed),
+            ("interval 0, clock set back", &periodic, Some(&old), "v1", true, zero, -99, Due::OnChange),
             ("once", &once, Some(&old), "v2", true, HOUR, 9999, Due::OnChange),
             ("once, target gone", &once, Some(&old), "v1", false, HOUR, 10, Due::Changed),
             ("on change, no change", &on_change, Some(&old), "v1", true, HOUR, 9999, Due::OnChange),
             ("on change, change", &on_change, Some(&old), "v2", true, HOUR, 10, Due::Changed),
         ];
         for (what, spec, status, version, valid, interval, now, expected) in cases {
-            assert_eq!(due(spec, status, None, version, valid, interval, at(now)), expected, "{what}");
+            let found = due(
+                spec,
+                status,
+                None,
+                version,
+                valid,
+                in_step(interval),
+                at(now),
+            );
+            assert_eq!(found, expected, "{what}");
         }
-        let exact = due(&periodic, Some(&old), Some(at(50)), "v1", true, HOUR, at(60));
-        assert_eq!(exact, Due::At(at(3650)), "memory is more exact than the status");
+        let exact = due(
+            &periodic,
+            Some(&old),
+            Some(at(3600)),
+            "v1",
+            true,
+            in_step(HOUR),
+            at(3660),
+        );
+        assert_eq!(
+            exact,
+            Due::At(at(7200)),
+            "memory is more exact than the status"
+        );
+    }
+
+    #[test]
+    fn different_keys_spread_over_the_interval() {
+        let tenths: std::collections::BTreeSet<u64> = (0..100)
+            .map(|key| Rhythm::new(HOUR, "uid", &format!("key{key}")).phase / 360_000)
+            .collect();
+        assert_eq!(tenths.len(), 10, "{tenths:?}");
+        assert_eq!(
+            Rhythm::new(HOUR, "uid", "key"),
+            Rhythm::new(HOUR, "uid", "key")
+        );
+    }
+
+    #[test]
+    fn sharing_costs_at_most_half_a_minute_of_age() {
+        assert_eq!(Rhythm::new(HOUR, "", "").tolerance().as_secs(), 30);
+        assert_eq!(
+            Rhythm::new(Duration::from_secs(20), "", "")
+                .tolerance()
+                .as_secs(),
+            2
+        );
     }
 
     proptest! {
+        /// Whoever starts when: from the first refresh on all with this key come together, once an
+        /// interval, also when one of them is seen a little late.
         #[test]
-        fn phases_are_shared_and_near_the_interval(seconds in 1u64..100_000, now in 0i64..1_000_000) {
+        fn all_with_a_key_fall_into_step(
+            seconds in 2u64..100_000, first in 0i64..1_000_000, second in 0i64..1_000_000, late in 0.0..0.4f64,
+        ) {
             let interval = Duration::from_secs(seconds);
-            let next = until_phase("store", "key", interval, at(now));
-            prop_assert!(next >= interval / 2 && next <= interval * 3 / 2);
-            // Somebody who asks at another moment meets the same phase.
-            let later = now + i64::try_from(seconds / 3).unwrap();
-            let other = until_phase("store", "key", interval, at(later));
-            let first = u128::try_from(at(now).as_millisecond()).unwrap() + next.as_millis();
-            let second = u128::try_from(at(later).as_millisecond()).unwrap() + other.as_millis();
-            prop_assert_eq!(first % interval.as_millis(), second % interval.as_millis());
+            let rhythm = Rhythm::new(interval, "store", "key");
+            let wait = |from: Timestamp| rhythm.next(from).unwrap().duration_since(from).unsigned_abs();
+            let one = rhythm.next(at(first)).unwrap();
+            let two = rhythm.next(at(second)).unwrap();
+            prop_assert!(wait(at(first)) >= interval / 2 && wait(at(first)) <= interval * 3 / 2);
+            let apart = one.duration_since(two).unsigned_abs().as_millis();
+            prop_assert_eq!(apart % interval.as_millis(), 0);
+            prop_assert_eq!(wait(one), interval);
+            let seen = one.checked_add(interval.mul_f64(late)).unwrap();
+            prop_assert_eq!(rhythm.next(seen), rhythm.next(one), "lateness does not add up");
         }
     }
 }
