@@ -88,7 +88,8 @@ mod tests {
     /// Printed by Go 1.26: `sha3.Sum224([]byte(fmt.Sprintf("%+v", v)))` of a `map[string][]byte`.
     #[test]
     fn data_hashes_are_gos() {
-        let cases: [(&[(&str, &[u8])], &str); 3] = [
+        type Case = (&'static [(&'static str, &'static [u8])], &'static str);
+        let cases: [Case; 3] = [
             (&[], "74a974446e359fb3e6baff9bd0058950e6edd0f040888d9989b0a11b"),
             (&[("b", b"3"), ("a", b"12")], "8175825bf73e311765e0113dbb50e9bbe859a12dec42d785a5174708"),
             (&[("z", b""), ("Z.y-x_", &[0, 255, 10])], "81d44a0611f743fb363f2982d1bde842e48eae09506fe868514bfb5e"),

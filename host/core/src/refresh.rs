@@ -178,6 +178,7 @@ mod tests {
         // (what, spec, status, version, target valid, interval, now, expected)
         #[rustfmt::skip]
         let cases = [
+            ("new", &periodic, None, "v1", true, HOUR, 10, Due::Changed),
             ("inside the interval", &periodic, Some(&old), "v1", true, HOUR, 10, Due::At(at(3600))),
             ("interval over", &periodic, Some(&old), "v1", true, HOUR, 3600, Due::Interval),
             ("spec changed", &periodic, Some(&old), "v2", true, HOUR, 10, Due::Changed),

@@ -1,1 +1,31 @@
-//! Skeleton.
+//! The plugin host: loads WebAssembly components, gives each the rights that a manifest and an admin
+//! gave it, and contains whatever it does.
+//!
+//! It knows no Kubernetes: where credentials come from is behind [`CredentialSource`]. A plugin is
+//! called in a fresh instance each time; what outlives a call (connections, the memo) is the host's.
+
+mod aot;
+mod bindings;
+mod call;
+mod connect;
+mod convert;
+pub mod egress;
+mod engine;
+mod error;
+pub mod fetch;
+mod grants;
+mod host;
+mod log;
+mod memo;
+mod needs;
+mod plugin;
+mod schema;
+mod session;
+mod source;
+
+pub use error::PluginsError;
+pub use grants::{Grants, builtin_grants};
+pub use host::{HostConfig, Inspection, PluginHost};
+pub use plugin::{Description, Plugin, PluginKind, RenderError, RenderOptions};
+pub use session::{Requester, Scope, Session, StoreRef};
+pub use source::{AccountAnswer, AmbientKind, CredentialSource, ObjectAnswer, ObjectKind, TokenAnswer};

@@ -1,7 +1,11 @@
 //! Rules on a spec that hold whatever is in the provider: which policies go together, which Secrets are
 //! never made. ESO checks them at admission; here they hold without a webhook too.
 
-use claviger_crds::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec};
+use std::collections::BTreeSet;
+
+use claviger_crds::external_secret::{
+    CreationPolicy, DeletionPolicy, ExternalSecretSpec, SourceRef, TemplateMetadata,
+};
 
 use super::Observed;
 use crate::error::Failure;
@@ -19,64 +23,89 @@ const BOOTSTRAP_TYPE: &str = "bootstrap.kubernetes.io/token";
 /// # Errors
 /// [`Failure::PolicyInvalid`] or [`Failure::TargetForbidden`].
 pub fn check(spec: &ExternalSecretSpec) -> Result<(), Failure> {
-    let refuse = |why: &str| {
-        Err(Failure::PolicyInvalid {
-            why: why.to_owned(),
-        })
-    };
+    check_policies(spec)
+        .and_then(|()| check_sources(spec))
+        .map_err(|why| Failure::PolicyInvalid { why })?;
+    check_type(spec)
+}
+
+fn check_policies(spec: &ExternalSecretSpec) -> Result<(), String> {
     let target = &spec.target;
-    match (target.creation_policy, target.deletion_policy) {
-        (CreationPolicy::Owner, _) | (_, DeletionPolicy::Retain) => {}
+    let why = match (target.creation_policy, target.deletion_policy) {
         (CreationPolicy::None, DeletionPolicy::Merge) => {
-            return refuse(
-                "deletionPolicy=Merge has nothing to merge into with creationPolicy=None: use Retain",
-            );
+            "deletionPolicy=Merge has nothing to merge into with creationPolicy=None: use Retain"
         }
-        (_, DeletionPolicy::Merge) => {}
+        (CreationPolicy::Owner, DeletionPolicy::Delete)
+        | (_, DeletionPolicy::Merge | DeletionPolicy::Retain) => {
+            if target.manifest.is_some() {
+                "target.manifest (targets other than Secrets) is not supported: remove it"
+            } else if spec.sync_windows.is_some() {
+                "syncWindows is not supported, and ignoring it would sync when you said not to: remove it"
+            } else {
+                return Ok(());
+            }
+        }
         (_, DeletionPolicy::Delete) => {
-            return refuse(
-                "deletionPolicy=Delete must not be used when the controller doesn't own the secret. \
-                 Please set creationPolicy=Owner",
-            );
+            "deletionPolicy=Delete must not be used when the controller doesn't own the secret. \
+             Please set creationPolicy=Owner"
         }
-    }
+    };
+    Err(why.to_owned())
+}
+
+fn check_sources(spec: &ExternalSecretSpec) -> Result<(), String> {
     if spec.data.is_empty() && spec.data_from.is_empty() {
-        return refuse("either data or dataFrom should be specified");
+        return Err("either data or dataFrom should be specified".to_owned());
+    }
+    for (index, entry) in spec.data.iter().enumerate() {
+        check_source(spec, &format!("data[{index}]"), entry.source_ref.as_ref())?;
     }
     for (index, entry) in spec.data_from.iter().enumerate() {
-        let generator = entry
-            .source_ref
-            .as_ref()
-            .is_some_and(|source| source.generator_ref.is_some());
-        let kinds = [entry.extract.is_some(), entry.find.is_some(), generator];
-        if kinds.iter().filter(|given| **given).count() != 1 {
-            return refuse(&format!(
-                "dataFrom[{index}]: exactly one of extract, find and sourceRef.generatorRef is needed"
+        check_source(
+            spec,
+            &format!("dataFrom[{index}]"),
+            entry.source_ref.as_ref(),
+        )?;
+        if entry.extract.is_some() == entry.find.is_some() {
+            return Err(format!(
+                "dataFrom[{index}]: exactly one of extract and find is needed"
             ));
         }
     }
-    if target.deletion_policy == DeletionPolicy::Retain {
-        let mut seen = std::collections::BTreeSet::new();
-        if let Some(twice) = spec
-            .data
-            .iter()
-            .find(|entry| !seen.insert(&entry.secret_key))
-        {
-            return refuse(&format!(
-                "data: secretKey {:?} stands twice: remove one",
-                twice.secret_key
-            ));
-        }
+    // With the other deletion policies an entry may stand in for one whose value is missing.
+    let mut seen = BTreeSet::new();
+    let twice = spec
+        .data
+        .iter()
+        .find(|entry| !seen.insert(&entry.secret_key));
+    match twice {
+        Some(entry) if spec.target.deletion_policy == DeletionPolicy::Retain => Err(format!(
+            "data: secretKey {:?} stands twice: remove one",
+            entry.secret_key
+        )),
+        _ => Ok(()),
     }
-    if target.manifest.is_some() {
-        return refuse("target.manifest (targets other than Secrets) is not supported: remove it");
+}
+
+fn check_source(
+    spec: &ExternalSecretSpec,
+    place: &str,
+    own: Option<&SourceRef>,
+) -> Result<(), String> {
+    if own.is_some_and(|source| source.generator_ref.is_some()) {
+        return Err(format!(
+            "{place}: generators are not supported: name a store instead of sourceRef.generatorRef"
+        ));
     }
-    if spec.sync_windows.is_some() {
-        return refuse(
-            "syncWindows is not supported yet, and ignoring it would sync when you said not to: remove it",
-        );
+    let store = own
+        .and_then(|source| source.store_ref.as_ref())
+        .or(spec.secret_store_ref.as_ref());
+    match store.and_then(|store| store.name.as_deref()) {
+        Some(name) if !name.is_empty() => Ok(()),
+        _ => Err(format!(
+            "{place} has no store: set spec.secretStoreRef.name, or {place}.sourceRef.storeRef.name"
+        )),
     }
-    check_type(spec)
 }
 
 fn check_type(spec: &ExternalSecretSpec) -> Result<(), Failure> {
@@ -94,9 +123,8 @@ fn check_type(spec: &ExternalSecretSpec) -> Result<(), Failure> {
             forbidden(BOOTSTRAP_TYPE, "let its holder join nodes to the cluster")
         }
         Some(TOKEN_TYPE) => {
-            let annotated = |metadata: &claviger_crds::external_secret::TemplateMetadata| {
-                metadata.annotations.contains_key(TOKEN_ACCOUNT)
-            };
+            let annotated =
+                |metadata: &TemplateMetadata| metadata.annotations.contains_key(TOKEN_ACCOUNT);
             // templateFrom can write the annotation too, so its presence is refused as well.
             if template.metadata.as_ref().is_some_and(annotated)
                 || !template.template_from.is_empty()
@@ -139,29 +167,78 @@ pub fn rendered_secret_type(rendered: &Rendered) -> &str {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+
     use super::*;
+
+    /// (what is laid over a good spec, reason and a word of the message if it is refused)
+    #[rustfmt::skip]
+    fn cases() -> Vec<(Value, Option<(&'static str, &'static str)>)> {
+        let policy = |word| Some(("PolicyInvalid", word));
+        let target = |target: Value| json!({"target": target});
+        let typed = |type_: &str, rest: Value| {
+            let mut template = json!({"type": type_});
+            template.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+            target(json!({"template": template}))
+        };
+        let account = json!({"metadata": {"annotations": {"kubernetes.io/service-account.name": "admin"}}});
+        let from = json!({"templateFrom": [{"literal": "x", "target": "Annotations"}]});
+        let one = json!({"secretKey": "a", "remoteRef": {"key": "k"}});
+        let two = json!({"secretKey": "a", "remoteRef": {"key": "l"}});
+        let generator = json!({"generatorRef": {"kind": "Password", "name": "p"}});
+        let other_store = json!({"storeRef": {"name": "other"}});
+        let mut elsewhere = one.clone();
+        elsewhere["sourceRef"] = other_store.clone();
+        let mut generated = one.clone();
+        generated["sourceRef"] = generator.clone();
+        vec![
+            (json!({}), None),
+            (target(json!({"deletionPolicy": "Delete"})), None),
+            (target(json!({"creationPolicy": "Merge", "deletionPolicy": "Merge"})), None),
+            (target(json!({"creationPolicy": "Merge", "deletionPolicy": "Delete"})), policy("Please set creationPolicy=Owner")),
+            (target(json!({"creationPolicy": "Orphan", "deletionPolicy": "Delete"})), policy("Please set creationPolicy=Owner")),
+            (target(json!({"creationPolicy": "CreateOrMerge", "deletionPolicy": "Delete"})), policy("deletionPolicy=Delete")),
+            (target(json!({"creationPolicy": "None", "deletionPolicy": "Merge"})), policy("use Retain")),
+            (target(json!({"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}})), policy("target.manifest")),
+            (json!({"syncWindows": {"kind": "deny", "windows": [{"schedule": "@daily", "duration": "1h"}]}}), policy("syncWindows")),
+            (json!({"data": null}), policy("either data or dataFrom")),
+            (json!({"data": [one, two]}), policy("secretKey \"a\"")),
+            (json!({"data": [one, two], "target": {"deletionPolicy": "Merge"}}), None),
+            (json!({"dataFrom": [{}]}), policy("dataFrom[0]")),
+            (json!({"dataFrom": [{"extract": {"key": "k"}, "find": {}}]}), policy("dataFrom[0]")),
+            (json!({"dataFrom": [{"extract": {"key": "k"}}, {"sourceRef": generator}]}), policy("dataFrom[1]: generators")),
+            (json!({"data": [generated]}), policy("data[0]: generators")),
+            (json!({"secretStoreRef": null}), policy("data[0] has no store")),
+            (json!({"secretStoreRef": {"kind": "ClusterSecretStore"}}), policy("data[0] has no store")),
+            (json!({"secretStoreRef": null, "data": [elsewhere]}), None),
+            (typed("kubernetes.io/tls", json!({})), None),
+            (typed("bootstrap.kubernetes.io/token", json!({})), Some(("TargetForbidden", "join nodes"))),
+            (typed("kubernetes.io/service-account-token", account), Some(("TargetForbidden", "ServiceAccount"))),
+            (typed("kubernetes.io/service-account-token", from), Some(("TargetForbidden", "ServiceAccount"))),
+        ]
+    }
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        let data = r#""data":[{"secretKey":"a","remoteRef":{"key":"k"}}]"#;
-        let cases = [
-            (format!("{{{data}}}"), None),
-            (format!(r#"{{{data},"target":{{"creationPolicy":"Merge","deletionPolicy":"Delete"}}}}"#), Some("PolicyInvalid")),
-            (format!(r#"{{{data},"target":{{"creationPolicy":"Orphan","deletionPolicy":"Delete"}}}}"#), Some("PolicyInvalid")),
-            (format!(r#"{{{data},"target":{{"creationPolicy":"None","deletionPolicy":"Merge"}}}}"#), Some("PolicyInvalid")),
-            (format!(r#"{{{data},"target":{{"deletionPolicy":"Delete"}}}}"#), None),
-            ("{}".to_owned(), Some("PolicyInvalid")),
-            (r#"{"dataFrom":[{}]}"#.to_owned(), Some("PolicyInvalid")),
-            (r#"{"dataFrom":[{"extract":{"key":"k"},"find":{}}]}"#.to_owned(), Some("PolicyInvalid")),
-            (r#"{"data":[{"secretKey":"a","remoteRef":{"key":"k"}},{"secretKey":"a","remoteRef":{"key":"l"}}]}"#.to_owned(), Some("PolicyInvalid")),
-            (format!(r#"{{{data},"target":{{"template":{{"type":"bootstrap.kubernetes.io/token"}}}}}}"#), Some("TargetForbidden")),
-            (format!(r#"{{{data},"target":{{"template":{{"type":"kubernetes.io/service-account-token","metadata":{{"annotations":{{"kubernetes.io/service-account.name":"x"}}}}}}}}}}"#), Some("TargetForbidden")),
-            (format!(r#"{{{data},"target":{{"template":{{"type":"kubernetes.io/tls"}}}}}}"#), None),
-        ];
-        for (spec, expected) in cases {
-            let parsed: ExternalSecretSpec = serde_json::from_str(&spec).unwrap();
-            let found = check(&parsed).err().map(|failure| failure.class().reason);
-            assert_eq!(found, expected, "{spec}");
+        for (overlay, expected) in cases() {
+            let mut spec = json!({
+                "secretStoreRef": {"name": "vault"},
+                "data": [{"secretKey": "a", "remoteRef": {"key": "k"}}],
+            });
+            for (key, value) in overlay.as_object().unwrap() {
+                if value.is_null() {
+                    spec.as_object_mut().unwrap().remove(key);
+                } else {
+                    spec[key] = value.clone();
+                }
+            }
+            let parsed: ExternalSecretSpec = serde_json::from_value(spec).unwrap();
+            let found = check(&parsed).err();
+            let reason = found.as_ref().map(|failure| failure.class().reason);
+            assert_eq!(reason, expected.map(|(reason, _)| reason), "{overlay}");
+            if let (Some(failure), Some((_, word))) = (found, expected) {
+                assert!(failure.to_string().contains(word), "{failure}");
+            }
         }
     }
 }

@@ -1,0 +1,277 @@
+//! `connect` in rounds: the plugin says what it needs, the host resolves it by its own rules, until the
+//! plugin is ready and has named its origins.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use claviger_core::provider::{CallError, Fault, NeedError, ProviderError};
+use claviger_core::redact::Redactor;
+use claviger_core::secret::{SecretBytes, Untrusted};
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+use crate::bindings::provider::exports::claviger::plugin::connection as guest;
+use crate::convert;
+use crate::egress::{Origin, OriginRule, TlsMaterial};
+use crate::needs::Rules;
+use crate::plugin::Plugin;
+use crate::session::{Input, Requester, Scope, Session, Slot, StoreRef};
+use crate::source::{CredentialSource, ObjectKind};
+
+/// Rounds before a plugin that never has enough is stopped. The deepest known needs three: annotations,
+/// then a token whose audience stands in one, then a file.
+const MAX_ROUNDS: usize = 8;
+/// Needs of one connect.
+const MAX_NEEDS: usize = 64;
+
+/// Connects.
+pub(crate) async fn connect(
+    plugin: &Arc<Plugin>,
+    store: StoreRef,
+    requester: Requester,
+    config: Json,
+    settings: Json,
+    source: &dyn CredentialSource,
+) -> Result<Arc<Session>, CallError> {
+    let mut work = Work {
+        plugin,
+        source,
+        input: Input { store, requester, config, settings, slots: Vec::new() },
+        identities: BTreeSet::new(),
+        annotations: Vec::new(),
+        redactor: Redactor::default(),
+    };
+    for _ in 0..MAX_ROUNDS {
+        match plugin.connect_round(&work.input).await?.map_err(convert::error)? {
+            guest::Step::Need(needs) => {
+                if needs.is_empty() || work.input.slots.len() + needs.len() > MAX_NEEDS {
+                    return Err(Fault::BadAnswer(format!("connect asked for {} needs", needs.len())).into());
+                }
+                for need in needs {
+                    work.resolve(need).await?;
+                }
+            }
+            guest::Step::Ready(ready) => return work.ready(ready),
+        }
+    }
+    Err(Fault::BadAnswer(format!("connect was not ready after {MAX_ROUNDS} rounds")).into())
+}
+
+struct Work<'a> {
+    plugin: &'a Arc<Plugin>,
+    source: &'a dyn CredentialSource,
+    input: Input,
+    /// What the credentials are, without being them.
+    identities: BTreeSet<String>,
+    /// Annotation values that were shown, for audiences.
+    annotations: Vec<String>,
+    redactor: Redactor,
+}
+
+impl Work<'_> {
+    fn rules(&self) -> Result<Rules<'_>, CallError> {
+        let schema = self.plugin.schema().ok_or_else(|| Fault::BadAnswer("it has no config schema".to_owned()))?;
+        Ok(Rules {
+            store: &self.input.store,
+            requester: &self.input.requester,
+            config: &self.input.config,
+            schema,
+            grants: self.plugin.grants(),
+        })
+    }
+
+    async fn resolve(&mut self, need: guest::Need) -> Result<(), CallError> {
+        let (slot, optional, outcome) = match need {
+            guest::Need::Object(need) => (need.slot.clone(), need.optional, self.object(need).await),
+            guest::Need::Account(need) => (need.slot.clone(), false, self.account(need).await),
+            guest::Need::Token(need) => (need.slot.clone(), false, self.token(need).await),
+            guest::Need::Ambient(need) => {
+                // No built-in or other plugin has an ambient grant yet: none is defined in Grants.
+                let profile = format!("{:?} {}", need.kind, need.name).chars().take(100).collect();
+                (need.slot, need.optional, Err(NeedError::AmbientRefused { profile }.into()))
+            }
+        };
+        let value = match outcome {
+            Err(CallError::Need(NeedError::NotFound { .. } | NeedError::AmbientRefused { .. })) if optional => Slot::Absent,
+            other => other?,
+        };
+        if slot.len() > 100 || self.input.slots.iter().any(|(known, _)| *known == slot) {
+            return Err(Fault::BadAnswer("connect asked for one slot twice, or gave one an absurd name".to_owned()).into());
+        }
+        self.input.slots.push((slot, value));
+        Ok(())
+    }
+
+    async fn object(&mut self, need: guest::ObjectNeed) -> Result<Slot, CallError> {
+        let wanted = match need.kind {
+            guest::ObjectKind::Secret => Some(ObjectKind::Secret),
+            guest::ObjectKind::ConfigMap => Some(ObjectKind::ConfigMap),
+            guest::ObjectKind::Either => None,
+        };
+        let (kind, reference, key) = self.rules()?.object(&need.at, wanted, need.default_key.as_deref())?;
+        let answer = self.source.object(kind, &reference.namespace, &reference.name, &key).await?;
+        self.identities.insert(format!("{kind:?}/{}/{key}", answer.identity));
+        if kind == ObjectKind::Secret {
+            self.redactor.seed(&answer.value);
+        }
+        Ok(if need.hidden { Slot::Hidden(answer.value) } else { Slot::Bytes(answer.value) })
+    }
+
+    async fn account(&mut self, need: guest::AccountNeed) -> Result<Slot, CallError> {
+        let reference = self.rules()?.account(&need.at)?;
+        let answer = self.source.account(&reference.namespace, &reference.name).await?;
+        self.identities.insert(format!("ServiceAccount/{}", answer.identity));
+        let shown = need.annotations.into_iter().filter_map(|name| {
+            let value = answer.annotations.get(&name)?.clone();
+            Some((name, value))
+        });
+        let shown: Vec<_> = shown.collect();
+        self.annotations.extend(shown.iter().map(|(_, value)| value.clone()));
+        Ok(Slot::Account(shown))
+    }
+
+    async fn token(&mut self, need: guest::TokenNeed) -> Result<Slot, CallError> {
+        let rules = self.rules()?;
+        let reference = rules.account(&need.at)?;
+        let api_server = self.source.api_server_audiences();
+        let at = need.audiences_at.as_deref();
+        rules.audiences(&need.at, at, &need.audiences, &self.annotations, &api_server)?;
+        let expiration = need.expiration_seconds.map(Duration::from_secs);
+        let answer =
+            self.source.token(&reference.namespace, &reference.name, &need.audiences, expiration).await?;
+        self.identities.insert(format!("Token/{}/{}/{}", reference.namespace, reference.name, answer.identity));
+        self.redactor.seed(&answer.token);
+        Ok(Slot::Bytes(answer.token))
+    }
+
+    fn ready(self, ready: guest::Ready) -> Result<Arc<Session>, CallError> {
+        let mut warnings = Vec::new();
+        let mut rules = Vec::new();
+        for origin in ready.origins {
+            rules.push(self.origin(origin, &mut warnings)?);
+        }
+        let grants = self.plugin.grants();
+        let egress = self.plugin.egress().session(
+            self.plugin.id(),
+            &self.input.store.uid,
+            rules,
+            grants.loopback,
+            grants.link_local,
+        )?;
+        let mut identity = Sha256::new();
+        for part in &self.identities {
+            identity.update(part.as_bytes());
+            identity.update([0]);
+        }
+        identity.update(self.input.config.to_string().as_bytes());
+        let scope = Scope {
+            plugin: self.plugin.id().digest.as_str().into(),
+            store: self.input.store.uid.as_str().into(),
+            identity: hex::encode(identity.finalize()).into(),
+            partition: ready.partition.map(Into::into),
+        };
+        Ok(Arc::new(Session {
+            plugin: self.plugin.clone(),
+            input: self.input,
+            scope,
+            egress,
+            redactor: Arc::new(self.redactor),
+            warnings,
+        }))
+    }
+
+    /// An origin is taken if the store's config names it, or the grants do.
+    fn origin(&self, asked: guest::Origin, warnings: &mut Vec<String>) -> Result<OriginRule, CallError> {
+        let origin = Origin::parse(&asked.url).map_err(|why| {
+            CallError::from(Fault::EgressDenied { origin: asked.url.chars().take(200).collect(), why: why.to_string() })
+        })?;
+        let grants = self.plugin.grants();
+        let granted = grants.origins.iter().any(|pattern| origin.matches_grant(pattern, grants.built_in));
+        if !granted && !names_origin(&self.input.config, &origin) {
+            return Err(Fault::EgressDenied {
+                origin: origin.to_string(),
+                why: "the store does not name it, and it is not granted (spec.grants.origins of the Plugin)".to_owned(),
+            }
+            .into());
+        }
+        let tls = match asked.tls {
+            Some(profile) => {
+                let material = self.tls(profile)?;
+                if material.insecure {
+                    warnings.push(format!("the certificate of {origin} is not verified (insecureSkipVerify)"));
+                }
+                Some(material)
+            }
+            None => None,
+        };
+        if !origin.is_tls() {
+            warnings.push(format!("{origin} is plain http: secrets cross the network unencrypted"));
+        }
+        Ok(OriginRule {
+            origin,
+            link_local: asked.reach == guest::Reach::LinkLocal,
+            paths: asked.paths,
+            tls,
+            max_response_bytes: asked.max_response_bytes,
+            max_header_bytes: asked.max_header_bytes,
+        })
+    }
+
+    fn tls(&self, profile: guest::TlsProfile) -> Result<TlsMaterial, CallError> {
+        let mut ca = Vec::new();
+        for material in profile.ca {
+            ca.push(self.material(material)?.expose().to_vec());
+        }
+        let insecure = match profile.insecure {
+            None => false,
+            Some(at) => self.input.config.pointer(&at).and_then(Json::as_bool).unwrap_or(false),
+        };
+        Ok(TlsMaterial {
+            ca,
+            client_cert: profile.client_cert.map(|material| self.material(material)).transpose()?,
+            client_key: profile.client_key.map(|material| self.material(material)).transpose()?,
+            server_name: profile.server_name,
+            insecure,
+        })
+    }
+
+    fn material(&self, material: guest::Material) -> Result<SecretBytes, CallError> {
+        match material {
+            guest::Material::Slot(name) => {
+                let slot = self.input.slots.iter().find(|(slot, _)| *slot == name).map(|(_, value)| value);
+                match slot {
+                    Some(Slot::Bytes(bytes) | Slot::Hidden(bytes)) => Ok(bytes.duplicate()),
+                    _ => Err(Fault::BadAnswer("TLS material names a slot that holds none".to_owned()).into()),
+                }
+            }
+            guest::Material::InlineBase64(at) => {
+                let text = self.inline(&at)?;
+                let clean: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+                let decoded = STANDARD.decode(clean).map_err(|_| not_usable(&at, "it is not base64"))?;
+                Ok(SecretBytes::new(decoded))
+            }
+            guest::Material::InlinePem(at) => Ok(SecretBytes::copied_from(self.inline(&at)?.as_bytes())),
+        }
+    }
+
+    fn inline(&self, at: &str) -> Result<&str, CallError> {
+        self.input.config.pointer(at).and_then(Json::as_str).ok_or_else(|| not_usable(at, "it is missing"))
+    }
+}
+
+fn not_usable(at: &str, why: &str) -> CallError {
+    ProviderError::InvalidConfig { path: convert::pointer(at), detail: Untrusted::new(why) }.into()
+}
+
+/// Whether some string in the config is a URL of that origin.
+fn names_origin(config: &Json, origin: &Origin) -> bool {
+    match config {
+        Json::String(text) => Origin::of_url(text).is_some_and(|named| named == *origin),
+        Json::Array(items) => items.iter().any(|item| names_origin(item, origin)),
+        Json::Object(entries) => entries.values().any(|entry| names_origin(entry, origin)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
+}

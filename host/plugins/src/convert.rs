@@ -1,0 +1,121 @@
+//! Between the generated types of the interface and the host's own. Every text from a guest becomes
+//! `Untrusted` here, every value `SecretBytes`; what is too long is cut.
+
+use std::time::Duration;
+
+use claviger_core::provider::{
+    Facet, Found, Health, Item, Lease, LeaseHolder, PropertyStep, ProviderError, Query, Value,
+};
+use claviger_core::secret::{SecretBytes, Untrusted};
+
+use crate::bindings::provider::claviger::plugin::types as wit;
+use crate::bindings::provider::exports::claviger::plugin::provider as guest;
+
+/// Longest remote key or version that a guest may make up, bytes.
+const MAX_NAME: usize = 4096;
+const MAX_POINTER: usize = 200;
+
+pub(crate) fn error(error: wit::Error) -> ProviderError {
+    match error {
+        wit::Error::NotFound(detail) => ProviderError::NotFound(Untrusted::new(detail)),
+        wit::Error::Unauthenticated(detail) => ProviderError::Unauthenticated(Untrusted::new(detail)),
+        wit::Error::Denied(detail) => ProviderError::Denied(Untrusted::new(detail)),
+        wit::Error::RateLimited(limit) => ProviderError::RateLimited {
+            retry_after: limit.retry_after_ms.map(Duration::from_millis),
+            detail: Untrusted::new(limit.detail),
+        },
+        wit::Error::Unavailable(detail) => ProviderError::Unavailable(Untrusted::new(detail)),
+        wit::Error::InvalidConfig(config) => ProviderError::InvalidConfig {
+            path: pointer(&config.path),
+            detail: Untrusted::new(config.detail),
+        },
+        wit::Error::Conflict(detail) => ProviderError::Conflict(Untrusted::new(detail)),
+        wit::Error::NotModified => ProviderError::NotModified,
+        wit::Error::Unsupported(detail) => ProviderError::Unsupported(Untrusted::new(detail)),
+        wit::Error::Other(detail) => ProviderError::Other(Untrusted::new(detail)),
+    }
+}
+
+/// A pointer is shown in messages, so it may hold only what names of fields are made of.
+pub(crate) fn pointer(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '~' | '-' | '_' | '.'))
+        .take(MAX_POINTER)
+        .collect()
+}
+
+pub(crate) fn capped(text: String) -> String {
+    if text.len() <= MAX_NAME { text } else { text.chars().take(MAX_NAME / 4).collect() }
+}
+
+pub(crate) fn item(item: &Item) -> guest::Item {
+    guest::Item {
+        key: item.key.clone(),
+        version: item.version.clone(),
+        facet: match item.facet {
+            Facet::Value => guest::Facet::Value,
+            Facet::Metadata => guest::Facet::Metadata,
+        },
+        known_version: None,
+    }
+}
+
+pub(crate) fn value(value: guest::Value, facet: Facet) -> Value {
+    // A provider may put metadata beside the value or answer it as the value; asked for metadata, both
+    // are the answer.
+    let data = match (facet, value.metadata) {
+        (Facet::Metadata, Some(metadata)) if value.data.is_empty() => metadata.into_bytes(),
+        _ => value.data,
+    };
+    let leased = value.lease.is_some();
+    Value {
+        data: SecretBytes::new(data),
+        version: value.version.map(capped),
+        lease: value.lease.map(|lease| Lease {
+            id: capped(lease.id),
+            duration: Duration::from_millis(lease.duration_ms),
+            renewable: lease.renewable,
+            holder: lease.holder.map(|holder| LeaseHolder {
+                accessor: holder.accessor.map(capped),
+                ttl: Duration::from_millis(holder.ttl_ms),
+                renewable: holder.renewable,
+            }),
+        }),
+        // Whatever a plugin says: a leased answer belongs to one.
+        shareable: value.shareable && !leased,
+    }
+}
+
+/// Bytes that a value brings over the boundary.
+pub(crate) fn size(value: &guest::Value) -> u64 {
+    let metadata = value.metadata.as_ref().map_or(0, String::len);
+    u64::try_from(value.data.len() + metadata).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn query(query: &Query) -> guest::Query {
+    guest::Query {
+        path: query.path.clone(),
+        tags: query.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        name_regexp: query.name_regexp.clone(),
+    }
+}
+
+pub(crate) fn found(found: guest::Found) -> Found {
+    Found { key: capped(found.key), value: found.value.map(|found| value(found, Facet::Value)) }
+}
+
+pub(crate) fn health(health: guest::Health) -> Health {
+    match health {
+        guest::Health::Ready => Health::Ready,
+        guest::Health::Unknown(detail) => Health::Unknown(Untrusted::new(detail)),
+    }
+}
+
+pub(crate) fn step(step: guest::PropertyStep) -> PropertyStep {
+    match step {
+        guest::PropertyStep::Literal => PropertyStep::Literal,
+        guest::PropertyStep::Path => PropertyStep::Path,
+        guest::PropertyStep::EscapedPath => PropertyStep::EscapedPath,
+        guest::PropertyStep::Nested => PropertyStep::Nested,
+    }
+}

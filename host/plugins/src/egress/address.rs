@@ -1,0 +1,157 @@
+//! Which addresses may be connected to. Pure.
+//!
+//! Private ranges are allowed, since a Vault usually lives in the cluster. Loopback, link-local and
+//! metadata addresses are not, unless granted; the API server's never.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// What a session may reach besides the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Loopback addresses.
+    pub loopback: bool,
+    /// Link-local and metadata addresses.
+    pub link_local: bool,
+}
+
+/// Why an address is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// 127/8, ::1.
+    #[error("it is a loopback address (allowed only by grant, or --allow-loopback)")]
+    Loopback,
+    /// 169.254/16, fe80::/10 and the clouds' metadata addresses.
+    #[error("it is a link-local or metadata address (allowed only by grant)")]
+    LinkLocal,
+    /// Nothing one connects to.
+    #[error("it is not the address of a host")]
+    NotAHost,
+    /// The API server.
+    #[error("it is the Kubernetes API server's address")]
+    ApiServer,
+}
+
+/// Checks one address.
+///
+/// # Errors
+/// Which rule refuses it.
+pub fn check(address: SocketAddr, reach: Reach, denied: &[SocketAddr]) -> Result<(), Refusal> {
+    let ip = plain(address.ip());
+    if denied.iter().any(|denied| plain(denied.ip()) == ip && denied.port() == address.port()) {
+        return Err(Refusal::ApiServer);
+    }
+    let refusal = match ip {
+        IpAddr::V4(ip) => v4(ip),
+        IpAddr::V6(ip) => v6(ip),
+    };
+    match refusal {
+        Some(Refusal::Loopback) if reach.loopback => Ok(()),
+        Some(Refusal::LinkLocal) if reach.link_local => Ok(()),
+        Some(refusal) => Err(refusal),
+        None => Ok(()),
+    }
+}
+
+/// An IPv4 address in IPv6 clothes is that IPv4 address: mapped, compatible, NAT64, 6to4.
+fn plain(ip: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = ip else { return ip };
+    let segments = v6.segments();
+    let tail = |high: u16, low: u16| {
+        let [a, b] = high.to_be_bytes();
+        let [c, d] = low.to_be_bytes();
+        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+    };
+    match segments {
+        [0, 0, 0, 0, 0, 0xffff, high, low] => tail(high, low),
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => tail(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => tail(high, low),
+        [0x2002, high, low, ..] => tail(high, low),
+        _ => ip,
+    }
+}
+
+fn v4(ip: Ipv4Addr) -> Option<Refusal> {
+    /// Alibaba's metadata server lies in shared address space.
+    const ALIBABA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
+    /// Azure's wire server.
+    const AZURE: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
+    if ip.is_loopback() {
+        Some(Refusal::Loopback)
+    } else if ip.is_link_local() || ip == ALIBABA || ip == AZURE {
+        Some(Refusal::LinkLocal)
+    } else if ip.octets()[0] == 0 || ip.is_multicast() || ip.octets()[0] >= 240 {
+        Some(Refusal::NotAHost)
+    } else {
+        None
+    }
+}
+
+fn v6(ip: Ipv6Addr) -> Option<Refusal> {
+    /// AWS's metadata server, a unique local address.
+    const AWS: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    /// Google's.
+    const GOOGLE: Ipv6Addr = Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254);
+    if ip.is_loopback() {
+        Some(Refusal::Loopback)
+    } else if ip.is_unicast_link_local() || ip == AWS || ip == GOOGLE {
+        Some(Refusal::LinkLocal)
+    } else if ip.is_unspecified() || ip.is_multicast() {
+        Some(Refusal::NotAHost)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_dress_of_a_forbidden_address() {
+        use Refusal::{ApiServer, LinkLocal, Loopback, NotAHost};
+        let denied = ["10.96.0.1:443".parse().unwrap()];
+        for (address, expected) in [
+            ("10.0.0.5:8200", Ok(())),
+            ("192.168.1.1:80", Ok(())),
+            ("8.8.8.8:443", Ok(())),
+            ("[2001:db8::1]:443", Ok(())),
+            ("[fd00::1]:443", Ok(())),
+            ("127.0.0.1:80", Err(Loopback)),
+            ("127.8.8.8:80", Err(Loopback)),
+            ("[::1]:80", Err(Loopback)),
+            ("[::ffff:127.0.0.1]:80", Err(Loopback)),
+            ("[64:ff9b::127.0.0.1]:80", Err(Loopback)),
+            ("[2002:7f00:1::]:80", Err(Loopback)),
+            ("[::127.0.0.1]:80", Err(Loopback)),
+            ("169.254.169.254:80", Err(LinkLocal)),
+            ("[::ffff:169.254.169.254]:80", Err(LinkLocal)),
+            ("[fe80::1]:80", Err(LinkLocal)),
+            ("[fd00:ec2::254]:80", Err(LinkLocal)),
+            ("[fd20:ce::254]:80", Err(LinkLocal)),
+            ("100.100.100.200:80", Err(LinkLocal)),
+            ("168.63.129.16:80", Err(LinkLocal)),
+            ("0.0.0.0:80", Err(NotAHost)),
+            ("[::]:80", Err(NotAHost)),
+            ("224.0.0.1:80", Err(NotAHost)),
+            ("255.255.255.255:80", Err(NotAHost)),
+            ("[ff02::1]:80", Err(NotAHost)),
+            ("10.96.0.1:443", Err(ApiServer)),
+            ("[::ffff:10.96.0.1]:443", Err(ApiServer)),
+            ("10.96.0.1:8200", Ok(())),
+        ] {
+            assert_eq!(check(address.parse().unwrap(), Reach::default(), &denied), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn grants_open_what_they_say_and_never_the_api_server() {
+        let loopback = Reach { loopback: true, link_local: false };
+        let local = "127.0.0.1:6443".parse().unwrap();
+        assert_eq!(check(local, loopback, &[]), Ok(()));
+        assert_eq!(check(local, loopback, &[local]), Err(Refusal::ApiServer));
+        let metadata = "169.254.169.254:80".parse().unwrap();
+        assert_eq!(check(metadata, loopback, &[]), Err(Refusal::LinkLocal));
+        assert_eq!(check(metadata, Reach { loopback: false, link_local: true }, &[]), Ok(()));
+    }
+}

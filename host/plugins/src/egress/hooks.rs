@@ -1,0 +1,208 @@
+//! `wasi:http` of one call: buffers the request, checks it, sends it with the host's client, caps the
+//! answer.
+
+use std::error::Error as StdError;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use claviger_core::provider::Fault;
+use futures::StreamExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, Limited, StreamBody};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::pool::{EgressSession, count, innermost};
+use super::resolver::Refused;
+
+/// Requests of one call: a page of a thousand keys read one by one. More is a loop.
+const MAX_REQUESTS: u32 = 2_000;
+
+/// What happened during the call, for the host's own messages.
+#[derive(Default)]
+struct Log {
+    denial: Option<Fault>,
+    trouble: Option<String>,
+}
+
+/// The hooks of one call.
+pub(crate) struct Hooks {
+    session: Option<Arc<EgressSession>>,
+    log: Arc<Mutex<Log>>,
+    requests: u32,
+}
+
+type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Answer = Result<(http::Response<WasiBody>, Io), Error>;
+
+impl Hooks {
+    /// Without a session nothing can be reached.
+    pub(crate) fn new(session: Option<Arc<EgressSession>>) -> Self {
+        Self { session, log: Arc::default(), requests: 0 }
+    }
+
+    /// The first request that was refused.
+    pub(crate) fn denial(&self) -> Option<Fault> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).denial.clone()
+    }
+
+    /// What last went wrong on the network, in the host's words.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).trouble.clone()
+    }
+}
+
+impl WasiHttpHooks for Hooks {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _fut: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Answer> + Send> {
+        self.requests = self.requests.saturating_add(1);
+        let (session, log, requests) = (self.session.clone(), self.log.clone(), self.requests);
+        Box::new(async move {
+            let (parts, body) = request.into_parts();
+            let limit = session.as_ref().map_or(0, |session| session.config.max_request_bytes);
+            // Always drained, also before a refusal: a body that is dropped half-way looks to the guest
+            // like a broken connection, and it would try again.
+            let body = drain(body, limit).await;
+            let outcome = match &session {
+                None => Err(Fault::EgressDenied { origin: parts.uri.to_string().chars().take(200).collect(), why: "this call has no network".to_owned() }),
+                Some(_) if requests > MAX_REQUESTS => Err(Fault::EgressDenied { origin: parts.uri.to_string().chars().take(200).collect(), why: format!("more than {MAX_REQUESTS} requests in one call") }),
+                Some(session) => session.admit(&parts.uri).map(|target| (session, target)),
+            };
+            let (session, target) = match outcome {
+                Ok(admitted) => admitted,
+                Err(denial) => {
+                    if let Some(session) = &session {
+                        count(&session.counters.denied);
+                    }
+                    log.lock().unwrap_or_else(PoisonError::into_inner).denial.get_or_insert(denial);
+                    return Err(Error::HttpRequestDenied);
+                }
+            };
+            let body = body?;
+            let rule = &target.rule;
+            let mut url = reqwest::Url::parse(&parts.uri.to_string()).map_err(|_| Error::HttpRequestUriInvalid)?;
+            let mut headers = parts.headers;
+            headers.remove(http::header::HOST);
+            if let Some(name) = rule.tls.as_ref().and_then(|tls| tls.server_name.as_deref()) {
+                // The URL's host is what the client verifies and sends as SNI; the connection goes where
+                // the resolver says, and the server still sees whom it was asked for.
+                if let Some(authority) = parts.uri.authority()
+                    && let Ok(value) = http::HeaderValue::from_str(authority.as_str())
+                {
+                    headers.insert(http::header::HOST, value);
+                }
+                if name.parse::<IpAddr>().is_ok() || url.set_host(Some(name)).is_err() {
+                    return Err(Error::ConfigurationError);
+                }
+            }
+            let mut sent = target.client.request(parts.method, url).headers(headers).body(body);
+            if let Some(timeout) = options.and_then(|options| options.first_byte_timeout) {
+                sent = sent.timeout(timeout.min(session.config.read_timeout * 2));
+            }
+            count(&session.counters.sent);
+            let response = match sent.send().await {
+                Ok(response) => response,
+                Err(error) => {
+                    count(&session.counters.failed);
+                    return Err(failed(&error, &rule.origin.to_string(), &log));
+                }
+            };
+            let max_header = rule.max_header_bytes.unwrap_or(u32::MAX).min(session.config.max_header_bytes);
+            let size: usize = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+            if size > usize::try_from(max_header).unwrap_or(usize::MAX) {
+                return Err(Error::HttpResponseHeaderSectionSize(Some(max_header)));
+            }
+            let max_body = rule.max_response_bytes.unwrap_or(u64::MAX).min(session.config.max_response_bytes);
+            Ok((capped(response, max_body, log), Box::new(async { Ok(()) }) as Io))
+        })
+    }
+}
+
+async fn drain(body: WasiBody, limit: u64) -> Result<Bytes, Error> {
+    let cap = usize::try_from(limit).unwrap_or(usize::MAX);
+    match Limited::new(body, cap).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(_) => Err(Error::HttpRequestBodySize(Some(limit))),
+    }
+}
+
+fn capped(response: reqwest::Response, limit: u64, log: Arc<Mutex<Log>>) -> http::Response<WasiBody> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut seen = 0u64;
+    let frames = response.bytes_stream().map(move |piece| match piece {
+        Ok(bytes) => {
+            seen = seen.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            if seen > limit {
+                note(&log, format!("the answer is larger than the limit of {limit} bytes"));
+                return Err(Error::HttpResponseBodySize(Some(limit)));
+            }
+            Ok(Frame::data(bytes))
+        }
+        Err(error) if error.is_timeout() => {
+            note(&log, "the answer stopped half-way (timeout)".to_owned());
+            Err(Error::ConnectionReadTimeout)
+        }
+        Err(error) => {
+            note(&log, format!("the answer broke off: {}", innermost(&error)));
+            Err(Error::HttpResponseIncomplete)
+        }
+    });
+    let mut out = http::Response::new(BodyExt::boxed_unsync(StreamBody::new(frames)));
+    *out.status_mut() = status;
+    *out.headers_mut() = headers;
+    out
+}
+
+fn note(log: &Mutex<Log>, trouble: String) {
+    log.lock().unwrap_or_else(PoisonError::into_inner).trouble = Some(trouble);
+}
+
+/// Names a failure for the guest by its code, and for the host's messages in words. The words are the
+/// network's and TLS's, never a body's.
+fn failed(error: &reqwest::Error, origin: &str, log: &Arc<Mutex<Log>>) -> Error {
+    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(cause) = source {
+        if let Some(refused) = cause.downcast_ref::<Refused>() {
+            let denial = Fault::EgressDenied { origin: origin.to_owned(), why: refused.to_string() };
+            log.lock().unwrap_or_else(PoisonError::into_inner).denial.get_or_insert(denial);
+            return Error::DestinationIpProhibited;
+        }
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            note(log, format!("TLS with {origin} failed: {tls}"));
+            return match tls {
+                rustls::Error::InvalidCertificate(_) => Error::TlsCertificateError,
+                _ => Error::TlsProtocolError,
+            };
+        }
+        if let Some(cause) = cause.downcast_ref::<io::Error>() {
+            match cause.kind() {
+                io::ErrorKind::ConnectionRefused => {
+                    note(log, format!("connection to {origin} refused"));
+                    return Error::ConnectionRefused;
+                }
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
+                    note(log, format!("connection to {origin} broke off"));
+                    return Error::ConnectionTerminated;
+                }
+                _ => {}
+            }
+            // rustls's errors sit inside io errors, which do not show them as a source.
+            if let Some(inner) = cause.get_ref() {
+                source = Some(inner);
+                continue;
+            }
+        }
+        source = cause.source();
+    }
+    if error.is_timeout() {
+        note(log, format!("{origin} did not answer in time"));
+        return if error.is_connect() { Error::ConnectionTimeout } else { Error::HttpResponseTimeout };
+    }
+    note(log, format!("request to {origin} failed: {}", innermost(error)));
+    if error.is_connect() { Error::DestinationUnavailable } else { Error::HttpProtocolError }
+}

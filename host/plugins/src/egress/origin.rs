@@ -1,0 +1,152 @@
+//! Origins: scheme, host and port, exactly. Pure.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+/// `https://vault.example.com:8200`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Origin {
+    tls: bool,
+    host: String,
+    port: u16,
+}
+
+/// Why a text is no origin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is no origin (scheme://host or scheme://host:port, http or https): {0}")]
+pub struct OriginError(&'static str);
+
+impl Origin {
+    /// Parses an origin and nothing else: no path, query, fragment, user.
+    ///
+    /// # Errors
+    /// What is too much or missing.
+    pub fn parse(text: &str) -> Result<Self, OriginError> {
+        let url = Url::parse(text).map_err(|_| OriginError("it does not parse"))?;
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+            return Err(OriginError("it has a path, query or fragment"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(OriginError("it has a user"));
+        }
+        Self::from_url(&url).ok_or(OriginError("its scheme is not http or https, or it has no host"))
+    }
+
+    /// The origin of a URL, path or not; `None` if the text is no such URL.
+    pub fn of_url(text: &str) -> Option<Self> {
+        Self::from_url(&Url::parse(text).ok()?)
+    }
+
+    fn from_url(url: &Url) -> Option<Self> {
+        let tls = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let host = match url.host()? {
+            // A trailing dot makes a name absolute; it is the same name.
+            Host::Domain(name) => name.trim_end_matches('.').to_owned(),
+            Host::Ipv4(address) => address.to_string(),
+            Host::Ipv6(address) => address.to_string(),
+        };
+        let port = url.port_or_known_default()?;
+        (!host.is_empty()).then_some(Self { tls, host, port })
+    }
+
+    /// The origin of a request.
+    pub(super) fn of_uri(uri: &http::Uri) -> Option<Self> {
+        Self::of_url(&uri.to_string())
+    }
+
+    /// Whether it is https.
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// Host name or address, lower case, without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Port, also where the URL left it to the scheme.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether a grant covers it: an exact origin, or `https://*.suffix` for plugins that did not come
+    /// with the binary (what those may reach should be read off their name).
+    pub fn matches_grant(&self, pattern: &str, built_in: bool) -> bool {
+        match pattern.strip_prefix("https://*.") {
+            // At least two labels: `*.com` is no grant.
+            Some(suffix) => {
+                !built_in
+                    && self.tls
+                    && self.port == 443
+                    && suffix.contains('.')
+                    && !suffix.contains(['*', '/', ':', '@', '?', '#'])
+                    && self.host.strip_suffix(&suffix.to_ascii_lowercase()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+            }
+            None => Self::parse(pattern).is_ok_and(|granted| granted == *self),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        if self.host.contains(':') {
+            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{scheme}://{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn origins_are_exact() {
+        for (text, expected) in [
+            ("https://Vault.Example.com", Some("https://vault.example.com:443")),
+            ("https://vault.example.com.:443/", Some("https://vault.example.com:443")),
+            ("http://10.0.0.1:8200", Some("http://10.0.0.1:8200")),
+            ("http://0x7f.1", Some("http://127.0.0.1:80")),
+            ("http://[::1]:80", Some("http://[::1]:80")),
+            ("https://bücher.example", Some("https://xn--bcher-kva.example:443")),
+            ("https://v.example/path", None),
+            ("https://v.example?q", None),
+            ("https://user@v.example", None),
+            ("ftp://v.example", None),
+            ("v.example", None),
+            ("", None),
+        ] {
+            assert_eq!(Origin::parse(text).ok().map(|origin| origin.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn grants_are_exact_or_a_suffix_for_foreign_plugins() {
+        let origin = Origin::parse("https://a.vault.azure.net").unwrap();
+        for (pattern, built_in, expected) in [
+            ("https://a.vault.azure.net", true, true),
+            ("https://a.vault.azure.net:8443", true, false),
+            ("http://a.vault.azure.net", true, false),
+            ("https://*.vault.azure.net", false, true),
+            ("https://*.vault.azure.net", true, false),
+            ("https://*.net", false, false),
+            ("https://*.azure.net", false, true),
+            ("https://*.a.vault.azure.net", false, false),
+            ("https://*", false, false),
+            ("*", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(origin.matches_grant(pattern, built_in), expected, "{pattern} {built_in}");
+        }
+        let near = Origin::parse("https://evilazure.net").unwrap();
+        assert!(!near.matches_grant("https://*.azure.net", false));
+    }
+}

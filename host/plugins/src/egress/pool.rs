@@ -1,0 +1,234 @@
+//! Clients with their connections, shared by all calls of one store, and the rules of one session.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use claviger_core::provider::{CallError, Fault, PluginId, ProviderError};
+use claviger_core::secret::Untrusted;
+use moka::sync::Cache;
+use reqwest::{Certificate, Client, Identity};
+use sha2::{Digest, Sha256};
+
+use super::address::{Reach, check};
+use super::origin::Origin;
+use super::resolver::Checked;
+use super::{EgressConfig, OriginRule, TlsMaterial};
+
+/// Clients at once: one per store, origin and TLS profile.
+const MAX_CLIENTS: u64 = 2048;
+/// A store that nobody used for so long has no connection worth keeping.
+const IDLE_CLIENT: Duration = Duration::from_secs(600);
+/// Shorter than the idle timeouts of the usual load balancers (60 s and up).
+const IDLE_CONNECTION: Duration = Duration::from_secs(50);
+/// Kept open per origin: reads of one store run at most so many at a time for long.
+const IDLE_CONNECTIONS: usize = 16;
+
+/// What was done, for metrics.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Requests that were sent.
+    pub sent: AtomicU64,
+    /// Requests that were refused.
+    pub denied: AtomicU64,
+    /// Requests that failed on the way.
+    pub failed: AtomicU64,
+}
+
+/// All clients of the process.
+pub struct EgressPool {
+    config: EgressConfig,
+    denied: Arc<[SocketAddr]>,
+    clients: Cache<String, Client>,
+    counters: Arc<Counters>,
+}
+
+/// One origin of a session, ready to be asked.
+pub(super) struct Target {
+    pub(super) rule: OriginRule,
+    pub(super) client: Client,
+    pub(super) reach: Reach,
+}
+
+/// What the calls of one connected store may reach.
+pub struct EgressSession {
+    pub(super) targets: Vec<Target>,
+    pub(super) config: EgressConfig,
+    pub(super) denied: Arc<[SocketAddr]>,
+    pub(super) counters: Arc<Counters>,
+}
+
+impl EgressPool {
+    /// No client yet.
+    pub fn new(config: EgressConfig) -> Self {
+        // The process's provider may be installed already; either way there is one after this.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let denied = config.denied.clone().into();
+        let clients = Cache::builder().max_capacity(MAX_CLIENTS).time_to_idle(IDLE_CLIENT).build();
+        Self { config, denied, clients, counters: Arc::default() }
+    }
+
+    /// Counts since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The rules of one store's session.
+    ///
+    /// # Errors
+    /// If TLS material cannot be used.
+    pub fn session(
+        &self,
+        plugin: &PluginId,
+        store_uid: &str,
+        rules: Vec<OriginRule>,
+        loopback: bool,
+        link_local: bool,
+    ) -> Result<Arc<EgressSession>, CallError> {
+        let mut targets = Vec::with_capacity(rules.len());
+        for rule in rules {
+            let reach = Reach {
+                loopback: loopback || self.config.allow_loopback,
+                link_local: link_local && rule.link_local,
+            };
+            let key = key(plugin, store_uid, &rule, reach);
+            let client = match self.clients.get(&key) {
+                Some(client) => client,
+                None => {
+                    let client = self.client(&rule, reach)?;
+                    self.clients.insert(key, client.clone());
+                    client
+                }
+            };
+            targets.push(Target { rule, client, reach });
+        }
+        Ok(Arc::new(EgressSession {
+            targets,
+            config: self.config.clone(),
+            denied: self.denied.clone(),
+            counters: self.counters.clone(),
+        }))
+    }
+
+    fn client(&self, rule: &OriginRule, reach: Reach) -> Result<Client, CallError> {
+        let resolver = Checked {
+            host: rule.origin.host().to_owned(),
+            port: rule.origin.port(),
+            reach,
+            denied: self.denied.clone(),
+        };
+        let mut builder = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(self.config.connect_timeout)
+            .read_timeout(self.config.read_timeout)
+            .pool_idle_timeout(IDLE_CONNECTION)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .http2_max_header_list_size(self.config.max_header_bytes)
+            .dns_resolver(Arc::new(resolver));
+        if let Some(tls) = &rule.tls {
+            builder = with_tls(builder, tls)?;
+        }
+        builder.build().map_err(|error| unusable(&format!("TLS cannot be set up: {}", innermost(&error))))
+    }
+}
+
+fn with_tls(mut builder: reqwest::ClientBuilder, tls: &TlsMaterial) -> Result<reqwest::ClientBuilder, CallError> {
+    if !tls.ca.is_empty() {
+        let mut roots = Vec::new();
+        for pem in &tls.ca {
+            let found = Certificate::from_pem_bundle(pem).map_err(|_| unusable("the CA bundle is not PEM"))?;
+            if found.is_empty() {
+                return Err(unusable("the CA bundle holds no certificate"));
+            }
+            roots.extend(found);
+        }
+        builder = builder.tls_certs_only(roots);
+    }
+    match (&tls.client_cert, &tls.client_key) {
+        (Some(cert), Some(key)) => {
+            let mut pem = zeroize::Zeroizing::new(key.expose().to_vec());
+            pem.push(b'\n');
+            pem.extend_from_slice(cert.expose());
+            let identity = Identity::from_pem(&pem)
+                .map_err(|_| unusable("client certificate and key are not a PEM certificate and its private key"))?;
+            builder = builder.identity(identity);
+        }
+        (None, None) => {}
+        _ => return Err(unusable("a client certificate needs its key, and a key its certificate")),
+    }
+    Ok(builder.tls_danger_accept_invalid_certs(tls.insecure))
+}
+
+/// Who shares connections: the same plugin bytes for the same store, with the same TLS and rights.
+fn key(plugin: &PluginId, store_uid: &str, rule: &OriginRule, reach: Reach) -> String {
+    let mut hasher = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hasher.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hasher.update(bytes);
+    };
+    part(plugin.digest.as_bytes());
+    part(store_uid.as_bytes());
+    part(rule.origin.to_string().as_bytes());
+    part(&[u8::from(reach.loopback), u8::from(reach.link_local)]);
+    if let Some(tls) = &rule.tls {
+        for pem in &tls.ca {
+            part(pem);
+        }
+        for secret in [&tls.client_cert, &tls.client_key].into_iter().flatten() {
+            part(secret.expose());
+        }
+        part(tls.server_name.as_deref().unwrap_or_default().as_bytes());
+        part(&[u8::from(tls.insecure)]);
+    }
+    hex::encode(hasher.finalize())
+}
+
+impl EgressSession {
+    /// The rule for a request, checked as far as can be without a look-up.
+    pub(super) fn admit(&self, uri: &http::Uri) -> Result<&Target, Fault> {
+        let refuse = |origin: String, why: &str| Err(Fault::EgressDenied { origin, why: why.to_owned() });
+        let Some(origin) = Origin::of_uri(uri) else {
+            return refuse(uri.to_string().chars().take(200).collect(), "it is no http or https URL");
+        };
+        let Some(target) = self.targets.iter().find(|target| target.rule.origin == origin) else {
+            return refuse(origin.to_string(), "the store does not name it, and it is not granted");
+        };
+        let path = uri.path();
+        if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return refuse(origin.to_string(), "the path has dot segments");
+        }
+        let paths = &target.rule.paths;
+        if !paths.is_empty() && !paths.iter().any(|prefix| path.starts_with(prefix.as_str())) {
+            return refuse(origin.to_string(), "the path is not one that the plugin named when it connected");
+        }
+        // A name is checked when it is looked up; an address is never looked up.
+        if let Ok(ip) = origin.host().parse::<IpAddr>()
+            && let Err(why) = check(SocketAddr::new(ip, origin.port()), target.reach, &self.denied)
+        {
+            return refuse(origin.to_string(), &why.to_string());
+        }
+        Ok(target)
+    }
+}
+
+fn unusable(why: &str) -> CallError {
+    ProviderError::InvalidConfig { path: String::new(), detail: Untrusted::new(why) }.into()
+}
+
+/// The cause at the end of an error's chain, which says what happened; the links before only say where.
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string().chars().take(200).collect()
+}
+
+/// For the counters.
+pub(super) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}

@@ -1,0 +1,103 @@
+//! The one wasmtime engine of the process, its linkers, and the clock that stops loops.
+
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::component::Linker;
+use wasmtime::{Config, Engine, OptLevel};
+
+use crate::call::CallState;
+use crate::error::{PluginsError, first_line};
+
+/// How often a running guest is looked at. Guest time is counted in these.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+/// Stack of a guest. wasmtime's default, said here because a recursion trap depends on it.
+const WASM_STACK: usize = 512 * 1024;
+
+/// Engine, linkers, ticker. The ticker runs as long as this lives, whether or not anything has a limit:
+/// a limit that is set later must not find the clock standing.
+pub(crate) struct Machine {
+    pub(crate) engine: Engine,
+    pub(crate) provider: Linker<CallState>,
+    pub(crate) template: Linker<CallState>,
+    _ticker: Ticker,
+}
+
+impl Machine {
+    pub(crate) fn new() -> Result<Self, PluginsError> {
+        let mut config = Config::new();
+        config
+            .epoch_interruption(true)
+            .max_wasm_stack(WASM_STACK)
+            .cranelift_opt_level(OptLevel::Speed)
+            // A wasm backtrace names guest functions; nobody reads it, and it costs at each trap.
+            .wasm_backtrace_max_frames(None)
+            .wasm_component_model(true);
+        let engine = Engine::new(&config).map_err(|error| PluginsError::Engine(first_line(&error)))?;
+        let linked = |error: wasmtime::Error| PluginsError::Engine(first_line(&error));
+        let provider = provider_linker(&engine).map_err(linked)?;
+        let template = template_linker(&engine).map_err(linked)?;
+        let ticker = Ticker::start(&engine);
+        Ok(Self { engine, provider, template, _ticker: ticker })
+    }
+}
+
+/// WASI without preopens, environment, arguments and sockets (see `CallState`), HTTP, memo, log.
+fn provider_linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
+    use crate::bindings::provider::claviger::plugin::{log, memo};
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    memo::add_to_linker::<_, HasCall>(&mut linker, |state| state)?;
+    log::add_to_linker::<_, HasCall>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+/// The same WASI, and log; no HTTP, no memo.
+fn template_linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
+    use crate::bindings::provider::claviger::plugin::log;
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    log::add_to_linker::<_, HasCall>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+/// Tells bindgen that the store's data is the host's.
+pub(crate) struct HasCall;
+
+impl wasmtime::component::HasData for HasCall {
+    type Data<'a> = &'a mut CallState;
+}
+
+/// A thread that advances the epoch. It holds the engine weakly, and ends with its owner.
+struct Ticker {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(engine: &Engine) -> Self {
+        let engine = engine.weak();
+        let (stop, stopped) = channel::<()>();
+        let thread = std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                match engine.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => return,
+                }
+            }
+        });
+        Self { stop: Some(stop), thread: thread.ok() }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The fetch layer: one read of a key for all who ask for it at about the same time.
+//!
+//! Sharing is by scope (plugin, store, credentials, partition) and item, of answers that the provider
+//! marks shareable and of nothing else. An asker says how old an answer may be; a read that began before
+//! that is not taken. What is kept is bounded and forgotten within half a minute: this is no cache of
+//! secrets but a meeting point.
+
+mod flights;
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use claviger_core::provider::{CallError, Item, ProviderError, Value};
+use claviger_core::secret::Untrusted;
+
+use crate::session::{Scope, Session};
+use flights::{Flights, Leader, Seat};
+
+/// Answers are kept no longer, whoever may still want them.
+pub(crate) const RETENTION: Duration = Duration::from_secs(30);
+/// A backend that asks for patience is left alone at most so long before it is tried again.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// Where it says "slow down" and not for how long.
+const DEFAULT_PAUSE: Duration = Duration::from_secs(2);
+
+/// Something that reads: a session, or a test's stand-in.
+pub trait Reader: Send + Sync {
+    /// Who may share.
+    type Scope: Clone + Eq + Hash + Send + Sync;
+
+    /// Its scope.
+    fn scope(&self) -> &Self::Scope;
+
+    /// Most items of one read.
+    fn max_batch(&self) -> usize;
+
+    /// Reads; one answer per item, in order.
+    fn read(&self, items: &[Item]) -> impl Future<Output = Result<Vec<Result<Value, ProviderError>>, CallError>> + Send;
+}
+
+impl Reader for Session {
+    type Scope = Scope;
+
+    fn scope(&self) -> &Scope {
+        Self::scope(self)
+    }
+
+    fn max_batch(&self) -> usize {
+        self.plugin().description().map_or(1, |description| description.max_batch)
+    }
+
+    async fn read(&self, items: &[Item]) -> Result<Vec<Result<Value, ProviderError>>, CallError> {
+        self.get(items).await
+    }
+}
+
+/// What happened, for metrics and tests.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Items that were read.
+    pub read: AtomicU64,
+    /// Items answered from what was read just before.
+    pub hit: AtomicU64,
+    /// Items that waited for somebody else's read.
+    pub joined: AtomicU64,
+}
+
+/// An answer, or why there is none.
+pub type Answer = Result<Arc<Value>, CallError>;
+
+/// The meeting point.
+pub struct Fetcher<R: Reader> {
+    flights: Flights<R::Scope>,
+    counters: Counters,
+}
+
+impl<R: Reader> Default for Fetcher<R> {
+    fn default() -> Self {
+        Self { flights: Flights::default(), counters: Counters::default() }
+    }
+}
+
+/// How old an answer may be for a refresh at this interval: a tenth of it, half a minute at most.
+pub fn tolerated_age(interval: Duration) -> Duration {
+    (interval / 10).min(RETENTION)
+}
+
+impl<R: Reader> Fetcher<R> {
+    /// Counts since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Reads items through `reader`, or takes what another read that began at or after
+    /// `not_older_than` brings. Answers are in the order of the items.
+    pub async fn get(&self, reader: &R, items: &[Item], not_older_than: Instant) -> Vec<Answer> {
+        let mut answers: Vec<Option<Answer>> = items.iter().map(|_| None).collect();
+        // Those whose shared answer turned out not to be for sharing read for themselves.
+        let mut alone = vec![false; items.len()];
+        loop {
+            let mut leading = Vec::new();
+            let mut waiting = Vec::new();
+            for (index, item) in items.iter().enumerate() {
+                if answers[index].is_some() {
+                    continue;
+                }
+                if let Some(left) = self.flights.paused(reader.scope()) {
+                    answers[index] = Some(Err(limited(left)));
+                    continue;
+                }
+                if alone[index] {
+                    leading.push((index, None));
+                    continue;
+                }
+                match self.flights.seat(reader.scope(), item, not_older_than) {
+                    Seat::Kept(value) => {
+                        count(&self.counters.hit, 1);
+                        answers[index] = Some(Ok(value));
+                    }
+                    Seat::Leader(leader) => leading.push((index, Some(leader))),
+                    Seat::Passenger(passenger) => waiting.push((index, passenger)),
+                }
+            }
+            if leading.is_empty() && waiting.is_empty() {
+                break;
+            }
+            self.lead(reader, items, leading, &mut answers).await;
+            for (index, passenger) in waiting {
+                match passenger.arrived().await {
+                    Some(flights::Outcome::Shared(answer)) => {
+                        count(&self.counters.joined, 1);
+                        answers[index] = Some(answer);
+                    }
+                    Some(flights::Outcome::NotShareable) => alone[index] = true,
+                    // The leader was cancelled: look again.
+                    None => {}
+                }
+            }
+        }
+        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(limited(Duration::ZERO)))).collect()
+    }
+
+    async fn lead(
+        &self,
+        reader: &R,
+        items: &[Item],
+        leading: Vec<(usize, Option<Leader<'_, R::Scope>>)>,
+        answers: &mut [Option<Answer>],
+    ) {
+        let mut leading = leading.into_iter();
+        loop {
+            let batch: Vec<_> = leading.by_ref().take(reader.max_batch().max(1)).collect();
+            if batch.is_empty() {
+                return;
+            }
+            let wanted: Vec<Item> = batch.iter().map(|(index, _)| items[*index].clone()).collect();
+            count(&self.counters.read, wanted.len());
+            let results: Vec<Result<Value, CallError>> = match reader.read(&wanted).await {
+                Ok(results) => results.into_iter().map(|result| result.map_err(CallError::from)).collect(),
+                Err(error) => wanted.iter().map(|_| Err(error.clone())).collect(),
+            };
+            for ((index, leader), result) in batch.into_iter().zip(results) {
+                if let Err(CallError::Provider(ProviderError::RateLimited { retry_after, .. })) = &result {
+                    let pause = retry_after.unwrap_or(DEFAULT_PAUSE).min(MAX_PAUSE);
+                    self.flights.pause(reader.scope(), pause);
+                }
+                let result = result.map(Arc::new);
+                if let Some(leader) = leader {
+                    leader.land(result.clone());
+                }
+                answers[index] = Some(result);
+            }
+        }
+    }
+}
+
+fn limited(left: Duration) -> CallError {
+    ProviderError::RateLimited {
+        retry_after: Some(left),
+        detail: Untrusted::new("the backend limited an earlier request, so this one was not sent"),
+    }
+    .into()
+}
+
+fn count(counter: &AtomicU64, by: usize) {
+    counter.fetch_add(u64::try_from(by).unwrap_or(u64::MAX), Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! Exact counts with a stand-in reader: who reads, who waits, who gets what.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+
+use claviger_core::provider::Facet;
+use claviger_core::secret::SecretBytes;
+use futures::future::join_all;
+use tokio::sync::Notify;
+
+use super::*;
+
+struct Stand {
+    scope: u32,
+    batch: usize,
+    shareable: bool,
+    reads: Mutex<Vec<Item>>,
+    calls: AtomicUsize,
+    fail: Mutex<Option<ProviderError>>,
+    gate: Option<Notify>,
+}
+
+fn stand() -> Stand {
+    Stand {
+        scope: 1,
+        batch: 10,
+        shareable: true,
+        reads: Mutex::default(),
+        calls: AtomicUsize::new(0),
+        fail: Mutex::default(),
+        gate: None,
+    }
+}
+
+impl Reader for Stand {
+    type Scope = u32;
+
+    fn scope(&self) -> &u32 {
+        &self.scope
+    }
+
+    fn max_batch(&self) -> usize {
+        self.batch
+    }
+
+    async fn read(&self, items: &[Item]) -> Result<Vec<Result<Value, ProviderError>>, CallError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.reads.lock().unwrap().extend(items.iter().cloned());
+        match &self.gate {
+            Some(gate) => gate.notified().await,
+            None => tokio::task::yield_now().await,
+        }
+        if let Some(error) = self.fail.lock().unwrap().clone() {
+            return Ok(items.iter().map(|_| Err(error.clone())).collect());
+        }
+        Ok(items
+            .iter()
+            .map(|item| {
+                Ok(Value {
+                    data: SecretBytes::copied_from(item.key.as_bytes()),
+                    version: None,
+                    lease: None,
+                    shareable: self.shareable,
+                })
+            })
+            .collect())
+    }
+}
+
+fn item(key: usize) -> Item {
+    Item { key: format!("key{key}"), version: None, facet: Facet::Value }
+}
+
+fn read(stand: &Stand) -> usize {
+    stand.reads.lock().unwrap().len()
+}
+
+#[tokio::test]
+async fn a_thousand_askers_of_fifty_keys_are_fifty_reads() {
+    let (fetcher, stand) = (Fetcher::default(), stand());
+    let now = Instant::now();
+    let askers = (0..1000).map(|asker| {
+        let items: Vec<Item> = (0..5).map(|property| item((asker + property) % 50)).collect();
+        let (fetcher, stand) = (&fetcher, &stand);
+        async move { fetcher.get(stand, &items, now).await }
+    });
+    for answers in join_all(askers).await {
+        assert!(answers.iter().all(Result::is_ok));
+    }
+    assert_eq!(read(&stand), 50);
+}
+
+#[tokio::test]
+async fn answers_come_in_order_and_in_batches() {
+    let (fetcher, stand) = (Fetcher::default(), stand());
+    let items: Vec<Item> = (0..25).map(item).collect();
+    let answers = fetcher.get(&stand, &items, Instant::now()).await;
+    for (item, answer) in items.iter().zip(answers) {
+        assert_eq!(answer.unwrap().data.expose(), item.key.as_bytes());
+    }
+    assert_eq!(stand.calls.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_old_is_not_taken() {
+    let (fetcher, stand) = (Fetcher::default(), stand());
+    let before = Instant::now();
+    fetcher.get(&stand, &[item(1)], before).await;
+    fetcher.get(&stand, &[item(1)], before).await;
+    assert_eq!(read(&stand), 1);
+    fetcher.get(&stand, &[item(1)], Instant::now()).await;
+    assert_eq!(read(&stand), 2);
+}
+
+#[tokio::test]
+async fn scopes_share_nothing() {
+    let fetcher = Fetcher::default();
+    let (one, mut two) = (stand(), stand());
+    two.scope = 2;
+    let before = Instant::now();
+    fetcher.get(&one, &[item(1)], before).await;
+    fetcher.get(&two, &[item(1)], before).await;
+    assert_eq!((read(&one), read(&two)), (1, 1));
+}
+
+#[tokio::test]
+async fn what_is_not_shareable_is_read_by_each() {
+    let (fetcher, mut stand) = (Fetcher::default(), stand());
+    stand.shareable = false;
+    let now = Instant::now();
+    let items = [item(1)];
+    let answers = join_all((0..5).map(|_| fetcher.get(&stand, &items, now))).await;
+    assert!(answers.iter().all(|answers| answers[0].is_ok()));
+    assert_eq!(read(&stand), 5);
+}
+
+#[tokio::test]
+async fn an_error_goes_to_those_who_waited_and_to_nobody_later() {
+    let (fetcher, stand) = (Fetcher::default(), stand());
+    *stand.fail.lock().unwrap() = Some(ProviderError::Unavailable(Untrusted::default()));
+    let (now, items) = (Instant::now(), [item(1)]);
+    let answers = join_all((0..10).map(|_| fetcher.get(&stand, &items, now))).await;
+    assert!(answers.iter().all(|answers| answers[0].is_err()));
+    assert_eq!(read(&stand), 1);
+    *stand.fail.lock().unwrap() = None;
+    assert!(fetcher.get(&stand, &items, now).await[0].is_ok());
+}
+
+#[tokio::test]
+async fn a_cancelled_leader_leaves_the_read_to_a_passenger() {
+    let fetcher = Arc::new(Fetcher::default());
+    let stand = Arc::new(Stand { gate: Some(Notify::new()), ..stand() });
+    let now = Instant::now();
+    let spawn = || {
+        let (fetcher, stand) = (fetcher.clone(), stand.clone());
+        tokio::spawn(async move { fetcher.get(stand.as_ref(), &[item(1)], now).await[0].is_ok() })
+    };
+    let leader = spawn();
+    while read(&stand) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let passenger = spawn();
+    tokio::task::yield_now().await;
+    leader.abort();
+    while read(&stand) == 1 {
+        tokio::task::yield_now().await;
+    }
+    stand.gate.as_ref().unwrap().notify_one();
+    assert!(passenger.await.unwrap());
+}
+
+#[tokio::test]
+async fn a_backend_that_limits_is_left_alone() {
+    let (fetcher, stand) = (Fetcher::default(), stand());
+    *stand.fail.lock().unwrap() = Some(ProviderError::RateLimited {
+        retry_after: Some(Duration::from_secs(30)),
+        detail: Untrusted::default(),
+    });
+    let now = Instant::now();
+    for key in 0..20 {
+        let answer = fetcher.get(&stand, &[item(key)], now).await.remove(0);
+        let Err(CallError::Provider(ProviderError::RateLimited { retry_after: Some(left), .. })) = answer else {
+            panic!("not limited");
+        };
+        assert!(left > Duration::from_secs(20) && left <= Duration::from_secs(30));
+    }
+    assert_eq!(read(&stand), 1);
+}
+
+#[test]
+fn a_tenth_of_the_interval_and_half_a_minute_at_most() {
+    assert_eq!(tolerated_age(Duration::from_secs(10)), Duration::from_secs(1));
+    assert_eq!(tolerated_age(Duration::from_secs(3600)), Duration::from_secs(30));
+}

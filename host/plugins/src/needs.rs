@@ -1,0 +1,218 @@
+//! From a plugin's need to a name: pure rules. A need is a place in the store's config; name, key and
+//! namespace are read there, the schema must mark the place, and the namespace rule holds.
+
+use claviger_core::provider::NeedError;
+use claviger_core::tenancy::{ResolvedNamespace, resolve_namespace};
+use serde_json::Value;
+
+use crate::grants::Grants;
+use crate::schema::{ConfigSchema, Mark};
+use crate::session::{Requester, StoreRef};
+use crate::source::ObjectKind;
+
+/// A reference that may be followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reference {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    /// The namespace is the asker's.
+    pub(crate) referent: bool,
+}
+
+/// What rules are applied to.
+pub(crate) struct Rules<'a> {
+    pub(crate) store: &'a StoreRef,
+    pub(crate) requester: &'a Requester,
+    pub(crate) config: &'a Value,
+    pub(crate) schema: &'a ConfigSchema,
+    pub(crate) grants: &'a Grants,
+}
+
+impl Rules<'_> {
+    /// A key of a Secret or ConfigMap.
+    pub(crate) fn object(
+        &self,
+        at: &str,
+        wanted: Option<ObjectKind>,
+        default_key: Option<&str>,
+    ) -> Result<(ObjectKind, Reference, String), NeedError> {
+        let (mark, place) = self.marked(at)?;
+        let named = match place.get("type").and_then(Value::as_str) {
+            Some("ConfigMap") => Some(ObjectKind::ConfigMap),
+            Some("Secret") => Some(ObjectKind::Secret),
+            _ => None,
+        };
+        let kind = match mark {
+            Mark::Secret => ObjectKind::Secret,
+            Mark::ConfigMap => ObjectKind::ConfigMap,
+            Mark::Object => named.or(wanted).unwrap_or(ObjectKind::Secret),
+            Mark::ServiceAccount => return Err(bad(at, "it refers to a ServiceAccount, not to a key")),
+        };
+        if wanted.is_some_and(|wanted| wanted != kind) {
+            return Err(bad(at, "it refers to another kind of object than the plugin asks for"));
+        }
+        let key = text(place, "key").or(default_key).ok_or_else(|| bad(at, "it names no key"))?;
+        Ok((kind, self.reference(at, place)?, key.to_owned()))
+    }
+
+    /// A ServiceAccount.
+    pub(crate) fn account(&self, at: &str) -> Result<Reference, NeedError> {
+        match self.marked(at)? {
+            (Mark::ServiceAccount, place) => self.reference(at, place),
+            _ => Err(bad(at, "it does not refer to a ServiceAccount")),
+        }
+    }
+
+    /// Which audiences a token may have: those that the manifest names beside the reference (or at
+    /// `audiences_at`), an annotation of the account's, or the grant; the API server's own only by its own
+    /// grant. `annotations` are the values that an account need of the same connect showed.
+    pub(crate) fn audiences(
+        &self,
+        at: &str,
+        audiences_at: Option<&str>,
+        asked: &[String],
+        annotations: &[String],
+        api_server: &[String],
+    ) -> Result<(), NeedError> {
+        let refuse = |audience: &str, why: &str| {
+            Err(NeedError::AudienceRefused { audience: audience.chars().take(200).collect(), why: why.to_owned() })
+        };
+        if asked.is_empty() && !self.grants.api_server_audience {
+            return refuse("", "the API server's own audience is not granted to this plugin (spec.grants.apiServerAudience)");
+        }
+        let beside = format!("{at}/audiences");
+        let places = [Some(beside.as_str()), audiences_at];
+        let in_manifest = |audience: &String| {
+            places.iter().flatten().any(|place| {
+                let list = self.config.pointer(place).and_then(Value::as_array);
+                list.is_some_and(|list| list.iter().any(|item| item.as_str() == Some(audience)))
+            })
+        };
+        for audience in asked {
+            if api_server.contains(audience) {
+                if !self.grants.api_server_audience {
+                    return refuse(audience, "it is the API server's own, and that is not granted to this plugin (spec.grants.apiServerAudience)");
+                }
+            } else if !(in_manifest(audience) || annotations.contains(audience) || self.grants.audiences.contains(audience)) {
+                return refuse(audience, "it stands neither in the store nor in an annotation of the ServiceAccount, and is not granted");
+            }
+        }
+        Ok(())
+    }
+
+    fn marked(&self, at: &str) -> Result<(Mark, &Value), NeedError> {
+        let mark = self
+            .schema
+            .mark(at)
+            .ok_or_else(|| bad(at, "the plugin's schema does not mark this place as a reference"))?;
+        let place = self.config.pointer(at).ok_or_else(|| bad(at, "it is missing"))?;
+        Ok((mark, place))
+    }
+
+    fn reference(&self, at: &str, place: &Value) -> Result<Reference, NeedError> {
+        let name = text(place, "name").ok_or_else(|| bad(at, "it names no object"))?;
+        let store = self.store;
+        let ResolvedNamespace { namespace, referent } = resolve_namespace(
+            &store.kind,
+            store.namespace.as_deref(),
+            &self.requester.namespace,
+            text(place, "namespace"),
+            at,
+        )?;
+        // Names go into request paths; the API server would refuse these too, but later.
+        let plain = |part: &str| !part.is_empty() && !part.contains(['/', '?', '#', '%']) && part != "." && part != "..";
+        if !plain(name) || !plain(&namespace) {
+            return Err(bad(at, "it names no valid object"));
+        }
+        Ok(Reference { namespace, name: name.to_owned(), referent })
+    }
+}
+
+fn text<'a>(place: &'a Value, field: &str) -> Option<&'a str> {
+    place.get(field).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+fn bad(at: &str, why: &str) -> NeedError {
+    NeedError::BadReference { pointer: at.chars().take(200).collect(), why: why.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    fn with<T>(cluster: bool, requester: &str, grants: &Grants, test: impl FnOnce(&Rules<'_>) -> T) -> T {
+        let store = StoreRef {
+            kind: if cluster { "ClusterSecretStore" } else { "SecretStore" }.to_owned(),
+            name: "s".to_owned(),
+            namespace: (!cluster).then(|| "own".to_owned()),
+            uid: "u".to_owned(),
+            generation: 1,
+        };
+        let config = json!({
+            "ref": {"name": "n", "key": "k"},
+            "foreign": {"name": "n", "key": "k", "namespace": "other"},
+            "keyless": {"name": "n"},
+            "path": {"name": "../../api", "key": "k"},
+            "ca": {"type": "ConfigMap", "name": "ca"},
+            "account": {"name": "sa", "audiences": ["theirs"]},
+            "unmarked": {"name": "n", "key": "k"},
+        });
+        let place = |mark: &str| json!({"type": "object", "x-claviger": mark});
+        let schema = json!({"properties": {
+            "ref": place("secretRef"), "foreign": place("secretRef"), "keyless": place("secretRef"),
+            "path": place("secretRef"), "ca": place("objectRef"), "account": place("serviceAccountRef"),
+            "unmarked": {"type": "object"},
+        }});
+        let schema = ConfigSchema::new(&schema.to_string()).unwrap();
+        let requester = Requester { namespace: requester.to_owned() };
+        test(&Rules { store: &store, requester: &requester, config: &config, schema: &schema, grants })
+    }
+
+    #[test]
+    fn a_plugin_reaches_only_what_the_manifest_names_and_the_schema_marks() {
+        with(false, "own", &Grants::default(), |rules| {
+            let secret = Some(ObjectKind::Secret);
+            let (kind, reference, key) = rules.object("/ref", secret, None).unwrap();
+            assert_eq!((kind, reference.namespace.as_str(), key.as_str()), (ObjectKind::Secret, "own", "k"));
+            assert!(matches!(rules.object("/foreign", secret, None), Err(NeedError::ForeignNamespace { .. })));
+            for at in ["/unmarked", "/absent", "/ref/name", "/account", "/keyless", "/path", ""] {
+                assert!(matches!(rules.object(at, secret, None), Err(NeedError::BadReference { .. })), "{at}");
+            }
+            assert_eq!(rules.object("/keyless", secret, Some("token")).unwrap().2, "token");
+            let (kind, ..) = rules.object("/ca", None, Some("ca.crt")).unwrap();
+            assert_eq!(kind, ObjectKind::ConfigMap);
+            assert!(rules.object("/ca", secret, Some("ca.crt")).is_err());
+            assert!(rules.account("/account").is_ok() && rules.account("/ref").is_err());
+        });
+        with(true, "tenant", &Grants::default(), |rules| {
+            let (_, reference, _) = rules.object("/ref", None, None).unwrap();
+            assert_eq!((reference.namespace.as_str(), reference.referent), ("tenant", true));
+            let (_, reference, _) = rules.object("/foreign", None, None).unwrap();
+            assert_eq!((reference.namespace.as_str(), reference.referent), ("other", false));
+        });
+    }
+
+    #[test]
+    fn audiences_need_somebody_who_vouches() {
+        let api = ["https://kubernetes.default.svc".to_owned()];
+        let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
+        let granted = Grants { audiences: list(&["vault"]), ..Grants::default() };
+        with(false, "own", &granted, |rules| {
+            let ok = |asked: &[&str], annotations: &[&str]| {
+                rules.audiences("/account", None, &list(asked), &list(annotations), &api).is_ok()
+            };
+            assert!(ok(&["theirs"], &[]) && ok(&["vault"], &[]) && ok(&["x"], &["x"]));
+            assert!(!ok(&["x"], &[]) && !ok(&["vault", "x"], &[]));
+            assert!(!ok(&[], &[]), "no audience is the API server's");
+            assert!(!ok(&["https://kubernetes.default.svc"], &["https://kubernetes.default.svc"]));
+        });
+        let own = Grants { api_server_audience: true, ..Grants::default() };
+        with(false, "own", &own, |rules| {
+            assert!(rules.audiences("/account", None, &[], &[], &api).is_ok());
+            assert!(rules.audiences("/account", None, &api, &[], &api).is_ok());
+        });
+    }
+}

@@ -1,0 +1,323 @@
+//! A loaded plugin: what it said of itself, what it may, and its calls, each in a fresh store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use claviger_core::provider::{CallError, Fault, PluginId, PropertyStep, ProviderError};
+use claviger_core::secret::{SecretBytes, Untrusted};
+use serde_json::Value as Json;
+use tokio::sync::Semaphore;
+use wasmtime::Store;
+
+use crate::bindings::engine::exports::claviger::plugin::engine as engine_guest;
+use crate::bindings::engine::TemplateEnginePre;
+use crate::bindings::provider::claviger::plugin::types as wit;
+use crate::bindings::provider::exports::claviger::plugin::{connection as connection_guest, provider as guest};
+use crate::bindings::provider::{ProviderPlugin, ProviderPluginPre};
+use crate::call::{self, CallSetup, CallState};
+use crate::connect;
+use crate::egress::EgressPool;
+use crate::engine::Machine;
+use crate::grants::Grants;
+use crate::log::LogGate;
+use crate::memo::{Memo, MemoScope};
+use crate::schema::ConfigSchema;
+use crate::session::{Input, Requester, Session, StoreRef};
+use crate::source::CredentialSource;
+
+/// What a plugin is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PluginKind {
+    /// Reads (and perhaps writes) an external system.
+    Provider,
+    /// Renders templates.
+    TemplateEngine,
+}
+
+/// What a provider said in `describe`, checked and capped.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// How `property` is looked up in values.
+    pub property_order: Vec<PropertyStep>,
+    /// How it is looked up in metadata.
+    pub metadata_order: Vec<PropertyStep>,
+    /// Capabilities by name.
+    pub capabilities: Vec<String>,
+    /// Most items it wants in one get.
+    pub max_batch: usize,
+}
+
+/// Options of a rendering.
+#[derive(Clone, Debug)]
+pub struct RenderOptions {
+    /// A key that the data lacks is an error.
+    pub strict: bool,
+    /// Usually `{{`.
+    pub left: String,
+    /// Usually `}}`.
+    pub right: String,
+    /// The time that templates see, unix milliseconds.
+    pub now_ms: u64,
+    /// Seed of the randomness that templates see.
+    pub seed: u64,
+}
+
+/// Why a rendering failed.
+#[derive(Clone, Debug)]
+pub enum RenderError {
+    /// A template is wrong.
+    Template {
+        /// Which, by the name it was given.
+        template: String,
+        /// From 1; 0 if unknown.
+        line: u32,
+        /// From 1; 0 if unknown.
+        column: u32,
+        /// The engine's text.
+        detail: Untrusted,
+    },
+    /// The engine failed.
+    Fault(Fault),
+}
+
+pub(crate) enum Code {
+    Provider(ProviderPluginPre<CallState>, Description, ConfigSchema),
+    Engine(TemplateEnginePre<CallState>),
+}
+
+/// A loaded plugin.
+pub struct Plugin {
+    pub(crate) id: PluginId,
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) code: Code,
+    pub(crate) grants: Grants,
+    pub(crate) egress: Arc<EgressPool>,
+    pub(crate) memo: Arc<Memo>,
+    pub(crate) permits: Semaphore,
+}
+
+impl Plugin {
+    /// Name, version and digest.
+    pub fn id(&self) -> &PluginId {
+        &self.id
+    }
+
+    /// What it is for.
+    pub fn kind(&self) -> PluginKind {
+        match self.code {
+            Code::Provider(..) => PluginKind::Provider,
+            Code::Engine(_) => PluginKind::TemplateEngine,
+        }
+    }
+
+    /// What a provider said of itself.
+    pub fn description(&self) -> Option<&Description> {
+        match &self.code {
+            Code::Provider(_, description, _) => Some(description),
+            Code::Engine(_) => None,
+        }
+    }
+
+    /// What it may.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    pub(crate) fn schema(&self) -> Option<&ConfigSchema> {
+        match &self.code {
+            Code::Provider(_, _, schema) => Some(schema),
+            Code::Engine(_) => None,
+        }
+    }
+
+    pub(crate) fn egress(&self) -> &EgressPool {
+        &self.egress
+    }
+
+    /// Checks a store's config against the plugin's schema.
+    ///
+    /// # Errors
+    /// [`ProviderError::InvalidConfig`] with the place and the rule.
+    pub fn check_config(&self, config: &Json) -> Result<(), ProviderError> {
+        self.schema().map_or(Ok(()), |schema| schema.check(config))
+    }
+
+    /// Connects a store.
+    ///
+    /// # Errors
+    /// What the plugin says, what a need met, or how the plugin failed.
+    pub async fn connect(
+        self: &Arc<Self>,
+        store: StoreRef,
+        requester: Requester,
+        config: Json,
+        settings: Json,
+        source: Arc<dyn CredentialSource>,
+    ) -> Result<Arc<Session>, CallError> {
+        connect::connect(self, store, requester, config, settings, source.as_ref()).await
+    }
+
+    /// Renders templates, each against all of the data, in order.
+    ///
+    /// # Errors
+    /// The first template that fails, or the engine's own failure.
+    pub async fn render(
+        &self,
+        templates: &[(String, String)],
+        data: &BTreeMap<String, Arc<SecretBytes>>,
+        options: &RenderOptions,
+    ) -> Result<Vec<SecretBytes>, RenderError> {
+        let Code::Engine(pre) = &self.code else {
+            return Err(RenderError::Fault(Fault::NotLoaded(format!("{} is no template engine", self.id))));
+        };
+        let texts: Vec<_> = templates
+            .iter()
+            .map(|(name, text)| engine_guest::Template { name: name.clone(), text: text.clone() })
+            .collect();
+        let values: Vec<_> = data.iter().map(|(key, value)| (key.clone(), value.expose().to_vec())).collect();
+        let options = engine_guest::Options {
+            strict: options.strict,
+            left_delimiter: options.left.clone(),
+            right_delimiter: options.right.clone(),
+            now_ms: options.now_ms,
+            seed: options.seed,
+        };
+        let setup = CallSetup { egress: None, memo: None, log: self.quiet_log() };
+        let answer = self
+            .limited(setup, async |store| {
+                let instance = pre.instantiate_async(&mut *store).await?;
+                instance.claviger_plugin_engine().call_render(store, &texts, &values, &options).await
+            })
+            .await
+            .map_err(RenderError::Fault)?;
+        let rendered = answer.map_err(|failure| RenderError::Template {
+            template: templates
+                .iter()
+                .find(|(name, _)| *name == failure.template)
+                .map_or_else(|| "(unknown)".to_owned(), |(name, _)| name.clone()),
+            line: failure.line,
+            column: failure.column,
+            detail: Untrusted::new(failure.detail),
+        })?;
+        if rendered.len() != templates.len() {
+            let what = format!("{} texts for {} templates", rendered.len(), templates.len());
+            return Err(RenderError::Fault(Fault::BadAnswer(what)));
+        }
+        let total: usize = rendered.iter().map(|text| text.data.len()).sum();
+        let limit_bytes = self.grants.output_bytes;
+        if u64::try_from(total).unwrap_or(u64::MAX) > limit_bytes {
+            return Err(RenderError::Fault(Fault::OutputLimit { limit_bytes }));
+        }
+        Ok(rendered.into_iter().map(|text| SecretBytes::new(text.data)).collect())
+    }
+
+    pub(crate) async fn connect_round(
+        &self,
+        input: &Input,
+    ) -> Result<Result<connection_guest::Step, wit::Error>, CallError> {
+        let input = input.to_guest();
+        let setup = CallSetup { egress: None, memo: None, log: self.quiet_log() };
+        self.provider(setup, async |plugin, store| {
+            plugin.claviger_plugin_connection().call_connect(store, &input).await
+        })
+        .await
+    }
+
+    pub(crate) async fn get(
+        &self,
+        session: &Session,
+        items: &[guest::Item],
+    ) -> Result<Result<Vec<Result<guest::Value, wit::Error>>, wit::Error>, CallError> {
+        let input = session.input.to_guest();
+        self.provider(self.setup(session), async |plugin, store| {
+            plugin.claviger_plugin_provider().call_get(store, &input, items).await
+        })
+        .await
+    }
+
+    pub(crate) async fn find(
+        &self,
+        session: &Session,
+        query: &guest::Query,
+        cursor: Option<String>,
+    ) -> Result<Result<guest::Page, wit::Error>, CallError> {
+        let input = session.input.to_guest();
+        self.provider(self.setup(session), async |plugin, store| {
+            plugin.claviger_plugin_provider().call_find(store, &input, query, cursor.as_deref()).await
+        })
+        .await
+    }
+
+    pub(crate) async fn validate(
+        &self,
+        session: &Session,
+    ) -> Result<Result<guest::Health, wit::Error>, CallError> {
+        let input = session.input.to_guest();
+        self.provider(self.setup(session), async |plugin, store| {
+            plugin.claviger_plugin_provider().call_validate(store, &input).await
+        })
+        .await
+    }
+
+    fn quiet_log(&self) -> LogGate {
+        LogGate::new(self.id.to_string().into(), None)
+    }
+
+    fn setup(&self, session: &Session) -> CallSetup {
+        CallSetup {
+            egress: Some(session.egress.clone()),
+            memo: Some(MemoScope::new(self.memo.clone(), session.scope.clone(), self.grants.wall)),
+            log: LogGate::new(self.id.to_string().into(), Some(session.redactor.clone())),
+        }
+    }
+
+    /// A call of a provider. A denied request ends it: whatever error the guest made of that, or of
+    /// retrying it, the denial is the answer. And where the guest found the backend unavailable, the host
+    /// knows better why than it could be told.
+    async fn provider<T>(
+        &self,
+        setup: CallSetup,
+        run: impl AsyncFnOnce(&ProviderPlugin, &mut Store<CallState>) -> wasmtime::Result<Result<T, wit::Error>>,
+    ) -> Result<Result<T, wit::Error>, CallError> {
+        let Code::Provider(pre, ..) = &self.code else {
+            return Err(Fault::NotLoaded(format!("{} is no provider", self.id)).into());
+        };
+        let (mut denied, mut trouble) = (None, None);
+        let answer = self
+            .limited(setup, async |store| {
+                let instance = pre.instantiate_async(&mut *store).await?;
+                let answer = run(&instance, &mut *store).await?;
+                denied = call::denial(store);
+                trouble = call::trouble(store);
+                Ok(answer)
+            })
+            .await?;
+        match (answer, denied, trouble) {
+            (_, Some(denied), _) => Err(denied.into()),
+            (Err(wit::Error::Unavailable(_)), None, Some(trouble)) => Ok(Err(wit::Error::Unavailable(trouble))),
+            (answer, None, _) => Ok(answer),
+        }
+    }
+
+    /// Runs in a fresh store under every limit of the grants.
+    async fn limited<T>(
+        &self,
+        setup: CallSetup,
+        run: impl AsyncFnOnce(&mut Store<CallState>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        let call = async {
+            let Ok(_permit) = self.permits.acquire().await else {
+                return Err(Fault::NotLoaded("it is being unloaded".to_owned()));
+            };
+            let mut store = call::store(&self.machine, &self.grants, setup);
+            match run(&mut store).await {
+                Ok(answer) => Ok(answer),
+                Err(error) => Err(call::fault(&mut store, &self.grants, &error)),
+            }
+        };
+        match tokio::time::timeout(self.grants.wall, call).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(call::too_slow(&self.grants)),
+        }
+    }
+}

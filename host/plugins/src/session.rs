@@ -1,0 +1,175 @@
+//! A store that a plugin is connected to: its config, what its references resolved to, where it may
+//! reach. Every call of the plugin gets the same input, complete.
+
+use std::sync::Arc;
+
+use claviger_core::provider::{CallError, Fault, Found, Health, Item, ProviderError, Query, Value};
+use claviger_core::redact::Redactor;
+use claviger_core::secret::SecretBytes;
+use serde_json::Value as Json;
+
+use crate::bindings::provider::claviger::plugin::types as wit;
+use crate::bindings::provider::exports::claviger::plugin::connection as guest;
+use crate::convert;
+use crate::egress::EgressSession;
+use crate::plugin::Plugin;
+
+/// The store that is connected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreRef {
+    /// SecretStore or ClusterSecretStore.
+    pub kind: String,
+    /// `metadata.name`.
+    pub name: String,
+    /// None for a ClusterSecretStore.
+    pub namespace: Option<String>,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requester {
+    /// Namespace of the ExternalSecret; empty when a store is validated on its own.
+    pub namespace: String,
+}
+
+/// Who may share an answer, a login, a connection: same plugin bytes, same store, same credentials, same
+/// partition.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scope {
+    pub(crate) plugin: Arc<str>,
+    pub(crate) store: Arc<str>,
+    pub(crate) identity: Arc<str>,
+    pub(crate) partition: Option<Arc<str>>,
+}
+
+/// What a slot holds.
+pub(crate) enum Slot {
+    Bytes(SecretBytes),
+    /// For the host alone.
+    Hidden(SecretBytes),
+    Account(Vec<(String, String)>),
+    Absent,
+}
+
+/// Everything a guest gets to see; kept in types that wipe themselves, copied for each call.
+pub(crate) struct Input {
+    pub(crate) store: StoreRef,
+    pub(crate) requester: Requester,
+    pub(crate) config: Json,
+    pub(crate) settings: Json,
+    pub(crate) slots: Vec<(String, Slot)>,
+}
+
+impl Input {
+    pub(crate) fn to_guest(&self) -> guest::ConnectInput {
+        guest::ConnectInput {
+            store: wit::StoreRef {
+                kind: self.store.kind.clone(),
+                name: self.store.name.clone(),
+                namespace: self.store.namespace.clone(),
+                uid: self.store.uid.clone(),
+                generation: self.store.generation,
+            },
+            requester: wit::Requester { namespace: self.requester.namespace.clone() },
+            config: self.config.to_string(),
+            settings: self.settings.to_string(),
+            have: self
+                .slots
+                .iter()
+                .map(|(slot, value)| guest::SlotValue {
+                    slot: slot.clone(),
+                    value: match value {
+                        Slot::Bytes(bytes) => guest::Resolved::Bytes(bytes.expose().to_vec()),
+                        Slot::Hidden(_) => guest::Resolved::Withheld,
+                        Slot::Account(annotations) => guest::Resolved::Account(
+                            annotations
+                                .iter()
+                                .map(|(name, value)| guest::Annotation { name: name.clone(), value: value.clone() })
+                                .collect(),
+                        ),
+                        Slot::Absent => guest::Resolved::Absent,
+                    },
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A connected store.
+pub struct Session {
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) input: Input,
+    pub(crate) scope: Scope,
+    pub(crate) egress: Arc<EgressSession>,
+    pub(crate) redactor: Arc<Redactor>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Session {
+    /// The plugin.
+    pub fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
+    }
+
+    /// The store.
+    pub fn store(&self) -> &StoreRef {
+        &self.input.store
+    }
+
+    /// Who may share what is read through it.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// What an admin should know: plain HTTP, verification turned off.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Reads several keys. One answer per item, in order.
+    ///
+    /// # Errors
+    /// If nothing could be tried, or the plugin failed.
+    pub async fn get(&self, items: &[Item]) -> Result<Vec<Result<Value, ProviderError>>, CallError> {
+        let wanted: Vec<_> = items.iter().map(convert::item).collect();
+        let answers = self.plugin.get(self, &wanted).await?.map_err(convert::error)?;
+        if answers.len() != items.len() {
+            let what = format!("{} answers to {} items", answers.len(), items.len());
+            return Err(Fault::BadAnswer(what).into());
+        }
+        let total: u64 = answers.iter().flatten().map(convert::size).fold(0, u64::saturating_add);
+        self.within_output(total)?;
+        let answers = answers.into_iter().zip(items);
+        Ok(answers
+            .map(|(answer, item)| answer.map(|value| convert::value(value, item.facet)).map_err(convert::error))
+            .collect())
+    }
+
+    /// One page of keys that match, and where the next begins.
+    ///
+    /// # Errors
+    /// As [`Session::get`].
+    pub async fn find(&self, query: &Query, cursor: Option<String>) -> Result<(Vec<Found>, Option<String>), CallError> {
+        let page = self.plugin.find(self, &convert::query(query), cursor).await?.map_err(convert::error)?;
+        let total = page.found.iter().filter_map(|found| found.value.as_ref()).map(convert::size);
+        self.within_output(total.fold(0, u64::saturating_add))?;
+        Ok((page.found.into_iter().map(convert::found).collect(), page.next))
+    }
+
+    /// The cheapest real call that shows that the store works.
+    ///
+    /// # Errors
+    /// As [`Session::get`].
+    pub async fn validate(&self) -> Result<Health, CallError> {
+        Ok(convert::health(self.plugin.validate(self).await?.map_err(convert::error)?))
+    }
+
+    fn within_output(&self, total: u64) -> Result<(), CallError> {
+        let limit_bytes = self.plugin.grants().output_bytes;
+        if total > limit_bytes { Err(Fault::OutputLimit { limit_bytes }.into()) } else { Ok(()) }
+    }
+}
