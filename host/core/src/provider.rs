@@ -237,6 +237,12 @@ pub enum NeedError {
         /// What it names.
         namespace: String,
     },
+    /// A reference without a namespace means the asker's, and a store that is validated has none.
+    #[error("the reference at {pointer} names no namespace, so it means the ExternalSecret's")]
+    NoRequester {
+        /// Where.
+        pointer: String,
+    },
     /// The plugin asked for a place that its schema does not mark, or that is no reference.
     #[error("the reference at {pointer} cannot be used: {why}")]
     BadReference {

@@ -24,7 +24,7 @@ pub struct ResolvedNamespace {
 ///
 /// # Errors
 /// [`NeedError::ForeignNamespace`] for a SecretStore that names another namespace;
-/// [`NeedError::BadReference`] for a referent reference when nobody asks (a store's own validation).
+/// [`NeedError::NoRequester`] for a referent reference when nobody asks (a store's own validation).
 pub fn resolve_namespace(
     store_kind: &str,
     store_namespace: Option<&str>,
@@ -44,10 +44,9 @@ pub fn resolve_namespace(
             Err(NeedError::ForeignNamespace { pointer: pointer.to_owned(), namespace: named.to_owned() })
         }
         (None, Some(named)) => Ok(ResolvedNamespace { namespace: named.to_owned(), referent: false }),
-        (None, None) if requester_namespace.is_empty() => Err(NeedError::BadReference {
-            pointer: pointer.to_owned(),
-            why: "it names no namespace, so it means the ExternalSecret's, and there is none here".to_owned(),
-        }),
+        (None, None) if requester_namespace.is_empty() => {
+            Err(NeedError::NoRequester { pointer: pointer.to_owned() })
+        }
         (None, None) => Ok(ResolvedNamespace { namespace: requester_namespace.to_owned(), referent: true }),
     }
 }
@@ -120,7 +119,7 @@ mod tests {
         assert!(matches!(at(store, None, "b", Some("b")), Err(NeedError::ForeignNamespace { .. })));
         assert_eq!(at(cluster, None, "b", Some("c")).map_err(drop), found("c", false));
         assert_eq!(at(cluster, None, "b", None).map_err(drop), found("b", true));
-        assert!(matches!(at(cluster, None, "", None), Err(NeedError::BadReference { .. })));
+        assert!(matches!(at(cluster, None, "", None), Err(NeedError::NoRequester { .. })));
     }
 
     #[test]

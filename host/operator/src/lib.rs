@@ -1,1 +1,17 @@
-//! Skeleton.
+//! The operator: watches the cluster, reconciles what it sees, writes Secrets and statuses.
+//!
+//! It decides little by itself: what a Secret should be comes from `claviger-core`, how a provider is
+//! reached from `claviger-plugins`. Here is Kubernetes: watches, effects, credentials, events, health.
+
+pub mod cluster;
+pub mod config;
+pub mod error;
+pub mod metrics;
+mod preflight;
+pub mod reconcile;
+pub mod registry;
+pub mod run;
+pub mod server;
+pub mod state;
+pub mod sync;
+pub mod watch;

@@ -18,7 +18,7 @@ const USUAL_AUDIENCES: &[&str] =
 ///
 /// # Errors
 /// [`OperatorError::MissingDefinition`], or that the API server cannot be reached.
-pub async fn check(client: &Client, namespaced_only: bool) -> Result<(), OperatorError> {
+pub(crate) async fn check(client: &Client, namespaced_only: bool) -> Result<(), OperatorError> {
     let served = client.list_api_group_resources(&ExternalSecret::api_version(&())).await;
     let served = match served {
         Ok(list) => list.resources.into_iter().map(|resource| resource.kind).collect::<Vec<_>>(),
@@ -46,7 +46,7 @@ pub async fn check(client: &Client, namespaced_only: bool) -> Result<(), Operato
 }
 
 /// The audiences that the API server accepts itself: its issuer, and the usual ones.
-pub async fn api_server_audiences(client: &Client) -> Vec<String> {
+pub(crate) async fn api_server_audiences(client: &Client) -> Vec<String> {
     #[derive(Deserialize)]
     struct Discovery {
         issuer: String,

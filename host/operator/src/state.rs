@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use claviger_core::scheduler::{Class, Scheduler};
-use claviger_crds::external_secret::{ExternalSecret, StoreKind};
+use claviger_crds::external_secret::{ExternalSecret, ExternalSecretStatus, StoreKind};
 use claviger_crds::plugin::Plugin;
 use claviger_crds::store::{ClusterSecretStore, SecretStore, SecretStoreSpec, SecretStoreStatus};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::DeserializeGuard;
@@ -56,6 +57,15 @@ struct Synced {
     no_cluster_scope: bool,
 }
 
+/// What is known of an ExternalSecret beyond its status.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// When it was last refreshed: the status says that only once a minute.
+    pub last: Option<Timestamp>,
+    /// Failures in a row.
+    pub failures: u32,
+}
+
 #[derive(Default)]
 struct Inner {
     external_secrets: Cache<Parsed<ExternalSecret>>,
@@ -65,6 +75,8 @@ struct Inner {
     managed: Cache<ManagedSecret>,
     index: Index,
     verdicts: BTreeMap<Object, Verdict>,
+    store_failures: BTreeMap<Object, u32>,
+    progress: BTreeMap<Name, Progress>,
     queue: Scheduler<Object>,
     synced: Synced,
 }
@@ -199,16 +211,71 @@ impl State {
         self.lock().verdicts.get(store).cloned()
     }
 
-    /// Keeps a verdict; wakes the store's users if readiness changed.
-    pub fn set_verdict(&self, store: &Object, verdict: Verdict) {
+    /// Keeps a verdict; wakes the store's users if it began or ceased to work. Returns how often in a row
+    /// it has failed.
+    pub fn set_verdict(&self, store: &Object, verdict: Verdict) -> u32 {
         let mut inner = self.lock();
         let ready = verdict.ready;
         let before = inner.verdicts.insert(store.clone(), verdict);
-        if ready && before.is_none_or(|before| !before.ready) {
+        if before.is_none_or(|before| before.ready != ready) {
             inner.wake_users(store);
+        }
+        let failures = if ready {
+            inner.store_failures.remove(store);
+            0
+        } else {
+            let failures = inner.store_failures.entry(store.clone()).or_default();
+            *failures = failures.saturating_add(1);
+            *failures
+        };
+        drop(inner);
+        self.wake.notify_one();
+        failures
+    }
+
+    /// Somebody who uses the store had trouble that is the store's: validate it, if it is thought to work.
+    pub fn doubt(&self, store: &Object) {
+        let mut inner = self.lock();
+        if inner.verdicts.get(store).is_none_or(|verdict| verdict.ready) {
+            inner.queue.push(store.clone(), Class::Fresh, Instant::now());
         }
         drop(inner);
         self.wake.notify_one();
+    }
+
+    // === progress of ExternalSecrets ===
+
+    /// What is known.
+    pub fn progress(&self, name: &Name) -> Progress {
+        self.lock().progress.get(name).copied().unwrap_or_default()
+    }
+
+    /// A refresh worked.
+    pub fn refreshed(&self, name: &Name, at: Timestamp) {
+        self.lock().progress.insert(name.clone(), Progress { last: Some(at), failures: 0 });
+    }
+
+    /// A refresh failed; how often in a row.
+    pub fn failed(&self, name: &Name) -> u32 {
+        let mut inner = self.lock();
+        let progress = inner.progress.entry(name.clone()).or_default();
+        progress.failures = progress.failures.saturating_add(1);
+        progress.failures
+    }
+
+    /// It is gone.
+    pub fn forget_progress(&self, name: &Name) {
+        self.lock().progress.remove(name);
+    }
+
+    /// Our own status write, before the watch shows it.
+    pub fn status_written(&self, name: &Name, status: &ExternalSecretStatus) {
+        let mut inner = self.lock();
+        let known = inner.external_secrets.get(name);
+        if let Some(Ok(es)) = known.as_deref() {
+            let es = ExternalSecret { status: Some(status.clone()), ..es.clone() };
+            inner.external_secrets.insert(name.clone(), Ok(es));
+        }
     }
 
     // === events ===

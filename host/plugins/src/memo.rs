@@ -49,6 +49,7 @@ pub(crate) struct MemoScope {
 }
 
 /// The right to fill a key. Dropped without having been used, it leaves the key empty.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Ticket {
     memo: Arc<Memo>,
     scope: Scope,

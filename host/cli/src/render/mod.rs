@@ -6,24 +6,18 @@
 
 mod files;
 mod manifests;
+mod secret;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::Context;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use claviger_core::plan::rendered_secret_type;
-use claviger_crds::external_secret::ExternalSecret;
 use claviger_operator::registry::Registry;
-use claviger_operator::sync::{Asker, Desired, Pipeline};
+use claviger_operator::sync::Pipeline;
 use claviger_plugins::egress::EgressConfig;
 use claviger_plugins::{HostConfig, PluginHost};
-use kube::ResourceExt;
-use serde_json::json;
 
 use crate::args::RenderArgs;
 use crate::render::files::Files;
@@ -39,7 +33,6 @@ pub async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
         cache_dir: args.plugins.cache_dir.clone(),
         // A person's own machine: a server on it is what they are trying out.
         egress: EgressConfig { allow_loopback: true, ..EgressConfig::default() },
-        ..HostConfig::default()
     })
     .context("the plugin host cannot start")?;
     let dir = crate::plugins_dir::find(&args.plugins)?;
@@ -47,30 +40,34 @@ pub async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     registry.load_built_in().await;
     let pipeline = Pipeline::new(registry);
 
-    let mut failed = loaded.problems.len();
     for problem in &loaded.problems {
         eprintln!("error: {problem}");
     }
+    let mut failed = loaded.problems.len();
     let files = Files::new(loaded.objects);
     let external_secrets = files.external_secrets();
     let mut out = std::io::stdout().lock();
-    for es in &external_secrets {
-        match one(&pipeline, &files, es).await {
+    for (name, es) in &external_secrets {
+        match secret::render(&pipeline, &files, name, es).await {
             Ok(Some(manifest)) => writeln!(out, "---\n{}", manifest.trim_end())?,
-            Ok(None) => eprintln!("note: ExternalSecret {} makes no Secret", full_name(es)),
+            Ok(None) => eprintln!("note: ExternalSecret {name} makes no Secret"),
             Err(problem) => {
                 failed += 1;
-                eprintln!("error: ExternalSecret {}: {problem}", full_name(es));
+                eprintln!("error: ExternalSecret {name}: {problem}");
             }
         }
     }
     out.flush()?;
     if external_secrets.is_empty() && failed == 0 {
-        anyhow::bail!("no ExternalSecret in {}", describe(&args.files));
+        anyhow::bail!("no ExternalSecret in {}", listed(&args.files));
     }
     if failed > 0 {
-        eprintln!("{failed} of {} objects failed", external_secrets.len() + loaded.problems.len());
+        eprintln!("{failed} failed, {} rendered", external_secrets.len() + loaded.problems.len() - failed);
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -120,6 +120,7 @@ impl Failure {
                 transient,
                 detail,
             },
+            NeedError::NoRequester { .. } => Self::StoreReferent { store },
             other @ (NeedError::ForeignNamespace { .. }
             | NeedError::BadReference { .. }
             | NeedError::AudienceRefused { .. }

@@ -40,6 +40,7 @@ impl Failure {
             Self::StoreNotFound { .. } => ("StoreNotFound", Retry::Interval),
             Self::StoreNotReady { .. } => ("StoreNotReady", Retry::Interval),
             Self::StoreForbidden { .. } => ("StoreForbidden", Retry::Interval),
+            Self::StoreReferent { .. } => ("ValidationUnknown", Retry::Interval),
             Self::ProviderUnknown { .. } => ("ProviderUnknown", Retry::Interval),
             Self::PluginNotLoaded { .. } => ("PluginNotLoaded", Retry::Backoff),
             Self::InvalidProviderConfig { .. } => ("InvalidProviderConfig", Retry::Interval),
@@ -108,6 +109,7 @@ impl Failure {
             Self::StoreNotFound { .. }
             | Self::StoreNotReady { .. }
             | Self::StoreForbidden { .. }
+            | Self::StoreReferent { .. }
             | Self::ProviderUnknown { .. }
             | Self::PluginNotLoaded { .. }
             | Self::InvalidProviderConfig { .. }

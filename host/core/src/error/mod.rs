@@ -80,6 +80,12 @@ pub enum Failure {
         /// Who asked.
         namespace: String,
     },
+    /// A store that can only be judged for the namespace of an ExternalSecret.
+    #[error("{store} authenticates as the namespace of each ExternalSecret: it shows whether it works when one uses it")]
+    StoreReferent {
+        /// Which.
+        store: StoreName,
+    },
     /// No plugin of that name.
     #[error(
         "there is no plugin {name:?}{}: correct the name, or install a Plugin of that name",

@@ -51,7 +51,10 @@ fn next(previous: Option<&Failure>) -> Option<Failure> {
             store: cluster_store(),
             namespace: text("staging"),
         },
-        Some(Failure::StoreForbidden { .. }) => Failure::ProviderUnknown {
+        Some(Failure::StoreForbidden { .. }) => Failure::StoreReferent {
+            store: cluster_store(),
+        },
+        Some(Failure::StoreReferent { .. }) => Failure::ProviderUnknown {
             name: text("valut"),
             known: vec![text("fake"), text("vault")],
         },

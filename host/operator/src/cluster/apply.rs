@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectM
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
 use kube::{Api, Client};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::live::api_failure;
 use crate::watch::managed::{HashedData, ManagedSecret, reduce};
@@ -162,20 +162,38 @@ async fn adopt_update_entry(
     Ok(moved.metadata.resource_version.unwrap_or_default())
 }
 
-fn adopted(mut entries: Vec<ManagedFieldsEntry>, manager: &str) -> Vec<ManagedFieldsEntry> {
-    let has_apply = entries
-        .iter()
-        .any(|entry| entry.manager.as_deref() == Some(manager) && entry.operation.as_deref() == Some("Apply"));
-    for entry in &mut entries {
-        if !has_apply
-            && entry.manager.as_deref() == Some(manager)
-            && entry.operation.as_deref() == Some("Update")
-            && entry.subresource.as_deref().unwrap_or_default().is_empty()
-        {
-            entry.operation = Some("Apply".to_owned());
+/// The manager's `Update` entry as an `Apply` entry, or, where it has one already, merged into that: two
+/// `Apply` entries of one manager are invalid, and what stayed behind would never be pruned.
+fn adopted(entries: Vec<ManagedFieldsEntry>, manager: &str) -> Vec<ManagedFieldsEntry> {
+    let ours = |entry: &ManagedFieldsEntry| {
+        entry.manager.as_deref() == Some(manager) && entry.subresource.as_deref().unwrap_or_default().is_empty()
+    };
+    let (ours, mut kept): (Vec<_>, Vec<_>) = entries.into_iter().partition(ours);
+    let mut ours = ours.into_iter();
+    if let Some(mut adopted) = ours.next() {
+        adopted.operation = Some("Apply".to_owned());
+        for other in ours {
+            match (&mut adopted.fields_v1, other.fields_v1) {
+                (Some(fields), Some(more)) => merge(&mut fields.0, more.0),
+                (fields @ None, more) => *fields = more,
+                (Some(_), None) => {}
+            }
         }
+        kept.push(adopted);
     }
-    entries
+    kept
+}
+
+/// The union of two field sets.
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (field, value) in from {
+                merge(into.entry(field).or_insert_with(|| Value::Object(serde_json::Map::new())), value);
+            }
+        }
+        (into, from) => *into = from,
+    }
 }
 
 fn is_stale(error: &kube::Error) -> bool {
@@ -200,16 +218,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_update_entry_is_taken_over_once() {
-        let entry = |manager: &str, operation: &str| ManagedFieldsEntry {
+    fn what_was_written_by_update_becomes_one_apply_entry() {
+        let entry = |manager: &str, operation: &str, fields: Value| ManagedFieldsEntry {
             manager: Some(manager.to_owned()),
             operation: Some(operation.to_owned()),
+            fields_v1: Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::FieldsV1(fields)),
             ..ManagedFieldsEntry::default()
         };
-        let adopted_entries = adopted(vec![entry("ours", "Update"), entry("kubectl", "Update")], "ours");
-        let operations: Vec<_> = adopted_entries.iter().map(|entry| entry.operation.clone().unwrap()).collect();
-        assert_eq!(operations, ["Apply", "Update"]);
-        let twice = adopted(vec![entry("ours", "Apply"), entry("ours", "Update")], "ours");
-        assert_eq!(twice[1].operation.as_deref(), Some("Update"), "two Apply entries of one manager are invalid");
+        let adopted_entries = adopted(
+            vec![
+                entry("ours", "Apply", json!({"f:data": {"f:a": {}}})),
+                entry("kubectl", "Update", json!({"f:data": {"f:k": {}}})),
+                entry("ours", "Update", json!({"f:data": {"f:b": {}}, "f:type": {}})),
+            ],
+            "ours",
+        );
+        let seen: Vec<_> = adopted_entries
+            .iter()
+            .map(|entry| {
+                let fields = entry.fields_v1.as_ref().unwrap().0.clone();
+                (entry.manager.clone().unwrap(), entry.operation.clone().unwrap(), fields)
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("kubectl".to_owned(), "Update".to_owned(), json!({"f:data": {"f:k": {}}})),
+                ("ours".to_owned(), "Apply".to_owned(), json!({"f:data": {"f:a": {}, "f:b": {}}, "f:type": {}})),
+            ]
+        );
     }
 }

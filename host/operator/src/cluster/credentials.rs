@@ -191,11 +191,11 @@ impl CredentialSource for Reporting {
             return Ok(TokenAnswer { token, identity });
         }
         let request = TokenRequest {
-            spec: TokenRequestSpec {
-                audiences: audiences.to_vec(),
+            spec: Some(TokenRequestSpec {
+                audiences: Some(audiences.to_vec()),
                 expiration_seconds: i64::try_from(expiration.as_secs()).ok(),
                 bound_object_ref: None,
-            },
+            }),
             ..TokenRequest::default()
         };
         let api: Api<ServiceAccount> = Api::namespaced(self.credentials.client.clone(), namespace);
@@ -203,14 +203,15 @@ impl CredentialSource for Reporting {
             .create_token_request(name, &PostParams::default(), &request)
             .await
             .map_err(|error| unreadable("a token of ServiceAccount", namespace, name, &error))?;
-        let status = answer.status.ok_or_else(|| NeedError::Unreadable {
+        let status = answer.status.unwrap_or_default();
+        let token = status.token.ok_or_else(|| NeedError::Unreadable {
             what: format!("a token of ServiceAccount {namespace}/{name}"),
-            detail: Untrusted::new("the API server answered without a status"),
+            detail: Untrusted::new("the API server answered without a token"),
             transient: true,
         })?;
-        let token = SecretBytes::new(status.token.into_bytes());
+        let token = SecretBytes::new(token.into_bytes());
         let now = k8s_openapi::jiff::Timestamp::now();
-        let left = status.expiration_timestamp.0.as_second().saturating_sub(now.as_second());
+        let left = status.expiration_timestamp.map_or(0, |at| at.0.as_second().saturating_sub(now.as_second()));
         self.credentials.keep(key, &token, Duration::from_secs(u64::try_from(left).unwrap_or(0)));
         Ok(TokenAnswer { token, identity })
     }

@@ -20,11 +20,11 @@ use crate::sync::world::{SourceKind, StoreView, World};
 use crate::watch::Object;
 
 /// The cluster, as one object that reads it.
-pub struct ClusterWorld {
+pub(super) struct ClusterWorld {
     /// Everything.
-    pub context: Arc<Context>,
+    pub(super) context: Arc<Context>,
     /// Who is woken when a template's source changes.
-    pub reader: Object,
+    pub(super) reader: Object,
 }
 
 #[async_trait]

@@ -24,6 +24,7 @@ use claviger_plugins::fetch::Fetcher;
 
 use crate::registry::Registry;
 use crate::sync::connect::Sessions;
+pub use crate::sync::connect::store_name;
 use crate::sync::world::World;
 
 /// Who asks: an ExternalSecret, as far as the pipeline needs it.

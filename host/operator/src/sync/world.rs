@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use claviger_core::error::Failure;
 use claviger_core::secret::SecretBytes;
+pub use claviger_core::template::SourceKind;
 use claviger_crds::store::SecretStoreSpec;
 use claviger_plugins::CredentialSource;
 
@@ -22,24 +23,6 @@ pub struct StoreView {
     pub spec: SecretStoreSpec,
 }
 
-/// Kinds that a template's text may come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SourceKind {
-    /// A ConfigMap.
-    ConfigMap,
-    /// A Secret.
-    Secret,
-}
-
-impl SourceKind {
-    /// As manifests spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ConfigMap => "ConfigMap",
-            Self::Secret => "Secret",
-        }
-    }
-}
 
 /// The objects around an ExternalSecret.
 #[async_trait]

@@ -4,7 +4,7 @@
 //! for one visitor call and are wiped. What other field managers than ours own is dropped too.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_core::hash::{KeyHash, KeyedHasher, eso_data_hash};
 use claviger_core::names::FIELD_MANAGER_PREFIX;
+use claviger_core::plan::{Controller, Fields, Observed};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use kube::Resource;
@@ -86,7 +87,8 @@ impl<'de> Deserialize<'de> for HashedData {
 
             fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<HashedData, A::Error> {
                 let mut data = BTreeMap::new();
-                while let Some((key, text)) = entries.next_entry::<String, Zeroizing<String>>()? {
+                while let Some((key, text)) = entries.next_entry::<String, String>()? {
+                    let text = Zeroizing::new(text);
                     // The API server sends canonical base64; the error says nothing of the text.
                     let value = STANDARD
                         .decode(text.as_bytes())
@@ -129,7 +131,7 @@ impl Resource for ManagedSecret {
     }
 }
 
-/// Drops what no decision needs: fields owned by others.
+/// Drops what no decision needs: fields owned by others than ExternalSecrets.
 pub fn reduce(mut secret: ManagedSecret) -> ManagedSecret {
     if let Some(fields) = &mut secret.metadata.managed_fields {
         fields.retain(|entry| {
@@ -139,24 +141,46 @@ pub fn reduce(mut secret: ManagedSecret) -> ManagedSecret {
     secret
 }
 
-/// The fields of a Secret that one manager owns through one operation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Owned {
-    /// Keys of `data`.
-    pub data: BTreeSet<String>,
-    /// Keys of `metadata.labels`.
-    pub labels: BTreeSet<String>,
-    /// Keys of `metadata.annotations`.
-    pub annotations: BTreeSet<String>,
+/// The Secret as the planner of the ExternalSecret with that field manager sees it.
+pub fn observed(secret: &ManagedSecret, manager: &str) -> Observed {
+    let meta = &secret.metadata;
+    let entries = meta.managed_fields.as_deref().unwrap_or_default();
+    let ours = |entry: &ManagedFieldsEntry| entry.manager.as_deref() == Some(manager);
+    let by = |operation: &'static str| {
+        fields(entries.iter().filter(move |entry| ours(entry) && entry.operation.as_deref() == Some(operation)))
+    };
+    Observed {
+        uid: meta.uid.clone().unwrap_or_default(),
+        resource_version: meta.resource_version.clone().unwrap_or_default(),
+        type_: secret.type_.clone(),
+        immutable: secret.immutable.unwrap_or(false),
+        deleting: meta.deletion_timestamp.is_some(),
+        labels: meta.labels.clone().unwrap_or_default(),
+        annotations: meta.annotations.clone().unwrap_or_default(),
+        finalizers: meta.finalizers.clone().unwrap_or_default(),
+        controller: meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true)).map(|owner| {
+            Controller {
+                api_version: owner.api_version.clone(),
+                kind: owner.kind.clone(),
+                name: owner.name.clone(),
+                uid: owner.uid.clone(),
+            }
+        }),
+        data: secret.data.keys.clone(),
+        data_hash: secret.data.eso_hash.clone(),
+        applied: by("Apply"),
+        updated: by("Update"),
+        others: fields(entries.iter().filter(|entry| {
+            !ours(entry)
+                && entry.manager.as_deref().is_some_and(|manager| manager.starts_with(FIELD_MANAGER_PREFIX))
+        })),
+    }
 }
 
-/// Reads managedFields for `manager` and `operation` (`Apply` or `Update`).
-pub fn owned(entries: &[ManagedFieldsEntry], manager: &str, operation: &str) -> Owned {
-    let mut owned = Owned::default();
+/// Everything that some entries of managedFields own.
+fn fields<'a>(entries: impl Iterator<Item = &'a ManagedFieldsEntry>) -> Fields {
+    let mut owned = Fields::default();
     for entry in entries {
-        if entry.manager.as_deref() != Some(manager) || entry.operation.as_deref() != Some(operation) {
-            continue;
-        }
         let Some(fields) = &entry.fields_v1 else { continue };
         owned.data.extend(keys(&fields.0["f:data"]));
         owned.labels.extend(keys(&fields.0["f:metadata"]["f:labels"]));
@@ -210,12 +234,15 @@ mod tests {
         let reduced = reduce(secret());
         let entries = reduced.metadata.managed_fields.unwrap();
         assert_eq!(entries.len(), 2, "others' fields are dropped");
-        let manager = "externalsecrets.external-secrets.io/es";
-        let applied = owned(&entries, manager, "Apply");
-        assert_eq!(applied.data, BTreeSet::from(["a.b".to_owned()]));
-        assert_eq!(applied.labels, BTreeSet::from(["x/y".to_owned()]));
-        assert_eq!(owned(&entries, manager, "Update").data, BTreeSet::from(["old".to_owned()]));
-        assert_eq!(owned(&entries, "externalsecrets.external-secrets.io/other", "Apply"), Owned::default());
+        let set = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<std::collections::BTreeSet<_>>();
+        let seen = observed(&secret(), "externalsecrets.external-secrets.io/es");
+        assert_eq!(seen.applied.data, set(&["a.b"]));
+        assert_eq!(seen.applied.labels, set(&["x/y"]));
+        assert_eq!(seen.updated.data, set(&["old"]));
+        assert!(seen.others.is_empty(), "kubectl is no ExternalSecret");
+        let seen = observed(&secret(), "externalsecrets.external-secrets.io/other");
+        assert!(seen.applied.is_empty() && seen.updated.is_empty());
+        assert_eq!(seen.others.data, set(&["a.b", "old"]));
     }
 
     #[test]

@@ -42,6 +42,12 @@ impl Object {
     }
 }
 
+impl claviger_core::scheduler::Queued for Object {
+    fn namespace(&self) -> &str {
+        Self::namespace(self)
+    }
+}
+
 impl std::fmt::Display for Object {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -13,10 +13,9 @@ use futures::{Stream, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::watcher::{self, Event, metadata_watcher, watcher};
+use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::WatchStreamExt;
 use kube::{Api, Client, Resource};
-use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -50,12 +49,12 @@ pub fn start(
     }
     let secrets: Api<ManagedSecret> = scoped(client, namespace);
     run(tasks, stop, "managed secrets", watcher(secrets, managed), state, State::managed_event);
-    let secrets: Api<Secret> = scoped(client, namespace);
-    run(tasks, stop, "secrets", metadata_watcher(secrets, all()), state, |state, event| {
+    let secrets: Api<PartialObjectMeta<Secret>> = scoped(client, namespace);
+    run(tasks, stop, "secrets", watcher(secrets, all()), state, |state, event| {
         reference_event(state, ReferenceKind::Secret, event);
     });
-    let maps: Api<ConfigMap> = scoped(client, namespace);
-    run(tasks, stop, "configmaps", metadata_watcher(maps, all()), state, |state, event| {
+    let maps: Api<PartialObjectMeta<ConfigMap>> = scoped(client, namespace);
+    run(tasks, stop, "configmaps", watcher(maps, all()), state, |state, event| {
         reference_event(state, ReferenceKind::ConfigMap, event);
     });
 }

@@ -1,0 +1,184 @@
+//! A store of either kind: connect it, make its plugin's cheapest real call, say in its status what came
+//! of it, and wake those who use it when it begins to work.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use claviger_core::backoff::after_failure;
+use claviger_core::duration::parse_go;
+use claviger_core::error::Failure;
+use claviger_core::provider::Health;
+use claviger_core::redact::Redactor;
+use claviger_core::scheduler::Class;
+use claviger_core::status;
+use claviger_crds::store::{ClusterSecretStore, SecretStore, SecretStoreSpec};
+use claviger_plugins::Session;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::Resource;
+
+use super::world::ClusterWorld;
+use super::{Context, Next};
+use crate::cluster::status as status_writer;
+use crate::state::{Store, Verdict};
+use crate::sync::store_name;
+use crate::sync::world::{StoreView, World};
+use crate::watch::Object;
+
+/// A store that does not work is tried again at least this often: all its users wait for it.
+const SLOWEST_RETRY: Duration = Duration::from_secs(60);
+
+/// What validation found.
+struct Found {
+    ready: bool,
+    reason: &'static str,
+    message: String,
+    capabilities: Option<&'static str>,
+    failure: Option<Failure>,
+}
+
+/// Reconciles one.
+pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
+    let store = context.state.store(object);
+    context.pipeline.forget_sessions(object);
+    let store = store?;
+    if store.metadata.deletion_timestamp.is_some() || !is_ours(context, &store) {
+        return None;
+    }
+    let started = Instant::now();
+    let found = validate(context, object, &store).await;
+    let reason = found.failure.as_ref().map(|_| found.reason);
+    context.metrics.reconciled(object.kind(), started.elapsed(), reason);
+    report(context, object, &store, &found).await;
+    let interval = interval(context, store.spec.as_ref().ok());
+    let verdict = Verdict {
+        generation: store.metadata.generation.unwrap_or_default(),
+        ready: found.ready,
+        text: (found.reason.to_owned(), found.message),
+    };
+    let failures = context.state.set_verdict(object, verdict);
+    match &found.failure {
+        None => Some((Class::Refresh, Instant::now() + interval)),
+        Some(failure) => {
+            let slow = interval.min(SLOWEST_RETRY);
+            let wait = after_failure(failure.class().retry, failures, slow, rand::random());
+            Some((Class::Retry, Instant::now() + wait))
+        }
+    }
+}
+
+async fn validate(context: &Arc<Context>, object: &Object, store: &Store) -> Found {
+    let name = store_name(object);
+    let world = ClusterWorld { context: context.clone(), reader: object.clone() };
+    let namespace = store.metadata.namespace.clone().unwrap_or_default();
+    let outcome = async {
+        let view: StoreView = world.store(object, &namespace).await?;
+        let session = context.pipeline.session(object, &view, &namespace, &world).await?;
+        let health = session.validate().await;
+        let health = health.map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
+        Ok::<_, Failure>((session, health))
+    }
+    .await;
+    match outcome {
+        Ok((session, Health::Ready)) => ready("Valid", warned("store validated", &session), &session),
+        Ok((session, Health::Unknown(detail))) => {
+            let why = Redactor::default().clean(&detail);
+            let message = format!("could not determine validation status: {why}");
+            ready("ValidationUnknown", message, &session)
+        }
+        // ESO's word for a store that can only be judged for the namespace of an ExternalSecret.
+        Err(Failure::StoreReferent { .. }) => Found {
+            ready: true,
+            reason: "ValidationUnknown",
+            message: "could not determine validation status: it authenticates as the namespace of each ExternalSecret"
+                .to_owned(),
+            capabilities: None,
+            failure: None,
+        },
+        Err(failure) => Found {
+            ready: false,
+            reason: failure.class().reason,
+            message: failure.message(&Redactor::default()),
+            capabilities: None,
+            failure: Some(failure),
+        },
+    }
+}
+
+fn ready(reason: &'static str, message: String, session: &Session) -> Found {
+    let writes = session
+        .plugin()
+        .description()
+        .is_some_and(|description| description.capabilities.iter().any(|capability| capability == "writer"));
+    let capabilities = Some(if writes { "ReadWrite" } else { "ReadOnly" });
+    Found { ready: true, reason, message, capabilities, failure: None }
+}
+
+fn warned(message: &str, session: &Session) -> String {
+    match session.warnings() {
+        [] => message.to_owned(),
+        warnings => format!("{message}; warning: {}", warnings.join("; ")),
+    }
+}
+
+/// Writes status and event if they say something new.
+async fn report(context: &Context, object: &Object, store: &Store, found: &Found) {
+    let old = store.status.as_ref();
+    let conditions = old.map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let condition = status::ready(conditions, found.ready, found.reason, &found.message, Timestamp::now());
+    let new = status::store(old, condition, found.capabilities);
+    let (namespace, name) = names(object);
+    context.metrics.store_ready(namespace, name, found.ready);
+    if old == Some(&new) {
+        return;
+    }
+    let about = about(object, store);
+    if found.ready {
+        context.events.normal(&about, found.reason, &found.message).await;
+    } else {
+        tracing::warn!(reason = found.reason, message = found.message, "store not ready");
+        context.events.warning(&about, found.reason, &found.message).await;
+    }
+    let written = match object {
+        Object::SecretStore(name) => status_writer::write::<SecretStore>(&context.client, name, &new).await,
+        _ => status_writer::write_cluster::<ClusterSecretStore>(&context.client, name, &new).await,
+    };
+    if let Err(failure) = written {
+        tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
+    }
+}
+
+fn names(object: &Object) -> (&str, &str) {
+    match object {
+        Object::SecretStore(name) | Object::ExternalSecret(name) => (&name.namespace, &name.name),
+        Object::ClusterSecretStore(name) | Object::Plugin(name) => ("", name),
+    }
+}
+
+fn about(object: &Object, store: &Store) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(SecretStore::api_version(&()).into_owned()),
+        kind: Some(object.kind().to_owned()),
+        name: store.metadata.name.clone(),
+        namespace: store.metadata.namespace.clone(),
+        uid: store.metadata.uid.clone(),
+        ..ObjectReference::default()
+    }
+}
+
+fn is_ours(context: &Context, store: &Store) -> bool {
+    let class = store.spec.as_ref().ok().and_then(|spec| spec.controller.as_deref()).unwrap_or_default();
+    class.is_empty() || class == context.config.controller_class
+}
+
+/// Whole seconds or a Go duration; what is neither, or zero, is the operator's own interval.
+fn interval(context: &Context, spec: Option<&SecretStoreSpec>) -> Duration {
+    let given = match spec.and_then(|spec| spec.refresh_interval.as_ref()) {
+        Some(IntOrString::Int(seconds)) => u64::try_from(*seconds).ok().map(Duration::from_secs),
+        Some(IntOrString::String(text)) => parse_go(text).ok(),
+        None => None,
+    };
+    given.filter(|given| !given.is_zero()).unwrap_or(context.config.store_interval)
+}
+

@@ -1,0 +1,24 @@
+//! Counts of the plugin host and the fetch layer, taken over when metrics are read.
+
+use std::sync::atomic::Ordering;
+
+use super::Pipeline;
+use crate::metrics::Metrics;
+
+impl Pipeline {
+    /// Copies the counts.
+    pub fn export(&self, metrics: &Metrics) {
+        let fetch = self.fetcher.counters();
+        let egress = self.registry.host().egress().counters();
+        for (outcome, count) in [
+            ("read", &fetch.read),
+            ("hit", &fetch.hit),
+            ("joined", &fetch.joined),
+            ("http_sent", &egress.sent),
+            ("http_denied", &egress.denied),
+            ("http_failed", &egress.failed),
+        ] {
+            metrics.fetch_count(outcome, count.load(Ordering::Relaxed));
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Rendering: the target's template, by the engine that it names.
+
+use claviger_core::error::Failure;
+use claviger_core::provider::PluginId;
+use claviger_core::redact::Redactor;
+use claviger_core::template::{Job, Rendered, Sources, sources_needed};
+use claviger_plugins::RenderError;
+
+use super::collect::render_options;
+use super::{Asker, Data, Pipeline};
+use crate::sync::world::World;
+
+impl Pipeline {
+    pub(super) async fn render(
+        &self,
+        asker: &Asker<'_>,
+        world: &dyn World,
+        data: Data,
+        redactor: &mut Redactor,
+    ) -> Result<Rendered, Failure> {
+        let Some(template) = &asker.spec.target.template else {
+            return Ok(Rendered::copied(data, asker.labels, asker.annotations));
+        };
+        let engine = self.registry.engine(&template.engine_version)?;
+        let mut sources = Sources::new();
+        for (kind, name) in sources_needed(template) {
+            if let Some(texts) = world.source(kind, asker.namespace, &name).await? {
+                sources.insert((kind, name), texts);
+            }
+        }
+        let job = Job::new(template, asker.namespace, &sources)?;
+        if job.templates.is_empty() {
+            return job.finish(template, data, Vec::new());
+        }
+        let texts = engine
+            .render(&job.templates, &data, &render_options())
+            .await
+            .map_err(|error| render_failure(engine.id(), error))?;
+        for text in &texts {
+            redactor.seed(text);
+        }
+        job.finish(template, data, texts)
+    }
+}
+
+/// A template's error is the user's, an engine's is the plugin's.
+pub(super) fn render_failure(engine: &PluginId, error: RenderError) -> Failure {
+    match error {
+        RenderError::Template { template, line, column, detail } => {
+            Failure::TemplateFailed { template, line, column, detail }
+        }
+        RenderError::Fault(fault) => Failure::PluginFault { plugin: engine.to_string(), fault },
+    }
+}
