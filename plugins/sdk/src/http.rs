@@ -1,0 +1,49 @@
+//! Requests through the host's client. Which origins can be reached, with which TLS, is what `connect`
+//! named; the host enforces it and ends a call that tries another.
+
+use std::time::Duration;
+
+use wstd::http::{Body, Client, Method, Request};
+
+use crate::Error;
+
+/// To the first byte of an answer. Below the host's own limits, so that the plugin still says something.
+const FIRST_BYTE: Duration = Duration::from_secs(15);
+
+/// An answer, whole.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Retry-After` in milliseconds, where it is a number of seconds.
+    pub retry_after_ms: Option<u64>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Sends a request and reads the whole answer.
+///
+/// # Errors
+/// [`Error::Unavailable`] for everything that is not an answer.
+pub fn send(method: &str, url: &str, headers: &[(String, String)], body: Vec<u8>) -> Result<Answer, Error> {
+    wstd::runtime::block_on(async {
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| Error::Other("no such method".to_owned()))?;
+        let mut request = Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Body::from(body)).map_err(|_| Error::Other("the request cannot be built".to_owned()))?;
+        let mut client = Client::new();
+        client.set_first_byte_timeout(FIRST_BYTE);
+        let response = client.send(request).await.map_err(|_| Error::Unavailable("no answer".to_owned()))?;
+        let retry_after_ms = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok())
+            .map(|seconds| seconds.saturating_mul(1000));
+        let status = response.status().as_u16();
+        let mut body = response.into_body();
+        let body = body.contents().await.map_err(|_| Error::Unavailable("the answer broke off".to_owned()))?;
+        Ok(Answer { status, retry_after_ms, body: body.to_vec() })
+    })
+}

@@ -1,0 +1,26 @@
+//! What should outlive a call, normally a login token: kept by the host, made once for all who wait.
+
+use crate::Error;
+use crate::provider::claviger::plugin::memo::{self, Lookup};
+
+/// The value of a key; if there is none, `make` makes it with its time to live in milliseconds, while
+/// others who want it wait.
+///
+/// # Errors
+/// What `make` says, or [`Error::Unavailable`] if whoever makes it does not finish.
+pub fn get_or_make(key: &str, make: impl FnOnce() -> Result<(Vec<u8>, u64), Error>) -> Result<Vec<u8>, Error> {
+    match memo::begin(key) {
+        Lookup::Hit(entry) => Ok(entry.value),
+        Lookup::Miss(ticket) => {
+            let (value, ttl_ms) = make()?;
+            ticket.put(&value, ttl_ms);
+            Ok(value)
+        }
+        Lookup::Busy => Err(Error::Unavailable("another call is still logging in".to_owned())),
+    }
+}
+
+/// Forgets a value, unless a newer one has taken its place.
+pub fn evict(key: &str, value: &[u8]) {
+    memo::evict(key, value);
+}
