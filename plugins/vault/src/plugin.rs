@@ -1,0 +1,189 @@
+//! Vault behind the plugin interface.
+
+use claviger_plugin_sdk::provider::connection::{
+    ConnectInput, Guest as Connection, Material, Need, ObjectKind, ObjectNeed, Origin, Reach, Ready, Step, TlsProfile,
+    TokenNeed,
+};
+use claviger_plugin_sdk::provider::interface::{
+    Capability, Description, Facet, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
+};
+use claviger_plugin_sdk::{Error, json};
+
+use crate::answer;
+use crate::auth::{Auth, Jwt};
+use crate::client::Client;
+use crate::config::Config;
+use crate::path::{self, Kv};
+use crate::tls::Tls;
+
+struct Vault;
+
+const CA: &str = "ca";
+const CERT: &str = "client-cert";
+const KEY: &str = "client-key";
+
+impl Connection for Vault {
+    fn connect(input: ConnectInput) -> Result<Step, Error> {
+        let config = Config::parse(&input.config)?;
+        let auth = Auth::parse(&config.json)?;
+        let tls = Tls::parse(&config.json)?;
+        let needs = needs(&auth, &tls, &config);
+        // One round: no need depends on what another brings.
+        if input.have.is_empty() && !needs.is_empty() {
+            return Ok(Step::Need(needs.into_iter().map(|(need, _)| need).collect()));
+        }
+        let referent = input.store.namespace.is_none()
+            && needs.iter().any(|(_, at)| json::text(&config.json, &format!("{at}/namespace")).is_none());
+        Ok(Step::Ready(Ready {
+            origins: vec![Origin {
+                url: config.origin(),
+                reach: Reach::Network,
+                paths: Vec::new(),
+                tls: profile(&tls, &config),
+                purpose: "Vault server".to_owned(),
+                max_response_bytes: None,
+                max_header_bytes: None,
+            }],
+            partition: referent.then(|| input.requester.namespace.clone()),
+        }))
+    }
+}
+
+/// What the config refers to, each with the place it stands at.
+fn needs(auth: &Auth, tls: &Tls, config: &Config) -> Vec<(Need, String)> {
+    let mut needs = Vec::new();
+    let mut secret = |slot: &str, at: &str, kind: ObjectKind, default_key: Option<&str>, hidden: bool| {
+        let need = ObjectNeed {
+            slot: slot.to_owned(),
+            at: at.to_owned(),
+            kind,
+            default_key: default_key.map(ToOwned::to_owned),
+            hidden,
+            optional: false,
+        };
+        needs.push((Need::Object(need), at.to_owned()));
+    };
+    match auth {
+        Auth::Token => secret("token", "/auth/tokenSecretRef", ObjectKind::Secret, Some("token"), false),
+        Auth::AppRole { role_id, .. } => {
+            secret("secret-id", "/auth/appRole/secretRef", ObjectKind::Secret, Some("secret-id"), false);
+            if role_id.is_none() {
+                secret("role-id", "/auth/appRole/roleRef", ObjectKind::Secret, Some("role-id"), false);
+            }
+        }
+        Auth::Jwt { jwt: Jwt::Secret { at }, .. } => secret("jwt", at, ObjectKind::Secret, Some("token"), false),
+        Auth::Password { at, .. } => secret("password", at, ObjectKind::Secret, Some("password"), false),
+        Auth::Jwt { jwt: Jwt::Account { .. }, .. } | Auth::Cert { .. } => {}
+    }
+    if let Some((at, default_key)) = tls.ca_at {
+        secret(CA, at, ObjectKind::Either, Some(default_key), false);
+    }
+    if let Some(at) = tls.cert_at {
+        secret(CERT, at, ObjectKind::Secret, Some("tls.crt"), true);
+    }
+    if let Some(at) = tls.key_at {
+        secret(KEY, at, ObjectKind::Secret, Some("tls.key"), true);
+    }
+    if let Auth::Jwt { jwt: Jwt::Account { at, audiences_at, audiences, expiration_seconds }, .. } = auth {
+        let need = TokenNeed {
+            slot: "jwt".to_owned(),
+            at: at.clone(),
+            audiences: audiences.clone(),
+            audiences_at: audiences_at.clone().filter(|at| json::given(&config.json, at)),
+            expiration_seconds: *expiration_seconds,
+        };
+        needs.push((Need::Token(need), at.clone()));
+    }
+    needs
+}
+
+fn profile(tls: &Tls, config: &Config) -> Option<TlsProfile> {
+    let mut ca = Vec::new();
+    if tls.ca_bundle {
+        ca.push(Material::InlineBase64("/caBundle".to_owned()));
+    }
+    if tls.ca_at.is_some() {
+        ca.push(Material::Slot(CA.to_owned()));
+    }
+    let insecure = json::given(&config.json, "/tls/insecureSkipVerify").then(|| "/tls/insecureSkipVerify".to_owned());
+    let plain = ca.is_empty() && tls.cert_at.is_none() && tls.server_name.is_none() && insecure.is_none();
+    (!plain && config.server.starts_with("https://")).then(|| TlsProfile {
+        ca,
+        client_cert: tls.cert_at.map(|_| Material::Slot(CERT.to_owned())),
+        client_key: tls.key_at.map(|_| Material::Slot(KEY.to_owned())),
+        server_name: tls.server_name.clone(),
+        insecure,
+    })
+}
+
+impl Provider for Vault {
+    fn describe() -> Description {
+        Description {
+            name: "vault".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config_schema: include_str!("../config-schema.json").to_owned(),
+            push_metadata_schema: None,
+            capabilities: Capability::GET
+                | Capability::FIND_BY_NAME
+                | Capability::FIND_BY_PATH
+                | Capability::FIND_BY_TAGS
+                | Capability::METADATA
+                | Capability::VERSIONS,
+            property_order: vec![PropertyStep::Literal, PropertyStep::Path],
+            metadata_order: vec![PropertyStep::Literal, PropertyStep::Path],
+            origins: vec!["the store's server".to_owned()],
+            // Vault reads one key a request, so a batch saves instances and nothing else.
+            max_batch: 20,
+        }
+    }
+
+    fn validate(session: Session) -> Result<Health, Error> {
+        let client = Client::new(&session)?;
+        match client.call("GET", "auth/token/lookup-self", "") {
+            Ok(_) => Ok(Health::Ready),
+            // A login worked, or the call would have ended before; a policy without `default` may forbid
+            // the look.
+            Err(Error::Denied(_)) => Ok(Health::Ready),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn get(session: Session, items: Vec<Item>) -> Result<Vec<Result<Value, Error>>, Error> {
+        let client = Client::new(&session)?;
+        Ok(items.iter().map(|item| one(&client, item)).collect())
+    }
+
+    fn find(session: Session, query: Query, _cursor: Option<String>) -> Result<Page, Error> {
+        let client = Client::new(&session)?;
+        Ok(Page { found: crate::find::find(&client, &query)?, next: None })
+    }
+}
+
+fn one(client: &Client<'_>, item: &Item) -> Result<Value, Error> {
+    let (mount, kv) = (client.config.mount.as_deref(), client.config.kv);
+    let value = |data: String, version, shareable| Value {
+        data: data.into_bytes(),
+        version,
+        metadata: None,
+        lease: None,
+        shareable,
+    };
+    if item.facet == Facet::Metadata {
+        if kv == Kv::V1 {
+            return Err(Error::Unsupported("KV version 1 has no metadata".to_owned()));
+        }
+        let answer = client.call("GET", &path::metadata(mount, &item.key), "")?;
+        let found = answer::secret(&answer.body, false)?;
+        return Ok(value(found.json, None, true));
+    }
+    let query = match &item.version {
+        Some(version) if version.bytes().all(|byte| byte.is_ascii_digit()) => format!("?version={version}"),
+        Some(_) => return Err(Error::NotFound("versions of KV are numbers".to_owned())),
+        None => String::new(),
+    };
+    let answer = client.call("GET", &path::data(mount, kv, &item.key), &query)?;
+    let found = answer::secret(&answer.body, kv == Kv::V2)?;
+    Ok(value(found.json, found.version, !found.leased))
+}
+
+claviger_plugin_sdk::provider::export_provider!(Vault);
