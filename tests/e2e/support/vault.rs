@@ -39,7 +39,7 @@ impl<'a> Mount<'a> {
         let path = format!("jwt-{}", self.path);
         let cluster = &self.world.env.cluster;
         self.api("POST", &format!("sys/auth/{path}"), json!({"type": "jwt"}));
-        let keys = cluster.jwks_pem().unwrap();
+        let keys = cluster.token_key_pem();
         self.api("POST", &format!("auth/{path}/config"), json!({"jwt_validation_pubkeys": keys}));
         self.api(
             "POST",

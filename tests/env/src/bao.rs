@@ -1,0 +1,198 @@
+//! OpenBao: the Vault-compatible server that tests read from, with an audit log that counts every request.
+//!
+//! Two listeners: one as a store reaches it (plain or TLS with a private CA), one plain for set-up. Raft
+//! storage, so that it can be stopped and started again with its data.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::http;
+use crate::jsonl::{self, Mark};
+use crate::pki::{Authority, Usage};
+use crate::run::{Process, free_port, poll, write_private};
+use crate::tools::Tools;
+
+/// A single raft node elects itself within 10 s; the rest is a busy machine.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// How to start one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BaoOptions {
+    /// TLS with a certificate of a private CA.
+    pub tls: bool,
+}
+
+/// A running server; stopped when dropped.
+pub struct Bao {
+    view: BaoView,
+    program: PathBuf,
+    dir: PathBuf,
+    unseal_key: String,
+    process: Option<Process>,
+}
+
+/// How to reach it, for other processes too.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BaoView {
+    address: String,
+    admin: String,
+    token: String,
+    audit_log: PathBuf,
+    ca: Option<String>,
+}
+
+/// A line of the audit log.
+#[derive(Clone, Debug)]
+pub struct AuditEntry {
+    /// `request` or `response`.
+    pub kind: String,
+    /// `read`, `update`, `list` …
+    pub operation: String,
+    /// Path below `/v1/`.
+    pub path: String,
+}
+
+impl Bao {
+    /// Starts one in `dir`, initialised and unsealed.
+    ///
+    /// # Errors
+    /// If it does not start; the end of its log is in the error.
+    pub fn start(tools: &Tools, dir: &Path, options: BaoOptions) -> Result<Self> {
+        let (port, admin, cluster) = (free_port()?, free_port()?, free_port()?);
+        let (data, audit_log) = (dir.join("bao-data"), dir.join("bao-audit.jsonl"));
+        std::fs::create_dir_all(&data).map_err(Error::file("create", &data))?;
+        let (tls, ca) = if options.tls {
+            let authority = Authority::new("claviger-test-vault-ca")?;
+            let (cert, key) = authority.leaf(Usage::Server, "bao", &[], &["localhost"])?.write(dir, "bao")?;
+            let tls = format!("tls_cert_file = {:?}\n tls_key_file = {:?}", cert.display(), key.display());
+            (tls, Some(authority.pem().to_owned()))
+        } else {
+            ("tls_disable = true".to_owned(), None)
+        };
+        let config = format!(
+            "storage \"raft\" {{ path = {:?} node_id = \"one\" }}\n\
+             listener \"tcp\" {{\n address = \"127.0.0.1:{port}\"\n {tls}\n}}\n\
+             listener \"tcp\" {{\n address = \"127.0.0.1:{admin}\"\n cluster_address = \"127.0.0.1:{cluster}\"\n tls_disable = true\n}}\n\
+             api_addr = \"http://127.0.0.1:{admin}\"\ncluster_addr = \"http://127.0.0.1:{cluster}\"\n\
+             unsafe_allow_api_audit_creation = true\nlog_level = \"warn\"\n",
+            data.display()
+        );
+        write_private(&dir.join("bao.hcl"), &config)?;
+        let scheme = if options.tls { "https" } else { "http" };
+        let mut bao = Self {
+            view: BaoView {
+                address: format!("{scheme}://127.0.0.1:{port}"),
+                admin: format!("http://127.0.0.1:{admin}"),
+                token: String::new(),
+                audit_log: audit_log.clone(),
+                ca,
+            },
+            program: tools.bao.clone(),
+            dir: dir.to_owned(),
+            unseal_key: String::new(),
+            process: None,
+        };
+        bao.launch()?;
+        let init = bao.view.must("PUT", "sys/init", &json!({"secret_shares": 1, "secret_threshold": 1}))?;
+        bao.unseal_key = jsonl::text(&init, "/keys_base64/0");
+        bao.view.token = jsonl::text(&init, "/root_token");
+        bao.unseal()?;
+        let audit = json!({"type": "file", "options": {"file_path": audit_log}});
+        bao.view.must("PUT", "sys/audit/file", &audit)?;
+        Ok(bao)
+    }
+
+    /// How to reach it.
+    pub fn view(&self) -> &BaoView {
+        &self.view
+    }
+
+    /// Ends it; its data stays.
+    pub fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts it again at the same address with its data.
+    ///
+    /// # Errors
+    /// As [`Bao::start`].
+    pub fn start_again(&mut self) -> Result<()> {
+        self.launch()?;
+        self.unseal()
+    }
+
+    fn launch(&mut self) -> Result<()> {
+        let mut command = Command::new(&self.program);
+        command.env("HOME", &self.dir).args(["server", "-config"]).arg(self.dir.join("bao.hcl"));
+        let mut process = Process::start("bao", &mut command, &self.dir, &self.dir)?;
+        // Any status is an answer: 501 before it is initialised, 503 while it is sealed.
+        process.wait_ready(DEADLINE, || self.view.call("GET", "sys/health", &Value::Null).is_ok())?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn unseal(&self) -> Result<()> {
+        self.view.must("PUT", "sys/unseal", &json!({"key": self.unseal_key}))?;
+        poll("OpenBao to be active", DEADLINE, || match self.view.call("GET", "sys/health", &Value::Null) {
+            Ok((200, _)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+    }
+}
+
+impl BaoView {
+    /// Where a store finds it.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The CA of its certificate, if it speaks TLS.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca.as_deref()
+    }
+
+    /// A call with the root token: HTTP status and answer.
+    ///
+    /// # Errors
+    /// If there is no HTTP answer.
+    pub fn api(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
+        self.call(method, path, body)
+    }
+
+    /// The end of the audit log as it is now.
+    pub fn audit_mark(&self) -> Mark {
+        jsonl::end(&self.audit_log)
+    }
+
+    /// Entries since then.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn audit_entries(&self, since: Mark) -> Result<Vec<AuditEntry>> {
+        let entry = |line: Value| AuditEntry {
+            kind: jsonl::text(&line, "/type"),
+            operation: jsonl::text(&line, "/request/operation"),
+            path: jsonl::text(&line, "/request/path"),
+        };
+        Ok(jsonl::since(&self.audit_log, since)?.into_iter().map(entry).collect())
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
+        let url = format!("{}/v1/{path}", self.admin);
+        http::call(method, &url, &[("x-vault-token", &self.token)], (!body.is_null()).then_some(body))
+    }
+
+    fn must(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        match self.call(method, path, body)? {
+            (200..=299, answer) => Ok(answer),
+            (status, answer) => {
+                Err(Error::Answer { what: format!("{method} {path}"), answer: format!("{status} {answer}") })
+            }
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! A Kubernetes control plane: etcd, kube-apiserver with RBAC and an audit log, kube-controller-manager.
+//! No nodes: nothing here runs a pod.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::jsonl::{self, Mark};
+use crate::pki::{Authority, Usage, signing_key};
+use crate::run::{Process, free_port, write_private};
+use crate::tools::Tools;
+
+/// An API server on a machine that compiles at the same time needs its while.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Every request, without bodies: who did what to what.
+const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n";
+
+/// A running control plane; stopped when dropped.
+pub struct Cluster {
+    view: ClusterView,
+    // In this order: each is a client of the next.
+    _controller_manager: Process,
+    _apiserver: Process,
+    _etcd: Process,
+}
+
+/// How to reach it, for other processes too.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClusterView {
+    dir: PathBuf,
+    kubectl: PathBuf,
+    server: String,
+    kubeconfig: PathBuf,
+    audit_log: PathBuf,
+    token_key: String,
+    ca: String,
+}
+
+/// A request in the API server's audit log.
+#[derive(Clone, Debug)]
+pub struct ApiRequest {
+    /// Who.
+    pub user: String,
+    /// `get`, `patch` …
+    pub verb: String,
+    /// What, with its query.
+    pub uri: String,
+}
+
+impl Cluster {
+    /// Starts one in `dir` and waits until it is ready.
+    ///
+    /// # Errors
+    /// If a server does not start; the end of its log is in the error.
+    pub fn start(tools: &Tools, dir: &Path) -> Result<Self> {
+        let (etcd_port, peer_port, port) = (free_port()?, free_port()?, free_port()?);
+        let server = format!("https://127.0.0.1:{port}");
+        let authority = Authority::new("claviger-test-ca")?;
+        let path = |name: &str| dir.join(name);
+        let write = |name: &str, text: &str| {
+            let file = dir.join(name);
+            write_private(&file, text).map(|()| file)
+        };
+        let ca = write("ca.crt", authority.pem())?;
+        let ca_key = write("ca.key", &authority.key_pem())?;
+        let dns = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+        let (cert, key) = authority.leaf(Usage::Server, "kube-apiserver", &[], &dns)?.write(dir, "apiserver")?;
+        let (signing, public) = signing_key()?;
+        let signing = write("sa.key", &signing)?;
+        let verifying = write("sa.pub", &public)?;
+        let policy = write("audit-policy.yaml", AUDIT_POLICY)?;
+        let admin = client_config(&authority, dir, "admin", &["system:masters"], &server, &ca)?;
+        let manager = client_config(&authority, dir, "system:kube-controller-manager", &[], &server, &ca)?;
+
+        let etcd_url = format!("http://127.0.0.1:{etcd_port}");
+        let peer_url = format!("http://127.0.0.1:{peer_port}");
+        let mut etcd = Command::new(&tools.etcd);
+        etcd.arg("--data-dir").arg(path("etcd"));
+        etcd.args(["--listen-client-urls", &etcd_url, "--advertise-client-urls", &etcd_url]);
+        etcd.args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url]);
+        // A test's data may be lost with the machine.
+        etcd.args(["--initial-cluster", &format!("default={peer_url}"), "--unsafe-no-fsync", "--log-level", "warn"]);
+        let mut etcd = Process::start("etcd", &mut etcd, dir, dir)?;
+        let health = format!("{etcd_url}/health");
+        etcd.wait_ready(DEADLINE, || crate::http::call("GET", &health, &[], None).is_ok_and(|(status, _)| status == 200))?;
+
+        let audit_log = path("audit.jsonl");
+        let mut apiserver = Command::new(&tools.kube_apiserver);
+        let flag = |command: &mut Command, name: &str, value: &Path| {
+            command.arg(format!("--{name}={}", value.display()));
+        };
+        apiserver.args([
+            format!("--etcd-servers={etcd_url}"),
+            format!("--secure-port={port}"),
+            format!("--service-account-issuer={server}"),
+            format!("--service-account-jwks-uri={server}/openid/v1/jwks"),
+        ]);
+        apiserver.args([
+            "--bind-address=127.0.0.1",
+            // A loopback address may not stand in the Endpoints of the kubernetes Service.
+            "--endpoint-reconciler-type=none",
+            "--authorization-mode=RBAC",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            "--audit-log-mode=blocking",
+        ]);
+        flag(&mut apiserver, "tls-cert-file", &cert);
+        flag(&mut apiserver, "tls-private-key-file", &key);
+        flag(&mut apiserver, "client-ca-file", &ca);
+        flag(&mut apiserver, "service-account-key-file", &verifying);
+        flag(&mut apiserver, "service-account-signing-key-file", &signing);
+        flag(&mut apiserver, "audit-policy-file", &policy);
+        flag(&mut apiserver, "audit-log-path", &audit_log);
+        let mut apiserver = Process::start("kube-apiserver", &mut apiserver, dir, dir)?;
+        let view = ClusterView {
+            dir: dir.to_owned(),
+            kubectl: tools.kubectl.clone(),
+            server,
+            kubeconfig: admin,
+            audit_log,
+            token_key: public,
+            ca: authority.pem().to_owned(),
+        };
+        apiserver.wait_ready(DEADLINE, || {
+            view.kubectl(&["get", "--raw", "/readyz"]).is_ok_and(|output| output.status.success())
+        })?;
+
+        let mut controller_manager = Command::new(&tools.kube_controller_manager);
+        for name in ["kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"] {
+            flag(&mut controller_manager, name, &manager);
+        }
+        let secure_port = free_port()?;
+        controller_manager.args([
+            "--bind-address=127.0.0.1".to_owned(),
+            format!("--secure-port={secure_port}"),
+            "--leader-elect=false".to_owned(),
+            "--use-service-account-credentials=true".to_owned(),
+        ]);
+        flag(&mut controller_manager, "service-account-private-key-file", &signing);
+        flag(&mut controller_manager, "root-ca-file", &ca);
+        flag(&mut controller_manager, "cluster-signing-cert-file", &ca);
+        flag(&mut controller_manager, "cluster-signing-key-file", &ca_key);
+        let mut controller_manager =
+            Process::start("kube-controller-manager", &mut controller_manager, dir, dir)?;
+        controller_manager.wait_ready(DEADLINE, || {
+            let account = ["-n", "default", "get", "serviceaccount", "default"];
+            view.kubectl(&account).is_ok_and(|output| output.status.success())
+        })?;
+        Ok(Self { view, _controller_manager: controller_manager, _apiserver: apiserver, _etcd: etcd })
+    }
+
+    /// How to reach it.
+    pub fn view(&self) -> &ClusterView {
+        &self.view
+    }
+}
+
+impl ClusterView {
+    /// The admin's kubeconfig.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Runs kubectl as admin.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn kubectl(&self, args: &[&str]) -> Result<Output> {
+        self.command(args)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|source| Error::Spawn { program: self.kubectl.display().to_string(), source })
+    }
+
+    /// kubectl with arguments, not started yet.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.kubectl);
+        // Its own home, so that no configuration or cache of a person's is read or written.
+        command.env("KUBECONFIG", &self.kubeconfig).env("HOME", &self.dir).args(args);
+        command
+    }
+
+    /// Applies manifests.
+    ///
+    /// # Errors
+    /// If they are refused.
+    pub fn apply(&self, yaml: &str) -> Result<()> {
+        use std::io::Write as _;
+        let failed = |source| Error::Spawn { program: self.kubectl.display().to_string(), source };
+        let mut child = self
+            .command(&["apply", "--server-side", "--force-conflicts", "-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(yaml.as_bytes()).map_err(failed)?;
+        }
+        let output = child.wait_with_output().map_err(failed)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Error::Failed {
+            what: "kubectl apply".to_owned(),
+            status: output.status.to_string(),
+            detail: format!("\n{}", String::from_utf8_lossy(&output.stderr)),
+        })
+    }
+
+    /// A kubeconfig with a token of a ServiceAccount.
+    ///
+    /// # Errors
+    /// If the API server gives no token.
+    pub fn kubeconfig_for_service_account(&self, namespace: &str, name: &str) -> Result<PathBuf> {
+        let output = self.kubectl(&["-n", namespace, "create", "token", name, "--duration=2h"])?;
+        if !output.status.success() {
+            return Err(Error::Failed {
+                what: format!("make a token for {namespace}/{name}"),
+                status: output.status.to_string(),
+                detail: format!("\n{}", String::from_utf8_lossy(&output.stderr)),
+            });
+        }
+        let token = String::from_utf8_lossy(&output.stdout);
+        let path = self.dir.join(format!("{namespace}-{name}.kubeconfig"));
+        let user = format!("{{token: {:?}}}", token.trim());
+        write_private(&path, &kubeconfig(&self.server, &self.dir.join("ca.crt"), &user))?;
+        Ok(path)
+    }
+
+    /// The public key that ServiceAccount tokens verify with, PEM.
+    pub fn token_key_pem(&self) -> &str {
+        &self.token_key
+    }
+
+    /// The end of the audit log as it is now.
+    pub fn audit_mark(&self) -> Mark {
+        jsonl::end(&self.audit_log)
+    }
+
+    /// Requests since then.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn audit_requests(&self, since: Mark) -> Result<Vec<ApiRequest>> {
+        let request = |event: Value| ApiRequest {
+            user: jsonl::text(&event, "/user/username"),
+            verb: jsonl::text(&event, "/verb"),
+            uri: jsonl::text(&event, "/requestURI"),
+        };
+        Ok(jsonl::since(&self.audit_log, since)?.into_iter().map(request).collect())
+    }
+}
+
+fn client_config(
+    authority: &Authority,
+    dir: &Path,
+    name: &str,
+    groups: &[&str],
+    server: &str,
+    ca: &Path,
+) -> Result<PathBuf> {
+    let file = name.rsplit(':').next().unwrap_or(name);
+    let (cert, key) = authority.leaf(Usage::Client, name, groups, &[])?.write(dir, file)?;
+    let user = format!("{{client-certificate: {:?}, client-key: {:?}}}", cert.display(), key.display());
+    let path = dir.join(format!("{file}.kubeconfig"));
+    write_private(&path, &kubeconfig(server, ca, &user))?;
+    Ok(path)
+}
+
+fn kubeconfig(server: &str, ca: &Path, user: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Config\n\
+         clusters: [{{name: c, cluster: {{server: {server:?}, certificate-authority: {:?}}}}}]\n\
+         users: [{{name: u, user: {user}}}]\n\
+         contexts: [{{name: x, context: {{cluster: c, user: u}}}}]\ncurrent-context: x\n",
+        ca.display()
+    )
+}
