@@ -3,12 +3,12 @@
 mod leaks;
 mod operator;
 mod vault;
-mod world;
+mod corner;
 
 pub use leaks::assert_no_value_left;
 pub use operator::Operator;
 pub use vault::Mount;
-pub use world::World;
+pub use corner::World;
 
 /// The environment, or a loud skip.
 macro_rules! world {

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use claviger_testenv::poll;
 
-use super::world::{DEADLINE, World};
+use super::corner::{DEADLINE, World};
 
 /// A running operator; it is stopped when dropped.
 pub struct Operator {

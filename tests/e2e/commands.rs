@@ -1,0 +1,80 @@
+//! The command line without a cluster: render and inspect.
+
+use std::process::{Command, Output};
+
+use claviger_testenv::workspace_root;
+
+use crate::support::{World, world};
+
+fn claviger(world: &World, args: &[&str]) -> Output {
+    Command::new(&world.env.claviger).args(["--log-level", "error"]).args(args).current_dir(workspace_root()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn render_prints_the_good_ones_and_names_the_bad() {
+    let world = world!("render");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("all.yaml");
+    std::fs::write(
+        &file,
+        r#"
+apiVersion: external-secrets.io/v1beta1
+kind: SecretStore
+metadata: {name: s}
+spec: {provider: {fake: {data: [{key: k, value: '{"a":"1","b":{"c":2}}'}]}}}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: good}
+spec: {secretStoreRef: {name: s}, dataFrom: [{extract: {key: k}}]}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: no-key}
+spec: {secretStoreRef: {name: s}, data: [{secretKey: x, remoteRef: {key: absent}}]}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: no-store}
+spec: {secretStoreRef: {name: absent}, data: [{secretKey: x, remoteRef: {key: k}}]}
+---
+this: [is not YAML
+"#,
+    )
+    .unwrap();
+    let plugins = world.env.plugin_dir.to_str().unwrap();
+    let output = claviger(&world, &["render", "-f", file.to_str().unwrap(), "--plugin-dir", plugins]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    let secret: serde_json::Value = serde_saphyr::from_str(out.trim_start_matches("---\n")).unwrap();
+    assert_eq!(secret["metadata"]["name"], "good");
+    // base64 of 1 and of {"c":2}
+    assert_eq!(secret["data"], serde_json::json!({"a": "MQ==", "b": "eyJjIjoyfQ=="}));
+    for part in ["default/no-key: RemoteKeyNotFound", "\"absent\"", "default/no-store: StoreNotFound", "document 5: not valid YAML", "3 failed, 1 rendered"] {
+        assert!(err.contains(part), "{part:?} is not in:\n{err}");
+    }
+
+    let output = claviger(&world, &["render", "-f", "examples/quickstart", "--plugin-dir", plugins]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    // base64 of postgresql://app:correct+horse+battery+staple@db.example.com:5432/orders
+    assert!(text(&output.stdout).contains("cG9zdGdyZXNxbDovL2FwcDpjb3JyZWN0K2hvcnNlK2JhdHRlcnkrc3RhcGxlQGRiLmV4YW1wbGUuY29tOjU0MzIvb3JkZXJz"));
+}
+
+#[test]
+fn inspect_tells_what_a_component_asks_for() {
+    let world = world!("inspect");
+    let vault = world.env.plugin_dir.join("vault.wasm");
+    let output = claviger(&world, &["plugin", "inspect", vault.to_str().unwrap()]);
+    let out = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for part in ["Name:         vault", "sha256:", "claviger:plugin/provider-plugin@0.1.0", "wasi:http/outgoing-handler", "find-by-tags", "the store's server", "x-claviger"] {
+        assert!(out.contains(part), "{part:?} is not in:\n{out}");
+    }
+    let output = claviger(&world, &["plugin", "inspect", "README.md"]);
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains("not a WebAssembly component"), "{}", text(&output.stderr));
+}
