@@ -18,7 +18,8 @@ use crate::tools::Tools;
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Every request, without bodies: who did what to what.
-const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n";
+const AUDIT_POLICY: &str =
+    "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n";
 
 /// A running control plane; stopped when dropped.
 pub struct Cluster {
@@ -69,7 +70,8 @@ impl Cluster {
         let ca = write("ca.crt", authority.pem())?;
         let ca_key = write("ca.key", &authority.key_pem())?;
         let dns = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
-        let (cert, key) = authority.leaf(Usage::Server, "kube-apiserver", &[], &dns)?.write(dir, "apiserver")?;
+        let (cert, key) =
+            authority.leaf(Usage::Server, "kube-apiserver", &[], &dns)?.write(dir, "apiserver")?;
         let (signing, public) = signing_key()?;
         let signing = write("sa.key", &signing)?;
         let verifying = write("sa.pub", &public)?;
@@ -84,10 +86,18 @@ impl Cluster {
         etcd.args(["--listen-client-urls", &etcd_url, "--advertise-client-urls", &etcd_url]);
         etcd.args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url]);
         // A test's data may be lost with the machine.
-        etcd.args(["--initial-cluster", &format!("default={peer_url}"), "--unsafe-no-fsync", "--log-level", "warn"]);
+        etcd.args([
+            "--initial-cluster",
+            &format!("default={peer_url}"),
+            "--unsafe-no-fsync",
+            "--log-level",
+            "warn",
+        ]);
         let mut etcd = Process::start("etcd", &mut etcd, dir, dir)?;
         let health = format!("{etcd_url}/health");
-        etcd.wait_ready(DEADLINE, || crate::http::call("GET", &health, &[], None).is_ok_and(|(status, _)| status == 200))?;
+        etcd.wait_ready(DEADLINE, || {
+            crate::http::call("GET", &health, &[], None).is_ok_and(|(status, _)| status == 200)
+        })?;
 
         let audit_log = path("audit.jsonl");
         let mut apiserver = Command::new(&tools.kube_apiserver);

@@ -1,8 +1,9 @@
-//! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager and OpenBao, on free
-//! loopback ports, stopped by their own pids whatever happens to the caller.
+//! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao and
+//! PostgreSQL, on free loopback ports, stopped by their own pids whatever happens to the caller.
 //!
-//! Two sides, kept apart by type. *Handles* ([`Cluster`], [`Bao`]) own processes and stop them when
-//! dropped. *Views* ([`ClusterView`], [`BaoView`]) are plain descriptions with client methods; they are written to a JSON file so that a test process can use servers that
+//! Two sides, kept apart by type. *Handles* ([`Cluster`], [`Bao`], [`Postgres`]) own processes and stop
+//! them when dropped. *Views* ([`ClusterView`], [`BaoView`], [`PostgresView`]) are plain descriptions
+//! with client methods; they are written to a JSON file so that a test process can use servers that
 //! another process owns ([`Env`]).
 //!
 //! Deliberately not here: anything of the product. This crate depends on none of its crates, so that it
@@ -16,6 +17,7 @@ mod error;
 mod http;
 mod jsonl;
 mod pki;
+mod postgres;
 mod progress;
 mod run;
 mod tools;
@@ -27,6 +29,7 @@ pub use env::{ENV_VAR, Env};
 pub use error::{Error, Missing, Result};
 pub use jsonl::Mark;
 pub use pki::{Authority, Leaf, Usage};
+pub use postgres::{Postgres, PostgresView};
 pub use progress::Progress;
 pub use run::{RunDir, poll};
 pub use tools::Tools;

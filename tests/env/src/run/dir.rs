@@ -81,11 +81,7 @@ impl Drop for RunDir {
 
 /// Makes a folder and its parents, readable by nobody else.
 pub(crate) fn make_private(path: &Path) -> Result<()> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(Error::file("create", path))
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::file("create", path))
 }
 
 /// Writes a file that only its owner may read.

@@ -10,7 +10,7 @@ mod process;
 mod wait;
 
 pub use dir::RunDir;
-pub(crate) use dir::{tail, write_private};
+pub(crate) use dir::{make_private, tail, write_private};
 pub(crate) use ports::free_port;
 pub(crate) use process::Process;
 pub use wait::poll;

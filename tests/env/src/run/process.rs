@@ -52,11 +52,8 @@ impl Process {
     /// If the program cannot be started or a file cannot be written.
     pub(crate) fn start(name: &str, command: &mut Command, dir: &Path, marker: &Path) -> Result<Self> {
         let log = dir.join(format!("{name}.log"));
-        let out = File::options()
-            .append(true)
-            .create(true)
-            .open(&log)
-            .map_err(Error::file("create", &log))?;
+        let out =
+            File::options().append(true).create(true).open(&log).map_err(Error::file("create", &log))?;
         let err = out.try_clone().map_err(Error::file("create", &log))?;
         let program = command.get_program().to_string_lossy().into_owned();
         // A group of its own: an interrupt typed at the terminal reaches the owner, which stops its
@@ -86,20 +83,11 @@ impl Process {
         Ok(process)
     }
 
-    /// The process id.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until `ready` says yes. A server that ends meanwhile ends the wait.
     ///
     /// # Errors
     /// [`Error::Died`] or [`Error::Deadline`], each with the end of the log.
-    pub(crate) fn wait_ready(
-        &mut self,
-        deadline: Duration,
-        mut ready: impl FnMut() -> bool,
-    ) -> Result<()> {
+    pub(crate) fn wait_ready(&mut self, deadline: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
         let started = Instant::now();
         loop {
             if ready() {
@@ -221,7 +209,7 @@ mod tests {
     fn dropping_stops_it_even_while_paused() {
         let run = RunDir::create("unit").unwrap();
         let process = sleeper(&run);
-        let pid = process.pid();
+        let pid = process.child.id();
         process.pause().unwrap();
         assert!(alive(pid));
         drop(process);
@@ -245,7 +233,7 @@ mod tests {
         let run = RunDir::create("unit").unwrap();
         let mut process = sleeper(&run);
         let foreign = run.path().join("foreign.pid");
-        std::fs::write(&foreign, format!("{}\n/some/other/marker\n", process.pid())).unwrap();
+        std::fs::write(&foreign, format!("{}\n/some/other/marker\n", process.child.id())).unwrap();
         stop_leftover(&foreign);
         assert!(process.child.try_wait().unwrap().is_none(), "a pid with another marker was stopped");
         stop_leftover(&process.pid_file.clone());
