@@ -1,3 +1,4 @@
+# What the operator's login may do in Vault.
 path "secret/data/app/*" {
   capabilities = ["read"]
 }
@@ -8,4 +9,8 @@ path "secret/data/database/*" {
 
 path "secret/data/external-apis/*" {
   capabilities = ["read"]
+}
+
+path "auth/jwt/login" {
+  capabilities = ["create", "read"]
 }

@@ -1,93 +1,141 @@
-//! Builds the guests, the binary, the distribution, the definitions.
+//! Building: guests for wasm32-wasip2, the host binary, and the folder that is shipped.
+//!
+//! Tests and demos use the development build of the host, which takes a third of the time, and always
+//! the release build of the guests, since an unoptimised guest is ten times as large and is compiled
+//! again by the host at its first load.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result};
 use claviger_testenv::{Progress, workspace_root};
+use serde_json::Value;
 
-use crate::toolchain;
+use crate::exec::{cargo, run};
+use crate::{paths, toolchain};
 
-/// Guests and the names their files get: (package's library, file).
-const PLUGINS: &[(&str, &str)] =
-    &[("fake", "fake"), ("misbehaving", "misbehaving"), ("template_go", "template-go"), ("vault", "vault")];
+/// Folder of guests that exist for tests only; they are built and not shipped.
+const FIXTURES: &str = "fixtures";
 
-/// Only for tests.
-const FIXTURES: &[&str] = &["misbehaving"];
-
-/// Where cargo puts things.
-pub(crate) fn target_dir() -> PathBuf {
-    let set = std::env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    set.unwrap_or_else(|| workspace_root().join("target"))
-}
-
-/// A command that must succeed, its output on this terminal.
-pub(crate) fn run(what: &str, command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("{what}: cannot be started"))?;
-    if !status.success() {
-        bail!("{what} failed ({status})");
-    }
-    Ok(())
-}
-
-/// Builds all guests; the folder with their components.
+/// Builds every guest, puts the shipped ones into `dist/plugins` and all of them into `test-plugins`. A
+/// guest's file is named after its folder in `plugins/`. Returns `dist/plugins`.
+///
+/// # Errors
+/// If there is no compiler for them, or one does not build.
 pub(crate) fn plugins(progress: &Progress) -> Result<PathBuf> {
-    let env = toolchain::prepare(progress)?;
+    let compiler = toolchain::for_guests(progress)?;
     progress.say("building the plugins");
-    let root = workspace_root().join("plugins");
-    let target = target_dir().join("plugins");
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(&root).args(["build", "--release", "--locked", "--workspace", "--target", toolchain::TARGET]);
-    cargo.env("CARGO_TARGET_DIR", &target).envs(env);
-    run("building the plugins", &mut cargo)?;
-    let out = target_dir().join("test-plugins");
-    std::fs::create_dir_all(&out)?;
-    for (library, file) in PLUGINS {
-        let from = target.join(toolchain::TARGET).join("release").join(format!("{library}.wasm"));
-        std::fs::copy(&from, out.join(format!("{file}.wasm"))).with_context(|| from.display().to_string())?;
+    let mut command = guests_cargo("build");
+    command
+        .args(["--release", "--target", toolchain::TARGET])
+        .env("CARGO_TARGET_DIR", paths::guests_target())
+        .envs(compiler)
+        // cargo run puts the active toolchain's libraries there; the guests' compiler has its own.
+        .env_remove("LD_LIBRARY_PATH");
+    run("building the plugins", &mut command)?;
+    let built = paths::guests_target().join(toolchain::TARGET).join("release");
+    let (shipped, all) = (paths::dist().join("plugins"), paths::test_plugins());
+    for folder in [&shipped, &all] {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+        }
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    Ok(out)
+    for guest in components()? {
+        let from = built.join(format!("{}.wasm", guest.library));
+        let name = format!("{}.wasm", guest.name);
+        copy(&from, &all.join(&name))?;
+        if !guest.fixture {
+            copy(&from, &shipped.join(&name))?;
+        }
+    }
+    Ok(shipped)
 }
 
-/// Builds the binary for this machine's own use: quick to build, not optimised.
-pub(crate) fn binary(progress: &Progress) -> Result<PathBuf> {
-    progress.say("building claviger");
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(workspace_root()).args(["build", "--locked", "--package", "claviger"]);
-    run("building claviger", &mut cargo)?;
-    Ok(target_dir().join("debug/claviger"))
+/// Builds the host binary for development and returns its path.
+///
+/// # Errors
+/// If it does not build.
+pub(crate) fn claviger(progress: &Progress) -> Result<PathBuf> {
+    progress.say("building claviger (development build; the first takes minutes)");
+    let mut command = cargo();
+    command.current_dir(workspace_root()).args([
+        "build",
+        "--locked",
+        "--package",
+        "claviger",
+        "--bin",
+        "claviger",
+    ]);
+    run("building claviger", &mut command)?;
+    Ok(paths::target().join("debug/claviger"))
 }
 
-/// `dist/bin/claviger` and `dist/plugins/*.wasm`.
+/// `dist/bin/claviger`, built for release, and `dist/plugins`.
+///
+/// # Errors
+/// If something does not build.
 pub(crate) fn dist(progress: &Progress) -> Result<()> {
-    let plugins = plugins(progress)?;
-    progress.say("building claviger for release");
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(workspace_root()).args(["build", "--locked", "--release", "--package", "claviger"]);
-    run("building claviger for release", &mut cargo)?;
-    let dist = target_dir().join("dist");
-    let (bin, out) = (dist.join("bin"), dist.join("plugins"));
-    std::fs::create_dir_all(&bin)?;
-    std::fs::create_dir_all(&out)?;
-    std::fs::copy(target_dir().join("release/claviger"), bin.join("claviger"))?;
-    for (_, file) in PLUGINS.iter().filter(|(_, file)| !FIXTURES.contains(file)) {
-        let name = format!("{file}.wasm");
-        std::fs::copy(plugins.join(&name), out.join(&name))?;
-    }
-    println!("{}", dist.display());
+    plugins(progress)?;
+    progress.say("building claviger for release (the first takes 5 to 10 minutes)");
+    let mut command = cargo();
+    command.current_dir(workspace_root()).args(["build", "--locked", "--release", "--package", "claviger"]);
+    run("building claviger", &mut command)?;
+    let bin = paths::dist().join("bin");
+    std::fs::create_dir_all(&bin).with_context(|| bin.display().to_string())?;
+    copy(&paths::target().join("release/claviger"), &bin.join("claviger"))?;
+    progress.say(format_args!("done: {}", paths::dist().display()));
     Ok(())
 }
 
-/// Writes the definitions.
-pub(crate) fn crds() -> Result<()> {
-    for (path, text) in definitions() {
-        std::fs::write(&path, text).with_context(|| path.display().to_string())?;
-    }
-    Ok(())
+/// cargo in the plugins' workspace.
+pub(crate) fn guests_cargo(subcommand: &str) -> Command {
+    let mut command = cargo();
+    command.current_dir(paths::guests()).args([subcommand, "--locked"]);
+    command
 }
 
-/// The files of `crds/generated`, as they should be.
-pub(crate) fn definitions() -> Vec<(PathBuf, String)> {
-    let dir: PathBuf = workspace_root().join(Path::new("crds/generated"));
-    claviger_crds::generate::all().into_iter().map(|(name, text)| (dir.join(name), text)).collect()
+/// A guest that becomes a component.
+struct Guest {
+    /// Its folder's name, which is its file's name.
+    name: String,
+    /// Its library's name, as rustc writes it.
+    library: String,
+    fixture: bool,
+}
+
+fn components() -> Result<Vec<Guest>> {
+    let output = guests_cargo("metadata")
+        .args(["--no-deps", "--format-version", "1"])
+        .output()
+        .context("cargo metadata")?;
+    if !output.status.success() {
+        anyhow::bail!("cargo metadata in plugins/: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+    let empty = Vec::new();
+    let list = |value: &Value, field: &str| value[field].as_array().unwrap_or(&empty).clone();
+    let mut guests = Vec::new();
+    for package in list(&metadata, "packages") {
+        let manifest = PathBuf::from(package["manifest_path"].as_str().unwrap_or_default());
+        let folder = manifest.parent().unwrap_or(Path::new(""));
+        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        for target in list(&package, "targets") {
+            if list(&target, "crate_types").iter().any(|kind| kind == "cdylib") {
+                guests.push(Guest {
+                    name: name(folder).unwrap_or_default(),
+                    library: target["name"].as_str().unwrap_or_default().replace('-', "_"),
+                    fixture: folder.parent().and_then(name).is_some_and(|parent| parent == FIXTURES),
+                });
+            }
+        }
+    }
+    Ok(guests)
+}
+
+/// Copies by way of a new name, so that a program that runs from there keeps its file.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let new = to.with_extension("new");
+    std::fs::copy(from, &new).with_context(|| format!("copy {} to {}", from.display(), new.display()))?;
+    std::fs::rename(&new, to).with_context(|| to.display().to_string())
 }

@@ -1,58 +1,70 @@
-//! The commands of this repository: build, test, demo, check. Each does its own set-up and says what it is
-//! doing. Nothing of the product is here.
+//! `cargo xtask …`: everything that is done to this project from its own work tree.
+//!
+//! Each command does all its own set-up and says what it is doing on standard error; standard output
+//! holds what was asked for. What is fetched or built for tests lies in the cache, see
+//! `claviger_testenv::cache_home`. Nothing here is part of the product.
 
 mod build;
 mod check;
-mod cluster;
+mod crds;
 mod demo;
+mod exec;
+mod paths;
 mod test;
 mod toolchain;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use claviger_testenv::Progress;
 
-/// Builds, tests and shows Claviger.
-#[derive(Parser)]
-#[command(name = "cargo xtask")]
+/// Builds, tests and demos of Claviger
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
-    /// Build everything and show what it does
+    /// Run the main job once: without a cluster by default, on a real control plane with --cluster
     Demo {
-        /// On a real API server and OpenBao, started for this, instead of without a cluster
+        /// Boot etcd, kube-apiserver and OpenBao on loopback and run the operator against them
         #[arg(long)]
         cluster: bool,
     },
-    /// Run every test: unit tests, then end to end against real servers
+    /// Run everything: checks, unit tests, then end to end against real servers
     Test {
-        /// Only end-to-end tests whose name contains this
+        /// Only tests whose name contains this; the checks are left out
         filter: Option<String>,
     },
-    /// Release binary and plugins, in dist/ under the target folder
+    /// Put the release binary into dist/bin and the plugins into dist/plugins below the target folder
     Dist,
-    /// Build the plugins
-    Plugins,
-    /// Write the definitions into crds/generated
-    Crds,
-    /// Formatting, lints, boundaries, drift of generated files
+    /// Format, lints, generated files and the rules of the layout
     Check,
+    /// Write crds/generated from the API types
+    Crds,
+    /// Build the plugins into dist/plugins below the target folder
+    Plugins,
 }
 
-fn main() -> Result<()> {
-    let cli = Cli::parse();
-    let progress = Progress::default();
-    match cli.command {
-        Command::Demo { cluster: false } => demo::render(&progress),
-        Command::Demo { cluster: true } => demo::cluster(&progress),
-        Command::Test { filter } => test::all(&progress, filter.as_deref()),
-        Command::Dist => build::dist(&progress),
-        Command::Plugins => build::plugins(&progress).map(drop),
-        Command::Crds => build::crds(),
-        Command::Check => check::all(&progress),
+fn main() -> ExitCode {
+    if let Err(error) = exec::stop_on_signal() {
+        eprintln!("cannot watch for signals: {error}");
     }
+    let progress = Progress::default();
+    let result = match Cli::parse().command {
+        Command::Demo { cluster: false } => demo::quickstart(&progress),
+        Command::Demo { cluster: true } => demo::cluster(&progress),
+        Command::Test { filter } => test::run(&progress, filter.as_deref()),
+        Command::Dist => build::dist(&progress).map(|()| ExitCode::SUCCESS),
+        Command::Check => check::run(&progress),
+        Command::Crds => crds::write(&progress).map(|()| ExitCode::SUCCESS),
+        Command::Plugins => build::plugins(&progress).map(|_| ExitCode::SUCCESS),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }

@@ -1,48 +1,142 @@
-//! A compiler for the guests. If the active toolchain lacks wasm32-wasip2, rustup is asked for it, then
-//! Debian's packages are (unpacked into the cache, nothing is installed). It is for guests only.
+//! A compiler for the guests: the active one if it has wasm32-wasip2, else one that is fetched.
+//!
+//! In this order: the active toolchain; `rustup target add`; Debian's packages, unpacked into the cache
+//! by `xtask/tools/wasm-toolchain.sh`. What is found is for the guests alone: the host is always built by
+//! the active toolchain.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use claviger_testenv::{Progress, cache_home, workspace_root};
 
-/// The target of all guests.
+/// The guests' target.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
-/// Environment variables for the guests' cargo.
-pub(crate) fn prepare(progress: &Progress) -> Result<Vec<(String, PathBuf)>> {
-    if has_target()? {
+/// A slow line needs about a minute for the 20 MB; a machine that cannot reach the server at all should
+/// not wait longer than that either.
+const RUSTUP_DEADLINE: Duration = Duration::from_secs(90);
+
+/// For how long a `rustup target add` that failed is not tried again.
+const RUSTUP_RETRY: Duration = Duration::from_secs(24 * 3600);
+
+/// Environment of a cargo that builds guests; empty if the active toolchain can do it.
+pub(crate) fn for_guests(progress: &Progress) -> Result<Vec<(String, String)>> {
+    if active_has_target()? {
         return Ok(Vec::new());
     }
-    let dir = cache_home().join("wasm-toolchain");
-    if !dir.join("root/.complete").exists() {
-        progress.say(format_args!("the active toolchain lacks {TARGET}: asking rustup for it"));
-        let added = Command::new("rustup").args(["target", "add", TARGET]).output();
-        if added.is_ok_and(|output| output.status.success()) && has_target()? {
-            return Ok(Vec::new());
-        }
-        progress.say("rustup cannot get it: taking Debian's packages (some 200 MB, once)");
+    if rustup_adds_target(progress)? && active_has_target()? {
+        return Ok(Vec::new());
     }
-    let script = workspace_root().join("xtask/tools/wasm-toolchain.sh");
-    let output = Command::new(&script).arg(&dir).output().with_context(|| script.display().to_string())?;
-    if !output.status.success() {
-        bail!(
-            "no Rust standard library for {TARGET}: rustup has none for this toolchain, and Debian's packages failed:\n{}\n\
-             install one with `rustup target add {TARGET}`",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    Ok(["RUSTC", "RUSTDOC"]
-        .into_iter()
-        .map(|name| (name.to_owned(), dir.join("bin").join(name.to_lowercase())))
-        .collect())
+    debian(progress)
 }
 
-fn has_target() -> Result<bool> {
-    let output = Command::new("rustc").args(["--print", "sysroot"]).output().context("rustc cannot be run")?;
-    let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    let lib = sysroot.join("lib/rustlib").join(TARGET).join("lib");
-    let entries = std::fs::read_dir(lib).into_iter().flatten().flatten();
-    Ok(entries.filter_map(|entry| entry.file_name().into_string().ok()).any(|name| name.starts_with("libstd-")))
+fn active_has_target() -> Result<bool> {
+    let output = Command::new("rustc")
+        .args(["--print", "sysroot"])
+        .output()
+        .context("rustc cannot be run; install Rust with rustup")?;
+    let sysroot = String::from_utf8(output.stdout).context("rustc --print sysroot")?;
+    let library = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).join("lib");
+    let entries = std::fs::read_dir(library).into_iter().flatten().flatten();
+    Ok(entries.map(|entry| entry.file_name()).any(|name| name.to_string_lossy().starts_with("libstd-")))
+}
+
+/// Lets rustup fetch the target, unless it failed lately. `false` if it could not.
+fn rustup_adds_target(progress: &Progress) -> Result<bool> {
+    let failed = marker()?;
+    let age = std::fs::metadata(&failed).and_then(|meta| meta.modified()).ok();
+    let age = age.and_then(|then| SystemTime::now().duration_since(then).ok());
+    if age.is_some_and(|age| age < RUSTUP_RETRY) {
+        return Ok(false);
+    }
+    progress.say(format_args!("fetching {TARGET} (rustup target add)"));
+    let started = Command::new("rustup")
+        .args(["target", "add", TARGET])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let done = match started {
+        Ok(mut child) => {
+            let start = Instant::now();
+            loop {
+                if let Some(status) = child.try_wait()? {
+                    break status.success();
+                }
+                if start.elapsed() > RUSTUP_DEADLINE {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    break false;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+        Err(_) => false,
+    };
+    if done {
+        let _ = std::fs::remove_file(&failed);
+    } else {
+        progress.say("rustup cannot fetch it; trying Debian's packages");
+        std::fs::write(&failed, "").with_context(|| failed.display().to_string())?;
+    }
+    Ok(done)
+}
+
+fn marker() -> Result<PathBuf> {
+    let cache = cache_home();
+    std::fs::create_dir_all(&cache).with_context(|| cache.display().to_string())?;
+    Ok(cache.join("rustup-target-failed"))
+}
+
+/// Debian's rustc with the target, unpacked into the cache.
+fn debian(progress: &Progress) -> Result<Vec<(String, String)>> {
+    let dir = cache_home().join("wasm-toolchain");
+    if !dir.join("root/.complete").exists() {
+        progress.say("unpacking Debian's rustc for the guests (195 MB, under a minute, once)");
+    }
+    let output = Command::new("sh")
+        .arg(workspace_root().join("xtask/tools/wasm-toolchain.sh"))
+        .arg(&dir)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()
+        .context("sh cannot be run")?;
+    if !output.status.success() {
+        bail!(
+            "no compiler for {TARGET}: `rustup target add {TARGET}` failed, and so did Debian's packages:\n{}\n\
+             with a connection, run `rustup target add {TARGET}` and try again",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    parse_exports(&String::from_utf8(output.stdout).context("wasm-toolchain.sh")?)
+}
+
+/// `export NAME='value' …` as pairs.
+fn parse_exports(text: &str) -> Result<Vec<(String, String)>> {
+    let assignments = text.trim().strip_prefix("export ").context("wasm-toolchain.sh names no compiler")?;
+    let pair = |part: &str| {
+        let (name, value) = part.split_once("='")?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    assignments
+        .split("' ")
+        .map(|part| pair(part.trim_end_matches('\'')).with_context(|| format!("cannot read {part}")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn reads_what_the_script_prints() {
+        let pairs = parse_exports("export RUSTC='/a b/bin/rustc' RUSTDOC='/a b/bin/rustdoc'\n").unwrap();
+        let expected = [("RUSTC", "/a b/bin/rustc"), ("RUSTDOC", "/a b/bin/rustdoc")];
+        assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert!(parse_exports("").is_err());
+    }
 }

@@ -9,10 +9,6 @@ use std::path::PathBuf;
 /// `$XDG_CACHE_HOME/claviger`, or `~/.cache/claviger`. The folder may not exist yet.
 pub fn cache_home() -> PathBuf {
     let set = |name: &str| {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one place of this crate that reads the base folders"
-        )]
         let value = std::env::var_os(name);
         value.filter(|value| !value.is_empty()).map(PathBuf::from)
     };

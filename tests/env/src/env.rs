@@ -34,7 +34,6 @@ pub struct Env {
 impl Env {
     /// The environment that was handed over, if there is one.
     pub fn from_env() -> Option<Self> {
-        #[expect(clippy::disallowed_methods, reason = "the hand-over is by environment variable")]
         let path = std::env::var_os(ENV_VAR)?;
         let text = std::fs::read_to_string(path).ok()?;
         serde_json::from_str(&text).ok()

@@ -69,10 +69,6 @@ pub(super) fn prepare(progress: &Progress) -> Result<Kube> {
 }
 
 fn assets() -> Option<PathBuf> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the variable by which controller authors name their binaries"
-    )]
     let value = std::env::var_os("KUBEBUILDER_ASSETS")?;
     (!value.is_empty()).then(|| PathBuf::from(value))
 }

@@ -25,7 +25,6 @@ pub(super) fn find() -> Option<PathBuf> {
     if let Some((_, bin)) = debian.pop() {
         return Some(bin);
     }
-    #[expect(clippy::disallowed_methods, reason = "looking a program up on PATH")]
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).find(|dir| dir.join("initdb").is_file() && dir.join("postgres").is_file())
 }

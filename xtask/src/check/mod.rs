@@ -1,0 +1,142 @@
+//! `cargo xtask check`: format, lints, generated files, the layout's rules, licences and advisories.
+//!
+//! Every part runs even if one before it failed, so that one run names everything. Lints are errors only
+//! under the toolchain that the workspace names: a newer one knows new lints, and they are not a reason
+//! for a user's tests to fail.
+
+mod rules;
+
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use claviger_testenv::{Progress, workspace_root};
+
+use crate::exec::{self, cargo};
+use crate::test::Tally;
+use crate::{build, crds, paths};
+
+/// Runs all checks into `tally`.
+pub(crate) fn run_all(progress: &Progress, tally: &mut Tally) {
+    type Part = fn() -> Result<Outcome>;
+    let parts: [(&str, Part); 7] = [
+        ("rules of the layout", layout),
+        ("generated files", generated),
+        ("format", format),
+        ("lints, host", lint_host),
+        ("lints, plugins", lint_guests),
+        ("licences and advisories, host", || deny(&workspace_root())),
+        ("licences and advisories, plugins", || deny(&paths::guests())),
+    ];
+    for (name, part) in parts {
+        progress.say(format_args!("check: {name}"));
+        match part() {
+            Ok(Outcome::Passed) => tally.passed += 1,
+            Ok(Outcome::Skipped(why)) => tally.skip(format!("check of {name}: {why}")),
+            Err(error) => tally.fail(format!("check of {name}: {error:#}")),
+        }
+    }
+}
+
+/// The command: all checks, then the sum.
+///
+/// # Errors
+/// Never; failures are in the exit code.
+pub(crate) fn run(progress: &Progress) -> Result<ExitCode> {
+    let mut tally = Tally::default();
+    run_all(progress, &mut tally);
+    Ok(tally.conclude())
+}
+
+enum Outcome {
+    Passed,
+    Skipped(String),
+}
+
+fn layout() -> Result<Outcome> {
+    let broken = rules::broken(&workspace_root())?;
+    if !broken.is_empty() {
+        bail!("\n{}", broken.join("\n"));
+    }
+    Ok(Outcome::Passed)
+}
+
+fn generated() -> Result<Outcome> {
+    let differing = crds::drift()?;
+    if !differing.is_empty() {
+        bail!(
+            "crds/generated is not what the API types say ({}); run `cargo xtask crds`",
+            differing.join(", ")
+        );
+    }
+    Ok(Outcome::Passed)
+}
+
+fn format() -> Result<Outcome> {
+    if !has("fmt") {
+        return Ok(Outcome::Skipped("rustfmt is not installed (rustup component add rustfmt)".to_owned()));
+    }
+    for folder in [workspace_root(), paths::guests()] {
+        let mut command = cargo();
+        command.current_dir(folder).args(["fmt", "--all", "--check"]);
+        exec::run("cargo fmt --check", &mut command)?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn lint_host() -> Result<Outcome> {
+    let mut command = cargo();
+    command.current_dir(workspace_root()).args(["clippy", "--locked", "--workspace", "--all-targets"]);
+    lint(command)
+}
+
+/// For the host target: the lints need no wasm standard library, and that compiler brings no clippy.
+fn lint_guests() -> Result<Outcome> {
+    let mut command = build::guests_cargo("clippy");
+    command.args(["--workspace", "--all-targets"]).env("CARGO_TARGET_DIR", paths::guests_host_target());
+    lint(command)
+}
+
+fn lint(mut command: Command) -> Result<Outcome> {
+    if !has("clippy") {
+        return Ok(Outcome::Skipped("clippy is not installed (rustup component add clippy)".to_owned()));
+    }
+    if toolchain_is_the_named_one()? {
+        command.args(["--", "-D", "warnings"]);
+    }
+    exec::run("cargo clippy", &mut command)?;
+    Ok(Outcome::Passed)
+}
+
+/// Advisories need the network, which a check must not depend on: they are looked at where the database
+/// already is.
+fn deny(folder: &std::path::Path) -> Result<Outcome> {
+    if !has("deny") {
+        return Ok(Outcome::Skipped("cargo-deny is not installed (cargo install cargo-deny)".to_owned()));
+    }
+    let mut command = cargo();
+    command
+        .current_dir(folder)
+        .args(["deny", "--offline", "check", "--config"])
+        .arg(workspace_root().join("deny.toml"))
+        .args(["bans", "licenses", "sources"]);
+    exec::run("cargo deny", &mut command)?;
+    Ok(Outcome::Passed)
+}
+
+fn has(subcommand: &str) -> bool {
+    let probe = cargo().args([subcommand, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    probe.is_ok_and(|status| status.success())
+}
+
+/// Whether the active toolchain has the minor version of `rust-version` in the workspace's manifest.
+fn toolchain_is_the_named_one() -> Result<bool> {
+    let manifest = std::fs::read_to_string(workspace_root().join("Cargo.toml")).context("Cargo.toml")?;
+    let named = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("rust-version = \""))
+        .and_then(|rest| rest.strip_suffix('"'))
+        .context("Cargo.toml names no rust-version")?;
+    let output = Command::new("rustc").arg("--version").output().context("rustc")?;
+    let active = String::from_utf8(output.stdout).context("rustc --version")?;
+    Ok(active.starts_with(&format!("rustc {named}.")))
+}

@@ -1,0 +1,90 @@
+//! The end-to-end stage: starts a control plane and OpenBao, hands them to the tests, stops them.
+//!
+//! What the servers are is claviger-testenv's business, what is tested with them that of `tests/`.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use claviger_testenv::{
+    Bao, BaoOptions, Cluster, ENV_VAR, Env, Error, Progress, RunDir, Tools, workspace_root,
+};
+
+use super::{E2E, Tally, run_tests};
+use crate::demo::install;
+use crate::exec::cargo;
+use crate::{build, paths};
+
+/// Runs the tests that need servers.
+pub(super) fn run(progress: &Progress, plugins: &Path, filter: Option<&str>, tally: &mut Tally) {
+    match wanted(filter) {
+        Ok(true) => {}
+        Ok(false) => return,
+        Err(error) => return tally.fail(format!("end-to-end tests: {error:#}")),
+    }
+    let tools = match Tools::prepare(progress) {
+        Ok(tools) => tools,
+        Err(Error::Missing(missing)) => return tally.skip(format!("end-to-end tests: {missing}")),
+        Err(error) => return tally.fail(format!("end-to-end tests: {error}")),
+    };
+    if let Err(error) = with_servers(progress, tools, plugins, filter, tally) {
+        tally.fail(format!("end-to-end tests: {error:#}"));
+    }
+}
+
+fn with_servers(
+    progress: &Progress,
+    tools: Tools,
+    plugins: &Path,
+    filter: Option<&str>,
+    tally: &mut Tally,
+) -> Result<()> {
+    let claviger = build::claviger(progress)?;
+    let run = RunDir::create("test")?;
+    let result = (|| {
+        progress.say("starting etcd, kube-apiserver, kube-controller-manager and OpenBao");
+        let cluster = Cluster::start(&tools, run.path())?;
+        let bao = Bao::start(&tools, run.path(), BaoOptions::default())?;
+        install(cluster.view(), &claviger)?;
+        let cache_dir = paths::compiled_plugins();
+        let env = Env {
+            cluster: cluster.view().clone(),
+            bao: bao.view().clone(),
+            tools,
+            claviger,
+            plugin_dir: plugins.to_owned(),
+            cache_dir,
+        };
+        let file = run.path().join("env.json");
+        env.write(&file)?;
+        progress.say("end-to-end tests");
+        let mut command = cargo();
+        command
+            .current_dir(workspace_root())
+            .args(["test", "--locked", "--package", E2E, "--no-fail-fast"])
+            // They wait for servers most of the time.
+            .args(["--", "--test-threads=4"])
+            .args(filter)
+            .env(ENV_VAR, &file);
+        let before = tally.failures();
+        run_tests("end-to-end tests", &mut command, tally);
+        anyhow::Ok(tally.failures() == before)
+    })();
+    if !matches!(result, Ok(true)) {
+        run.keep();
+    }
+    result.map(|_| ())
+}
+
+/// Whether any end-to-end test has a name that contains `filter`: servers are not started for nothing.
+fn wanted(filter: Option<&str>) -> Result<bool> {
+    let Some(filter) = filter else { return Ok(true) };
+    let output = cargo()
+        .current_dir(workspace_root())
+        .args(["test", "--locked", "--quiet", "--package", E2E, "--", "--list", filter])
+        .output()
+        .context("list the tests")?;
+    if !output.status.success() {
+        bail!("they do not build:\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).lines().any(|line| line.ends_with(": test")))
+}
