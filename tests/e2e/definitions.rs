@@ -22,6 +22,10 @@ fn the_reference_manifests_survive_both_versions() {
             };
             seen += 1;
             let mut sent = sent.clone();
+            // The document cuts its certificates short.
+            if let Some(bundle) = sent.pointer_mut("/spec/provider/vault/caBundle") {
+                *bundle = Value::from("LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t");
+            }
             let cluster = kind == "ClusterSecretStore";
             if !cluster {
                 sent["metadata"]["namespace"] = Value::from(world.name.as_str());

@@ -64,6 +64,9 @@ pub struct Progress {
     pub last: Option<Timestamp>,
     /// Failures in a row.
     pub failures: u32,
+    /// When the object was last seen to change: answers that were fetched since then are new enough for
+    /// it, so those who change together share them.
+    pub changed: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -252,7 +255,10 @@ impl State {
 
     /// A refresh worked.
     pub fn refreshed(&self, name: &Name, at: Timestamp) {
-        self.lock().progress.insert(name.clone(), Progress { last: Some(at), failures: 0 });
+        let mut inner = self.lock();
+        let progress = inner.progress.entry(name.clone()).or_default();
+        progress.last = Some(at);
+        progress.failures = 0;
     }
 
     /// A refresh failed; how often in a row.
@@ -299,6 +305,7 @@ impl State {
                 Change::Upserted(_) if before == Some(true) => {}
                 Change::Upserted(name) => {
                     inner.reindex(&name);
+                    inner.progress.entry(name.clone()).or_default().changed = Some(Instant::now());
                     let class = if listing && inner.was_synced(&name) { Class::Refresh } else { Class::Fresh };
                     inner.queue.push(Object::ExternalSecret(name), class, Instant::now());
                 }

@@ -38,7 +38,7 @@ enum Ended {
 }
 
 /// Reconciles one.
-pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, _class: Class) -> Next {
+pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class) -> Next {
     let object = Object::ExternalSecret(name.clone());
     let Some(parsed) = context.state.external_secret(name) else {
         context.state.forget_progress(name);
@@ -68,13 +68,15 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, _class: Class
     let target = Name::new(&name.namespace, es.spec.target.name.as_deref().unwrap_or(&name.name));
     let manager = field_manager(&name.name);
     let known = context.state.managed(&target).map(|secret| observed(&secret, &manager));
-    let valid = target_valid(&es.spec, known.as_ref());
+    // A Merge that waits for its Secret is woken when one appears, which may be without our label.
+    let waits = class == Class::Fresh && is_waiting(es);
+    let valid = !waits && target_valid(&es.spec, known.as_ref());
     let progress = context.state.progress(name);
     let due = refresh::due(&es.spec, es.status.as_ref(), progress.last, &version, valid, rhythm, now);
     let not_older_than = match due {
         Due::At(at) => return Some((Class::Refresh, instant(at, now))),
         Due::OnChange => return None,
-        Due::Changed => Instant::now(),
+        Due::Changed => progress.changed.unwrap_or_else(Instant::now),
         Due::Interval => Instant::now().checked_sub(rhythm.tolerance()).unwrap_or_else(Instant::now),
     };
 
@@ -202,6 +204,13 @@ fn is_ours(context: &Context, name: &Name, es: &ExternalSecret) -> bool {
         let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
         class.is_none_or(|class| class.is_empty() || class == context.config.controller_class)
     })
+}
+
+/// Whether there was no Secret to merge into when it was last looked at.
+fn is_waiting(es: &ExternalSecret) -> bool {
+    let conditions = es.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let (missing, _) = plan::Success::Missing.condition();
+    conditions.iter().any(|condition| condition.reason.as_deref() == Some(missing))
 }
 
 /// The steps in which it is refreshed: together with whoever shares its store and first key.
