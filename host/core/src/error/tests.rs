@@ -193,7 +193,7 @@ fn every_failure_has_a_reason_of_its_own() {
         );
         assert_eq!(failure.class().event, "UpdateFailed");
     }
-    assert_eq!(seen.len(), 29);
+    assert_eq!(seen.len(), 30);
 }
 
 #[test]
