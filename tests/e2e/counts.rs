@@ -101,6 +101,8 @@ fn one_read_per_key_and_round_one_login_and_no_write_without_a_change() {
         .audit_requests(api_mark)
         .unwrap()
         .into_iter()
+        // Other tests' objects without a class are this operator's too.
+        .filter(|request| request.uri.contains("/namespaces/counts/"))
         .filter(|request| request.user == user && !matches!(request.verb.as_str(), "get" | "list" | "watch"))
         .map(|request| format!("{} {}", request.verb, request.uri))
         .collect();

@@ -69,7 +69,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     let manager = field_manager(&name.name);
     let known = context.state.managed(&target).map(|secret| observed(&secret, &manager));
     // A Merge that waits for its Secret is woken when one appears, which may be without our label.
-    let waits = class == Class::Fresh && is_waiting(es);
+    let waits = is_waiting(es) && (class == Class::Fresh || known.is_some());
     let valid = !waits && target_valid(&es.spec, known.as_ref());
     let progress = context.state.progress(name);
     let due = refresh::due(&es.spec, es.status.as_ref(), progress.last, &version, valid, rhythm, now);
