@@ -27,7 +27,7 @@ const E2E: &str = "claviger-tests";
 pub(crate) fn run(progress: &Progress, filter: Option<&str>) -> Result<ExitCode> {
     let mut tally = Tally::default();
     if filter.is_none() {
-        check::run_all(progress, &mut tally);
+        check::with_tests(progress, &mut tally);
     }
     let plugins = build::plugins(progress);
 
