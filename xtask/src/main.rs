@@ -41,7 +41,7 @@ enum Command {
     },
     /// Put the release binary into dist/bin and the plugins into dist/plugins below the target folder
     Dist,
-    /// Format, lints, generated files and the rules of the layout
+    /// Rules of the layout, generated files, format, lints, licences
     Check,
     /// Write crds/generated from the API types
     Crds,

@@ -1,4 +1,4 @@
-//! `cargo xtask check`: format, lints, generated files, the layout's rules, licences and advisories.
+//! `cargo xtask check`: the layout's rules, generated files, format, lints, licences and sources.
 //!
 //! Every part runs even if one before it failed, so that one run names everything. Lints are errors only
 //! under the toolchain that the workspace names: a newer one knows new lints, and they are not a reason
@@ -15,18 +15,30 @@ use crate::exec::{self, cargo};
 use crate::test::Tally;
 use crate::{build, crds, paths};
 
-/// Runs all checks into `tally`.
-pub(crate) fn run_all(progress: &Progress, tally: &mut Tally) {
-    type Part = fn() -> Result<Outcome>;
-    let parts: [(&str, Part); 7] = [
-        ("rules of the layout", layout),
-        ("generated files", generated),
-        ("format", format),
-        ("lints, host", lint_host),
-        ("lints, plugins", lint_guests),
-        ("licences and advisories, host", || deny(&workspace_root())),
-        ("licences and advisories, plugins", || deny(&paths::guests())),
-    ];
+type Part = (&'static str, fn() -> Result<Outcome>);
+
+/// What looks at the sources alone.
+const SOURCES: &[Part] =
+    &[("rules of the layout", layout), ("generated files", generated), ("format", format)];
+
+/// What compiles everything once more.
+const LINTS: &[Part] = &[("lints, host", lint_host), ("lints, plugins", lint_guests)];
+
+/// What needs a program that few have.
+const SUPPLY: &[Part] = &[
+    ("licences and sources, host", || deny(&workspace_root())),
+    ("licences and sources, plugins", || deny(&paths::guests())),
+];
+
+/// Runs into `tally` what belongs to a test run: the sources, and on CI the lints.
+pub(crate) fn with_tests(progress: &Progress, tally: &mut Tally) {
+    run_parts(progress, SOURCES, tally);
+    if paths::in_ci() {
+        run_parts(progress, LINTS, tally);
+    }
+}
+
+fn run_parts(progress: &Progress, parts: &[Part], tally: &mut Tally) {
     for (name, part) in parts {
         progress.say(format_args!("check: {name}"));
         match part() {
@@ -43,7 +55,9 @@ pub(crate) fn run_all(progress: &Progress, tally: &mut Tally) {
 /// Never; failures are in the exit code.
 pub(crate) fn run(progress: &Progress) -> Result<ExitCode> {
     let mut tally = Tally::default();
-    run_all(progress, &mut tally);
+    for parts in [SOURCES, LINTS, SUPPLY] {
+        run_parts(progress, parts, &mut tally);
+    }
     Ok(tally.conclude())
 }
 
@@ -77,7 +91,7 @@ fn format() -> Result<Outcome> {
     }
     for folder in [workspace_root(), paths::guests()] {
         let mut command = cargo();
-        command.current_dir(folder).args(["fmt", "--all", "--check"]);
+        command.current_dir(folder).args(["fmt", "--all", "--check", "--", "-l"]);
         exec::run("cargo fmt --check", &mut command)?;
     }
     Ok(Outcome::Passed)
@@ -107,8 +121,7 @@ fn lint(mut command: Command) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Advisories need the network, which a check must not depend on: they are looked at where the database
-/// already is.
+/// Advisories are left out: they need the network, which a check must not depend on.
 fn deny(folder: &std::path::Path) -> Result<Outcome> {
     if !has("deny") {
         return Ok(Outcome::Skipped("cargo-deny is not installed (cargo install cargo-deny)".to_owned()));

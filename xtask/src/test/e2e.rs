@@ -9,7 +9,7 @@ use claviger_testenv::{
     Bao, BaoOptions, Cluster, ENV_VAR, Env, Error, Progress, RunDir, Tools, workspace_root,
 };
 
-use super::{E2E, Tally, run_tests};
+use super::{E2E, ENVIRONMENT, Tally, run_tests};
 use crate::demo::install;
 use crate::exec::cargo;
 use crate::{build, paths};
@@ -46,6 +46,7 @@ fn with_servers(
         let bao = Bao::start(&tools, run.path(), BaoOptions::default())?;
         install(cluster.view(), &claviger)?;
         let cache_dir = paths::compiled_plugins();
+        let without_postgres = tools.postgres().err();
         let env = Env {
             cluster: cluster.view().clone(),
             bao: bao.view().clone(),
@@ -60,11 +61,15 @@ fn with_servers(
         let mut command = cargo();
         command
             .current_dir(workspace_root())
-            .args(["test", "--locked", "--package", E2E, "--no-fail-fast"])
+            .args(["test", "--locked", "--package", ENVIRONMENT, "--package", E2E, "--no-fail-fast"])
             // They wait for servers most of the time.
             .args(["--", "--test-threads=4"])
             .args(filter)
             .env(ENV_VAR, &file);
+        if let Some(missing) = without_postgres {
+            tally.skip(format!("tests with a database: {missing}"));
+            command.args(["--skip", "needs_postgres"]);
+        }
         let before = tally.failures();
         run_tests("end-to-end tests", &mut command, tally);
         anyhow::Ok(tally.failures() == before)
@@ -80,7 +85,18 @@ fn wanted(filter: Option<&str>) -> Result<bool> {
     let Some(filter) = filter else { return Ok(true) };
     let output = cargo()
         .current_dir(workspace_root())
-        .args(["test", "--locked", "--quiet", "--package", E2E, "--", "--list", filter])
+        .args([
+            "test",
+            "--locked",
+            "--quiet",
+            "--package",
+            ENVIRONMENT,
+            "--package",
+            E2E,
+            "--",
+            "--list",
+            filter,
+        ])
         .output()
         .context("list the tests")?;
     if !output.status.success() {

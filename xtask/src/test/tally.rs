@@ -53,7 +53,10 @@ impl Tally {
     }
 
     /// Says everything that went wrong or was left out, then the sum, alone on its line.
-    pub(crate) fn conclude(self) -> ExitCode {
+    pub(crate) fn conclude(mut self) -> ExitCode {
+        if self.passed + self.failed == 0 {
+            self.fail("nothing ran: no test has such a name".to_owned());
+        }
         if !self.notes.is_empty() {
             println!();
         }
