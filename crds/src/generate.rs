@@ -19,10 +19,7 @@ const DEPRECATED_VERSION: &str = "v1beta1";
 
 /// File name and YAML of every definition.
 pub fn all() -> Vec<(String, String)> {
-    definitions()
-        .into_iter()
-        .map(|crd| (file_name(&crd), to_yaml(&crd)))
-        .collect()
+    definitions().into_iter().map(|crd| (file_name(&crd), to_yaml(&crd))).collect()
 }
 
 /// Every definition.
@@ -57,15 +54,12 @@ fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
         .annotations
         .get_or_insert_default()
         .insert("helm.sh/resource-policy".to_owned(), "keep".to_owned());
-    crd.metadata.labels.get_or_insert_default().insert(
-        "app.kubernetes.io/part-of".to_owned(),
-        "claviger".to_owned(),
-    );
+    crd.metadata
+        .labels
+        .get_or_insert_default()
+        .insert("app.kubernetes.io/part-of".to_owned(), "claviger".to_owned());
     crd.spec.names.list_kind = Some(format!("{}List", crd.spec.names.kind));
-    crd.spec.conversion = Some(CustomResourceConversion {
-        strategy: "None".to_owned(),
-        webhook: None,
-    });
+    crd.spec.conversion = Some(CustomResourceConversion { strategy: "None".to_owned(), webhook: None });
     for version in &mut crd.spec.versions {
         tidy_schema(version);
     }
@@ -94,17 +88,10 @@ fn with_deprecated_version(mut crd: CustomResourceDefinition) -> CustomResourceD
 }
 
 fn tidy_schema(version: &mut CustomResourceDefinitionVersion) {
-    let Some(schema) = version
-        .schema
-        .as_mut()
-        .and_then(|s| s.open_api_v3_schema.as_mut())
-    else {
+    let Some(schema) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) else {
         return;
     };
-    #[expect(
-        clippy::expect_used,
-        reason = "JSONSchemaProps serializes to JSON and back by construction"
-    )]
+    #[expect(clippy::expect_used, reason = "JSONSchemaProps serializes to JSON and back by construction")]
     let tidied = {
         let mut value = serde_json::to_value(&*schema).expect("a schema is JSON");
         tidy(&mut value);

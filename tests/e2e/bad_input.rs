@@ -66,10 +66,36 @@ fn every_mistake_is_named_and_the_others_go_on() {
         ("no-property", "good", entry("good", "absent"), "PropertyNotFound", vec!["good", "absent"]),
         ("bad-template", "good", template("{{ .k "), "TemplateFailed", vec!["out"]),
         ("missing-in-template", "good", template("{{ .absent }}"), "TemplateFailed", vec!["out", "absent"]),
-        ("no-engine", "good", format!("{good}\n  target: {{template: {{engineVersion: klingon, data: {{a: b}}}}}}"), "ProviderUnknown", vec!["klingon"]),
-        ("bad-interval", "good", format!("{good}\n  refreshPolicy: Periodic"), "ManifestInvalid", vec!["refreshInterval"]),
-        ("delete-not-owned", "good", format!("{good}\n  target: {{creationPolicy: Merge, deletionPolicy: Delete}}"), "PolicyInvalid", vec!["Delete", "Owner"]),
-        ("token-type", "good", format!("{good}\n  target: {{template: {{type: kubernetes.io/service-account-token, metadata: {{annotations: {{kubernetes.io/service-account.name: default}}}}}}}}"), "TargetForbidden", vec!["kubernetes.io/service-account-token"]),
+        (
+            "no-engine",
+            "good",
+            format!("{good}\n  target: {{template: {{engineVersion: klingon, data: {{a: b}}}}}}"),
+            "ProviderUnknown",
+            vec!["klingon"],
+        ),
+        (
+            "bad-interval",
+            "good",
+            format!("{good}\n  refreshPolicy: Periodic"),
+            "ManifestInvalid",
+            vec!["refreshInterval"],
+        ),
+        (
+            "delete-not-owned",
+            "good",
+            format!("{good}\n  target: {{creationPolicy: Merge, deletionPolicy: Delete}}"),
+            "PolicyInvalid",
+            vec!["Delete", "Owner"],
+        ),
+        (
+            "token-type",
+            "good",
+            format!(
+                "{good}\n  target: {{template: {{type: kubernetes.io/service-account-token, metadata: {{annotations: {{kubernetes.io/service-account.name: default}}}}}}}}"
+            ),
+            "TargetForbidden",
+            vec!["kubernetes.io/service-account-token"],
+        ),
         ("wrong-credential", "wrong-credential", good.clone(), "StoreNotReady", vec!["wrong-credential"]),
         ("unreachable", "unreachable", good.clone(), "StoreNotReady", vec!["unreachable"]),
         ("unknown-provider", "unknown-provider", good.clone(), "StoreNotReady", vec!["nobody-wrote-this"]),
@@ -105,11 +131,15 @@ fn every_mistake_is_named_and_the_others_go_on() {
             let events = world.kubectl(&["-n", &world.name, "get", "events", "-o", "json"]);
             let events: serde_json::Value = serde_json::from_str(&events).unwrap();
             let found = events["items"].as_array().unwrap().iter().any(|event| {
-                event["involvedObject"]["name"] == *name && event["type"] == "Warning" && event["reason"] == "UpdateFailed"
+                event["involvedObject"]["name"] == *name
+                    && event["type"] == "Warning"
+                    && event["reason"] == "UpdateFailed"
             });
             if found { Ok(()) } else { Err("none yet".to_owned()) }
         });
-        let series = format!("externalsecret_status_condition{{name=\"{name}\",namespace=\"bad-input\",condition=\"Ready\",status=\"False\"}}");
+        let series = format!(
+            "externalsecret_status_condition{{name=\"{name}\",namespace=\"bad-input\",condition=\"Ready\",status=\"False\"}}"
+        );
         assert_eq!(operator.metric(&series), Some(1.0), "{series}");
     }
     world.wait_ready("externalsecret", "good");
@@ -123,7 +153,12 @@ fn a_secret_stays_while_its_key_is_gone_and_a_store_that_appears_wakes_its_users
     let (login, role, secret) = mount.app_role("10m");
     mount.put("app/config", json!({"token": "MARKED-late-store-value"}));
     let operator = Operator::start(&world);
-    let yaml = external_secret(&world, "es", "late", "  data: [{secretKey: token, remoteRef: {key: app/config, property: token}}]");
+    let yaml = external_secret(
+        &world,
+        "es",
+        "late",
+        "  data: [{secretKey: token, remoteRef: {key: app/config, property: token}}]",
+    );
     world.apply(&yaml.replace("refreshInterval: 2s", "refreshInterval: 1h"));
     world.wait_reason("externalsecret", "es", "StoreNotFound");
     // The Secret that the store refers to comes last: each step wakes what waited for it.

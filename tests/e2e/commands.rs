@@ -7,7 +7,12 @@ use claviger_testenv::workspace_root;
 use crate::support::{World, world};
 
 fn claviger(world: &World, args: &[&str]) -> Output {
-    Command::new(&world.env.claviger).args(["--log-level", "error"]).args(args).current_dir(workspace_root()).output().unwrap()
+    Command::new(&world.env.claviger)
+        .args(["--log-level", "error"])
+        .args(args)
+        .current_dir(workspace_root())
+        .output()
+        .unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -54,14 +59,22 @@ this: [is not YAML
     assert_eq!(secret["metadata"]["name"], "good");
     // base64 of 1 and of {"c":2}
     assert_eq!(secret["data"], serde_json::json!({"a": "MQ==", "b": "eyJjIjoyfQ=="}));
-    for part in ["default/no-key: RemoteKeyNotFound", "\"absent\"", "default/no-store: StoreNotFound", "document 5: not valid YAML", "3 failed, 1 rendered"] {
+    for part in [
+        "default/no-key: RemoteKeyNotFound",
+        "\"absent\"",
+        "default/no-store: StoreNotFound",
+        "document 5: not valid YAML",
+        "3 failed, 1 rendered",
+    ] {
         assert!(err.contains(part), "{part:?} is not in:\n{err}");
     }
 
     let output = claviger(&world, &["render", "-f", "examples/quickstart", "--plugin-dir", plugins]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     // base64 of postgresql://app:correct+horse+battery+staple@db.example.com:5432/orders
-    assert!(text(&output.stdout).contains("cG9zdGdyZXNxbDovL2FwcDpjb3JyZWN0K2hvcnNlK2JhdHRlcnkrc3RhcGxlQGRiLmV4YW1wbGUuY29tOjU0MzIvb3JkZXJz"));
+    assert!(text(&output.stdout).contains(
+        "cG9zdGdyZXNxbDovL2FwcDpjb3JyZWN0K2hvcnNlK2JhdHRlcnkrc3RhcGxlQGRiLmV4YW1wbGUuY29tOjU0MzIvb3JkZXJz"
+    ));
 }
 
 #[test]
@@ -71,7 +84,15 @@ fn inspect_tells_what_a_component_asks_for() {
     let output = claviger(&world, &["plugin", "inspect", vault.to_str().unwrap()]);
     let out = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    for part in ["Name:         vault", "sha256:", "claviger:plugin/provider-plugin@0.1.0", "wasi:http/outgoing-handler", "find-by-tags", "the store's server", "x-claviger"] {
+    for part in [
+        "Name:         vault",
+        "sha256:",
+        "claviger:plugin/provider-plugin@0.1.0",
+        "wasi:http/outgoing-handler",
+        "find-by-tags",
+        "the store's server",
+        "x-claviger",
+    ] {
         assert!(out.contains(part), "{part:?} is not in:\n{out}");
     }
     let output = claviger(&world, &["plugin", "inspect", "README.md"]);

@@ -19,7 +19,8 @@ fn one_read_per_key_and_round_one_login_and_no_write_without_a_change() {
     let mount = Mount::kv2(&world);
     let (login, role, secret) = mount.app_role("10m");
     for key in 0..KEYS {
-        let data: BTreeMap<_, _> = (0..PROPERTIES).map(|p| (format!("p{p}"), format!("value-{key}-{p}"))).collect();
+        let data: BTreeMap<_, _> =
+            (0..PROPERTIES).map(|p| (format!("p{p}"), format!("value-{key}-{p}"))).collect();
         mount.put(&format!("key{key}"), json!(data));
     }
     world.apply(&format!(
@@ -76,19 +77,24 @@ fn one_read_per_key_and_round_one_login_and_no_write_without_a_change() {
     let syncs = |operator: &Operator| {
         (0..OBJECTS)
             .map(|n| {
-                let series = format!("externalsecret_sync_calls_total{{name=\"es{n}\",namespace=\"{}\"}}", world.name);
+                let series =
+                    format!("externalsecret_sync_calls_total{{name=\"es{n}\",namespace=\"{}\"}}", world.name);
                 operator.metric(&series).unwrap_or_default()
             })
             .fold(f64::INFINITY, f64::min)
     };
-    let (bao_mark, api_mark, started) = (world.env.bao.audit_mark(), world.env.cluster.audit_mark(), Instant::now());
+    let (bao_mark, api_mark, started) =
+        (world.env.bao.audit_mark(), world.env.cluster.audit_mark(), Instant::now());
     let target = syncs(&operator) + 3.0;
     world.wait("three rounds", || {
         let now = syncs(&operator);
         if now >= target { Ok(()) } else { Err(format!("{now} of {target}")) }
     });
     let elapsed = started.elapsed();
-    assert!(elapsed < Duration::from_secs(55), "refreshTime may be written once a minute: {elapsed:?} is too near");
+    assert!(
+        elapsed < Duration::from_secs(55),
+        "refreshTime may be written once a minute: {elapsed:?} is too near"
+    );
     let (reads, logins) = count(bao_mark);
     assert_eq!(logins, 0, "the token lives on");
     // Rounds that had begun, or begun again, when we looked are whole rounds of one read each.

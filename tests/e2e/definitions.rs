@@ -17,7 +17,9 @@ fn the_reference_manifests_survive_both_versions() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         for document in text.split("\n---") {
             let Ok(sent) = serde_saphyr::from_str::<Value>(document) else { continue };
-            let Some(kind) = sent["kind"].as_str().filter(|kind| kind.ends_with("Store") || *kind == "ExternalSecret") else {
+            let Some(kind) =
+                sent["kind"].as_str().filter(|kind| kind.ends_with("Store") || *kind == "ExternalSecret")
+            else {
                 continue;
             };
             seen += 1;
@@ -42,7 +44,16 @@ fn the_reference_manifests_survive_both_versions() {
             let plural = format!("{}s", kind.to_lowercase());
             let read = |version: &str| -> Value {
                 let resource = format!("{plural}.{version}.external-secrets.io");
-                serde_json::from_str(&world.kubectl(&["-n", &world.name, "get", &resource, name, "-o", "json"])).unwrap()
+                serde_json::from_str(&world.kubectl(&[
+                    "-n",
+                    &world.name,
+                    "get",
+                    &resource,
+                    name,
+                    "-o",
+                    "json",
+                ]))
+                .unwrap()
             };
             let (v1, v1beta1) = (read("v1"), read("v1beta1"));
             assert_eq!(v1["spec"], v1beta1["spec"], "{kind} {name}");

@@ -25,7 +25,8 @@ const ONE: &str = "{key: one, value: 'value-one'}";
 const TWO: &str = "{key: two, value: 'value-two'}";
 
 fn entries(keys: &[&str]) -> String {
-    let list: Vec<_> = keys.iter().map(|key| format!("{{secretKey: {key}, remoteRef: {{key: {key}}}}}")).collect();
+    let list: Vec<_> =
+        keys.iter().map(|key| format!("{{secretKey: {key}, remoteRef: {{key: {key}}}}}")).collect();
     format!("  data: [{}]", list.join(", "))
 }
 
@@ -36,13 +37,24 @@ fn keys_that_are_wanted_no_more_go_and_others_keys_stay() {
     let _operator = Operator::start(&world);
     external_secret(&world, "es", &entries(&["one", "two"]));
     world.wait_data("es", &[("one", "value-one"), ("two", "value-two")]);
-    world.kubectl(&["-n", &world.name, "patch", "secret", "es", "--type=merge", "-p", r#"{"data":{"theirs":"dGhlaXJz"}}"#]);
+    world.kubectl(&[
+        "-n",
+        &world.name,
+        "patch",
+        "secret",
+        "es",
+        "--type=merge",
+        "-p",
+        r#"{"data":{"theirs":"dGhlaXJz"}}"#,
+    ]);
     external_secret(&world, "es", &entries(&["one"]));
     world.wait_data("es", &[("one", "value-one"), ("theirs", "theirs")]);
     // A renamed target takes the old one away.
     external_secret(&world, "es", &format!("{}\n  target: {{name: renamed}}", entries(&["one"])));
     world.wait_data("renamed", &[("one", "value-one")]);
-    world.wait("the old target to go", || world.get("secret", "es").map_or(Ok(()), |_| Err("still there".to_owned())));
+    world.wait("the old target to go", || {
+        world.get("secret", "es").map_or(Ok(()), |_| Err("still there".to_owned()))
+    });
     // And with its owner the Secret goes.
     world.kubectl(&["-n", &world.name, "delete", "externalsecret", "es"]);
     world.wait("the Secret to go with its owner", || {
@@ -55,7 +67,8 @@ fn merge_waits_for_its_secret_and_two_of_them_share_it() {
     let world = world!("merging");
     setup(&world, &format!("{ONE}, {TWO}"));
     let _operator = Operator::start(&world);
-    let merge = |keys: &[&str]| format!("{}\n  target: {{name: shared, creationPolicy: Merge}}", entries(keys));
+    let merge =
+        |keys: &[&str]| format!("{}\n  target: {{name: shared, creationPolicy: Merge}}", entries(keys));
     external_secret(&world, "first", &merge(&["one"]));
     external_secret(&world, "second", &merge(&["two"]));
     for name in ["first", "second"] {
@@ -85,7 +98,10 @@ fn a_secret_of_another_owner_is_left_alone() {
     world.wait_data("taken", &[("one", "value-one")]);
     external_secret(&world, "thief", &format!("{}\n  target: {{name: taken}}", entries(&["one"])));
     let message = world.wait_reason("externalsecret", "thief", "TargetOwned");
-    assert!(message.contains("target is owned by another ExternalSecret") && message.contains("owner"), "{message}");
+    assert!(
+        message.contains("target is owned by another ExternalSecret") && message.contains("owner"),
+        "{message}"
+    );
     let secret = world.get("secret", "taken").unwrap();
     assert_eq!(secret["metadata"]["ownerReferences"][0]["name"], json!("owner"));
 }
@@ -97,19 +113,33 @@ fn what_is_gone_in_the_provider_goes_or_stays_as_the_policy_says() {
     let _operator = Operator::start(&world);
     for policy in ["Retain", "Delete", "Merge"] {
         let name = policy.to_lowercase();
-        external_secret(&world, &name, &format!("{}\n  target: {{deletionPolicy: {policy}}}", entries(&["one"])));
+        external_secret(
+            &world,
+            &name,
+            &format!("{}\n  target: {{deletionPolicy: {policy}}}", entries(&["one"])),
+        );
         world.wait_data(&name, &[("one", "value-one")]);
     }
     setup(&world, TWO);
     let poke = |name: &str| {
-        world.kubectl(&["-n", &world.name, "annotate", "externalsecret", name, "force-sync=1", "--overwrite"]);
+        world.kubectl(&[
+            "-n",
+            &world.name,
+            "annotate",
+            "externalsecret",
+            name,
+            "force-sync=1",
+            "--overwrite",
+        ]);
     };
     for name in ["retain", "delete", "merge"] {
         poke(name);
     }
     world.wait_reason("externalsecret", "retain", "RemoteKeyNotFound");
     world.wait_data("retain", &[("one", "value-one")]);
-    world.wait("the Secret to be deleted", || world.get("secret", "delete").map_or(Ok(()), |_| Err("there".to_owned())));
+    world.wait("the Secret to be deleted", || {
+        world.get("secret", "delete").map_or(Ok(()), |_| Err("there".to_owned()))
+    });
     world.wait("SecretDeleted", || match world.ready("externalsecret", "delete") {
         Some((status, reason, _)) if status == "True" && reason == "SecretDeleted" => Ok(()),
         other => Err(format!("{other:?}")),

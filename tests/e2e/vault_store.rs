@@ -105,7 +105,13 @@ fn a_jwt_store_syncs_rotates_and_repairs() {
     expect(&world, second);
 
     world.kubectl(&[
-        "-n", &world.name, "patch", "secret", "postgres-credentials", "--type=merge", "-p",
+        "-n",
+        &world.name,
+        "patch",
+        "secret",
+        "postgres-credentials",
+        "--type=merge",
+        "-p",
         r#"{"data":{"password":"dGFtcGVyZWQ=","host":null}}"#,
     ]);
     expect(&world, second);
@@ -119,7 +125,8 @@ fn a_jwt_store_syncs_rotates_and_repairs() {
 fn an_app_role_store_over_private_tls_survives_an_outage() {
     let world = world!("outage");
     let dir = tempfile::tempdir().unwrap();
-    let mut bao = Bao::start(&world.env.tools, dir.path(), BaoOptions { tls: true, ..BaoOptions::default() }).unwrap();
+    let mut bao =
+        Bao::start(&world.env.tools, dir.path(), BaoOptions { tls: true, ..BaoOptions::default() }).unwrap();
     let view = bao.view().clone();
     let ok = |method: &str, path: &str, body: serde_json::Value| {
         let (status, answer) = view.api(method, path, &body).unwrap();
@@ -156,7 +163,11 @@ fn an_app_role_store_over_private_tls_survives_an_outage() {
 
     bao.stop();
     world.wait("the outage to show", || match world.ready("externalsecret", "database-credentials") {
-        Some((status, reason, _)) if status == "False" && matches!(reason.as_str(), "ProviderUnavailable" | "StoreNotReady") => Ok(()),
+        Some((status, reason, _))
+            if status == "False" && matches!(reason.as_str(), "ProviderUnavailable" | "StoreNotReady") =>
+        {
+            Ok(())
+        }
         other => Err(format!("{other:?}")),
     });
     let secret = world.get("secret", "postgres-credentials").unwrap();

@@ -17,13 +17,12 @@ use crate::schema;
 
 pub use crate::condition::Condition;
 pub use data::{
-    DEFAULT_GENERATOR_API_VERSION, DataEntry, DataFrom, Extract, Find, FindName, GeneratorRef,
-    RemoteRef, Rewrite, RewriteMerge, RewriteRegexp, RewriteTransform, SourceRef,
+    DEFAULT_GENERATOR_API_VERSION, DataEntry, DataFrom, Extract, Find, FindName, GeneratorRef, RemoteRef,
+    Rewrite, RewriteMerge, RewriteRegexp, RewriteTransform, SourceRef,
 };
 pub use policy::{
-    ConversionStrategy, CreationPolicy, DecodingStrategy, DeletionPolicy, MergeConflictPolicy,
-    MergePolicy, MergePriorityPolicy, MergeStrategy, MetadataPolicy, NullBytePolicy, RefreshPolicy,
-    StoreKind, TemplateAs,
+    ConversionStrategy, CreationPolicy, DecodingStrategy, DeletionPolicy, MergeConflictPolicy, MergePolicy,
+    MergePriorityPolicy, MergeStrategy, MetadataPolicy, NullBytePolicy, RefreshPolicy, StoreKind, TemplateAs,
 };
 pub use status::{Binding, ExternalSecretStatus};
 pub use sync_windows::{SyncWindow, SyncWindowKind, SyncWindows};

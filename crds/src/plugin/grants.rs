@@ -12,10 +12,7 @@ pub struct Grants {
     /// Origins (`https://host[:port]`) it may reach besides those that follow from a store's fields.
     /// A leading `*.` in the host matches any subdomain, for plugins that are not built in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(
-        length(max = 64),
-        inner(length(max = 512), regex(pattern = r"^https?://[^/?#@\s]+$"))
-    )]
+    #[schemars(length(max = 64), inner(length(max = 512), regex(pattern = r"^https?://[^/?#@\s]+$")))]
     pub origins: Vec<String>,
     /// Things of the operator's own environment it may be handed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -66,18 +63,7 @@ pub struct AmbientGrant {
 /// Kinds of ambient access. Metadata services are named profiles with fixed requests: an origin grant
 /// for their address would also expose the node's credentials.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "camelCase")]
 pub enum AmbientKind {

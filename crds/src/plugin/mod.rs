@@ -49,10 +49,7 @@ pub struct PluginSpec {
     pub source: Source,
     /// Digests the bytes may have. Two, so that a new version can be admitted before the old one goes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(
-        length(max = 2),
-        inner(regex(pattern = "^sha256:[0-9a-f]{64}$"), length(max = 71))
-    )]
+    #[schemars(length(max = 2), inner(regex(pattern = "^sha256:[0-9a-f]{64}$"), length(max = 71)))]
     pub digest: Vec<String>,
     /// What the plugin may reach and use up.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,12 +16,7 @@ fn generated_files_are_up_to_date() {
     let have: BTreeMap<_, _> = fs::read_dir(&dir)
         .unwrap()
         .map(|entry| entry.unwrap())
-        .map(|entry| {
-            (
-                entry.file_name().into_string().unwrap(),
-                fs::read_to_string(entry.path()).unwrap(),
-            )
-        })
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap()))
         .collect();
     assert_eq!(
         have.keys().collect::<Vec<_>>(),
@@ -44,26 +39,13 @@ fn versions_are_as_promised() {
             .spec
             .versions
             .iter()
-            .map(|v| {
-                (
-                    v.name.as_str(),
-                    v.served,
-                    v.storage,
-                    v.deprecated.unwrap_or_default(),
-                )
-            })
+            .map(|v| (v.name.as_str(), v.served, v.storage, v.deprecated.unwrap_or_default()))
             .collect();
         let schemas: Vec<_> = crd.spec.versions.iter().map(|v| &v.schema).collect();
         match crd.spec.group.as_str() {
             "external-secrets.io" => {
-                assert_eq!(
-                    versions,
-                    [("v1", true, true, false), ("v1beta1", true, false, true)]
-                );
-                assert_eq!(
-                    schemas[0], schemas[1],
-                    "one schema, or conversion None would prune"
-                );
+                assert_eq!(versions, [("v1", true, true, false), ("v1beta1", true, false, true)]);
+                assert_eq!(schemas[0], schemas[1], "one schema, or conversion None would prune");
                 assert!(crd.spec.versions[1].deprecation_warning.is_some());
                 assert_eq!(
                     crd.spec.versions[0].selectable_fields, crd.spec.versions[1].selectable_fields,
@@ -73,10 +55,10 @@ fn versions_are_as_promised() {
             _ => assert_eq!(versions, [("v1alpha1", true, true, false)]),
         }
         assert_eq!(crd.spec.conversion.unwrap().strategy, "None");
-        assert!(crd.spec.versions.iter().all(|v| {
-            v.subresources
-                .as_ref()
-                .is_some_and(|subresources| subresources.status.is_some())
-        }));
+        assert!(
+            crd.spec.versions.iter().all(|v| {
+                v.subresources.as_ref().is_some_and(|subresources| subresources.status.is_some())
+            })
+        );
     }
 }

@@ -21,11 +21,7 @@ fn manifests() -> Vec<(String, Value)> {
         })
         .collect();
     found.sort_by(|a, b| a.0.cmp(&b.0));
-    assert_eq!(
-        found.len(),
-        20,
-        "16 manifests and 4 alternatives that they give in comments"
-    );
+    assert_eq!(found.len(), 20, "16 manifests and 4 alternatives that they give in comments");
     found
 }
 
@@ -75,12 +71,7 @@ fn no_manifest_has_a_field_that_would_be_pruned() {
     for (name, manifest) in manifests() {
         let schema = schema_of(manifest["kind"].as_str().unwrap());
         let mut pruned = Vec::new();
-        undeclared(
-            &manifest["spec"],
-            &schema["properties"]["spec"],
-            "spec",
-            &mut pruned,
-        );
+        undeclared(&manifest["spec"], &schema["properties"]["spec"], "spec", &mut pruned);
         assert!(pruned.is_empty(), "{name}: {pruned:?}");
     }
 }
@@ -118,22 +109,15 @@ fn what_a_manifest_leaves_out_is_what_the_api_server_would_fill_in() {
     let spec = serde_json::to_value(&object.spec).unwrap();
     let schema = schema_of("ExternalSecret");
     for field in ["target", "refreshInterval"] {
-        assert_eq!(
-            spec[field], schema["properties"]["spec"]["properties"][field]["default"],
-            "{field}"
-        );
+        assert_eq!(spec[field], schema["properties"]["spec"]["properties"][field]["default"], "{field}");
     }
     assert_eq!(spec.as_object().unwrap().len(), 2, "{spec}");
 }
 
 #[test]
 fn a_provider_has_exactly_one_entry() {
-    let provider =
-        |yaml: &str| -> claviger_crds::store::Provider { serde_saphyr::from_str(yaml).unwrap() };
-    assert_eq!(
-        provider("{any-plugin: {a: 1}}").entry().unwrap().0,
-        "any-plugin"
-    );
+    let provider = |yaml: &str| -> claviger_crds::store::Provider { serde_saphyr::from_str(yaml).unwrap() };
+    assert_eq!(provider("{any-plugin: {a: 1}}").entry().unwrap().0, "any-plugin");
     assert!(provider("{}").entry().is_none());
     assert!(provider("{vault: {}, aws: {}}").entry().is_none());
 }

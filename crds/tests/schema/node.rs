@@ -33,18 +33,10 @@ fn collect(schema: &Value, path: &str, nodes: &mut Vec<Node>) {
     if let Some(items) = schema.get("items") {
         collect(items, &format!("{path}[]"), nodes);
     }
-    let required: Vec<&str> = schema["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
-        let path = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         nodes.push(Node {
             path: path.clone(),
             required: required.contains(&name.as_str()),

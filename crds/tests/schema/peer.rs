@@ -12,66 +12,18 @@ use crate::node::{Node, fields, schema_of};
 
 /// File, kind, and where in the kind its fields begin.
 const LISTS: &[(&str, &str, &str)] = &[
-    (
-        include_str!("../eso-fields/externalsecret-spec.txt"),
-        "ExternalSecret",
-        "spec",
-    ),
-    (
-        include_str!("../eso-fields/externalsecret-status.txt"),
-        "ExternalSecret",
-        "status",
-    ),
-    (
-        include_str!("../eso-fields/store-spec.txt"),
-        "SecretStore",
-        "spec",
-    ),
-    (
-        include_str!("../eso-fields/store-status.txt"),
-        "SecretStore",
-        "status",
-    ),
-    (
-        include_str!("../eso-fields/provider-aws.txt"),
-        "SecretStore",
-        "spec.provider.aws",
-    ),
-    (
-        include_str!("../eso-fields/provider-vault.txt"),
-        "SecretStore",
-        "spec.provider.vault",
-    ),
-    (
-        include_str!("../eso-fields/provider-azurekv.txt"),
-        "SecretStore",
-        "spec.provider.azurekv",
-    ),
-    (
-        include_str!("../eso-fields/provider-gcpsm.txt"),
-        "SecretStore",
-        "spec.provider.gcpsm",
-    ),
-    (
-        include_str!("../eso-fields/provider-kubernetes.txt"),
-        "SecretStore",
-        "spec.provider.kubernetes",
-    ),
-    (
-        include_str!("../eso-fields/provider-fake.txt"),
-        "SecretStore",
-        "spec.provider.fake",
-    ),
-    (
-        include_str!("../eso-fields/provider-webhook.txt"),
-        "SecretStore",
-        "spec.provider.webhook",
-    ),
-    (
-        include_str!("../eso-fields/also-accepted.txt"),
-        "SecretStore",
-        "spec.provider",
-    ),
+    (include_str!("../eso-fields/externalsecret-spec.txt"), "ExternalSecret", "spec"),
+    (include_str!("../eso-fields/externalsecret-status.txt"), "ExternalSecret", "status"),
+    (include_str!("../eso-fields/store-spec.txt"), "SecretStore", "spec"),
+    (include_str!("../eso-fields/store-status.txt"), "SecretStore", "status"),
+    (include_str!("../eso-fields/provider-aws.txt"), "SecretStore", "spec.provider.aws"),
+    (include_str!("../eso-fields/provider-vault.txt"), "SecretStore", "spec.provider.vault"),
+    (include_str!("../eso-fields/provider-azurekv.txt"), "SecretStore", "spec.provider.azurekv"),
+    (include_str!("../eso-fields/provider-gcpsm.txt"), "SecretStore", "spec.provider.gcpsm"),
+    (include_str!("../eso-fields/provider-kubernetes.txt"), "SecretStore", "spec.provider.kubernetes"),
+    (include_str!("../eso-fields/provider-fake.txt"), "SecretStore", "spec.provider.fake"),
+    (include_str!("../eso-fields/provider-webhook.txt"), "SecretStore", "spec.provider.webhook"),
+    (include_str!("../eso-fields/also-accepted.txt"), "SecretStore", "spec.provider"),
 ];
 
 /// Where Claviger accepts more than its peer, and what is not compared there.
@@ -96,9 +48,7 @@ fn parse(list: &str, root: &str) -> Vec<Expected> {
     list.lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .map(|line| {
-            let (name, rest) = line
-                .split_once(" : ")
-                .unwrap_or_else(|| panic!("line {line}"));
+            let (name, rest) = line.split_once(" : ").unwrap_or_else(|| panic!("line {line}"));
             let (kind, constraints) = match rest.split_once("  [") {
                 Some((kind, constraints)) => (kind, constraints.strip_suffix(']').expect("]")),
                 None => (rest, ""),
@@ -121,10 +71,8 @@ fn parse(list: &str, root: &str) -> Vec<Expected> {
 fn every_field_of_the_peer_is_declared_alike() {
     let mut wrong = Vec::new();
     for (list, kind, root) in LISTS {
-        let declared: BTreeMap<_, _> = fields(&schema_of(kind))
-            .into_iter()
-            .map(|node| (node.path.clone(), node))
-            .collect();
+        let declared: BTreeMap<_, _> =
+            fields(&schema_of(kind)).into_iter().map(|node| (node.path.clone(), node)).collect();
         for expected in parse(list, root) {
             match declared.get(&expected.path) {
                 None => wrong.push(format!("{kind} {}: not declared", expected.path)),
@@ -161,26 +109,18 @@ fn nothing_is_declared_that_no_list_has() {
         let unknown: Vec<_> = fields(&schema_of(kind))
             .into_iter()
             .map(|node| node.path)
-            .filter(|path| {
-                !known.contains(path) && !closed.iter().any(|prefix| path.starts_with(prefix))
-            })
+            .filter(|path| !known.contains(path) && !closed.iter().any(|prefix| path.starts_with(prefix)))
             .collect();
         assert!(unknown.is_empty(), "{kind}: {unknown:?}");
     }
 }
 
 fn differences(expected: &Expected, node: &Node) -> Vec<String> {
-    let relaxed: Vec<_> = RELAXED
-        .iter()
-        .filter(|(path, _)| *path == expected.path)
-        .map(|(_, what)| *what)
-        .collect();
+    let relaxed: Vec<_> =
+        RELAXED.iter().filter(|(path, _)| *path == expected.path).map(|(_, what)| *what).collect();
     let mut found = Vec::new();
     if expected.required != node.required && !relaxed.contains(&"required") {
-        found.push(format!(
-            "required is {}, expected {}",
-            node.required, expected.required
-        ));
+        found.push(format!("required is {}, expected {}", node.required, expected.required));
     }
     if let Some(text) = type_difference(&expected.kind, &node.schema) {
         found.push(text);
@@ -203,12 +143,7 @@ fn differences(expected: &Expected, node: &Node) -> Vec<String> {
 
 fn type_difference(kind: &str, schema: &Value) -> Option<String> {
     let properties = || -> BTreeSet<&str> {
-        schema["properties"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(name, _)| name.as_str())
-            .collect()
+        schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect()
     };
     let same = match kind {
         "string" | "boolean" | "integer" | "object" => schema["type"] == kind,
@@ -220,14 +155,9 @@ fn type_difference(kind: &str, schema: &Value) -> Option<String> {
         "intOrString" => schema["x-kubernetes-int-or-string"] == true,
         "LabelSelector" => properties() == BTreeSet::from(["matchExpressions", "matchLabels"]),
         _ => {
-            let (_, inner) = kind
-                .split_once('{')
-                .unwrap_or_else(|| panic!("unknown type {kind}"));
-            let want: BTreeSet<_> = inner
-                .trim_end_matches('}')
-                .split(',')
-                .map(|name| name.trim_end_matches("[]"))
-                .collect();
+            let (_, inner) = kind.split_once('{').unwrap_or_else(|| panic!("unknown type {kind}"));
+            let want: BTreeSet<_> =
+                inner.trim_end_matches('}').split(',').map(|name| name.trim_end_matches("[]")).collect();
             schema["type"] == "object" && properties() == want
         }
     };
@@ -244,48 +174,25 @@ fn constraint_of(constraint: &str, path: &str, schema: &Value) -> (&'static str,
         _ => {}
     }
     if let Some(rule) = constraint.strip_prefix("CEL:") {
-        return (
-            "rule",
-            schema["x-kubernetes-validations"][0]["rule"].clone(),
-            json!(rule),
-        );
+        return ("rule", schema["x-kubernetes-validations"][0]["rule"].clone(), json!(rule));
     }
-    let (keyword, text) = constraint
-        .split_once('=')
-        .unwrap_or_else(|| panic!("unknown {constraint}"));
+    let (keyword, text) = constraint.split_once('=').unwrap_or_else(|| panic!("unknown {constraint}"));
     match keyword {
         "default" => ("default", schema["default"].clone(), default_of(text)),
         "enum" => {
-            let have: BTreeSet<_> = schema["enum"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .cloned()
-                .map(text_of)
-                .collect();
-            (
-                "enum",
-                json!(have),
-                json!(text.split('|').collect::<BTreeSet<_>>()),
-            )
+            let have: BTreeSet<_> =
+                schema["enum"].as_array().into_iter().flatten().cloned().map(text_of).collect();
+            ("enum", json!(have), json!(text.split('|').collect::<BTreeSet<_>>()))
         }
         "pattern" => pattern(text),
         "format" => ("format", schema["format"].clone(), json!(text)),
-        "minProperties" => (
-            "minProperties",
-            schema["minProperties"].clone(),
-            json!(text.parse::<u32>().unwrap()),
-        ),
-        "maxProperties" => (
-            "maxProperties",
-            schema["maxProperties"].clone(),
-            json!(text.parse::<u32>().unwrap()),
-        ),
-        "minItems" => (
-            "minItems",
-            schema["minItems"].clone(),
-            json!(text.parse::<u32>().unwrap()),
-        ),
+        "minProperties" => {
+            ("minProperties", schema["minProperties"].clone(), json!(text.parse::<u32>().unwrap()))
+        }
+        "maxProperties" => {
+            ("maxProperties", schema["maxProperties"].clone(), json!(text.parse::<u32>().unwrap()))
+        }
+        "minItems" => ("minItems", schema["minItems"].clone(), json!(text.parse::<u32>().unwrap())),
         _ => panic!("unknown constraint {constraint}"),
     }
 }

@@ -30,16 +30,8 @@ fn check(schema: &Value, at: &str, wrong: &mut Vec<String>) {
     if int_or_string && object.contains_key("type") {
         wrong.push(format!("{at}: int-or-string with a type"));
     }
-    for keyword in [
-        "$ref",
-        "definitions",
-        "oneOf",
-        "allOf",
-        "anyOf",
-        "not",
-        "nullable",
-        "patternProperties",
-    ] {
+    for keyword in ["$ref", "definitions", "oneOf", "allOf", "anyOf", "not", "nullable", "patternProperties"]
+    {
         if object.contains_key(keyword) {
             wrong.push(format!("{at}: {keyword}"));
         }
@@ -47,9 +39,7 @@ fn check(schema: &Value, at: &str, wrong: &mut Vec<String>) {
     if let Some(format) = object.get("format").and_then(Value::as_str)
         && !["byte", "date-time", "int32", "int64"].contains(&format)
     {
-        wrong.push(format!(
-            "{at}: format {format} is unknown to the API server"
-        ));
+        wrong.push(format!("{at}: format {format} is unknown to the API server"));
     }
     if object.contains_key("properties") && object.contains_key("additionalProperties") {
         wrong.push(format!("{at}: properties and additionalProperties"));
@@ -71,12 +61,7 @@ fn check(schema: &Value, at: &str, wrong: &mut Vec<String>) {
     if let Some(inner) = object.get("additionalProperties") {
         check(inner, &format!("{at}{{}}"), wrong);
     }
-    for (name, inner) in object
-        .get("properties")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
+    for (name, inner) in object.get("properties").and_then(Value::as_object).into_iter().flatten() {
         check(inner, &format!("{at}.{name}"), wrong);
     }
 }

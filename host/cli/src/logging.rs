@@ -8,7 +8,8 @@ use tracing_subscriber::EnvFilter;
 use crate::args::{LogArgs, LogFormat};
 
 /// Libraries that would log request or response bodies, held at `warn` whatever is asked for.
-const QUIET: &[&str] = &["hyper=warn", "h2=warn", "reqwest=warn", "rustls=warn", "kube_client=info", "tower=warn"];
+const QUIET: &[&str] =
+    &["hyper=warn", "h2=warn", "reqwest=warn", "rustls=warn", "kube_client=info", "tower=warn"];
 
 /// Starts logging. A filter that does not parse is reported and `info` is used.
 pub fn start(args: &LogArgs) {

@@ -14,7 +14,8 @@ use crate::args::InspectArgs;
 /// If the file cannot be read or is no component for one of our worlds; the message says what was
 /// expected.
 pub async fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
-    let bytes = tokio::fs::read(&args.file).await.with_context(|| format!("cannot read {}", args.file.display()))?;
+    let bytes =
+        tokio::fs::read(&args.file).await.with_context(|| format!("cannot read {}", args.file.display()))?;
     let host = PluginHost::new(HostConfig::default()).context("the plugin host cannot start")?;
     let inspection = host.inspect(&bytes).await.with_context(|| args.file.display().to_string())?;
     let mut out = std::io::stdout().lock();
@@ -27,7 +28,8 @@ pub async fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn text(out: &mut impl Write, inspection: &Inspection) -> anyhow::Result<()> {
-    let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join("\n              ") };
+    let list =
+        |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join("\n              ") };
     writeln!(out, "Name:         {}", inspection.name)?;
     writeln!(out, "Version:      {}", inspection.version)?;
     writeln!(out, "Digest:       {}", inspection.digest)?;

@@ -20,21 +20,13 @@ const LONGEST_WISH: Duration = Duration::from_secs(600);
 /// is looked at when healthy (zero: never); `jitter` in 0..1 spreads those that failed together.
 pub fn after_failure(retry: Retry, failures: u32, interval: Duration, jitter: f64) -> Duration {
     let jitter = jitter.clamp(0.0, 1.0);
-    let slow = if interval.is_zero() {
-        LONGEST
-    } else {
-        interval
-    };
+    let slow = if interval.is_zero() { LONGEST } else { interval };
     // Never shorter: a failing object does not ask more often than a healthy one.
     let slow = slow.mul_f64(1.0 + 0.2 * jitter);
     match retry {
         Retry::After(wish) => {
             let wish = wish.clamp(FIRST, LONGEST_WISH) + FIRST.mul_f64(jitter);
-            if failures > QUICK_TRIES {
-                wish.max(slow)
-            } else {
-                wish
-            }
+            if failures > QUICK_TRIES { wish.max(slow) } else { wish }
         }
         Retry::Interval => slow,
         Retry::Backoff if failures > QUICK_TRIES => slow,
@@ -51,47 +43,25 @@ mod tests {
 
     #[test]
     fn quick_then_as_often_as_a_healthy_one() {
-        let wait = |failures, interval| {
-            after_failure(Retry::Backoff, failures, Duration::from_secs(interval), 0.5)
-        };
+        let wait =
+            |failures, interval| after_failure(Retry::Backoff, failures, Duration::from_secs(interval), 0.5);
         let slow = |interval: f64| (interval * 1.1) as u64;
-        let seconds: Vec<_> = (1..=8)
-            .map(|failures| wait(failures, 3600).as_secs())
-            .collect();
+        let seconds: Vec<_> = (1..=8).map(|failures| wait(failures, 3600).as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, slow(3600.0), slow(3600.0)]);
-        assert_eq!(
-            wait(7, 0).as_secs(),
-            slow(420.0),
-            "ESO's limit where there is no interval"
-        );
+        assert_eq!(wait(7, 0).as_secs(), slow(420.0), "ESO's limit where there is no interval");
         assert_eq!(wait(9, 5).as_secs(), slow(5.0));
         assert_eq!(wait(0, 3600), wait(1, 3600), "a count that was not begun");
     }
 
     #[test]
     fn wishes_are_followed_within_reason() {
-        let wait = |wish| {
-            after_failure(
-                Retry::After(Duration::from_secs(wish)),
-                1,
-                Duration::from_secs(60),
-                0.0,
-            )
-        };
+        let wait =
+            |wish| after_failure(Retry::After(Duration::from_secs(wish)), 1, Duration::from_secs(60), 0.0);
         assert_eq!(wait(30).as_secs(), 30);
         assert_eq!(wait(86_400).as_secs(), 600);
         assert_eq!(wait(0).as_secs(), 1);
-        let again = after_failure(
-            Retry::After(Duration::from_secs(5)),
-            7,
-            Duration::from_secs(60),
-            0.0,
-        );
-        assert_eq!(
-            again.as_secs(),
-            60,
-            "a backend that goes on limiting is asked less often"
-        );
+        let again = after_failure(Retry::After(Duration::from_secs(5)), 7, Duration::from_secs(60), 0.0);
+        assert_eq!(again.as_secs(), 60, "a backend that goes on limiting is asked less often");
     }
 
     #[test]

@@ -92,7 +92,10 @@ mod tests {
         let cases: [Case; 3] = [
             (&[], "74a974446e359fb3e6baff9bd0058950e6edd0f040888d9989b0a11b"),
             (&[("b", b"3"), ("a", b"12")], "8175825bf73e311765e0113dbb50e9bbe859a12dec42d785a5174708"),
-            (&[("z", b""), ("Z.y-x_", &[0, 255, 10])], "81d44a0611f743fb363f2982d1bde842e48eae09506fe868514bfb5e"),
+            (
+                &[("z", b""), ("Z.y-x_", &[0, 255, 10])],
+                "81d44a0611f743fb363f2982d1bde842e48eae09506fe868514bfb5e",
+            ),
         ];
         for (data, expected) in cases {
             assert_eq!(eso_data_hash(data.iter().copied()), expected);
@@ -108,7 +111,10 @@ mod tests {
             "3-f47fe3c0b255b6dd8047cdffa772587bb829efe7a1cb70febeda2eb2"
         );
         let map = |pairs: &[(&str, &str)]| {
-            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
+            pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect::<BTreeMap<_, _>>()
         };
         assert_eq!(
             synced_resource_version(1, &map(&[("x/y", "z w")]), &map(&[("b", "2"), ("a", "1")])),

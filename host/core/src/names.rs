@@ -79,7 +79,11 @@ mod tests {
 
     #[test]
     fn marks_of_other_tools_are_not_copied() {
-        for key in ["argocd.argoproj.io/tracking-id", "kubectl.kubernetes.io/last-applied-configuration", "force-sync"] {
+        for key in [
+            "argocd.argoproj.io/tracking-id",
+            "kubectl.kubernetes.io/last-applied-configuration",
+            "force-sync",
+        ] {
             assert!(!is_copied(key), "{key}");
         }
         for key in ["app.kubernetes.io/name", "team", "reloader.stakater.com/match"] {

@@ -230,7 +230,9 @@ pub enum NeedError {
         key: Option<String>,
     },
     /// The namespace rule.
-    #[error("the reference at {pointer} names namespace {namespace:?}, but a SecretStore reads only in its own: remove the namespace, or use a ClusterSecretStore")]
+    #[error(
+        "the reference at {pointer} names namespace {namespace:?}, but a SecretStore reads only in its own: remove the namespace, or use a ClusterSecretStore"
+    )]
     ForeignNamespace {
         /// Where it stands in the provider's object.
         pointer: String,
@@ -260,7 +262,9 @@ pub enum NeedError {
         why: String,
     },
     /// Ambient access without a grant.
-    #[error("ambient access {profile} is not granted to this plugin: add it to spec.grants.ambient of its Plugin object")]
+    #[error(
+        "ambient access {profile} is not granted to this plugin: add it to spec.grants.ambient of its Plugin object"
+    )]
     AmbientRefused {
         /// The profile.
         profile: String,

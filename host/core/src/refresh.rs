@@ -44,19 +44,10 @@ pub struct Rhythm {
 impl Rhythm {
     /// The rhythm of whoever reads `first_key` of the store with that uid at that interval; zero: never.
     pub fn new(interval: Duration, store_uid: &str, first_key: &str) -> Self {
-        let digest = Sha256::new()
-            .chain_update(store_uid)
-            .chain_update([0])
-            .chain_update(first_key)
-            .finalize();
-        let hash = digest
-            .iter()
-            .take(8)
-            .fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
-        Self {
-            interval,
-            phase: hash % millis(interval),
-        }
+        let digest =
+            Sha256::new().chain_update(store_uid).chain_update([0]).chain_update(first_key).finalize();
+        let hash = digest.iter().take(8).fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+        Self { interval, phase: hash % millis(interval) }
     }
 
     /// The interval.
@@ -75,11 +66,7 @@ impl Rhythm {
         let period = millis(self.interval);
         let last = u64::try_from(last.as_millisecond()).unwrap_or(0);
         let until = period - (last % period + period - self.phase) % period;
-        let until = if until < period / 2 {
-            until.saturating_add(period)
-        } else {
-            until
-        };
+        let until = if until < period / 2 { until.saturating_add(period) } else { until };
         let next = i64::try_from(last.saturating_add(until)).ok()?;
         Timestamp::from_millisecond(next).ok()
     }
@@ -92,9 +79,7 @@ impl Rhythm {
 }
 
 fn millis(interval: Duration) -> u64 {
-    u64::try_from(interval.as_millis())
-        .unwrap_or(u64::MAX)
-        .max(1)
+    u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 /// Decides.
@@ -112,9 +97,8 @@ pub fn due(
     now: Timestamp,
 ) -> Due {
     let synced = status.and_then(|status| status.synced_resource_version.as_deref());
-    let recorded = status
-        .and_then(|status| status.refresh_time.as_deref())
-        .and_then(|time| time.parse().ok());
+    let recorded =
+        status.and_then(|status| status.refresh_time.as_deref()).and_then(|time| time.parse().ok());
     let last = last.max(recorded);
     let (Some(synced), Some(last), true) = (synced, last, target_valid) else {
         return Due::Changed;
@@ -156,23 +140,14 @@ mod tests {
 
     /// In step at `at(0)`.
     fn in_step(interval: Duration) -> Rhythm {
-        Rhythm {
-            interval,
-            phase: u64::try_from(at(0).as_millisecond()).unwrap() % millis(interval),
-        }
+        Rhythm { interval, phase: u64::try_from(at(0).as_millisecond()).unwrap() % millis(interval) }
     }
 
     #[test]
     fn the_rules() {
-        let spec = |policy| ExternalSecretSpec {
-            refresh_policy: policy,
-            ..ExternalSecretSpec::default()
-        };
-        let (periodic, once, on_change) = (
-            spec(RefreshPolicy::Periodic),
-            spec(RefreshPolicy::CreatedOnce),
-            spec(RefreshPolicy::OnChange),
-        );
+        let spec = |policy| ExternalSecretSpec { refresh_policy: policy, ..ExternalSecretSpec::default() };
+        let (periodic, once, on_change) =
+            (spec(RefreshPolicy::Periodic), spec(RefreshPolicy::CreatedOnce), spec(RefreshPolicy::OnChange));
         let old = status("v1", 0);
         let zero = Duration::ZERO;
         // (what, spec, status, version, target valid, interval, now, expected)
@@ -193,54 +168,25 @@ mod tests {
             ("on change, change", &on_change, Some(&old), "v2", true, HOUR, 10, Due::Changed),
         ];
         for (what, spec, status, version, valid, interval, now, expected) in cases {
-            let found = due(
-                spec,
-                status,
-                None,
-                version,
-                valid,
-                in_step(interval),
-                at(now),
-            );
+            let found = due(spec, status, None, version, valid, in_step(interval), at(now));
             assert_eq!(found, expected, "{what}");
         }
-        let exact = due(
-            &periodic,
-            Some(&old),
-            Some(at(3600)),
-            "v1",
-            true,
-            in_step(HOUR),
-            at(3660),
-        );
-        assert_eq!(
-            exact,
-            Due::At(at(7200)),
-            "memory is more exact than the status"
-        );
+        let exact = due(&periodic, Some(&old), Some(at(3600)), "v1", true, in_step(HOUR), at(3660));
+        assert_eq!(exact, Due::At(at(7200)), "memory is more exact than the status");
     }
 
     #[test]
     fn different_keys_spread_over_the_interval() {
-        let tenths: std::collections::BTreeSet<u64> = (0..100)
-            .map(|key| Rhythm::new(HOUR, "uid", &format!("key{key}")).phase / 360_000)
-            .collect();
+        let tenths: std::collections::BTreeSet<u64> =
+            (0..100).map(|key| Rhythm::new(HOUR, "uid", &format!("key{key}")).phase / 360_000).collect();
         assert_eq!(tenths.len(), 10, "{tenths:?}");
-        assert_eq!(
-            Rhythm::new(HOUR, "uid", "key"),
-            Rhythm::new(HOUR, "uid", "key")
-        );
+        assert_eq!(Rhythm::new(HOUR, "uid", "key"), Rhythm::new(HOUR, "uid", "key"));
     }
 
     #[test]
     fn sharing_costs_at_most_half_a_minute_of_age() {
         assert_eq!(Rhythm::new(HOUR, "", "").tolerance().as_secs(), 30);
-        assert_eq!(
-            Rhythm::new(Duration::from_secs(20), "", "")
-                .tolerance()
-                .as_secs(),
-            2
-        );
+        assert_eq!(Rhythm::new(Duration::from_secs(20), "", "").tolerance().as_secs(), 2);
     }
 
     proptest! {

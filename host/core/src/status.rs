@@ -8,13 +8,7 @@ use claviger_crds::store::SecretStoreStatus;
 use jiff::Timestamp;
 
 /// The Ready condition. Its transition time moves only when its status does.
-pub fn ready(
-    old: &[Condition],
-    ready: bool,
-    reason: &str,
-    message: &str,
-    now: Timestamp,
-) -> Condition {
+pub fn ready(old: &[Condition], ready: bool, reason: &str, message: &str, now: Timestamp) -> Condition {
     let status = if ready { "True" } else { "False" };
     let since = old
         .iter()
@@ -31,9 +25,7 @@ pub fn ready(
 
 /// Kubernetes' times have whole seconds.
 pub fn rfc3339(time: Timestamp) -> String {
-    Timestamp::from_second(time.as_second())
-        .unwrap_or(time)
-        .to_string()
+    Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
 }
 
 /// A success: refreshed at `now` for this version of the object.
@@ -54,18 +46,13 @@ pub fn refreshed(
 
 /// A failure: what was synced before still is.
 pub fn failed(old: Option<&ExternalSecretStatus>, condition: Condition) -> ExternalSecretStatus {
-    ExternalSecretStatus {
-        conditions: with(old, condition),
-        ..old.cloned().unwrap_or_default()
-    }
+    ExternalSecretStatus { conditions: with(old, condition), ..old.cloned().unwrap_or_default() }
 }
 
 fn with(old: Option<&ExternalSecretStatus>, condition: Condition) -> Vec<Condition> {
     let others = old.into_iter().flat_map(|status| &status.conditions);
-    let mut conditions: Vec<Condition> = others
-        .filter(|other| other.type_ != condition.type_)
-        .cloned()
-        .collect();
+    let mut conditions: Vec<Condition> =
+        others.filter(|other| other.type_ != condition.type_).cloned().collect();
     conditions.push(condition);
     conditions
 }
@@ -78,18 +65,13 @@ pub fn worth_writing(
     persist: Duration,
 ) -> bool {
     let Some(old) = old else { return true };
-    let without_time = |status: &ExternalSecretStatus| ExternalSecretStatus {
-        refresh_time: None,
-        ..status.clone()
-    };
+    let without_time =
+        |status: &ExternalSecretStatus| ExternalSecretStatus { refresh_time: None, ..status.clone() };
     if without_time(old) != without_time(new) {
         return true;
     }
     let time = |status: &ExternalSecretStatus| {
-        status
-            .refresh_time
-            .as_deref()
-            .and_then(|time| time.parse::<Timestamp>().ok())
+        status.refresh_time.as_deref().and_then(|time| time.parse::<Timestamp>().ok())
     };
     match (time(old), time(new)) {
         // Also of a clock that was set back: else a time in the future would stand for hours.
@@ -122,13 +104,7 @@ mod tests {
 
     fn synced(second: i64, old: Option<&ExternalSecretStatus>) -> ExternalSecretStatus {
         let conditions = old.map(|old| old.conditions.clone()).unwrap_or_default();
-        let condition = ready(
-            &conditions,
-            true,
-            "SecretSynced",
-            "secret synced",
-            at(second),
-        );
+        let condition = ready(&conditions, true, "SecretSynced", "secret synced", at(second));
         refreshed(old, condition, "1-x", Some("s".to_owned()), at(second))
     }
 
@@ -137,26 +113,11 @@ mod tests {
         let minute = Duration::from_secs(60);
         let first = synced(0, None);
         assert!(worth_writing(None, &first, minute));
-        assert!(!worth_writing(
-            Some(&first),
-            &synced(59, Some(&first)),
-            minute
-        ));
-        assert!(worth_writing(
-            Some(&first),
-            &synced(60, Some(&first)),
-            minute
-        ));
-        assert!(
-            worth_writing(Some(&first), &synced(-3600, Some(&first)), minute),
-            "the clock was set back"
-        );
+        assert!(!worth_writing(Some(&first), &synced(59, Some(&first)), minute));
+        assert!(worth_writing(Some(&first), &synced(60, Some(&first)), minute));
+        assert!(worth_writing(Some(&first), &synced(-3600, Some(&first)), minute), "the clock was set back");
         let condition = ready(&first.conditions, false, "StoreNotFound", "gone", at(5));
-        assert!(worth_writing(
-            Some(&first),
-            &failed(Some(&first), condition),
-            minute
-        ));
+        assert!(worth_writing(Some(&first), &failed(Some(&first), condition), minute));
     }
 
     #[test]
@@ -164,18 +125,9 @@ mod tests {
         let first = synced(0, None);
         let second = synced(30, Some(&first));
         assert_eq!(first.conditions, second.conditions);
-        let broken = failed(
-            Some(&second),
-            ready(&second.conditions, false, "X", "y", at(40)),
-        );
-        assert_eq!(
-            broken.conditions[0].last_transition_time.as_deref(),
-            Some("2023-11-14T22:14:00Z")
-        );
-        assert_eq!(
-            broken.refresh_time, second.refresh_time,
-            "what was synced before still is"
-        );
+        let broken = failed(Some(&second), ready(&second.conditions, false, "X", "y", at(40)));
+        assert_eq!(broken.conditions[0].last_transition_time.as_deref(), Some("2023-11-14T22:14:00Z"));
+        assert_eq!(broken.refresh_time, second.refresh_time, "what was synced before still is");
         assert_eq!(broken.binding, second.binding);
     }
 }

@@ -98,7 +98,9 @@ impl Job {
                 "annotations" => Part::Annotations,
                 other => {
                     return Err(Failure::PolicyInvalid {
-                        why: format!("templateFrom[{index}].target {other:?} is not Data, Labels or Annotations"),
+                        why: format!(
+                            "templateFrom[{index}].target {other:?} is not Data, Labels or Annotations"
+                        ),
                     });
                 }
             };
@@ -117,7 +119,11 @@ impl Job {
         }
         if let Some(metadata) = &template.metadata {
             for (key, text) in &metadata.labels {
-                job.add(format!("metadata.labels.{key}"), text.clone(), Use::Value(Part::Labels, key.clone()));
+                job.add(
+                    format!("metadata.labels.{key}"),
+                    text.clone(),
+                    Use::Value(Part::Labels, key.clone()),
+                );
             }
             for (key, text) in &metadata.annotations {
                 let place = format!("metadata.annotations.{key}");
@@ -206,7 +212,10 @@ impl Rendered {
         annotations: &BTreeMap<String, String>,
     ) -> Self {
         let copied = |map: &BTreeMap<String, String>| {
-            map.iter().filter(|(key, _)| is_copied(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+            map.iter()
+                .filter(|(key, _)| is_copied(key))
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect()
         };
         Self { data: fetched, labels: copied(labels), annotations: copied(annotations), ..Self::default() }
     }
@@ -220,7 +229,8 @@ impl Rendered {
             Part::Labels => &mut self.labels,
             Part::Annotations => &mut self.annotations,
         };
-        let text = std::str::from_utf8(value.expose()).map_err(|_| failed(template, "the result is not UTF-8"))?;
+        let text =
+            std::str::from_utf8(value.expose()).map_err(|_| failed(template, "the result is not UTF-8"))?;
         map.insert(key, text.to_owned());
         Ok(())
     }

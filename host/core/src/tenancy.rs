@@ -34,7 +34,8 @@ pub fn resolve_namespace(
 ) -> Result<ResolvedNamespace, NeedError> {
     let referenced = referenced.filter(|namespace| !namespace.is_empty());
     // Fails closed: whatever is not a ClusterSecretStore stays in its namespace.
-    let own = if store_kind == "ClusterSecretStore" { None } else { Some(store_namespace.unwrap_or_default()) };
+    let own =
+        if store_kind == "ClusterSecretStore" { None } else { Some(store_namespace.unwrap_or_default()) };
     match (own, referenced) {
         (Some(own), None) => Ok(ResolvedNamespace { namespace: own.to_owned(), referent: false }),
         (Some(own), Some(named)) if own == named => {
@@ -82,10 +83,7 @@ pub fn store_allows(
 }
 
 /// Kubernetes' rule for label selectors: every term must hold; an empty selector selects everything.
-fn selects(
-    selector: &LabelSelector,
-    labels: &BTreeMap<String, String>,
-) -> bool {
+fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
     let wanted = selector.match_labels.iter().flatten();
     let expressions = selector.match_expressions.iter().flatten();
     wanted.into_iter().all(|(key, value)| labels.get(key) == Some(value))
@@ -110,7 +108,9 @@ mod tests {
     #[test]
     fn the_namespace_rule() {
         let at = |kind, own, asker, named| resolve_namespace(kind, own, asker, named, "/auth/secretRef");
-        let found = |namespace: &str, referent| Ok::<_, ()>(ResolvedNamespace { namespace: namespace.to_owned(), referent });
+        let found = |namespace: &str, referent| {
+            Ok::<_, ()>(ResolvedNamespace { namespace: namespace.to_owned(), referent })
+        };
         let (store, cluster) = ("SecretStore", "ClusterSecretStore");
         assert_eq!(at(store, Some("a"), "a", None).map_err(drop), found("a", false));
         assert_eq!(at(store, Some("a"), "a", Some("")).map_err(drop), found("a", false));
@@ -133,7 +133,10 @@ mod tests {
             (r#"[{"namespaces":["x"]},{"namespaceRegexes":["^prod-"]}]"#, true),
             (r#"[{"namespaceSelector":{"matchLabels":{"team":"blue"}}}]"#, true),
             (r#"[{"namespaceSelector":{"matchLabels":{"team":"red"}}}]"#, false),
-            (r#"[{"namespaceSelector":{"matchExpressions":[{"key":"team","operator":"NotIn","values":["red"]}]}}]"#, true),
+            (
+                r#"[{"namespaceSelector":{"matchExpressions":[{"key":"team","operator":"NotIn","values":["red"]}]}}]"#,
+                true,
+            ),
             (r#"[{"namespaceSelector":{"matchExpressions":[{"key":"x","operator":"Exists"}]}}]"#, false),
         ] {
             assert_eq!(allows(conditions), Ok(expected), "{conditions}");

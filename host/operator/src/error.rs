@@ -17,7 +17,9 @@ pub enum OperatorError {
     #[error("cannot talk to the Kubernetes API server: {0}")]
     Kubernetes(#[source] Box<kube::Error>),
     /// A definition that the operator needs is missing.
-    #[error("the API server does not know {kind}: install the definitions with `claviger crds | kubectl apply --server-side -f -`")]
+    #[error(
+        "the API server does not know {kind}: install the definitions with `claviger crds | kubectl apply --server-side -f -`"
+    )]
     MissingDefinition {
         /// `ExternalSecret.external-secrets.io` …
         kind: &'static str,

@@ -101,7 +101,8 @@ async fn work(context: &Arc<Context>, stop: &CancellationToken) -> Result<(), Op
             let span = tracing::info_span!("reconcile", kind = object.kind(), object = %object);
             workers.spawn(
                 async move {
-                    let next = AssertUnwindSafe(reconcile::reconcile(&context, &object, class)).catch_unwind().await;
+                    let next =
+                        AssertUnwindSafe(reconcile::reconcile(&context, &object, class)).catch_unwind().await;
                     let next = next.unwrap_or_else(|_| {
                         // The panic's own text may quote anything, so it is not logged here; the hook that
                         // the binary installs prints the location only.
@@ -130,7 +131,9 @@ async fn work(context: &Arc<Context>, stop: &CancellationToken) -> Result<(), Op
     tracing::info!(in_flight = workers.len(), "stopping: finishing what is in flight");
     let finish = async { while workers.join_next().await.is_some() {} };
     if tokio::time::timeout(context.config.grace, finish).await.is_err() {
-        tracing::warn!("the grace period is over, leaving work unfinished; it is done again at the next start");
+        tracing::warn!(
+            "the grace period is over, leaving work unfinished; it is done again at the next start"
+        );
     }
     Ok(())
 }

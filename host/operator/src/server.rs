@@ -45,9 +45,8 @@ impl Server {
     /// # Errors
     /// If the address cannot be bound.
     pub async fn bind(address: SocketAddr, ready: Arc<AtomicBool>) -> Result<Self, OperatorError> {
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|source| OperatorError::Listen { address, source })?;
+        let listener =
+            TcpListener::bind(address).await.map_err(|source| OperatorError::Listen { address, source })?;
         Ok(Self { listener, ready })
     }
 
@@ -89,12 +88,10 @@ impl Server {
 fn answer(request: &Request<Incoming>, exhibit: &dyn Exhibit, ready: bool) -> Response<Full<Bytes>> {
     let (status, kind, body) = match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => match exhibit.metrics() {
-            Ok(text) => (
-                StatusCode::OK,
-                "application/openmetrics-text; version=1.0.0; charset=utf-8",
-                text,
-            ),
-            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "metrics cannot be formatted\n".to_owned()),
+            Ok(text) => (StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text),
+            Err(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "metrics cannot be formatted\n".to_owned())
+            }
         },
         (&Method::GET, "/healthz") => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
         (&Method::GET, "/readyz") if ready => (StatusCode::OK, "text/plain", "ok\n".to_owned()),

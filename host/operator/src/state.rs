@@ -171,7 +171,8 @@ impl State {
     pub fn stores(&self) -> Vec<Object> {
         let inner = self.lock();
         let namespaced = inner.stores.iter().map(|(name, _)| Object::SecretStore(name.clone()));
-        let cluster = inner.cluster_stores.iter().map(|(name, _)| Object::ClusterSecretStore(name.name.clone()));
+        let cluster =
+            inner.cluster_stores.iter().map(|(name, _)| Object::ClusterSecretStore(name.name.clone()));
         namespaced.chain(cluster).collect()
     }
 
@@ -185,7 +186,9 @@ impl State {
         let inner = self.lock();
         let wanted = |secret: &ManagedSecret| {
             let labels = secret.metadata.labels.as_ref();
-            labels.and_then(|labels| labels.get(claviger_core::names::LABEL_CREATED_BY)).is_some_and(|l| l == label)
+            labels
+                .and_then(|labels| labels.get(claviger_core::names::LABEL_CREATED_BY))
+                .is_some_and(|l| l == label)
         };
         let in_namespace = inner.managed.iter().filter(|(name, _)| name.namespace == namespace);
         in_namespace.filter(|(_, secret)| wanted(secret)).map(|(_, secret)| secret.clone()).collect()
@@ -290,7 +293,8 @@ impl State {
     pub fn external_secret_event(&self, event: Event<DeserializeGuard<ExternalSecret>>) {
         let mut inner = self.lock();
         let listing = matches!(event, Event::InitApply(_));
-        let seen = |object: &DeserializeGuard<ExternalSecret>| (Name::of(object), wanted_state(object.meta()));
+        let seen =
+            |object: &DeserializeGuard<ExternalSecret>| (Name::of(object), wanted_state(object.meta()));
         let before = match &event {
             Event::Apply(object) | Event::InitApply(object) => {
                 let (name, after) = seen(object);
@@ -306,7 +310,8 @@ impl State {
                 Change::Upserted(name) => {
                     inner.reindex(&name);
                     inner.progress.entry(name.clone()).or_default().changed = Some(Instant::now());
-                    let class = if listing && inner.was_synced(&name) { Class::Refresh } else { Class::Fresh };
+                    let class =
+                        if listing && inner.was_synced(&name) { Class::Refresh } else { Class::Fresh };
                     inner.queue.push(Object::ExternalSecret(name), class, Instant::now());
                 }
                 Change::Deleted(name) => {
@@ -439,7 +444,10 @@ impl State {
             }
             inner.queue.push(reader, Class::Fresh, Instant::now());
         }
-        let managed = meta.labels.as_ref().is_some_and(|labels| labels.contains_key(claviger_core::names::LABEL_MANAGED));
+        let managed = meta
+            .labels
+            .as_ref()
+            .is_some_and(|labels| labels.contains_key(claviger_core::names::LABEL_MANAGED));
         if kind == ReferenceKind::Secret && !managed {
             inner.wake_writers(&Name::new(reference.namespace, reference.name));
         }
@@ -485,7 +493,8 @@ impl Inner {
             return;
         };
         let target = es.spec.target.name.clone().unwrap_or_else(|| name.name.clone());
-        let stores = store_refs(es).into_iter().map(|(kind, store)| store_object(kind, &name.namespace, &store));
+        let stores =
+            store_refs(es).into_iter().map(|(kind, store)| store_object(kind, &name.namespace, &store));
         self.index.set_external_secret(name, stores.collect(), Name::new(&name.namespace, target));
     }
 }

@@ -31,7 +31,9 @@ impl Cache {
         let refused = |source| PluginsError::Cache { path: path.display().to_string(), source };
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(parent).map_err(refused)?;
-        let name = path.file_name().ok_or_else(|| refused(std::io::Error::other("it is not the path of a folder")))?;
+        let name = path
+            .file_name()
+            .ok_or_else(|| refused(std::io::Error::other("it is not the path of a folder")))?;
         let parent = Dir::open_ambient_dir(parent, ambient_authority()).map_err(refused)?;
         let mut builder = DirBuilder::new();
         builder.mode(0o700);

@@ -64,7 +64,12 @@ struct Limits {
 const TABLE_ELEMENTS: usize = 100_000;
 
 impl ResourceLimiter for Limits {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         if desired > self.memory {
             self.over = Some(Fault::MemoryLimit { limit_mib: self.memory_mib });
             return Err(wasmtime::Error::msg("memory limit"));
@@ -72,7 +77,12 @@ impl ResourceLimiter for Limits {
         Ok(true)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         if desired > TABLE_ELEMENTS {
             self.over = Some(Fault::MemoryLimit { limit_mib: self.memory_mib });
             return Err(wasmtime::Error::msg("table limit"));

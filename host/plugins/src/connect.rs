@@ -73,7 +73,8 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn rules(&self) -> Result<Rules<'_>, CallError> {
-        let schema = self.plugin.schema().ok_or_else(|| Fault::BadAnswer("it has no config schema".to_owned()))?;
+        let schema =
+            self.plugin.schema().ok_or_else(|| Fault::BadAnswer("it has no config schema".to_owned()))?;
         Ok(Rules {
             store: &self.input.store,
             requester: &self.input.requester,
@@ -95,11 +96,18 @@ impl Work<'_> {
             }
         };
         let value = match outcome {
-            Err(CallError::Need(NeedError::NotFound { .. } | NeedError::AmbientRefused { .. })) if optional => Slot::Absent,
+            Err(CallError::Need(NeedError::NotFound { .. } | NeedError::AmbientRefused { .. }))
+                if optional =>
+            {
+                Slot::Absent
+            }
             other => other?,
         };
         if slot.len() > 100 || self.input.slots.iter().any(|(known, _)| *known == slot) {
-            return Err(Fault::BadAnswer("connect asked for one slot twice, or gave one an absurd name".to_owned()).into());
+            return Err(Fault::BadAnswer(
+                "connect asked for one slot twice, or gave one an absurd name".to_owned(),
+            )
+            .into());
         }
         self.input.slots.push((slot, value));
         Ok(())
@@ -142,7 +150,8 @@ impl Work<'_> {
         let expiration = need.expiration_seconds.map(Duration::from_secs);
         let answer =
             self.source.token(&reference.namespace, &reference.name, &need.audiences, expiration).await?;
-        self.identities.insert(format!("Token/{}/{}/{}", reference.namespace, reference.name, answer.identity));
+        self.identities
+            .insert(format!("Token/{}/{}/{}", reference.namespace, reference.name, answer.identity));
         self.redactor.seed(&answer.token);
         Ok(Slot::Bytes(answer.token))
     }
@@ -186,14 +195,18 @@ impl Work<'_> {
     /// An origin is taken if the store's config names it, or the grants do.
     fn origin(&self, asked: guest::Origin, warnings: &mut Vec<String>) -> Result<OriginRule, CallError> {
         let origin = Origin::parse(&asked.url).map_err(|why| {
-            CallError::from(Fault::EgressDenied { origin: asked.url.chars().take(200).collect(), why: why.to_string() })
+            CallError::from(Fault::EgressDenied {
+                origin: asked.url.chars().take(200).collect(),
+                why: why.to_string(),
+            })
         })?;
         let grants = self.plugin.grants();
         let granted = grants.origins.iter().any(|pattern| origin.matches_grant(pattern, grants.built_in));
         if !granted && !names_origin(&self.input.config, &origin) {
             return Err(Fault::EgressDenied {
                 origin: origin.to_string(),
-                why: "the store does not name it, and it is not granted (spec.grants.origins of the Plugin)".to_owned(),
+                why: "the store does not name it, and it is not granted (spec.grants.origins of the Plugin)"
+                    .to_owned(),
             }
             .into());
         }
@@ -201,7 +214,8 @@ impl Work<'_> {
             Some(profile) => {
                 let material = self.tls(profile)?;
                 if material.insecure {
-                    warnings.push(format!("the certificate of {origin} is not verified (insecureSkipVerify)"));
+                    warnings
+                        .push(format!("the certificate of {origin} is not verified (insecureSkipVerify)"));
                 }
                 Some(material)
             }

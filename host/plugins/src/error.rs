@@ -6,7 +6,9 @@ use claviger_core::provider::Fault;
 #[derive(Debug, thiserror::Error)]
 pub enum PluginsError {
     /// Not wasm, or broken.
-    #[error("not a WebAssembly component: {0}; build it for wasm32-wasip2, or make a component of it with wasm-tools component new")]
+    #[error(
+        "not a WebAssembly component: {0}; build it for wasm32-wasip2, or make a component of it with wasm-tools component new"
+    )]
     NotAComponent(String),
     /// More than is compiled.
     #[error("{size} bytes, more than the limit of {limit} for a plugin")]
@@ -17,13 +19,17 @@ pub enum PluginsError {
         limit: usize,
     },
     /// None of our worlds.
-    #[error("it exports {found}, but a plugin exports claviger:plugin/provider@0.1.0 and claviger:plugin/connection@0.1.0, or claviger:plugin/engine@0.1.0")]
+    #[error(
+        "it exports {found}, but a plugin exports claviger:plugin/provider@0.1.0 and claviger:plugin/connection@0.1.0, or claviger:plugin/engine@0.1.0"
+    )]
     WrongWorld {
         /// What it exports.
         found: String,
     },
     /// It needs something that the host does not give.
-    #[error("it cannot be linked: {0}; a provider may import wasi:http/outgoing-handler, claviger:plugin/memo and claviger:plugin/log, a template engine claviger:plugin/log")]
+    #[error(
+        "it cannot be linked: {0}; a provider may import wasi:http/outgoing-handler, claviger:plugin/memo and claviger:plugin/log, a template engine claviger:plugin/log"
+    )]
     Link(String),
     /// The compiler refused it.
     #[error("it cannot be compiled: {0}")]

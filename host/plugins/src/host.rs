@@ -176,7 +176,9 @@ impl PluginHost {
     }
 
     async fn compile(&self, bytes: &[u8], digest: &str) -> Result<Component, PluginsError> {
-        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.load(&self.machine.engine, digest)) {
+        if let Some(component) =
+            self.cache.as_ref().and_then(|cache| cache.load(&self.machine.engine, digest))
+        {
             return Ok(component);
         }
         let (engine, owned) = (self.machine.engine.clone(), bytes.to_vec());
@@ -264,7 +266,9 @@ fn check_encoding(bytes: &[u8]) -> Result<(), PluginsError> {
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', 0x0d, 0, 1, 0]) => {}
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => return refuse("it is a core module"),
-        Some([0, b'a', b's', b'm', ..]) => return refuse("it is of an unknown version of the component format"),
+        Some([0, b'a', b's', b'm', ..]) => {
+            return refuse("it is of an unknown version of the component format");
+        }
         _ => return refuse("it does not begin as wasm does"),
     }
     // The whole file is parsed before the compiler sees it: broken bytes should be an error here and
@@ -292,10 +296,12 @@ fn capabilities(flags: Capability) -> Vec<String> {
 
 /// A name or version of a plugin's own choosing: shown everywhere, so it is held to plain characters.
 fn label(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+')).take(64).collect()
+    text.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+'))
+        .take(64)
+        .collect()
 }
 
 fn line(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
-

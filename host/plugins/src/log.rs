@@ -37,7 +37,10 @@ impl LogGate {
         };
         let plugin = &*self.plugin;
         if self.lines > MAX_LINES {
-            tracing::warn!(plugin, "the plugin logs more than {MAX_LINES} lines in one call, the rest is dropped");
+            tracing::warn!(
+                plugin,
+                "the plugin logs more than {MAX_LINES} lines in one call, the rest is dropped"
+            );
             return;
         }
         match level {

@@ -27,7 +27,10 @@ const MAX_TTL: Duration = Duration::from_secs(24 * 3600);
 const MAX_KEY: usize = 256;
 
 enum Slot {
-    Filled { value: Arc<SecretBytes>, until: Instant },
+    Filled {
+        value: Arc<SecretBytes>,
+        until: Instant,
+    },
     /// Somebody fills it; the channel closes when they are done, one way or the other.
     Filling(watch::Receiver<()>),
 }
@@ -94,7 +97,9 @@ impl MemoScope {
         }
         let keys = scopes.entry(self.scope.clone()).or_default();
         match keys.get(key) {
-            Some(Slot::Filled { value, until }) if *until > now => return Found::Hit(value.clone(), *until - now),
+            Some(Slot::Filled { value, until }) if *until > now => {
+                return Found::Hit(value.clone(), *until - now);
+            }
             Some(Slot::Filling(waiting)) => return Found::Wait(waiting.clone()),
             _ => {}
         }

@@ -75,10 +75,16 @@ impl Rules<'_> {
         api_server: &[String],
     ) -> Result<(), NeedError> {
         let refuse = |audience: &str, why: &str| {
-            Err(NeedError::AudienceRefused { audience: audience.chars().take(200).collect(), why: why.to_owned() })
+            Err(NeedError::AudienceRefused {
+                audience: audience.chars().take(200).collect(),
+                why: why.to_owned(),
+            })
         };
         if asked.is_empty() && !self.grants.api_server_audience {
-            return refuse("", "the API server's own audience is not granted to this plugin (spec.grants.apiServerAudience)");
+            return refuse(
+                "",
+                "the API server's own audience is not granted to this plugin (spec.grants.apiServerAudience)",
+            );
         }
         let beside = format!("{at}/audiences");
         let places = [Some(beside.as_str()), audiences_at];
@@ -91,10 +97,19 @@ impl Rules<'_> {
         for audience in asked {
             if api_server.contains(audience) {
                 if !self.grants.api_server_audience {
-                    return refuse(audience, "it is the API server's own, and that is not granted to this plugin (spec.grants.apiServerAudience)");
+                    return refuse(
+                        audience,
+                        "it is the API server's own, and that is not granted to this plugin (spec.grants.apiServerAudience)",
+                    );
                 }
-            } else if !(in_manifest(audience) || annotations.contains(audience) || self.grants.audiences.contains(audience)) {
-                return refuse(audience, "it stands neither in the store nor in an annotation of the ServiceAccount, and is not granted");
+            } else if !(in_manifest(audience)
+                || annotations.contains(audience)
+                || self.grants.audiences.contains(audience))
+            {
+                return refuse(
+                    audience,
+                    "it stands neither in the store nor in an annotation of the ServiceAccount, and is not granted",
+                );
             }
         }
         Ok(())
@@ -120,7 +135,9 @@ impl Rules<'_> {
             at,
         )?;
         // Names go into request paths; the API server would refuse these too, but later.
-        let plain = |part: &str| !part.is_empty() && !part.contains(['/', '?', '#', '%']) && part != "." && part != "..";
+        let plain = |part: &str| {
+            !part.is_empty() && !part.contains(['/', '?', '#', '%']) && part != "." && part != ".."
+        };
         if !plain(name) || !plain(&namespace) {
             return Err(bad(at, "it names no valid object"));
         }
@@ -177,9 +194,15 @@ mod tests {
             let secret = Some(ObjectKind::Secret);
             let (kind, reference, key) = rules.object("/ref", secret, None).unwrap();
             assert_eq!((kind, reference.namespace.as_str(), key.as_str()), (ObjectKind::Secret, "own", "k"));
-            assert!(matches!(rules.object("/foreign", secret, None), Err(NeedError::ForeignNamespace { .. })));
+            assert!(matches!(
+                rules.object("/foreign", secret, None),
+                Err(NeedError::ForeignNamespace { .. })
+            ));
             for at in ["/unmarked", "/absent", "/ref/name", "/account", "/keyless", "/path", ""] {
-                assert!(matches!(rules.object(at, secret, None), Err(NeedError::BadReference { .. })), "{at}");
+                assert!(
+                    matches!(rules.object(at, secret, None), Err(NeedError::BadReference { .. })),
+                    "{at}"
+                );
             }
             assert_eq!(rules.object("/keyless", secret, Some("token")).unwrap().2, "token");
             let (kind, ..) = rules.object("/ca", None, Some("ca.crt")).unwrap();

@@ -9,10 +9,12 @@ use serde_json::Value as Json;
 use tokio::sync::Semaphore;
 use wasmtime::Store;
 
-use crate::bindings::engine::exports::claviger::plugin::engine as engine_guest;
 use crate::bindings::engine::TemplateEnginePre;
+use crate::bindings::engine::exports::claviger::plugin::engine as engine_guest;
 use crate::bindings::provider::claviger::plugin::types as wit;
-use crate::bindings::provider::exports::claviger::plugin::{connection as connection_guest, provider as guest};
+use crate::bindings::provider::exports::claviger::plugin::{
+    connection as connection_guest, provider as guest,
+};
 use crate::bindings::provider::{ProviderPlugin, ProviderPluginPre};
 use crate::call::{self, CallSetup, CallState};
 use crate::connect;
@@ -294,7 +296,9 @@ impl Plugin {
             .await?;
         match (answer, denied, trouble) {
             (_, Some(denied), _) => Err(denied.into()),
-            (Err(wit::Error::Unavailable(_)), None, Some(trouble)) => Ok(Err(wit::Error::Unavailable(trouble))),
+            (Err(wit::Error::Unavailable(_)), None, Some(trouble)) => {
+                Ok(Err(wit::Error::Unavailable(trouble)))
+            }
             (answer, None, _) => Ok(answer),
         }
     }

@@ -28,7 +28,8 @@ pub(crate) struct ConfigSchema {
 impl ConfigSchema {
     /// Parses and compiles; no reference to another document is ever followed.
     pub(crate) fn new(text: &str) -> Result<Self, String> {
-        let document: Value = serde_json::from_str(text).map_err(|_| "config-schema is not JSON".to_owned())?;
+        let document: Value =
+            serde_json::from_str(text).map_err(|_| "config-schema is not JSON".to_owned())?;
         let validator = jsonschema::draft202012::options()
             .build(&document)
             .map_err(|_| "config-schema is not a JSON Schema (draft 2020-12)".to_owned())?;
@@ -43,7 +44,10 @@ impl ConfigSchema {
     pub(crate) fn check(&self, config: &Value) -> Result<(), ProviderError> {
         let Err(error) = self.validator.validate(config) else { return Ok(()) };
         let rule = error.masked_with("a value that does not fit").to_string();
-        Err(ProviderError::InvalidConfig { path: error.instance_path().to_string(), detail: Untrusted::new(rule) })
+        Err(ProviderError::InvalidConfig {
+            path: error.instance_path().to_string(),
+            detail: Untrusted::new(rule),
+        })
     }
 
     /// The mark of the place that a JSON pointer into a config names, if its schema has one.
@@ -133,7 +137,9 @@ mod tests {
     fn a_config_is_checked_without_quoting_it() {
         let schema = schema();
         assert!(schema.check(&json!({"server": "x"})).is_ok());
-        let Err(ProviderError::InvalidConfig { path, detail }) = schema.check(&json!({"server": {"secret": "hunter2"}})) else {
+        let Err(ProviderError::InvalidConfig { path, detail }) =
+            schema.check(&json!({"server": {"secret": "hunter2"}}))
+        else {
             panic!("accepted");
         };
         let text = claviger_core::redact::Redactor::default().clean(&detail);

@@ -88,7 +88,10 @@ impl Input {
                         Slot::Account(annotations) => guest::Resolved::Account(
                             annotations
                                 .iter()
-                                .map(|(name, value)| guest::Annotation { name: name.clone(), value: value.clone() })
+                                .map(|(name, value)| guest::Annotation {
+                                    name: name.clone(),
+                                    value: value.clone(),
+                                })
                                 .collect(),
                         ),
                         Slot::Absent => guest::Resolved::Absent,
@@ -145,7 +148,9 @@ impl Session {
         self.within_output(total)?;
         let answers = answers.into_iter().zip(items);
         Ok(answers
-            .map(|(answer, item)| answer.map(|value| convert::value(value, item.facet)).map_err(convert::error))
+            .map(|(answer, item)| {
+                answer.map(|value| convert::value(value, item.facet)).map_err(convert::error)
+            })
             .collect())
     }
 
@@ -153,7 +158,11 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::get`].
-    pub async fn find(&self, query: &Query, cursor: Option<String>) -> Result<(Vec<Found>, Option<String>), CallError> {
+    pub async fn find(
+        &self,
+        query: &Query,
+        cursor: Option<String>,
+    ) -> Result<(Vec<Found>, Option<String>), CallError> {
         let page = self.plugin.find(self, &convert::query(query), cursor).await?.map_err(convert::error)?;
         let total = page.found.iter().filter_map(|found| found.value.as_ref()).map(convert::size);
         self.within_output(total.fold(0, u64::saturating_add))?;

@@ -62,8 +62,13 @@ pub struct TokenAnswer {
 #[async_trait]
 pub trait CredentialSource: Send + Sync {
     /// One key of a Secret or ConfigMap.
-    async fn object(&self, kind: ObjectKind, namespace: &str, name: &str, key: &str)
-    -> Result<ObjectAnswer, NeedError>;
+    async fn object(
+        &self,
+        kind: ObjectKind,
+        namespace: &str,
+        name: &str,
+        key: &str,
+    ) -> Result<ObjectAnswer, NeedError>;
 
     /// A ServiceAccount.
     async fn account(&self, namespace: &str, name: &str) -> Result<AccountAnswer, NeedError>;

@@ -2,7 +2,8 @@
 
 use claviger_plugin_sdk::provider::connection::{ConnectInput, Guest as Connection, Ready, Step};
 use claviger_plugin_sdk::provider::interface::{
-    Capability, Description, Facet, Found, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
+    Capability, Description, Facet, Found, Guest as Provider, Health, Item, Page, PropertyStep, Query,
+    Session, Value,
 };
 use claviger_plugin_sdk::{Error, invalid_config};
 
@@ -11,7 +12,8 @@ use crate::data::{Config, Entry};
 struct Fake;
 
 fn config(session: &ConnectInput) -> Result<Config, Error> {
-    serde_json::from_str(&session.config).map_err(|_| invalid_config("", "data must be a list of key and value"))
+    serde_json::from_str(&session.config)
+        .map_err(|_| invalid_config("", "data must be a list of key and value"))
 }
 
 fn value(entry: &Entry) -> Value {
@@ -71,10 +73,12 @@ impl Provider for Fake {
             return Err(Error::Unsupported("the fake provider finds by name only".to_owned()));
         }
         let pattern = query.name_regexp.as_deref().map(regex_lite::Regex::new).transpose();
-        let pattern = pattern.map_err(|_| Error::Unsupported("the name is no regular expression".to_owned()))?;
+        let pattern =
+            pattern.map_err(|_| Error::Unsupported("the name is no regular expression".to_owned()))?;
         let config = config(&session)?;
         let entries = config.find(|key| pattern.as_ref().is_none_or(|pattern| pattern.is_match(key)));
-        let found = entries.into_iter().map(|entry| Found { key: entry.key.clone(), value: Some(value(entry)) });
+        let found =
+            entries.into_iter().map(|entry| Found { key: entry.key.clone(), value: Some(value(entry)) });
         Ok(Page { found: found.collect(), next: None })
     }
 }

@@ -27,12 +27,15 @@ pub struct Answer {
 /// [`Error::Unavailable`] for everything that is not an answer.
 pub fn send(method: &str, url: &str, headers: &[(String, String)], body: Vec<u8>) -> Result<Answer, Error> {
     wstd::runtime::block_on(async {
-        let method = Method::from_bytes(method.as_bytes()).map_err(|_| Error::Other("no such method".to_owned()))?;
+        let method =
+            Method::from_bytes(method.as_bytes()).map_err(|_| Error::Other("no such method".to_owned()))?;
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let request = request.body(Body::from(body)).map_err(|_| Error::Other("the request cannot be built".to_owned()))?;
+        let request = request
+            .body(Body::from(body))
+            .map_err(|_| Error::Other("the request cannot be built".to_owned()))?;
         let mut client = Client::new();
         client.set_first_byte_timeout(FIRST_BYTE);
         let response = client.send(request).await.map_err(|_| Error::Unavailable("no answer".to_owned()))?;
@@ -43,7 +46,8 @@ pub fn send(method: &str, url: &str, headers: &[(String, String)], body: Vec<u8>
             .map(|seconds| seconds.saturating_mul(1000));
         let status = response.status().as_u16();
         let mut body = response.into_body();
-        let body = body.contents().await.map_err(|_| Error::Unavailable("the answer broke off".to_owned()))?;
+        let body =
+            body.contents().await.map_err(|_| Error::Unavailable("the answer broke off".to_owned()))?;
         Ok(Answer { status, retry_after_ms, body: body.to_vec() })
     })
 }

@@ -8,7 +8,10 @@ use crate::provider::claviger::plugin::memo::{self, Lookup};
 ///
 /// # Errors
 /// What `make` says, or [`Error::Unavailable`] if whoever makes it does not finish.
-pub fn get_or_make(key: &str, make: impl FnOnce() -> Result<(Vec<u8>, u64), Error>) -> Result<Vec<u8>, Error> {
+pub fn get_or_make(
+    key: &str,
+    make: impl FnOnce() -> Result<(Vec<u8>, u64), Error>,
+) -> Result<Vec<u8>, Error> {
     match memo::begin(key) {
         Lookup::Hit(entry) => Ok(entry.value),
         Lookup::Miss(ticket) => {

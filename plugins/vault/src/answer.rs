@@ -76,11 +76,17 @@ pub fn secret(body: &[u8], versioned: bool) -> Result<Secret, Error> {
 /// An answer that is no success, as an error. `what` is the path, which is no secret.
 pub fn error(status: u16, retry_after_ms: Option<u64>, body: &[u8], what: &str) -> Error {
     let said = said(body);
-    let detail = if said.is_empty() { format!("{what}: HTTP {status}") } else { format!("{what}: HTTP {status}: {said}") };
+    let detail = if said.is_empty() {
+        format!("{what}: HTTP {status}")
+    } else {
+        format!("{what}: HTTP {status}: {said}")
+    };
     match status {
         404 => Error::NotFound(detail),
         401 => Error::Unauthenticated(detail),
-        403 => Error::Denied(format!("{detail} (the policy of the store's role must allow \"read\" on {what})")),
+        403 => {
+            Error::Denied(format!("{detail} (the policy of the store's role must allow \"read\" on {what})"))
+        }
         429 => Error::RateLimited(RateLimit { retry_after_ms, detail }),
         412 | 472 | 473 | 500..=599 => Error::Unavailable(detail),
         _ => Error::Other(detail),
@@ -107,7 +113,10 @@ mod tests {
     fn values_stand_as_the_server_wrote_them() {
         let v2 = br#"{"request_id":"x","lease_id":"","data":{"data":{"z":1.50,"a":"b"},"metadata":{"version":7}}}"#;
         let found = secret(v2, true).unwrap();
-        assert_eq!(found, Secret { json: r#"{"z":1.50,"a":"b"}"#.to_owned(), version: Some("7".to_owned()), leased: false });
+        assert_eq!(
+            found,
+            Secret { json: r#"{"z":1.50,"a":"b"}"#.to_owned(), version: Some("7".to_owned()), leased: false }
+        );
         let v1 = br#"{"lease_id":"database/creds/x/1","data":{"a":"b"}}"#;
         assert!(secret(v1, false).unwrap().leased);
         let deleted = br#"{"data":{"data":null,"metadata":{"version":2,"deletion_time":"now"}}}"#;
@@ -117,9 +126,12 @@ mod tests {
 
     #[test]
     fn errors_drive_behaviour() {
-        let kind = |status| error(status, Some(3000), br#"{"errors":["permission denied"]}"#, "secret/data/x");
+        let kind =
+            |status| error(status, Some(3000), br#"{"errors":["permission denied"]}"#, "secret/data/x");
         assert!(matches!(kind(404), Error::NotFound(_)));
-        assert!(matches!(kind(403), Error::Denied(detail) if detail.contains("permission denied") && detail.contains("\"read\" on secret/data/x")));
+        assert!(
+            matches!(kind(403), Error::Denied(detail) if detail.contains("permission denied") && detail.contains("\"read\" on secret/data/x"))
+        );
         assert!(matches!(kind(429), Error::RateLimited(RateLimit { retry_after_ms: Some(3000), .. })));
         assert!(matches!(kind(503), Error::Unavailable(_)));
         assert!(matches!(kind(400), Error::Other(_)));

@@ -76,18 +76,33 @@ impl Auth {
     /// # Errors
     /// None, several, or one that is incomplete or not supported.
     pub fn parse(config: &Value) -> Result<Self, Error> {
-        let found: Vec<&str> = METHODS.into_iter().filter(|method| given(config, &format!("/auth/{method}"))).collect();
+        let found: Vec<&str> =
+            METHODS.into_iter().filter(|method| given(config, &format!("/auth/{method}"))).collect();
         let method = match found[..] {
             [one] => one,
-            [] => return Err(invalid_config("/auth", format!("one login method is needed: {}", METHODS[..7].join(", ")))),
-            _ => return Err(invalid_config("/auth", format!("exactly one login method is needed, and there are {}", found.join(", ")))),
+            [] => {
+                return Err(invalid_config(
+                    "/auth",
+                    format!("one login method is needed: {}", METHODS[..7].join(", ")),
+                ));
+            }
+            _ => {
+                return Err(invalid_config(
+                    "/auth",
+                    format!("exactly one login method is needed, and there are {}", found.join(", ")),
+                ));
+            }
         };
         let at = |field: &str| format!("/auth/{method}/{field}");
         let field = |name: &str| text(config, &at(name)).map(ToOwned::to_owned);
         let or = |name: &str, default: &str| field(name).unwrap_or_else(|| default.to_owned());
         let needed = |name: &str| field(name).ok_or_else(|| invalid_config(&at(name), "it is needed"));
         let reference = |name: &str| {
-            if given(config, &at(name)) { Ok(at(name)) } else { Err(invalid_config(&at(name), "it is needed")) }
+            if given(config, &at(name)) {
+                Ok(at(name))
+            } else {
+                Err(invalid_config(&at(name), "it is needed"))
+            }
         };
         Ok(match method {
             "tokenSecretRef" => Self::Token,
@@ -95,8 +110,12 @@ impl Auth {
                 reference("secretRef")?;
                 let role_id = field("roleId");
                 match (&role_id, given(config, &at("roleRef"))) {
-                    (Some(_), true) => return Err(invalid_config(&at("roleRef"), "roleId is given too: remove one")),
-                    (None, false) => return Err(invalid_config(&at("roleId"), "roleId or roleRef is needed")),
+                    (Some(_), true) => {
+                        return Err(invalid_config(&at("roleRef"), "roleId is given too: remove one"));
+                    }
+                    (None, false) => {
+                        return Err(invalid_config(&at("roleId"), "roleId or roleRef is needed"));
+                    }
                     _ => {}
                 }
                 Self::AppRole { path: or("path", "approle"), role_id }
@@ -112,7 +131,12 @@ impl Auth {
                         expiration_seconds: None,
                     },
                     (false, true) => Jwt::Secret { at: at("secretRef") },
-                    (true, true) => return Err(invalid_config(&at("secretRef"), "serviceAccountRef is given too: remove one")),
+                    (true, true) => {
+                        return Err(invalid_config(
+                            &at("secretRef"),
+                            "serviceAccountRef is given too: remove one",
+                        ));
+                    }
                     (false, false) => {
                         return Err(invalid_config(
                             &at("serviceAccountRef"),
@@ -132,7 +156,12 @@ impl Auth {
                 reference("secretRef")?;
                 Self::Cert { path: or("path", "cert"), role: field("vaultRole") }
             }
-            other => return Err(invalid_config(&format!("/auth/{other}"), "this login method is not supported yet")),
+            other => {
+                return Err(invalid_config(
+                    &format!("/auth/{other}"),
+                    "this login method is not supported yet",
+                ));
+            }
         })
     }
 
@@ -143,7 +172,9 @@ impl Auth {
             Self::AppRole { path, .. } | Self::Jwt { path, .. } | Self::Cert { path, .. } => {
                 Some(format!("auth/{}/login", path.trim_matches('/')))
             }
-            Self::Password { path, username, .. } => Some(format!("auth/{}/login/{username}", path.trim_matches('/'))),
+            Self::Password { path, username, .. } => {
+                Some(format!("auth/{}/login/{username}", path.trim_matches('/')))
+            }
         }
     }
 }
@@ -219,13 +250,25 @@ mod tests {
     fn both_spellings_of_jwt() {
         let sa = json!({"name": "sa"});
         let jwt = |jwt| Ok(Auth::Jwt { path: "jwt".to_owned(), role: None, jwt });
-        assert_eq!(parse(json!({"jwt": {"serviceAccountRef": sa}})), jwt(account("/auth/jwt/serviceAccountRef", None, &["vault"], None)));
         assert_eq!(
-            parse(json!({"jwt": {"kubernetesServiceAccountToken": {"serviceAccountRef": sa, "audiences": ["x"], "expirationSeconds": 900}}})),
-            jwt(account("/auth/jwt/kubernetesServiceAccountToken/serviceAccountRef", Some("/auth/jwt/kubernetesServiceAccountToken/audiences"), &["x"], Some(900)))
+            parse(json!({"jwt": {"serviceAccountRef": sa}})),
+            jwt(account("/auth/jwt/serviceAccountRef", None, &["vault"], None))
         );
         assert_eq!(
-            parse(json!({"jwt": {"serviceAccountRef": sa, "kubernetesServiceAccountToken": {"serviceAccountRef": sa}}})),
+            parse(
+                json!({"jwt": {"kubernetesServiceAccountToken": {"serviceAccountRef": sa, "audiences": ["x"], "expirationSeconds": 900}}})
+            ),
+            jwt(account(
+                "/auth/jwt/kubernetesServiceAccountToken/serviceAccountRef",
+                Some("/auth/jwt/kubernetesServiceAccountToken/audiences"),
+                &["x"],
+                Some(900)
+            ))
+        );
+        assert_eq!(
+            parse(
+                json!({"jwt": {"serviceAccountRef": sa, "kubernetesServiceAccountToken": {"serviceAccountRef": sa}}})
+            ),
             Err("/auth/jwt".to_owned()),
             "both at once"
         );
@@ -239,7 +282,10 @@ mod tests {
             (json!({"tokenSecretRef": {"name": "t"}, "jwt": {"secretRef": {"name": "j"}}}), "/auth"),
             (json!({"appRole": {"roleId": "r"}}), "/auth/appRole/secretRef"),
             (json!({"appRole": {"secretRef": {"name": "s"}}}), "/auth/appRole/roleId"),
-            (json!({"appRole": {"roleId": "r", "roleRef": {"name": "r"}, "secretRef": {"name": "s"}}}), "/auth/appRole/roleRef"),
+            (
+                json!({"appRole": {"roleId": "r", "roleRef": {"name": "r"}, "secretRef": {"name": "s"}}}),
+                "/auth/appRole/roleRef",
+            ),
             (json!({"kubernetes": {"serviceAccountRef": {"name": "s"}}}), "/auth/kubernetes/role"),
             (json!({"kubernetes": {"role": "r"}}), "/auth/kubernetes/serviceAccountRef"),
             (json!({"userPass": {"secretRef": {"name": "s"}}}), "/auth/userPass/username"),

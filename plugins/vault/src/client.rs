@@ -91,8 +91,7 @@ impl<'a> Client<'a> {
                 let (Error::Other(detail)
                 | Error::NotFound(detail)
                 | Error::Denied(detail)
-                | Error::Unauthenticated(detail)) =
-                    answer::error(answer.status, None, &answer.body, &path)
+                | Error::Unauthenticated(detail)) = answer::error(answer.status, None, &answer.body, &path)
                 else {
                     return Err(Error::Unauthenticated(path));
                 };
@@ -102,7 +101,8 @@ impl<'a> Client<'a> {
         }
         let envelope: Envelope<'_> = serde_json::from_slice(&answer.body)
             .map_err(|_| Error::Other("the answer to the login is not Vault's".to_owned()))?;
-        let login = envelope.auth.ok_or_else(|| Error::Other("the answer to the login has no token".to_owned()))?;
+        let login =
+            envelope.auth.ok_or_else(|| Error::Other("the answer to the login has no token".to_owned()))?;
         // A tenth of its life early, so that it does not end on the way.
         let ttl_ms = match login.lease_duration {
             0 => UNLIMITED_MS,
@@ -114,7 +114,12 @@ impl<'a> Client<'a> {
     fn send(&self, method: &str, path: &str, query: &str, token: &str) -> Result<Answer, Error> {
         let mut headers = self.headers(self.config.namespace.as_deref());
         headers.push(("x-vault-token".to_owned(), token.to_owned()));
-        http::send(method, &format!("{}/v1/{}{query}", self.config.server, encode(path)), &headers, Vec::new())
+        http::send(
+            method,
+            &format!("{}/v1/{}{query}", self.config.server, encode(path)),
+            &headers,
+            Vec::new(),
+        )
     }
 
     fn headers(&self, namespace: Option<&str>) -> Vec<(String, String)> {
@@ -136,6 +141,7 @@ impl<'a> Client<'a> {
 
     fn text(&self, name: &str) -> Result<String, Error> {
         let text = String::from_utf8(self.slot(name)?);
-        text.map(|text| text.trim().to_owned()).map_err(|_| Error::Unauthenticated(format!("the {name} is not text")))
+        text.map(|text| text.trim().to_owned())
+            .map_err(|_| Error::Unauthenticated(format!("the {name} is not text")))
     }
 }

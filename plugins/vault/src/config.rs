@@ -32,7 +32,8 @@ impl Config {
     /// What is wrong, and where.
     pub fn parse(config: &str) -> Result<Self, Error> {
         let json: Value = serde_json::from_str(config).map_err(|_| invalid_config("", "it is not JSON"))?;
-        let server = text(&json, "/server").ok_or_else(|| invalid_config("/server", "the address of Vault is needed"))?;
+        let server = text(&json, "/server")
+            .ok_or_else(|| invalid_config("/server", "the address of Vault is needed"))?;
         if !(server.starts_with("https://") || server.starts_with("http://")) {
             return Err(invalid_config("/server", "it must begin with https:// (or http://)"));
         }
@@ -50,7 +51,9 @@ impl Config {
             kv,
             login_namespace: owned("/auth/namespace").or_else(|| namespace.clone()),
             namespace,
-            headers: headers.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect(),
+            headers: headers
+                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+                .collect(),
             json,
         })
     }
@@ -70,7 +73,8 @@ mod tests {
 
     #[test]
     fn defaults_and_origin() {
-        let config = Config::parse(r#"{"server":"https://v.example:8200/prefix/","namespace":"a/b"}"#).unwrap();
+        let config =
+            Config::parse(r#"{"server":"https://v.example:8200/prefix/","namespace":"a/b"}"#).unwrap();
         assert_eq!(config.server, "https://v.example:8200/prefix");
         assert_eq!(config.origin(), "https://v.example:8200");
         assert_eq!(config.kv, Kv::V2);

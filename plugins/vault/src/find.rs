@@ -52,8 +52,8 @@ pub(crate) fn find(client: &Client<'_>, query: &Query) -> Result<Vec<Found>, Err
             Err(Error::NotFound(_)) => continue,
             Err(error) => return Err(error),
         };
-        let listing: Listing =
-            serde_json::from_slice(&answer.body).map_err(|_| Error::Other("the listing is not Vault's".to_owned()))?;
+        let listing: Listing = serde_json::from_slice(&answer.body)
+            .map_err(|_| Error::Other("the listing is not Vault's".to_owned()))?;
         for key in listing.data.keys {
             let full = if folder.is_empty() { key } else { format!("{folder}/{key}") };
             match full.strip_suffix('/') {
@@ -77,8 +77,8 @@ pub(crate) fn find(client: &Client<'_>, query: &Query) -> Result<Vec<Found>, Err
 
 fn has_tags(client: &Client<'_>, key: &str, tags: &[(String, String)]) -> Result<bool, Error> {
     let answer = client.call("GET", &path::metadata(client.config.mount.as_deref(), key), "")?;
-    let metadata: Metadata =
-        serde_json::from_slice(&answer.body).map_err(|_| Error::Other("the metadata is not Vault's".to_owned()))?;
+    let metadata: Metadata = serde_json::from_slice(&answer.body)
+        .map_err(|_| Error::Other("the metadata is not Vault's".to_owned()))?;
     let custom = metadata.data.custom_metadata.unwrap_or_default();
     Ok(tags.iter().all(|(name, value)| custom.get(name) == Some(value)))
 }

@@ -1,11 +1,12 @@
 //! Vault behind the plugin interface.
 
 use claviger_plugin_sdk::provider::connection::{
-    ConnectInput, Guest as Connection, Material, Need, ObjectKind, ObjectNeed, Origin, Reach, Ready, Step, TlsProfile,
-    TokenNeed,
+    ConnectInput, Guest as Connection, Material, Need, ObjectKind, ObjectNeed, Origin, Reach, Ready, Step,
+    TlsProfile, TokenNeed,
 };
 use claviger_plugin_sdk::provider::interface::{
-    Capability, Description, Facet, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
+    Capability, Description, Facet, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session,
+    Value,
 };
 use claviger_plugin_sdk::{Error, json};
 
@@ -71,7 +72,9 @@ fn needs(auth: &Auth, tls: &Tls, config: &Config) -> Vec<(Need, String)> {
                 secret("role-id", "/auth/appRole/roleRef", ObjectKind::Secret, Some("role-id"), false);
             }
         }
-        Auth::Jwt { jwt: Jwt::Secret { at }, .. } => secret("jwt", at, ObjectKind::Secret, Some("token"), false),
+        Auth::Jwt { jwt: Jwt::Secret { at }, .. } => {
+            secret("jwt", at, ObjectKind::Secret, Some("token"), false)
+        }
         Auth::Password { at, .. } => secret("password", at, ObjectKind::Secret, Some("password"), false),
         Auth::Jwt { jwt: Jwt::Account { .. }, .. } | Auth::Cert { .. } => {}
     }
@@ -105,7 +108,8 @@ fn profile(tls: &Tls, config: &Config) -> Option<TlsProfile> {
     if tls.ca_at.is_some() {
         ca.push(Material::Slot(CA.to_owned()));
     }
-    let insecure = json::given(&config.json, "/tls/insecureSkipVerify").then(|| "/tls/insecureSkipVerify".to_owned());
+    let insecure =
+        json::given(&config.json, "/tls/insecureSkipVerify").then(|| "/tls/insecureSkipVerify".to_owned());
     let plain = ca.is_empty() && tls.cert_at.is_none() && tls.server_name.is_none() && insecure.is_none();
     (!plain && config.server.starts_with("https://")).then(|| TlsProfile {
         ca,

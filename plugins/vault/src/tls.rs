@@ -28,11 +28,14 @@ impl Tls {
     /// Two spellings at once, or a certificate without its key.
     pub fn parse(config: &Value) -> Result<Self, Error> {
         let one = |places: &[&'static str]| {
-            let found: Vec<&'static str> = places.iter().copied().filter(|place| given(config, place)).collect();
+            let found: Vec<&'static str> =
+                places.iter().copied().filter(|place| given(config, place)).collect();
             match found[..] {
                 [] => Ok(None),
                 [place] => Ok(Some(place)),
-                [first, second, ..] => Err(invalid_config(second, format!("{first} is given too: remove one"))),
+                [first, second, ..] => {
+                    Err(invalid_config(second, format!("{first} is given too: remove one")))
+                }
             }
         };
         let ca = one(&["/caBundle", "/caProvider", "/tls/caCert/secretRef"])?;
@@ -65,9 +68,14 @@ mod tests {
         let seed = json!({"tls": {"serverName": "v", "caCert": reference, "clientCert": reference, "clientKey": reference}});
         let tls = Tls::parse(&seed).unwrap();
         assert_eq!(tls.ca_at, Some(("/tls/caCert/secretRef", "ca.crt")));
-        assert_eq!((tls.cert_at, tls.key_at), (Some("/tls/clientCert/secretRef"), Some("/tls/clientKey/secretRef")));
+        assert_eq!(
+            (tls.cert_at, tls.key_at),
+            (Some("/tls/clientCert/secretRef"), Some("/tls/clientKey/secretRef"))
+        );
         let both = json!({"caBundle": "x", "tls": {"caCert": reference}});
-        assert!(matches!(Tls::parse(&both), Err(Error::InvalidConfig(error)) if error.path == "/tls/caCert/secretRef"));
+        assert!(
+            matches!(Tls::parse(&both), Err(Error::InvalidConfig(error)) if error.path == "/tls/caCert/secretRef")
+        );
         assert!(Tls::parse(&json!({"tls": {"certSecretRef": {"name": "c"}}})).is_err(), "no key");
         assert_eq!(Tls::parse(&json!({})).unwrap(), Tls::default());
     }

@@ -84,7 +84,8 @@ impl World {
     pub fn wait_data(&self, name: &str, expected: &[(&str, &str)]) {
         self.wait(&format!("Secret {name} to hold what is expected"), || {
             let found = self.data(name);
-            let expected = expected.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect();
+            let expected =
+                expected.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect();
             if found.as_ref() == Some(&expected) { Ok(()) } else { Err(describe(found.as_ref())) }
         });
     }
@@ -94,7 +95,8 @@ impl World {
         use base64::Engine;
         let secret = self.get("secret", name)?;
         let data = secret["data"].as_object().cloned().unwrap_or_default();
-        let decode = |text: &Value| base64::engine::general_purpose::STANDARD.decode(text.as_str().unwrap()).unwrap();
+        let decode =
+            |text: &Value| base64::engine::general_purpose::STANDARD.decode(text.as_str().unwrap()).unwrap();
         Some(data.iter().map(|(key, value)| (key.clone(), decode(value))).collect())
     }
 
@@ -107,9 +109,8 @@ impl World {
 fn describe(found: Option<&std::collections::BTreeMap<String, Vec<u8>>>) -> String {
     match found {
         None => "no such Secret".to_owned(),
-        Some(data) => data
-            .iter()
-            .map(|(key, value)| format!("{key}={:?} ", String::from_utf8_lossy(value)))
-            .collect(),
+        Some(data) => {
+            data.iter().map(|(key, value)| format!("{key}={:?} ", String::from_utf8_lossy(value))).collect()
+        }
     }
 }

@@ -1,14 +1,14 @@
 //! What every end-to-end test needs: the servers, an operator of its own, and ways to look.
 
+mod corner;
 mod leaks;
 mod operator;
 mod vault;
-mod corner;
 
+pub use corner::World;
 pub use leaks::assert_no_value_left;
 pub use operator::Operator;
 pub use vault::Mount;
-pub use corner::World;
 
 /// The environment, or a loud skip.
 macro_rules! world {

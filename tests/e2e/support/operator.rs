@@ -39,7 +39,16 @@ impl Operator {
         ));
         let kubeconfig = world.env.cluster.kubeconfig_for_service_account(&world.name, &account).unwrap();
         let child = Command::new(&world.env.claviger)
-            .args(["--log-format", "json", "--log-level", "debug", "run", "--listen", "127.0.0.1:0", "--allow-loopback"])
+            .args([
+                "--log-format",
+                "json",
+                "--log-level",
+                "debug",
+                "run",
+                "--listen",
+                "127.0.0.1:0",
+                "--allow-loopback",
+            ])
             .args(["--controller-class", &world.name])
             .arg("--kubeconfig")
             .arg(&kubeconfig)
@@ -78,7 +87,9 @@ impl Operator {
         let mut page = String::new();
         if let Ok(mut stream) = TcpStream::connect(&self.address) {
             let request = format!("GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n");
-            let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut page).map(drop));
+            let _ = stream
+                .write_all(request.as_bytes())
+                .and_then(|()| stream.read_to_string(&mut page).map(drop));
         }
         page
     }
@@ -86,7 +97,8 @@ impl Operator {
     /// One series' value.
     pub fn metric(&self, series: &str) -> Option<f64> {
         let page = self.page("/metrics");
-        let line = page.lines().find(|line| line.starts_with(series) && line[series.len()..].starts_with(' '))?;
+        let line =
+            page.lines().find(|line| line.starts_with(series) && line[series.len()..].starts_with(' '))?;
         line.rsplit(' ').next()?.parse().ok()
     }
 

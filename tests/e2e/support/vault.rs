@@ -15,7 +15,11 @@ impl<'a> Mount<'a> {
     /// Mounts KV version 2 under the test's name, with a policy of the same name that reads it.
     pub fn kv2(world: &'a World) -> Self {
         let mount = Self { world, path: world.name.clone() };
-        mount.api("POST", &format!("sys/mounts/{}", mount.path), json!({"type": "kv", "options": {"version": "2"}}));
+        mount.api(
+            "POST",
+            &format!("sys/mounts/{}", mount.path),
+            json!({"type": "kv", "options": {"version": "2"}}),
+        );
         let policy = format!(
             "path \"{p}/data/*\" {{ capabilities = [\"read\"] }}\npath \"{p}/metadata/*\" {{ capabilities = [\"read\", \"list\"] }}",
             p = mount.path

@@ -13,8 +13,8 @@ use super::Texts;
 use crate::reference::{CaProvider, SecretKeySelector, SecretRefHolder};
 
 pub use auth::{
-    AppRoleAuth, CertAuth, JwtAuth, KubernetesAuth, KubernetesServiceAccountToken, LdapAuth,
-    UserPassAuth, VaultAuth,
+    AppRoleAuth, CertAuth, JwtAuth, KubernetesAuth, KubernetesServiceAccountToken, LdapAuth, UserPassAuth,
+    VaultAuth,
 };
 pub use cloud_auth::{GcpAuth, GcpSecretRef, IamAuth, IamJwt, IamSecretRef};
 

@@ -47,7 +47,10 @@ impl Files {
     pub fn external_secrets(&self) -> Vec<(String, Result<ExternalSecret, String>)> {
         let all = self.objects.iter().filter(|((kind, ..), _)| kind == "ExternalSecret");
         all.map(|((_, namespace, name), object)| {
-            (format!("{namespace}/{name}"), serde_json::from_value(object.clone()).map_err(|error| error.to_string()))
+            (
+                format!("{namespace}/{name}"),
+                serde_json::from_value(object.clone()).map_err(|error| error.to_string()),
+            )
         })
         .collect()
     }

@@ -32,10 +32,13 @@ pub fn load(paths: &[PathBuf], namespace: &str) -> anyhow::Result<Loaded> {
         for file in files {
             let size = fs::metadata(&file).with_context(|| format!("cannot read {}", file.display()))?.len();
             if size > MAX_FILE {
-                loaded.problems.push(format!("{}: {size} bytes, more than the limit of {MAX_FILE}", file.display()));
+                loaded
+                    .problems
+                    .push(format!("{}: {size} bytes, more than the limit of {MAX_FILE}", file.display()));
                 continue;
             }
-            let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let text =
+                fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
             parse(&file, &text, namespace, &mut loaded);
         }
     }
@@ -99,10 +102,13 @@ fn add(mut value: Value, place: &str, namespace: &str, loaded: &mut Loaded) {
     }
     let kind = value["kind"].as_str().unwrap_or_default().to_owned();
     if kind.is_empty() || value["metadata"]["name"].as_str().is_none() {
-        loaded.problems.push(format!("{place}: no kind or no metadata.name, so this is no Kubernetes object"));
+        loaded
+            .problems
+            .push(format!("{place}: no kind or no metadata.name, so this is no Kubernetes object"));
         return;
     }
-    let cluster_scoped = matches!(kind.as_str(), "ClusterSecretStore" | "ClusterExternalSecret" | "Plugin" | "Namespace");
+    let cluster_scoped =
+        matches!(kind.as_str(), "ClusterSecretStore" | "ClusterExternalSecret" | "Plugin" | "Namespace");
     if !cluster_scoped && value["metadata"]["namespace"].as_str().is_none() {
         value["metadata"]["namespace"] = Value::from(namespace);
     }
@@ -119,10 +125,15 @@ mod tests {
                     kind: List\nitems:\n- kind: B\n  metadata: {name: b, namespace: x}\n---\nfoo: 1\n";
         let mut loaded = Loaded::default();
         parse(Path::new("m.yaml"), text, "ns", &mut loaded);
-        let names: Vec<_> = loaded.objects.iter().map(|o| (&o["kind"], &o["metadata"]["namespace"])).collect();
+        let names: Vec<_> =
+            loaded.objects.iter().map(|o| (&o["kind"], &o["metadata"]["namespace"])).collect();
         assert_eq!(format!("{names:?}"), r#"[(String("A"), String("ns")), (String("B"), String("x"))]"#);
         assert_eq!(loaded.problems.len(), 2);
-        assert!(loaded.problems[0].starts_with("m.yaml, document 3: not valid YAML"), "{}", loaded.problems[0]);
+        assert!(
+            loaded.problems[0].starts_with("m.yaml, document 3: not valid YAML"),
+            "{}",
+            loaded.problems[0]
+        );
         assert!(loaded.problems[1].contains("document 5"), "{}", loaded.problems[1]);
     }
 }

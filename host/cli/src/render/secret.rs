@@ -31,7 +31,10 @@ pub(super) async fn render(
     let redactor = Redactor::default();
     let said = |failure: Failure| format!("{}: {}", failure.class().reason, failure.message(&redactor));
     let invalid = |why: String| {
-        said(Failure::ManifestInvalid { object: format!("ExternalSecret {name}"), detail: Untrusted::new(why) })
+        said(Failure::ManifestInvalid {
+            object: format!("ExternalSecret {name}"),
+            detail: Untrusted::new(why),
+        })
     };
     let es = es.as_ref().map_err(|why| invalid(why.clone()))?;
     refresh::interval(&es.spec).map_err(|error| invalid(format!("spec.refreshInterval: {error}")))?;

@@ -15,13 +15,8 @@ impl Failure {
     ) -> Self {
         let store = store.clone();
         match error {
-            CallError::Provider(error) => {
-                Self::from_provider(store, key, version, plugin.to_string(), error)
-            }
-            CallError::Fault(fault) => Self::PluginFault {
-                plugin: plugin.to_string(),
-                fault,
-            },
+            CallError::Provider(error) => Self::from_provider(store, key, version, plugin.to_string(), error),
+            CallError::Fault(fault) => Self::PluginFault { plugin: plugin.to_string(), fault },
             CallError::Need(need) => Self::from_need(store, need),
         }
     }
@@ -35,46 +30,20 @@ impl Failure {
     ) -> Self {
         let key = key.map(ToOwned::to_owned);
         match (error, key) {
-            (ProviderError::NotFound(detail), Some(key)) => Self::RemoteKeyNotFound {
-                store,
-                key,
-                version: version.map(ToOwned::to_owned),
-                detail,
-            },
-            (ProviderError::Unauthenticated(detail), _) => Self::AuthenticationFailed {
-                store,
-                plugin,
-                detail,
-            },
-            (ProviderError::Denied(detail), key) => Self::AccessDenied {
-                store,
-                plugin,
-                key,
-                detail,
-            },
-            (
-                ProviderError::RateLimited {
-                    retry_after,
-                    detail,
-                },
-                _,
-            ) => Self::RateLimited {
-                store,
-                plugin,
-                retry_after,
-                detail,
-            },
-            (ProviderError::Unavailable(detail), _) => Self::ProviderUnavailable {
-                store,
-                plugin,
-                detail,
-            },
-            (ProviderError::InvalidConfig { path, detail }, _) => Self::InvalidProviderConfig {
-                store,
-                plugin,
-                path,
-                detail,
-            },
+            (ProviderError::NotFound(detail), Some(key)) => {
+                Self::RemoteKeyNotFound { store, key, version: version.map(ToOwned::to_owned), detail }
+            }
+            (ProviderError::Unauthenticated(detail), _) => {
+                Self::AuthenticationFailed { store, plugin, detail }
+            }
+            (ProviderError::Denied(detail), key) => Self::AccessDenied { store, plugin, key, detail },
+            (ProviderError::RateLimited { retry_after, detail }, _) => {
+                Self::RateLimited { store, plugin, retry_after, detail }
+            }
+            (ProviderError::Unavailable(detail), _) => Self::ProviderUnavailable { store, plugin, detail },
+            (ProviderError::InvalidConfig { path, detail }, _) => {
+                Self::InvalidProviderConfig { store, plugin, path, detail }
+            }
             (ProviderError::NotModified, key) => Self::ProviderFailed {
                 store,
                 plugin,
@@ -87,47 +56,27 @@ impl Failure {
                 | ProviderError::Unsupported(detail)
                 | ProviderError::Other(detail),
                 key,
-            ) => Self::ProviderFailed {
-                store,
-                plugin,
-                key,
-                detail,
-            },
+            ) => Self::ProviderFailed { store, plugin, key, detail },
         }
     }
 
     fn from_need(store: StoreName, need: NeedError) -> Self {
         match need {
-            NeedError::NotFound {
-                kind,
-                namespace,
-                name,
-                key,
-            } => Self::ReferenceNotFound {
+            NeedError::NotFound { kind, namespace, name, key } => Self::ReferenceNotFound {
                 store,
                 what: match key {
                     Some(key) => format!("key {key:?} of {kind} {namespace}/{name}"),
                     None => format!("{kind} {namespace}/{name}"),
                 },
             },
-            NeedError::Unreadable {
-                what,
-                detail,
-                transient,
-            } => Self::ReferenceUnreadable {
-                store,
-                what,
-                transient,
-                detail,
-            },
+            NeedError::Unreadable { what, detail, transient } => {
+                Self::ReferenceUnreadable { store, what, transient, detail }
+            }
             NeedError::NoRequester { .. } => Self::StoreReferent { store },
             other @ (NeedError::ForeignNamespace { .. }
             | NeedError::BadReference { .. }
             | NeedError::AudienceRefused { .. }
-            | NeedError::AmbientRefused { .. }) => Self::ReferenceForbidden {
-                store,
-                why: other.to_string(),
-            },
+            | NeedError::AmbientRefused { .. }) => Self::ReferenceForbidden { store, why: other.to_string() },
         }
     }
 }

@@ -46,25 +46,16 @@ impl Failure {
             Self::InvalidProviderConfig { .. } => ("InvalidProviderConfig", Retry::Interval),
             Self::ReferenceNotFound { .. } => ("ReferenceNotFound", Retry::Interval),
             Self::ReferenceForbidden { .. } => ("ReferenceForbidden", Retry::Interval),
-            Self::ReferenceUnreadable {
-                transient: true, ..
-            } => ("ReferenceUnreadable", Retry::Backoff),
-            Self::ReferenceUnreadable {
-                transient: false, ..
-            } => ("ReferenceUnreadable", Retry::Interval),
+            Self::ReferenceUnreadable { transient: true, .. } => ("ReferenceUnreadable", Retry::Backoff),
+            Self::ReferenceUnreadable { transient: false, .. } => ("ReferenceUnreadable", Retry::Interval),
             Self::AuthenticationFailed { .. } => ("AuthenticationFailed", Retry::Backoff),
             Self::AccessDenied { .. } => ("AccessDenied", Retry::Backoff),
             // Often written a minute after the manifest that reads it, and nothing tells us.
             Self::RemoteKeyNotFound { .. } => ("RemoteKeyNotFound", Retry::Backoff),
             Self::PropertyNotFound { .. } => ("PropertyNotFound", Retry::Backoff),
             Self::ValueNotUsable { .. } => ("ValueNotUsable", Retry::Interval),
-            Self::RateLimited {
-                retry_after: Some(after),
-                ..
-            } => ("RateLimited", Retry::After(*after)),
-            Self::RateLimited {
-                retry_after: None, ..
-            } => ("RateLimited", Retry::Backoff),
+            Self::RateLimited { retry_after: Some(after), .. } => ("RateLimited", Retry::After(*after)),
+            Self::RateLimited { retry_after: None, .. } => ("RateLimited", Retry::Backoff),
             Self::ProviderUnavailable { .. } => ("ProviderUnavailable", Retry::Backoff),
             Self::ProviderFailed { .. } => ("ProviderFailed", Retry::Backoff),
             Self::PluginFault { .. } => ("PluginFault", Retry::Backoff),
@@ -76,16 +67,10 @@ impl Failure {
             Self::TargetTypeFixed { .. } => ("TargetTypeFixed", Retry::Interval),
             Self::TargetTerminating { .. } => ("TargetTerminating", Retry::Backoff),
             Self::TargetForbidden { .. } => ("TargetForbidden", Retry::Interval),
-            Self::ApiServer {
-                code: Some(403), ..
-            } => ("ApiServerDenied", Retry::Backoff),
+            Self::ApiServer { code: Some(403), .. } => ("ApiServerDenied", Retry::Backoff),
             Self::ApiServer { .. } => ("ApiServerFailed", Retry::Backoff),
         };
-        Class {
-            reason,
-            event: UPDATE_FAILED,
-            retry,
-        }
+        Class { reason, event: UPDATE_FAILED, retry }
     }
 
     /// ESO's words for the step that failed, which tools that read its conditions look for.
@@ -100,9 +85,7 @@ impl Failure {
             | Self::TargetTypeFixed { .. }
             | Self::TargetTerminating { .. }
             | Self::ApiServer { .. } => Some("could not update secret"),
-            Self::ManifestInvalid { .. }
-            | Self::PolicyInvalid { .. }
-            | Self::TargetForbidden { .. } => None,
+            Self::ManifestInvalid { .. } | Self::PolicyInvalid { .. } | Self::TargetForbidden { .. } => None,
             Self::TemplateFailed { .. } | Self::TemplateSourceNotFound { .. } => {
                 Some("could not apply template")
             }

@@ -81,7 +81,9 @@ pub enum Failure {
         namespace: String,
     },
     /// A store that can only be judged for the namespace of an ExternalSecret.
-    #[error("{store} authenticates as the namespace of each ExternalSecret: it shows whether it works when one uses it")]
+    #[error(
+        "{store} authenticates as the namespace of each ExternalSecret: it shows whether it works when one uses it"
+    )]
     StoreReferent {
         /// Which.
         store: StoreName,
@@ -268,9 +270,7 @@ pub enum Failure {
         key: Option<String>,
     },
     /// Another controller owns the target.
-    #[error(
-        "Secret {secret} is owned by {owner}: choose another target.name, or creationPolicy Merge"
-    )]
+    #[error("Secret {secret} is owned by {owner}: choose another target.name, or creationPolicy Merge")]
     TargetOwned {
         /// Namespace and name.
         secret: String,
@@ -286,9 +286,7 @@ pub enum Failure {
         managers: Vec<String>,
     },
     /// The target is immutable and would have to change.
-    #[error(
-        "Secret {secret} is immutable and its data would change: delete the Secret to have it made anew"
-    )]
+    #[error("Secret {secret} is immutable and its data would change: delete the Secret to have it made anew")]
     TargetImmutable {
         /// Namespace and name.
         secret: String,
@@ -306,9 +304,7 @@ pub enum Failure {
         wanted: String,
     },
     /// The target is being deleted.
-    #[error(
-        "Secret {secret} is being deleted and waits for its finalizers: it is made anew when it is gone"
-    )]
+    #[error("Secret {secret} is being deleted and waits for its finalizers: it is made anew when it is gone")]
     TargetTerminating {
         /// Namespace and name.
         secret: String,
@@ -389,24 +385,15 @@ fn api_answer(code: Option<u16>) -> String {
 }
 
 fn known_plugins(known: &[String]) -> String {
-    if known.is_empty() {
-        String::new()
-    } else {
-        format!(" (there are: {})", known.join(", "))
-    }
+    if known.is_empty() { String::new() } else { format!(" (there are: {})", known.join(", ")) }
 }
 
 fn pointer(path: &str) -> &str {
-    if path.is_empty() {
-        "its top level"
-    } else {
-        path
-    }
+    if path.is_empty() { "its top level" } else { path }
 }
 
 fn key_text(key: &Option<String>) -> String {
-    key.as_ref()
-        .map_or_else(|| "the request".to_owned(), |key| format!("key {key:?}"))
+    key.as_ref().map_or_else(|| "the request".to_owned(), |key| format!("key {key:?}"))
 }
 
 fn versioned(key: &str, version: &Option<String>) -> String {

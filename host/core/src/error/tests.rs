@@ -9,19 +9,11 @@ use crate::provider::{CallError, NeedError, PluginId, ProviderError};
 use crate::secret::{SecretBytes, UNTRUSTED_CAP};
 
 fn store() -> StoreName {
-    StoreName {
-        kind: "SecretStore",
-        namespace: Some("production".to_owned()),
-        name: "vault".to_owned(),
-    }
+    StoreName { kind: "SecretStore", namespace: Some("production".to_owned()), name: "vault".to_owned() }
 }
 
 fn cluster_store() -> StoreName {
-    StoreName {
-        kind: "ClusterSecretStore",
-        namespace: None,
-        name: "shared".to_owned(),
-    }
+    StoreName { kind: "ClusterSecretStore", namespace: None, name: "shared".to_owned() }
 }
 
 fn detail() -> Untrusted {
@@ -34,129 +26,84 @@ fn next(previous: Option<&Failure>) -> Option<Failure> {
     let text = |text: &str| text.to_owned();
     let secret = text("production/db");
     Some(match previous {
-        None => Failure::ManifestInvalid {
-            object: text("ExternalSecret production/db"),
-            detail,
-        },
-        Some(Failure::ManifestInvalid { .. }) => Failure::PolicyInvalid {
-            why: text("deletionPolicy=Delete needs creationPolicy=Owner"),
-        },
+        None => Failure::ManifestInvalid { object: text("ExternalSecret production/db"), detail },
+        Some(Failure::ManifestInvalid { .. }) => {
+            Failure::PolicyInvalid { why: text("deletionPolicy=Delete needs creationPolicy=Owner") }
+        }
         Some(Failure::PolicyInvalid { .. }) => Failure::StoreNotFound { store },
         Some(Failure::StoreNotFound { .. }) => Failure::StoreNotReady {
             store,
             reason: text("ProviderUnavailable"),
             message: text("the backend is unavailable"),
         },
-        Some(Failure::StoreNotReady { .. }) => Failure::StoreForbidden {
-            store: cluster_store(),
-            namespace: text("staging"),
-        },
-        Some(Failure::StoreForbidden { .. }) => Failure::StoreReferent {
-            store: cluster_store(),
-        },
-        Some(Failure::StoreReferent { .. }) => Failure::ProviderUnknown {
-            name: text("valut"),
-            known: vec![text("fake"), text("vault")],
-        },
-        Some(Failure::ProviderUnknown { .. }) => Failure::PluginNotLoaded {
-            name: text("acme"),
-            why: text("its digest is not the Plugin's"),
-        },
-        Some(Failure::PluginNotLoaded { .. }) => Failure::InvalidProviderConfig {
-            store,
-            plugin,
-            path: text("/auth"),
-            detail,
-        },
-        Some(Failure::InvalidProviderConfig { .. }) => Failure::ReferenceNotFound {
-            store,
-            what: text("Secret production/vault-approle"),
-        },
-        Some(Failure::ReferenceNotFound { .. }) => Failure::ReferenceForbidden {
-            store,
-            why: text("the reference at /x names namespace \"y\""),
-        },
+        Some(Failure::StoreNotReady { .. }) => {
+            Failure::StoreForbidden { store: cluster_store(), namespace: text("staging") }
+        }
+        Some(Failure::StoreForbidden { .. }) => Failure::StoreReferent { store: cluster_store() },
+        Some(Failure::StoreReferent { .. }) => {
+            Failure::ProviderUnknown { name: text("valut"), known: vec![text("fake"), text("vault")] }
+        }
+        Some(Failure::ProviderUnknown { .. }) => {
+            Failure::PluginNotLoaded { name: text("acme"), why: text("its digest is not the Plugin's") }
+        }
+        Some(Failure::PluginNotLoaded { .. }) => {
+            Failure::InvalidProviderConfig { store, plugin, path: text("/auth"), detail }
+        }
+        Some(Failure::InvalidProviderConfig { .. }) => {
+            Failure::ReferenceNotFound { store, what: text("Secret production/vault-approle") }
+        }
+        Some(Failure::ReferenceNotFound { .. }) => {
+            Failure::ReferenceForbidden { store, why: text("the reference at /x names namespace \"y\"") }
+        }
         Some(Failure::ReferenceForbidden { .. }) => Failure::ReferenceUnreadable {
             store,
             what: text("Secret production/vault-approle"),
             transient: true,
             detail,
         },
-        Some(Failure::ReferenceUnreadable { .. }) => Failure::AuthenticationFailed {
-            store,
-            plugin,
-            detail,
-        },
-        Some(Failure::AuthenticationFailed { .. }) => Failure::AccessDenied {
-            store,
-            plugin,
-            key: Some(text("db/main")),
-            detail,
-        },
-        Some(Failure::AccessDenied { .. }) => Failure::RemoteKeyNotFound {
-            store,
-            key: text("db/main"),
-            version: Some(text("7")),
-            detail,
-        },
-        Some(Failure::RemoteKeyNotFound { .. }) => Failure::PropertyNotFound {
-            store,
-            key: text("db/main"),
-            property: text("pasword"),
-        },
-        Some(Failure::PropertyNotFound { .. }) => Failure::ValueNotUsable {
-            place: text("data[2] (key \"x\")"),
-            why: text("it is not base64"),
-        },
-        Some(Failure::ValueNotUsable { .. }) => Failure::RateLimited {
-            store,
-            plugin,
-            retry_after: Some(Duration::from_secs(30)),
-            detail,
-        },
-        Some(Failure::RateLimited { .. }) => Failure::ProviderUnavailable {
-            store,
-            plugin,
-            detail,
-        },
-        Some(Failure::ProviderUnavailable { .. }) => Failure::ProviderFailed {
-            store,
-            plugin,
-            key: Some(text("db/main")),
-            detail,
-        },
-        Some(Failure::ProviderFailed { .. }) => Failure::PluginFault {
-            plugin,
-            fault: Fault::MemoryLimit { limit_mib: 64 },
-        },
-        Some(Failure::PluginFault { .. }) => Failure::TemplateFailed {
-            template: text("data.url"),
-            line: 3,
-            column: 14,
-            detail,
-        },
+        Some(Failure::ReferenceUnreadable { .. }) => Failure::AuthenticationFailed { store, plugin, detail },
+        Some(Failure::AuthenticationFailed { .. }) => {
+            Failure::AccessDenied { store, plugin, key: Some(text("db/main")), detail }
+        }
+        Some(Failure::AccessDenied { .. }) => {
+            Failure::RemoteKeyNotFound { store, key: text("db/main"), version: Some(text("7")), detail }
+        }
+        Some(Failure::RemoteKeyNotFound { .. }) => {
+            Failure::PropertyNotFound { store, key: text("db/main"), property: text("pasword") }
+        }
+        Some(Failure::PropertyNotFound { .. }) => {
+            Failure::ValueNotUsable { place: text("data[2] (key \"x\")"), why: text("it is not base64") }
+        }
+        Some(Failure::ValueNotUsable { .. }) => {
+            Failure::RateLimited { store, plugin, retry_after: Some(Duration::from_secs(30)), detail }
+        }
+        Some(Failure::RateLimited { .. }) => Failure::ProviderUnavailable { store, plugin, detail },
+        Some(Failure::ProviderUnavailable { .. }) => {
+            Failure::ProviderFailed { store, plugin, key: Some(text("db/main")), detail }
+        }
+        Some(Failure::ProviderFailed { .. }) => {
+            Failure::PluginFault { plugin, fault: Fault::MemoryLimit { limit_mib: 64 } }
+        }
+        Some(Failure::PluginFault { .. }) => {
+            Failure::TemplateFailed { template: text("data.url"), line: 3, column: 14, detail }
+        }
         Some(Failure::TemplateFailed { .. }) => Failure::TemplateSourceNotFound {
             kind: "ConfigMap",
             namespace: text("production"),
             name: text("templates"),
             key: Some(text("url")),
         },
-        Some(Failure::TemplateSourceNotFound { .. }) => Failure::TargetOwned {
-            secret,
-            owner: text("ExternalSecret other"),
-        },
+        Some(Failure::TemplateSourceNotFound { .. }) => {
+            Failure::TargetOwned { secret, owner: text("ExternalSecret other") }
+        }
         Some(Failure::TargetOwned { .. }) => Failure::TargetConflict {
             secret,
-            managers: vec![text(
-                "conflict with \"externalsecrets.external-secrets.io/other\": .data.url",
-            )],
+            managers: vec![text("conflict with \"externalsecrets.external-secrets.io/other\": .data.url")],
         },
         Some(Failure::TargetConflict { .. }) => Failure::TargetImmutable { secret },
-        Some(Failure::TargetImmutable { .. }) => Failure::TargetTypeFixed {
-            secret,
-            is: text("Opaque"),
-            wanted: text("kubernetes.io/tls"),
-        },
+        Some(Failure::TargetImmutable { .. }) => {
+            Failure::TargetTypeFixed { secret, is: text("Opaque"), wanted: text("kubernetes.io/tls") }
+        }
         Some(Failure::TargetTypeFixed { .. }) => Failure::TargetTerminating { secret },
         Some(Failure::TargetTerminating { .. }) => Failure::TargetForbidden {
             type_: text("bootstrap.kubernetes.io/token"),
@@ -181,16 +128,9 @@ fn every_failure_has_a_reason_of_its_own() {
     let mut seen = BTreeMap::new();
     for failure in samples() {
         let reason = failure.class().reason;
-        assert!(
-            reason.starts_with(|c: char| c.is_ascii_uppercase()),
-            "{reason}"
-        );
+        assert!(reason.starts_with(|c: char| c.is_ascii_uppercase()), "{reason}");
         assert!(reason.chars().all(|c| c.is_ascii_alphabetic()), "{reason}");
-        assert_eq!(
-            seen.insert(reason, failure.to_string()),
-            None,
-            "{reason} twice"
-        );
+        assert_eq!(seen.insert(reason, failure.to_string()), None, "{reason} twice");
         assert_eq!(failure.class().event, "UpdateFailed");
     }
     assert_eq!(seen.len(), 30);
@@ -203,16 +143,8 @@ fn every_failure_reads_well() {
         .iter()
         .map(|failure| {
             let class = failure.class();
-            let umbrella = failure
-                .umbrella()
-                .map(|text| format!("{text}: "))
-                .unwrap_or_default();
-            format!(
-                "{} [{:?}]\n    {umbrella}{}",
-                class.reason,
-                class.retry,
-                failure.message(&redactor)
-            )
+            let umbrella = failure.umbrella().map(|text| format!("{text}: ")).unwrap_or_default();
+            format!("{} [{:?}]\n    {umbrella}{}", class.reason, class.retry, failure.message(&redactor))
         })
         .collect();
     insta::assert_snapshot!(lines.join("\n"));
@@ -227,16 +159,10 @@ fn texts_from_outside_are_said_only_after_cleaning() {
         plugin: "vault@0.1.0".to_owned(),
         detail: Untrusted::new("refused \"hunter2-hunter2\"\nand more"),
     };
-    assert!(
-        !quoting.to_string().contains("hunter2"),
-        "Display has no untrusted text"
-    );
+    assert!(!quoting.to_string().contains("hunter2"), "Display has no untrusted text");
     assert!(!format!("{quoting:?}").contains("hunter2"), "nor has Debug");
     let message = quoting.message(&redactor);
-    assert!(
-        message.ends_with("refused \"[redacted]\" and more"),
-        "{message}"
-    );
+    assert!(message.ends_with("refused \"[redacted]\" and more"), "{message}");
 
     let long = Failure::ApiServer {
         doing: "writing",
@@ -249,69 +175,33 @@ fn texts_from_outside_are_said_only_after_cleaning() {
 
 #[test]
 fn what_a_call_came_to_becomes_what_it_means() {
-    let plugin = PluginId {
-        name: "vault".to_owned(),
-        version: "0.1.0".to_owned(),
-        digest: "sha256:00".to_owned(),
-    };
+    let plugin =
+        PluginId { name: "vault".to_owned(), version: "0.1.0".to_owned(), digest: "sha256:00".to_owned() };
     let reason = |key: Option<&str>, error: CallError| {
-        Failure::from_call(&store(), key, None, &plugin, error)
-            .class()
-            .reason
+        Failure::from_call(&store(), key, None, &plugin, error).class().reason
     };
     let provider = |error: ProviderError| reason(Some("k"), error.into());
-    assert_eq!(
-        provider(ProviderError::NotFound(detail())),
-        "RemoteKeyNotFound"
-    );
-    assert_eq!(
-        reason(None, ProviderError::NotFound(detail()).into()),
-        "ProviderFailed"
-    );
-    assert_eq!(
-        provider(ProviderError::Unauthenticated(detail())),
-        "AuthenticationFailed"
-    );
+    assert_eq!(provider(ProviderError::NotFound(detail())), "RemoteKeyNotFound");
+    assert_eq!(reason(None, ProviderError::NotFound(detail()).into()), "ProviderFailed");
+    assert_eq!(provider(ProviderError::Unauthenticated(detail())), "AuthenticationFailed");
     assert_eq!(provider(ProviderError::Denied(detail())), "AccessDenied");
-    assert_eq!(
-        provider(ProviderError::Unavailable(detail())),
-        "ProviderUnavailable"
-    );
+    assert_eq!(provider(ProviderError::Unavailable(detail())), "ProviderUnavailable");
     assert_eq!(provider(ProviderError::NotModified), "ProviderFailed");
     assert_eq!(provider(ProviderError::Other(detail())), "ProviderFailed");
-    let config = ProviderError::InvalidConfig {
-        path: "/auth".to_owned(),
-        detail: detail(),
-    };
+    let config = ProviderError::InvalidConfig { path: "/auth".to_owned(), detail: detail() };
     assert_eq!(provider(config), "InvalidProviderConfig");
-    let limited = ProviderError::RateLimited {
-        retry_after: Some(Duration::from_secs(9)),
-        detail: detail(),
-    };
+    let limited = ProviderError::RateLimited { retry_after: Some(Duration::from_secs(9)), detail: detail() };
     let limited = Failure::from_call(&store(), None, None, &plugin, limited.into());
     assert_eq!(limited.class().retry, Retry::After(Duration::from_secs(9)));
 
-    assert_eq!(
-        reason(None, Fault::CpuLimit { limit_ms: 1000 }.into()),
-        "PluginFault"
-    );
-    let missing = NeedError::NotFound {
-        kind: "Secret",
-        namespace: "a".to_owned(),
-        name: "b".to_owned(),
-        key: None,
-    };
+    assert_eq!(reason(None, Fault::CpuLimit { limit_ms: 1000 }.into()), "PluginFault");
+    let missing =
+        NeedError::NotFound { kind: "Secret", namespace: "a".to_owned(), name: "b".to_owned(), key: None };
     assert_eq!(reason(None, missing.into()), "ReferenceNotFound");
-    let foreign = NeedError::ForeignNamespace {
-        pointer: "/x".to_owned(),
-        namespace: "b".to_owned(),
-    };
+    let foreign = NeedError::ForeignNamespace { pointer: "/x".to_owned(), namespace: "b".to_owned() };
     assert_eq!(reason(None, foreign.into()), "ReferenceForbidden");
-    let unreadable = NeedError::Unreadable {
-        what: "Secret a/b".to_owned(),
-        detail: detail(),
-        transient: false,
-    };
+    let unreadable =
+        NeedError::Unreadable { what: "Secret a/b".to_owned(), detail: detail(), transient: false };
     let unreadable = Failure::from_call(&store(), None, None, &plugin, unreadable.into());
     assert_eq!(unreadable.class().retry, Retry::Interval);
 }

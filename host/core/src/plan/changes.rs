@@ -25,24 +25,16 @@ impl Changes {
 
     pub(super) fn between(input: &Input<'_>, wanted: &Rendered) -> Self {
         let Some(observed) = input.observed else {
-            return Self {
-                data: true,
-                rest: true,
-            };
+            return Self { data: true, rest: true };
         };
         let differs = wanted
             .data
             .iter()
             .any(|(key, value)| observed.data.get(key) != Some(&input.hasher.hash(value.expose())));
-        let surplus = observed
-            .data
-            .keys()
-            .any(|key| observed.owns_data(key) && !wanted.data.contains_key(key));
+        let surplus =
+            observed.data.keys().any(|key| observed.owns_data(key) && !wanted.data.contains_key(key));
         let unclaimed = wanted.data.keys().any(|key| !observed.owns_data(key));
-        Self {
-            data: differs || surplus,
-            rest: unclaimed || metadata(input, observed, wanted),
-        }
+        Self { data: differs || surplus, rest: unclaimed || metadata(input, observed, wanted) }
     }
 }
 
@@ -63,10 +55,7 @@ fn metadata(input: &Input<'_>, observed: &Observed, wanted: &Rendered) -> bool {
         || hash_differs
         || owner != observed.is_controlled_by(input.owner)
         || (input.spec.target.immutable && !observed.immutable)
-        || wanted
-            .finalizers
-            .iter()
-            .any(|finalizer| !observed.finalizers.contains(finalizer))
+        || wanted.finalizers.iter().any(|finalizer| !observed.finalizers.contains(finalizer))
 }
 
 fn without_hash(annotations: &BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -80,12 +69,8 @@ fn map_differs(
     observed: &BTreeMap<String, String>,
     owned: impl Fn(&str) -> bool,
 ) -> bool {
-    wanted
-        .iter()
-        .any(|(key, value)| observed.get(key) != Some(value) || !owned(key))
-        || observed
-            .keys()
-            .any(|key| owned(key) && !wanted.contains_key(key))
+    wanted.iter().any(|(key, value)| observed.get(key) != Some(value) || !owned(key))
+        || observed.keys().any(|key| owned(key) && !wanted.contains_key(key))
 }
 
 /// Our labels, marks included.
@@ -100,10 +85,7 @@ pub(super) fn labels(input: &Input<'_>, wanted: &Rendered) -> BTreeMap<String, S
     labels.remove(LABEL_CREATED_BY);
     labels.insert(LABEL_MANAGED.to_owned(), "true".to_owned());
     if input.spec.target.creation_policy == CreationPolicy::Owner {
-        labels.insert(
-            LABEL_CREATED_BY.to_owned(),
-            created_by(input.namespace, &input.owner.name),
-        );
+        labels.insert(LABEL_CREATED_BY.to_owned(), created_by(input.namespace, &input.owner.name));
     }
     labels
 }
@@ -113,8 +95,7 @@ pub(super) fn annotations(input: &Input<'_>, wanted: &Rendered) -> BTreeMap<Stri
     let mut annotations = wanted.annotations.clone();
     if let Some(observed) = input.observed.filter(|_| input.gives_way()) {
         annotations.retain(|key, value| {
-            !observed.others.annotations.contains(key)
-                || observed.annotations.get(key) == Some(value)
+            !observed.others.annotations.contains(key) || observed.annotations.get(key) == Some(value)
         });
     }
     annotations.remove(ANNOTATION_DATA_HASH);

@@ -38,11 +38,7 @@ pub struct Controller {
 
 impl Controller {
     fn same_object_kind(&self, other: &Self) -> bool {
-        let group = |of: &Self| {
-            of.api_version
-                .rsplit_once('/')
-                .map(|(group, _)| group.to_owned())
-        };
+        let group = |of: &Self| of.api_version.rsplit_once('/').map(|(group, _)| group.to_owned());
         self.kind == other.kind && group(self) == group(other)
     }
 }
@@ -100,9 +96,7 @@ impl Observed {
     }
 
     fn is_controlled_by(&self, owner: &Controller) -> bool {
-        self.controller
-            .as_ref()
-            .is_some_and(|controller| controller.uid == owner.uid)
+        self.controller.as_ref().is_some_and(|controller| controller.uid == owner.uid)
     }
 }
 
@@ -170,10 +164,7 @@ impl Input<'_> {
 
     /// Whether the target is shared by policy: then another ExternalSecret's fields are left to it.
     fn gives_way(&self) -> bool {
-        matches!(
-            self.spec.target.creation_policy,
-            CreationPolicy::Merge | CreationPolicy::CreateOrMerge
-        )
+        matches!(self.spec.target.creation_policy, CreationPolicy::Merge | CreationPolicy::CreateOrMerge)
     }
 }
 
@@ -256,18 +247,9 @@ impl Success {
     pub fn condition(self) -> (&'static str, &'static str) {
         match self {
             Self::Synced => ("SecretSynced", "secret synced"),
-            Self::Retained => (
-                "SecretSynced",
-                "secret retained due to DeletionPolicy=Retain",
-            ),
-            Self::Deleted => (
-                "SecretDeleted",
-                "secret deleted due to DeletionPolicy=Delete",
-            ),
-            Self::Missing => (
-                "SecretMissing",
-                "secret will not be created due to CreationPolicy=Merge",
-            ),
+            Self::Retained => ("SecretSynced", "secret retained due to DeletionPolicy=Retain"),
+            Self::Deleted => ("SecretDeleted", "secret deleted due to DeletionPolicy=Delete"),
+            Self::Missing => ("SecretMissing", "secret will not be created due to CreationPolicy=Merge"),
         }
     }
 }

@@ -14,8 +14,7 @@ use crate::template::Rendered;
 /// Types of Secret whose making hands out rights.
 const TOKEN_TYPE: &str = "kubernetes.io/service-account-token";
 const TOKEN_ACCOUNT: &str = "kubernetes.io/service-account.name";
-const FILLS_IN_A_TOKEN: &str =
-    "make Kubernetes fill it with a token of the ServiceAccount it names";
+const FILLS_IN_A_TOKEN: &str = "make Kubernetes fill it with a token of the ServiceAccount it names";
 const BOOTSTRAP_TYPE: &str = "bootstrap.kubernetes.io/token";
 
 /// Checks.
@@ -23,9 +22,7 @@ const BOOTSTRAP_TYPE: &str = "bootstrap.kubernetes.io/token";
 /// # Errors
 /// [`Failure::PolicyInvalid`] or [`Failure::TargetForbidden`].
 pub fn check(spec: &ExternalSecretSpec) -> Result<(), Failure> {
-    check_policies(spec)
-        .and_then(|()| check_sources(spec))
-        .map_err(|why| Failure::PolicyInvalid { why })?;
+    check_policies(spec).and_then(|()| check_sources(spec)).map_err(|why| Failure::PolicyInvalid { why })?;
     check_type(spec)
 }
 
@@ -61,45 +58,29 @@ fn check_sources(spec: &ExternalSecretSpec) -> Result<(), String> {
         check_source(spec, &format!("data[{index}]"), entry.source_ref.as_ref())?;
     }
     for (index, entry) in spec.data_from.iter().enumerate() {
-        check_source(
-            spec,
-            &format!("dataFrom[{index}]"),
-            entry.source_ref.as_ref(),
-        )?;
+        check_source(spec, &format!("dataFrom[{index}]"), entry.source_ref.as_ref())?;
         if entry.extract.is_some() == entry.find.is_some() {
-            return Err(format!(
-                "dataFrom[{index}]: exactly one of extract and find is needed"
-            ));
+            return Err(format!("dataFrom[{index}]: exactly one of extract and find is needed"));
         }
     }
     // With the other deletion policies an entry may stand in for one whose value is missing.
     let mut seen = BTreeSet::new();
-    let twice = spec
-        .data
-        .iter()
-        .find(|entry| !seen.insert(&entry.secret_key));
+    let twice = spec.data.iter().find(|entry| !seen.insert(&entry.secret_key));
     match twice {
-        Some(entry) if spec.target.deletion_policy == DeletionPolicy::Retain => Err(format!(
-            "data: secretKey {:?} stands twice: remove one",
-            entry.secret_key
-        )),
+        Some(entry) if spec.target.deletion_policy == DeletionPolicy::Retain => {
+            Err(format!("data: secretKey {:?} stands twice: remove one", entry.secret_key))
+        }
         _ => Ok(()),
     }
 }
 
-fn check_source(
-    spec: &ExternalSecretSpec,
-    place: &str,
-    own: Option<&SourceRef>,
-) -> Result<(), String> {
+fn check_source(spec: &ExternalSecretSpec, place: &str, own: Option<&SourceRef>) -> Result<(), String> {
     if own.is_some_and(|source| source.generator_ref.is_some()) {
         return Err(format!(
             "{place}: generators are not supported: name a store instead of sourceRef.generatorRef"
         ));
     }
-    let store = own
-        .and_then(|source| source.store_ref.as_ref())
-        .or(spec.secret_store_ref.as_ref());
+    let store = own.and_then(|source| source.store_ref.as_ref()).or(spec.secret_store_ref.as_ref());
     match store.and_then(|store| store.name.as_deref()) {
         Some(name) if !name.is_empty() => Ok(()),
         _ => Err(format!(
@@ -112,23 +93,13 @@ fn check_type(spec: &ExternalSecretSpec) -> Result<(), Failure> {
     let Some(template) = &spec.target.template else {
         return Ok(());
     };
-    let forbidden = |type_: &str, why| {
-        Err(Failure::TargetForbidden {
-            type_: type_.to_owned(),
-            why,
-        })
-    };
+    let forbidden = |type_: &str, why| Err(Failure::TargetForbidden { type_: type_.to_owned(), why });
     match template.type_.as_deref() {
-        Some(BOOTSTRAP_TYPE) => {
-            forbidden(BOOTSTRAP_TYPE, "let its holder join nodes to the cluster")
-        }
+        Some(BOOTSTRAP_TYPE) => forbidden(BOOTSTRAP_TYPE, "let its holder join nodes to the cluster"),
         Some(TOKEN_TYPE) => {
-            let annotated =
-                |metadata: &TemplateMetadata| metadata.annotations.contains_key(TOKEN_ACCOUNT);
+            let annotated = |metadata: &TemplateMetadata| metadata.annotations.contains_key(TOKEN_ACCOUNT);
             // templateFrom can write the annotation too, so its presence is refused as well.
-            if template.metadata.as_ref().is_some_and(annotated)
-                || !template.template_from.is_empty()
-            {
+            if template.metadata.as_ref().is_some_and(annotated) || !template.template_from.is_empty() {
                 return forbidden(TOKEN_TYPE, FILLS_IN_A_TOKEN);
             }
             Ok(())
@@ -142,19 +113,10 @@ fn check_type(spec: &ExternalSecretSpec) -> Result<(), Failure> {
 ///
 /// # Errors
 /// [`Failure::TargetForbidden`].
-pub(super) fn check_rendered(
-    observed: Option<&Observed>,
-    wanted: &Rendered,
-) -> Result<(), Failure> {
-    let type_ = wanted
-        .type_
-        .as_deref()
-        .or_else(|| observed.and_then(|observed| observed.type_.as_deref()));
+pub(super) fn check_rendered(observed: Option<&Observed>, wanted: &Rendered) -> Result<(), Failure> {
+    let type_ = wanted.type_.as_deref().or_else(|| observed.and_then(|observed| observed.type_.as_deref()));
     if type_ == Some(TOKEN_TYPE) && wanted.annotations.contains_key(TOKEN_ACCOUNT) {
-        return Err(Failure::TargetForbidden {
-            type_: TOKEN_TYPE.to_owned(),
-            why: FILLS_IN_A_TOKEN,
-        });
+        return Err(Failure::TargetForbidden { type_: TOKEN_TYPE.to_owned(), why: FILLS_IN_A_TOKEN });
     }
     Ok(())
 }

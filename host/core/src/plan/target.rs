@@ -6,9 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use claviger_crds::external_secret::{
-    CreationPolicy, DeletionPolicy, ExternalSecretSpec, MergePolicy,
-};
+use claviger_crds::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec, MergePolicy};
 
 use super::apply::apply;
 use super::changes::Changes;
@@ -34,10 +32,7 @@ pub fn target_valid(spec: &ExternalSecretSpec, observed: Option<&Observed>) -> b
         (_, Some(observed)) if observed.deleting => true,
         (CreationPolicy::Orphan, Some(_)) => true,
         (_, Some(observed)) => {
-            let marked = observed
-                .labels
-                .get(LABEL_MANAGED)
-                .is_some_and(|value| value == "true");
+            let marked = observed.labels.get(LABEL_MANAGED).is_some_and(|value| value == "true");
             let whole = if observed.is_shared() {
                 named_keys(spec).iter().all(|key| observed.owns_data(key))
             } else {
@@ -55,19 +50,12 @@ fn named_keys(spec: &ExternalSecretSpec) -> BTreeSet<&str> {
         return BTreeSet::new();
     }
     let template = spec.target.template.as_ref();
-    let rendered = template
-        .into_iter()
-        .flat_map(|template| template.data.keys())
-        .map(String::as_str);
+    let rendered = template.into_iter().flat_map(|template| template.data.keys()).map(String::as_str);
     let replaced = template.is_some_and(|template| {
         template.merge_policy == MergePolicy::Replace
             && !(template.data.is_empty() && template.template_from.is_empty())
     });
-    let fetched = spec
-        .data
-        .iter()
-        .map(|entry| entry.secret_key.as_str())
-        .filter(|_| !replaced);
+    let fetched = spec.data.iter().map(|entry| entry.secret_key.as_str()).filter(|_| !replaced);
     rendered.chain(fetched).collect()
 }
 
@@ -78,14 +66,8 @@ fn named_keys(spec: &ExternalSecretSpec) -> BTreeSet<&str> {
 pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
     let target = &input.spec.target;
     let name = input.target();
-    let nothing = |success, binding| {
-        Ok(Planned::Do(Plan {
-            effects: vec![],
-            success,
-            notes: vec![],
-            binding,
-        }))
-    };
+    let nothing =
+        |success, binding| Ok(Planned::Do(Plan { effects: vec![], success, notes: vec![], binding }));
     if target.creation_policy == CreationPolicy::None {
         return nothing(Success::Synced, None);
     }
@@ -95,15 +77,12 @@ pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
         (None, DeletionPolicy::Retain) => {
             return nothing(Success::Retained, input.observed.map(|_| name.to_owned()));
         }
-        (None, DeletionPolicy::Merge) => {
-            Cow::Owned(input.observed.map(emptied).unwrap_or_default())
-        }
+        (None, DeletionPolicy::Merge) => Cow::Owned(input.observed.map(emptied).unwrap_or_default()),
     };
     if let Some(key) = wanted.data.keys().find(|key| !is_valid_key(key)) {
         return Err(Failure::ValueNotUsable {
             place: format!("secret key {key:?}"),
-            why: "invalid secret keys (TIP: use rewrite or conversionStrategy to change keys)"
-                .to_owned(),
+            why: "invalid secret keys (TIP: use rewrite or conversionStrategy to change keys)".to_owned(),
         });
     }
     if target.creation_policy == CreationPolicy::Merge && input.observed.is_none() {
@@ -120,22 +99,14 @@ pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
     };
     if changes.any() {
         if changes.data && input.observed.is_some_and(|observed| observed.immutable) {
-            return Err(Failure::TargetImmutable {
-                secret: input.secret(),
-            });
+            return Err(Failure::TargetImmutable { secret: input.secret() });
         }
         let Some(apply) = apply(input, &wanted, &changes) else {
             return Ok(Planned::NeedsForeignValues);
         };
         plan.notes.push(match input.observed {
-            None => Note {
-                reason: "Created",
-                message: "secret created",
-            },
-            Some(_) => Note {
-                reason: "Updated",
-                message: "secret updated",
-            },
+            None => Note { reason: "Created", message: "secret created" },
+            Some(_) => Note { reason: "Updated", message: "secret updated" },
         });
         plan.effects.push(Effect::Apply(Box::new(apply)));
     }
@@ -157,9 +128,7 @@ pub fn plan_deletion(
             && observed.is_controlled_by(owner)
     });
     let name = spec.target.name.as_ref().unwrap_or(&owner.name);
-    ours.map(|observed| deletion(name, observed))
-        .into_iter()
-        .collect()
+    ours.map(|observed| deletion(name, observed)).into_iter().collect()
 }
 
 fn deletion(name: &str, observed: &Observed) -> Effect {
@@ -172,20 +141,10 @@ fn deletion(name: &str, observed: &Observed) -> Effect {
 
 /// Nothing is in the provider any more: the Secret goes, if it is ours.
 fn delete(input: &Input<'_>) -> Plan {
-    let mut plan = Plan {
-        effects: vec![],
-        success: Success::Deleted,
-        notes: vec![],
-        binding: None,
-    };
-    let ours = input
-        .observed
-        .filter(|observed| !observed.deleting && observed.is_controlled_by(input.owner));
+    let mut plan = Plan { effects: vec![], success: Success::Deleted, notes: vec![], binding: None };
+    let ours = input.observed.filter(|observed| !observed.deleting && observed.is_controlled_by(input.owner));
     if let Some(observed) = ours {
-        plan.notes.push(Note {
-            reason: "Deleted",
-            message: "secret deleted due to DeletionPolicy=Delete",
-        });
+        plan.notes.push(Note { reason: "Deleted", message: "secret deleted due to DeletionPolicy=Delete" });
         plan.effects.push(deletion(input.target(), observed));
     }
     plan
@@ -198,15 +157,10 @@ fn orphans(input: &Input<'_>, plan: &mut Plan) {
     }
     let ours = |uid: &Option<String>| uid.as_deref() == Some(input.owner.uid.as_str());
     let name = input.target();
-    for sibling in input
-        .siblings
-        .iter()
-        .filter(|sibling| sibling.name != name && ours(&sibling.controller_uid))
+    for sibling in
+        input.siblings.iter().filter(|sibling| sibling.name != name && ours(&sibling.controller_uid))
     {
-        plan.notes.push(Note {
-            reason: "Deleted",
-            message: "secret deleted because it was orphaned",
-        });
+        plan.notes.push(Note { reason: "Deleted", message: "secret deleted because it was orphaned" });
         plan.effects.push(Effect::Delete {
             name: sibling.name.clone(),
             uid: sibling.uid.clone(),
@@ -239,9 +193,7 @@ fn refuse(input: &Input<'_>, wanted: &Rendered) -> Result<(), Failure> {
         return Ok(());
     };
     if observed.deleting {
-        return Err(Failure::TargetTerminating {
-            secret: input.secret(),
-        });
+        return Err(Failure::TargetTerminating { secret: input.secret() });
     }
     if let (Some(wanted), Some(is)) = (&wanted.type_, &observed.type_)
         && wanted != is
@@ -271,10 +223,7 @@ fn refuse_foreign_owner(input: &Input<'_>, observed: &Observed) -> Result<(), Fa
     };
     if refused {
         let owner = format!("{} {}", controller.kind, controller.name);
-        return Err(Failure::TargetOwned {
-            secret: input.secret(),
-            owner,
-        });
+        return Err(Failure::TargetOwned { secret: input.secret(), owner });
     }
     Ok(())
 }

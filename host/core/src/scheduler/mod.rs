@@ -46,10 +46,7 @@ struct Wait {
 impl Wait {
     /// Of two reasons to look the earlier time and the higher class win.
     fn merged(self, other: Self) -> Self {
-        Self {
-            class: self.class.min(other.class),
-            due: self.due.min(other.due),
-        }
+        Self { class: self.class.min(other.class), due: self.due.min(other.due) }
     }
 }
 
@@ -191,11 +188,7 @@ impl<K: Queued> Scheduler<K> {
         let chosen = starved.unwrap_or(highest);
         for index in 0..CLASSES.len() {
             let waits = index != chosen && !self.ready[index].is_empty();
-            self.passed_over[index] = if waits {
-                self.passed_over[index] + 1
-            } else {
-                0
-            };
+            self.passed_over[index] = if waits { self.passed_over[index] + 1 } else { 0 };
         }
         Some(chosen)
     }

@@ -23,11 +23,7 @@ struct Row<K> {
 
 impl<K> Default for Ready<K> {
     fn default() -> Self {
-        Self {
-            rows: BTreeMap::new(),
-            turns: BTreeMap::new(),
-            next: 0,
-        }
+        Self { rows: BTreeMap::new(), turns: BTreeMap::new(), next: 0 }
     }
 }
 
@@ -74,13 +70,7 @@ impl<K: Queued> Ready<K> {
         } else {
             let namespace = object.namespace().to_owned();
             self.turns.insert(place, namespace.clone());
-            self.rows.insert(
-                namespace,
-                Row {
-                    objects: BTreeMap::from([(place, object)]),
-                    turn: place,
-                },
-            );
+            self.rows.insert(namespace, Row { objects: BTreeMap::from([(place, object)]), turn: place });
         }
         place
     }

@@ -57,11 +57,7 @@ fn no_class_is_passed_over_for_ever() {
         order.push(queue.pop(start).unwrap().1);
     }
     let first = |class| order.iter().position(|found| *found == class);
-    assert_eq!(
-        (first(Class::Retry), first(Class::Refresh)),
-        (Some(9), Some(8)),
-        "{order:?}"
-    );
+    assert_eq!((first(Class::Retry), first(Class::Refresh)), (Some(9), Some(8)), "{order:?}");
 }
 
 #[test]
@@ -119,16 +115,8 @@ fn nothing_is_handed_out_before_its_time() {
     assert_eq!(queue.pop(start + 4 * SECOND), None);
     assert_eq!(queue.next_due(), Some(start + 5 * SECOND));
     queue.push(Key("a", 1), Class::Refresh, start + 2 * SECOND);
-    assert_eq!(
-        queue.next_due(),
-        Some(start + 2 * SECOND),
-        "the earlier time wins"
-    );
-    assert_eq!(
-        queue.pop(start + 2 * SECOND),
-        Some((Key("a", 1), Class::Retry)),
-        "and the higher class"
-    );
+    assert_eq!(queue.next_due(), Some(start + 2 * SECOND), "the earlier time wins");
+    assert_eq!(queue.pop(start + 2 * SECOND), Some((Key("a", 1), Class::Retry)), "and the higher class");
 }
 
 #[test]
@@ -155,8 +143,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         (0..12u32, 0..3u8, 0..20u32).prop_map(|(key, class, due)| Step::Push(key, class, due)),
         Just(Step::Pop),
-        (0..4usize, proptest::option::of(0..20u32))
-            .prop_map(|(which, next)| Step::Done(which, next)),
+        (0..4usize, proptest::option::of(0..20u32)).prop_map(|(which, next)| Step::Done(which, next)),
         (0..10u32).prop_map(Step::Tick),
     ];
     proptest::collection::vec(step, 1..200)

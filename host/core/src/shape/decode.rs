@@ -26,7 +26,9 @@ pub fn decode(
         DecodingStrategy::None => value,
         DecodingStrategy::Base64 => with(&base64, "base64")?,
         DecodingStrategy::Base64Url => with(&base64url, "base64url")?,
-        DecodingStrategy::Auto => with(&base64, "base64").or_else(|_| with(&base64url, "base64url")).unwrap_or(value),
+        DecodingStrategy::Auto => {
+            with(&base64, "base64").or_else(|_| with(&base64url, "base64url")).unwrap_or(value)
+        }
     };
     if null_bytes == NullBytePolicy::Fail && decoded.expose().contains(&0) {
         return Err(ShapeError::NullByte);

@@ -47,6 +47,9 @@ mod tests {
     fn two_keys_that_become_one_are_an_error() {
         let value = || crate::secret::SecretBytes::copied_from(b"v");
         let values = Values::from([("a/b".to_owned(), value()), ("a:b".to_owned(), value())]);
-        assert_eq!(convert(values, ConversionStrategy::Default).err(), Some(ShapeError::Collision("a_b".to_owned())));
+        assert_eq!(
+            convert(values, ConversionStrategy::Default).err(),
+            Some(ShapeError::Collision("a_b".to_owned()))
+        );
     }
 }

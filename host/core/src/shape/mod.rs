@@ -46,7 +46,9 @@ pub enum ShapeError {
     #[error("rewrite.merge: the value of {0:?} is not a JSON object")]
     MergeNotObject(String),
     /// `merge` with `conflictPolicy: Error`.
-    #[error("rewrite.merge: key {0:?} stands in more than one object: set priority, or conflictPolicy Ignore")]
+    #[error(
+        "rewrite.merge: key {0:?} stands in more than one object: set priority, or conflictPolicy Ignore"
+    )]
     MergeConflict(String),
     /// `strategy: JSON` without `into`.
     #[error("rewrite.merge: strategy JSON needs into")]

@@ -18,7 +18,11 @@ const MAX_PATH: usize = 1024;
 ///
 /// # Errors
 /// [`ShapeError::NotJson`] if the value is no JSON, so that no property can be there.
-pub fn lookup(value: &SecretBytes, property: &str, steps: &[PropertyStep]) -> Result<Option<SecretBytes>, ShapeError> {
+pub fn lookup(
+    value: &SecretBytes,
+    property: &str,
+    steps: &[PropertyStep],
+) -> Result<Option<SecretBytes>, ShapeError> {
     let text = std::str::from_utf8(value.expose()).map_err(|_| ShapeError::NotJson)?;
     // gjson does not validate, and a path into something that is no JSON would find by accident.
     serde_json::from_str::<IgnoredAny>(text).map_err(|_| ShapeError::NotJson)?;
@@ -120,9 +124,11 @@ mod tests {
 
     #[test]
     fn entries_keep_texts_and_number_texts() {
-        let values = entries(&SecretBytes::copied_from(br#"{"t":"x","n":1e3,"o":{"k":[1, 2]},"b":false}"#)).unwrap();
+        let values =
+            entries(&SecretBytes::copied_from(br#"{"t":"x","n":1e3,"o":{"k":[1, 2]},"b":false}"#)).unwrap();
         let found: Vec<_> = values.iter().map(|(key, value)| (key.as_str(), value.expose())).collect();
-        let expected: [(&str, &[u8]); 4] = [("b", b"false"), ("n", b"1e3"), ("o", br#"{"k":[1, 2]}"#), ("t", b"x")];
+        let expected: [(&str, &[u8]); 4] =
+            [("b", b"false"), ("n", b"1e3"), ("o", br#"{"k":[1, 2]}"#), ("t", b"x")];
         assert_eq!(found, expected);
     }
 

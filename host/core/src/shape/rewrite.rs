@@ -2,7 +2,9 @@
 //! which is also the `regex` crate's. What a `transform` renders comes from a template engine; here only
 //! its results are put in place.
 
-use claviger_crds::external_secret::{MergeConflictPolicy, MergePriorityPolicy, MergeStrategy, RewriteMerge, RewriteRegexp};
+use claviger_crds::external_secret::{
+    MergeConflictPolicy, MergePriorityPolicy, MergeStrategy, RewriteMerge, RewriteRegexp,
+};
 use regex::Regex;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -51,13 +53,15 @@ pub fn apply_merge(values: Values, rewrite: &RewriteMerge) -> Result<Values, Sha
         return Err(ShapeError::NoPriority(absent.clone()));
     }
     let plain = values.keys().filter(|key| !rewrite.priority.contains(key));
-    let order: Vec<&String> = plain.chain(rewrite.priority.iter().filter(|key| values.contains_key(*key))).collect();
+    let order: Vec<&String> =
+        plain.chain(rewrite.priority.iter().filter(|key| values.contains_key(*key))).collect();
     let mut merged: BTreeMap<String, &RawValue> = BTreeMap::new();
     for source in order {
         let object: BTreeMap<String, &RawValue> = serde_json::from_slice(values[source].expose())
             .map_err(|_| ShapeError::MergeNotObject(source.clone()))?;
         for (key, value) in object {
-            let wins = rewrite.conflict_policy == MergeConflictPolicy::Ignore || rewrite.priority.contains(source);
+            let wins =
+                rewrite.conflict_policy == MergeConflictPolicy::Ignore || rewrite.priority.contains(source);
             if merged.insert(key.clone(), value).is_some() && !wins {
                 return Err(ShapeError::MergeConflict(key));
             }
@@ -84,11 +88,17 @@ mod tests {
     use super::*;
 
     fn values(pairs: &[(&str, &str)]) -> Values {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), SecretBytes::copied_from(value.as_bytes()))).collect()
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), SecretBytes::copied_from(value.as_bytes())))
+            .collect()
     }
 
     fn texts(values: &Values) -> Vec<(String, String)> {
-        values.iter().map(|(key, value)| (key.clone(), String::from_utf8(value.expose().to_vec()).unwrap())).collect()
+        values
+            .iter()
+            .map(|(key, value)| (key.clone(), String::from_utf8(value.expose().to_vec()).unwrap()))
+            .collect()
     }
 
     fn regexp(source: &str, target: &str) -> RewriteRegexp {
@@ -126,10 +136,21 @@ mod tests {
         let ignored = apply_merge(two(), &merge(r#"{"conflictPolicy":"Ignore"}"#)).unwrap();
         assert_eq!(texts(&ignored)[0].1, "from-b");
         assert_eq!(apply_merge(two(), &merge("{}")).err(), Some(ShapeError::MergeConflict("k".into())));
-        let json = apply_merge(two(), &merge(r#"{"strategy":"JSON","into":"all","conflictPolicy":"Ignore"}"#)).unwrap();
+        let json =
+            apply_merge(two(), &merge(r#"{"strategy":"JSON","into":"all","conflictPolicy":"Ignore"}"#))
+                .unwrap();
         assert_eq!(texts(&json)[1], ("all".into(), r#"{"k":"from-b","x":1}"#.into()));
-        assert_eq!(apply_merge(two(), &merge(r#"{"priority":["z"]}"#)).err(), Some(ShapeError::NoPriority("z".into())));
-        assert!(apply_merge(two(), &merge(r#"{"priority":["z"],"priorityPolicy":"IgnoreNotFound","conflictPolicy":"Ignore"}"#)).is_ok());
+        assert_eq!(
+            apply_merge(two(), &merge(r#"{"priority":["z"]}"#)).err(),
+            Some(ShapeError::NoPriority("z".into()))
+        );
+        assert!(
+            apply_merge(
+                two(),
+                &merge(r#"{"priority":["z"],"priorityPolicy":"IgnoreNotFound","conflictPolicy":"Ignore"}"#)
+            )
+            .is_ok()
+        );
         let bad = apply_merge(values(&[("a", "text")]), &merge("{}"));
         assert_eq!(bad.err(), Some(ShapeError::MergeNotObject("a".into())));
     }

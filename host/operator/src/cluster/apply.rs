@@ -38,7 +38,9 @@ pub async fn apply(client: &Client, namespace: &str, plan: &ApplySecret) -> Resu
         match adopt_update_entry(&api, plan, uid, version).await {
             Ok(moved_to) => precondition = Some((uid.clone(), moved_to)),
             Err(error) if is_stale(&error) => return Ok(Applied::Stale),
-            Err(error) => return Err(api_failure("taking over fields of", "Secret", namespace, &plan.name, &error)),
+            Err(error) => {
+                return Err(api_failure("taking over fields of", "Secret", namespace, &plan.name, &error));
+            }
         }
     }
     let body = body(namespace, plan, precondition);
@@ -130,7 +132,8 @@ fn wire(data: &BTreeMap<String, std::sync::Arc<SecretBytes>>) -> BTreeMap<String
 
 fn reduced(mut secret: Secret) -> ManagedSecret {
     let data = secret.data.take().unwrap_or_default();
-    let exposed: BTreeMap<String, &[u8]> = data.iter().map(|(key, value)| (key.clone(), value.0.as_slice())).collect();
+    let exposed: BTreeMap<String, &[u8]> =
+        data.iter().map(|(key, value)| (key.clone(), value.0.as_slice())).collect();
     let hashed = HashedData::of(&exposed);
     for (_, value) in data {
         drop(SecretBytes::new(value.0));
@@ -153,8 +156,12 @@ async fn adopt_update_entry(
     version: &str,
 ) -> Result<String, kube::Error> {
     let current = api.get_metadata(&plan.name).await?;
-    if current.metadata.uid.as_deref() != Some(uid) || current.metadata.resource_version.as_deref() != Some(version) {
-        return Err(kube::Error::Api(Status::failure("the Secret changed", "Conflict").with_code(409).boxed()));
+    if current.metadata.uid.as_deref() != Some(uid)
+        || current.metadata.resource_version.as_deref() != Some(version)
+    {
+        return Err(kube::Error::Api(
+            Status::failure("the Secret changed", "Conflict").with_code(409).boxed(),
+        ));
     }
     let entries = adopted(current.metadata.managed_fields.unwrap_or_default(), &plan.manager);
     let patch = json!({"metadata": {"uid": uid, "resourceVersion": version, "managedFields": entries}});
@@ -166,7 +173,8 @@ async fn adopt_update_entry(
 /// `Apply` entries of one manager are invalid, and what stayed behind would never be pruned.
 fn adopted(entries: Vec<ManagedFieldsEntry>, manager: &str) -> Vec<ManagedFieldsEntry> {
     let ours = |entry: &ManagedFieldsEntry| {
-        entry.manager.as_deref() == Some(manager) && entry.subresource.as_deref().unwrap_or_default().is_empty()
+        entry.manager.as_deref() == Some(manager)
+            && entry.subresource.as_deref().unwrap_or_default().is_empty()
     };
     let (ours, mut kept): (Vec<_>, Vec<_>) = entries.into_iter().partition(ours);
     let mut ours = ours.into_iter();
@@ -244,7 +252,11 @@ mod tests {
             seen,
             [
                 ("kubectl".to_owned(), "Update".to_owned(), json!({"f:data": {"f:k": {}}})),
-                ("ours".to_owned(), "Apply".to_owned(), json!({"f:data": {"f:a": {}, "f:b": {}}, "f:type": {}})),
+                (
+                    "ours".to_owned(),
+                    "Apply".to_owned(),
+                    json!({"f:data": {"f:a": {}, "f:b": {}}, "f:type": {}})
+                ),
             ]
         );
     }

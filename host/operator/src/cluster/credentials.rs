@@ -77,13 +77,19 @@ impl Credentials {
 
     /// A source that reports every object it is asked for, whether it is there or not: one that is
     /// missing is one to wait for.
-    pub fn reporting(self: &Arc<Self>, on_read: impl Fn(Reference) + Send + Sync + 'static) -> Arc<Reporting> {
+    pub fn reporting(
+        self: &Arc<Self>,
+        on_read: impl Fn(Reference) + Send + Sync + 'static,
+    ) -> Arc<Reporting> {
         Arc::new(Reporting { credentials: self.clone(), on_read: Box::new(on_read) })
     }
 
     fn cached(&self, key: &TokenKey) -> Option<SecretBytes> {
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.get(key).filter(|cached| cached.use_until > Instant::now()).map(|cached| cached.token.duplicate())
+        tokens
+            .get(key)
+            .filter(|cached| cached.use_until > Instant::now())
+            .map(|cached| cached.token.duplicate())
     }
 
     fn keep(&self, key: TokenKey, token: &SecretBytes, lifetime: Duration) {
@@ -155,7 +161,9 @@ impl CredentialSource for Reporting {
                     .ok_or_else(|| missing("ConfigMap", namespace, name, None))?;
                 let text = map.data.as_mut().and_then(|data| data.remove(key)).map(String::into_bytes);
                 let value = text
-                    .or_else(|| map.binary_data.as_mut().and_then(|data| data.remove(key)).map(|bytes| bytes.0))
+                    .or_else(|| {
+                        map.binary_data.as_mut().and_then(|data| data.remove(key)).map(|bytes| bytes.0)
+                    })
                     .ok_or_else(|| missing("ConfigMap", namespace, name, Some(key)))?;
                 Ok(ObjectAnswer { value: SecretBytes::new(value), identity: identity(&map) })
             }
@@ -165,7 +173,10 @@ impl CredentialSource for Reporting {
     async fn account(&self, namespace: &str, name: &str) -> Result<AccountAnswer, NeedError> {
         self.note(ReferenceKind::ServiceAccount, namespace, name);
         let account = self.credentials.service_account(namespace, name).await?;
-        Ok(AccountAnswer { annotations: account.annotations().clone(), identity: account.uid().unwrap_or_default() })
+        Ok(AccountAnswer {
+            annotations: account.annotations().clone(),
+            identity: account.uid().unwrap_or_default(),
+        })
     }
 
     async fn token(
@@ -211,7 +222,8 @@ impl CredentialSource for Reporting {
         })?;
         let token = SecretBytes::new(token.into_bytes());
         let now = k8s_openapi::jiff::Timestamp::now();
-        let left = status.expiration_timestamp.map_or(0, |at| at.0.as_second().saturating_sub(now.as_second()));
+        let left =
+            status.expiration_timestamp.map_or(0, |at| at.0.as_second().saturating_sub(now.as_second()));
         self.credentials.keep(key, &token, Duration::from_secs(u64::try_from(left).unwrap_or(0)));
         Ok(TokenAnswer { token, identity })
     }
@@ -244,7 +256,8 @@ fn missing(kind: &'static str, namespace: &str, name: &str, key: Option<&str>) -
 }
 
 fn unreadable(kind: &str, namespace: &str, name: &str, error: &kube::Error) -> NeedError {
-    let transient = !matches!(error, kube::Error::Api(status) if matches!(status.code, 400..=428 | 430..=499));
+    let transient =
+        !matches!(error, kube::Error::Api(status) if matches!(status.code, 400..=428 | 430..=499));
     NeedError::Unreadable {
         what: format!("{kind} {namespace}/{name}"),
         detail: Untrusted::new(error.to_string()),

@@ -24,13 +24,19 @@ pub struct LiveSecret {
 /// [`Failure::ApiServer`]; a Secret that is not there is `None`.
 pub async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Option<LiveSecret>, Failure> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let Some(secret) = api.get_opt(name).await.map_err(|error| api_failure("reading", "Secret", namespace, name, &error))?
+    let Some(secret) =
+        api.get_opt(name).await.map_err(|error| api_failure("reading", "Secret", namespace, name, &error))?
     else {
         return Ok(None);
     };
-    let data: BTreeMap<String, SecretBytes> =
-        secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, SecretBytes::new(value.0))).collect();
-    let exposed: BTreeMap<String, &[u8]> = data.iter().map(|(key, value)| (key.clone(), value.expose())).collect();
+    let data: BTreeMap<String, SecretBytes> = secret
+        .data
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(key, value)| (key, SecretBytes::new(value.0)))
+        .collect();
+    let exposed: BTreeMap<String, &[u8]> =
+        data.iter().map(|(key, value)| (key.clone(), value.expose())).collect();
     let reduced = reduce(ManagedSecret {
         metadata: secret.metadata,
         type_: secret.type_,
@@ -50,13 +56,21 @@ pub async fn config_map(
     name: &str,
 ) -> Result<Option<BTreeMap<String, String>>, Failure> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    let map =
-        api.get_opt(name).await.map_err(|error| api_failure("reading", "ConfigMap", namespace, name, &error))?;
+    let map = api
+        .get_opt(name)
+        .await
+        .map_err(|error| api_failure("reading", "ConfigMap", namespace, name, &error))?;
     Ok(map.map(|map| map.data.unwrap_or_default()))
 }
 
 /// An API server's refusal or failure as the failure of one object.
-pub fn api_failure(doing: &'static str, kind: &str, namespace: &str, name: &str, error: &kube::Error) -> Failure {
+pub fn api_failure(
+    doing: &'static str,
+    kind: &str,
+    namespace: &str,
+    name: &str,
+    error: &kube::Error,
+) -> Failure {
     let code = match error {
         kube::Error::Api(status) => Some(status.code),
         _ => None,

@@ -51,6 +51,8 @@ where
     match api.patch_status(&name.name, &params, &Patch::Merge(&body)).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(api_failure("writing the status of", &K::kind(&()), &name.namespace, &name.name, &error)),
+        Err(error) => {
+            Err(api_failure("writing the status of", &K::kind(&()), &name.namespace, &name.name, &error))
+        }
     }
 }

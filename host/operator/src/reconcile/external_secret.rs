@@ -59,7 +59,14 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
                 object: format!("ExternalSecret {name}"),
                 detail: Untrusted::new(format!("spec.refreshInterval: {error}")),
             };
-            return failed(context, name, es, &Failed { failure, redactor: Redactor::default() }, Duration::ZERO).await;
+            return failed(
+                context,
+                name,
+                es,
+                &Failed { failure, redactor: Redactor::default() },
+                Duration::ZERO,
+            )
+            .await;
         }
     };
     let now = Timestamp::now();
@@ -170,7 +177,9 @@ async fn refresh(
                 }
             }
             Effect::Delete { name: secret, uid, resource_version } => {
-                apply::delete(&context.client, &name.namespace, secret, uid, resource_version).await.map_err(plain)?;
+                apply::delete(&context.client, &name.namespace, secret, uid, resource_version)
+                    .await
+                    .map_err(plain)?;
                 context.metrics.wrote();
                 context.state.deleted(&Name::new(&name.namespace, secret));
             }
@@ -215,10 +224,12 @@ fn is_waiting(es: &ExternalSecret) -> bool {
 
 /// The steps in which it is refreshed: together with whoever shares its store and first key.
 fn rhythm(context: &Context, name: &Name, es: &ExternalSecret, interval: Duration) -> Rhythm {
-    let store = store_refs(es).into_iter().next().map(|(kind, store)| store_object(kind, &name.namespace, &store));
+    let store =
+        store_refs(es).into_iter().next().map(|(kind, store)| store_object(kind, &name.namespace, &store));
     let uid = store.and_then(|store| context.state.store(&store)?.metadata.uid.clone()).unwrap_or_default();
     let first = es.spec.data.first().map(|entry| entry.remote_ref.key.as_str());
-    let first = first.or_else(|| es.spec.data_from.first()?.extract.as_ref().map(|extract| extract.key.as_str()));
+    let first =
+        first.or_else(|| es.spec.data_from.first()?.extract.as_ref().map(|extract| extract.key.as_str()));
     Rhythm::new(interval, &uid, first.unwrap_or(&name.name))
 }
 
@@ -271,7 +282,13 @@ async fn succeeded(
     rhythm.next(now).map(|at| (Class::Refresh, instant(at, now)))
 }
 
-async fn failed(context: &Context, name: &Name, es: &ExternalSecret, failed: &Failed, interval: Duration) -> Next {
+async fn failed(
+    context: &Context,
+    name: &Name,
+    es: &ExternalSecret,
+    failed: &Failed,
+    interval: Duration,
+) -> Next {
     let class = failed.failure.class();
     let detail = failed.failure.message(&failed.redactor);
     let message = match failed.failure.umbrella() {

@@ -30,7 +30,11 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
         Ok(plugin) => (plugin.status.clone(), plugin.meta().generation, load(context, name, plugin).await),
         Err(_) => {
             context.metrics.unreadable("Plugin");
-            (None, None, Err(("ManifestInvalid", "the object does not parse: correct its manifest".to_owned())))
+            (
+                None,
+                None,
+                Err(("ManifestInvalid", "the object does not parse: correct its manifest".to_owned())),
+            )
         }
     };
     let conditions = old.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
@@ -101,7 +105,10 @@ async fn load(
     let loaded = context.registry.load(built_in, grants).await.map_err(|why| ("LoadFailed", why))?;
     let digests = &plugin.spec.digest;
     if !digests.is_empty() && !digests.contains(&loaded.id().digest) {
-        return Err(("DigestMismatch", format!("the built-in component is {}, which is not in spec.digest", loaded.id().digest)));
+        return Err((
+            "DigestMismatch",
+            format!("the built-in component is {}, which is not in spec.digest", loaded.id().digest),
+        ));
     }
     Ok(loaded)
 }
@@ -117,7 +124,9 @@ fn merged(defaults: Grants, granted: Option<&Granted>) -> Grants {
         memory_mib: granted.memory_mib.map_or(defaults.memory_mib, u64::from),
         cpu: granted.cpu_milliseconds.map_or(defaults.cpu, Duration::from_millis),
         wall: granted.wall_seconds.map_or(defaults.wall, Duration::from_secs),
-        concurrency: granted.concurrency.map_or(defaults.concurrency, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+        concurrency: granted
+            .concurrency
+            .map_or(defaults.concurrency, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
         ..defaults
     }
 }

@@ -76,7 +76,8 @@ async fn validate(context: &Arc<Context>, object: &Object, store: &Store) -> Fou
         let view: StoreView = world.store(object, &namespace).await?;
         let session = context.pipeline.session(object, &view, &namespace, &world).await?;
         let health = session.validate().await;
-        let health = health.map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
+        let health =
+            health.map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
         Ok::<_, Failure>((session, health))
     }
     .await;
@@ -181,4 +182,3 @@ fn interval(context: &Context, spec: Option<&SecretStoreSpec>) -> Duration {
     };
     given.filter(|given| !given.is_zero()).unwrap_or(context.config.store_interval)
 }
-

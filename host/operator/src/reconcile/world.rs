@@ -31,19 +31,22 @@ pub(super) struct ClusterWorld {
 impl World for ClusterWorld {
     async fn store(&self, store: &Object, namespace: &str) -> Result<StoreView, Failure> {
         let name = store_name(store);
-        let found = self
-            .context
-            .state
-            .store(store)
-            .ok_or_else(|| Failure::StoreNotFound { store: name.clone() })?;
+        let found =
+            self.context.state.store(store).ok_or_else(|| Failure::StoreNotFound { store: name.clone() })?;
         let spec = found.spec.clone().map_err(|text| Failure::ManifestInvalid {
             object: name.to_string(),
             detail: Untrusted::new(text),
         })?;
-        if matches!(store, Object::ClusterSecretStore(_)) && !spec.conditions.is_empty() && !namespace.is_empty() {
+        if matches!(store, Object::ClusterSecretStore(_))
+            && !spec.conditions.is_empty()
+            && !namespace.is_empty()
+        {
             let labels = namespace_labels(&self.context, namespace).await?;
             let allowed = store_allows(&spec.conditions, namespace, &labels).map_err(|error| {
-                Failure::ManifestInvalid { object: name.to_string(), detail: Untrusted::new(error.to_string()) }
+                Failure::ManifestInvalid {
+                    object: name.to_string(),
+                    detail: Untrusted::new(error.to_string()),
+                }
             })?;
             if !allowed {
                 return Err(Failure::StoreForbidden { store: name, namespace: namespace.to_owned() });

@@ -103,8 +103,9 @@ impl Pipeline {
                 continue;
             };
             let value = one(value, &entry.remote_ref, session, &store, &place)?;
-            let value = shape::decode(value, entry.remote_ref.decoding_strategy, entry.remote_ref.null_byte_policy)
-                .map_err(|error| shaped(&place, &error))?;
+            let value =
+                shape::decode(value, entry.remote_ref.decoding_strategy, entry.remote_ref.null_byte_policy)
+                    .map_err(|error| shaped(&place, &error))?;
             redactor.seed(&value);
             data.insert(entry.secret_key.clone(), Arc::new(value));
         }
@@ -208,7 +209,10 @@ impl Pipeline {
                 }
             }
             if keys.len() + values.len() > MAX_FOUND {
-                return Err(unusable("dataFrom", "find brings more than 5000 keys: narrow it by path, name or tags"));
+                return Err(unusable(
+                    "dataFrom",
+                    "find brings more than 5000 keys: narrow it by path, name or tags",
+                ));
             }
             match next {
                 Some(next) => cursor = Some(next),
@@ -263,7 +267,12 @@ impl Pipeline {
     }
 
     /// Renders a key-transforming template once for each key, with the key as `.value`.
-    async fn transformed(&self, values: &Values, template: &str, place: &str) -> Result<Vec<String>, Failure> {
+    async fn transformed(
+        &self,
+        values: &Values,
+        template: &str,
+        place: &str,
+    ) -> Result<Vec<String>, Failure> {
         let engine = self.registry.engine("v2")?;
         let templates = [(place.to_owned(), template.to_owned())];
         let mut names = Vec::with_capacity(values.len());
@@ -274,7 +283,8 @@ impl Pipeline {
                 .render(&templates, &data, &options)
                 .await
                 .map_err(|error| render_failure(engine.id(), error))?;
-            let name = rendered.into_iter().next().and_then(|name| String::from_utf8(name.expose().to_vec()).ok());
+            let name =
+                rendered.into_iter().next().and_then(|name| String::from_utf8(name.expose().to_vec()).ok());
             names.push(name.ok_or_else(|| unusable(place, "the new key is not UTF-8"))?);
         }
         Ok(names)

@@ -46,7 +46,9 @@ impl Sessions {
     fn find(&self, key: &Key, view: &StoreView) -> Option<Arc<Session>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(key)
-            .filter(|kept| kept.uid == view.uid && kept.generation == view.generation && kept.until > Instant::now())
+            .filter(|kept| {
+                kept.uid == view.uid && kept.generation == view.generation && kept.until > Instant::now()
+            })
             .map(|kept| kept.session.clone())
     }
 
@@ -79,9 +81,11 @@ pub fn store_name(store: &Object) -> StoreName {
         Object::ClusterSecretStore(name) | Object::Plugin(name) => {
             StoreName { kind: "ClusterSecretStore", namespace: None, name: name.clone() }
         }
-        Object::SecretStore(name) | Object::ExternalSecret(name) => {
-            StoreName { kind: "SecretStore", namespace: Some(name.namespace.clone()), name: name.name.clone() }
-        }
+        Object::SecretStore(name) | Object::ExternalSecret(name) => StoreName {
+            kind: "SecretStore",
+            namespace: Some(name.namespace.clone()),
+            name: name.name.clone(),
+        },
     }
 }
 

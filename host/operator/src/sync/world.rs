@@ -23,7 +23,6 @@ pub struct StoreView {
     pub spec: SecretStoreSpec,
 }
 
-
 /// The objects around an ExternalSecret.
 #[async_trait]
 pub trait World: Send + Sync {

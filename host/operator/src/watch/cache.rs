@@ -36,7 +36,11 @@ impl Name {
 
 impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.namespace.is_empty() { f.write_str(&self.name) } else { write!(f, "{}/{}", self.namespace, self.name) }
+        if self.namespace.is_empty() {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "{}/{}", self.namespace, self.name)
+        }
     }
 }
 
@@ -118,7 +122,8 @@ impl<T> Cache<T> {
             }
             Event::InitDone => {
                 let seen = self.relisted.take().unwrap_or_default();
-                let gone: Vec<Name> = self.objects.keys().filter(|name| !seen.contains(*name)).cloned().collect();
+                let gone: Vec<Name> =
+                    self.objects.keys().filter(|name| !seen.contains(*name)).cloned().collect();
                 for name in &gone {
                     self.objects.remove(name);
                 }
@@ -171,7 +176,11 @@ mod tests {
 
         cache.apply(Event::Init, version);
         cache.apply(Event::InitApply(object("b", "2")), version);
-        assert_eq!(cache.get(&Name::new("ns", "a")).as_deref().map(String::as_str), Some("1"), "kept while relisting");
+        assert_eq!(
+            cache.get(&Name::new("ns", "a")).as_deref().map(String::as_str),
+            Some("1"),
+            "kept while relisting"
+        );
         assert_eq!(
             cache.apply(Event::InitDone, version),
             vec![Change::Deleted(Name::new("ns", "a")), Change::Synced]

@@ -147,7 +147,9 @@ pub fn observed(secret: &ManagedSecret, manager: &str) -> Observed {
     let entries = meta.managed_fields.as_deref().unwrap_or_default();
     let ours = |entry: &ManagedFieldsEntry| entry.manager.as_deref() == Some(manager);
     let by = |operation: &'static str| {
-        fields(entries.iter().filter(move |entry| ours(entry) && entry.operation.as_deref() == Some(operation)))
+        fields(
+            entries.iter().filter(move |entry| ours(entry) && entry.operation.as_deref() == Some(operation)),
+        )
     };
     Observed {
         uid: meta.uid.clone().unwrap_or_default(),
@@ -158,14 +160,14 @@ pub fn observed(secret: &ManagedSecret, manager: &str) -> Observed {
         labels: meta.labels.clone().unwrap_or_default(),
         annotations: meta.annotations.clone().unwrap_or_default(),
         finalizers: meta.finalizers.clone().unwrap_or_default(),
-        controller: meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true)).map(|owner| {
-            Controller {
+        controller: meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true)).map(
+            |owner| Controller {
                 api_version: owner.api_version.clone(),
                 kind: owner.kind.clone(),
                 name: owner.name.clone(),
                 uid: owner.uid.clone(),
-            }
-        }),
+            },
+        ),
         data: secret.data.keys.clone(),
         data_hash: secret.data.eso_hash.clone(),
         applied: by("Apply"),
@@ -190,7 +192,11 @@ fn fields<'a>(entries: impl Iterator<Item = &'a ManagedFieldsEntry>) -> Fields {
 }
 
 fn keys(fields: &serde_json::Value) -> impl Iterator<Item = String> {
-    fields.as_object().into_iter().flatten().filter_map(|(field, _)| field.strip_prefix("f:").map(ToOwned::to_owned))
+    fields
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(field, _)| field.strip_prefix("f:").map(ToOwned::to_owned))
 }
 
 #[cfg(test)]
@@ -234,7 +240,9 @@ mod tests {
         let reduced = reduce(secret());
         let entries = reduced.metadata.managed_fields.unwrap();
         assert_eq!(entries.len(), 2, "others' fields are dropped");
-        let set = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<std::collections::BTreeSet<_>>();
+        let set = |keys: &[&str]| {
+            keys.iter().map(|key| (*key).to_owned()).collect::<std::collections::BTreeSet<_>>()
+        };
         let seen = observed(&secret(), "externalsecrets.external-secrets.io/es");
         assert_eq!(seen.applied.data, set(&["a.b"]));
         assert_eq!(seen.applied.labels, set(&["x/y"]));

@@ -13,8 +13,8 @@ use futures::{Stream, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +35,14 @@ pub fn start(
     let managed = all().labels(claviger_core::names::LABEL_MANAGED_SELECTOR);
 
     let external_secrets: Api<DeserializeGuard<ExternalSecret>> = scoped(client, namespace);
-    run(tasks, stop, "externalsecrets", watcher(external_secrets, all()), state, State::external_secret_event);
+    run(
+        tasks,
+        stop,
+        "externalsecrets",
+        watcher(external_secrets, all()),
+        state,
+        State::external_secret_event,
+    );
     let stores: Api<DeserializeGuard<SecretStore>> = scoped(client, namespace);
     run(tasks, stop, "secretstores", watcher(stores, all()), state, State::store_event);
     if namespace.is_none() {

@@ -69,8 +69,14 @@ impl WasiHttpHooks for Hooks {
             // like a broken connection, and it would try again.
             let body = drain(body, limit).await;
             let outcome = match &session {
-                None => Err(Fault::EgressDenied { origin: parts.uri.to_string().chars().take(200).collect(), why: "this call has no network".to_owned() }),
-                Some(_) if requests > MAX_REQUESTS => Err(Fault::EgressDenied { origin: parts.uri.to_string().chars().take(200).collect(), why: format!("more than {MAX_REQUESTS} requests in one call") }),
+                None => Err(Fault::EgressDenied {
+                    origin: parts.uri.to_string().chars().take(200).collect(),
+                    why: "this call has no network".to_owned(),
+                }),
+                Some(_) if requests > MAX_REQUESTS => Err(Fault::EgressDenied {
+                    origin: parts.uri.to_string().chars().take(200).collect(),
+                    why: format!("more than {MAX_REQUESTS} requests in one call"),
+                }),
                 Some(session) => session.admit(&parts.uri).map(|target| (session, target)),
             };
             let (session, target) = match outcome {
@@ -85,7 +91,8 @@ impl WasiHttpHooks for Hooks {
             };
             let body = body?;
             let rule = &target.rule;
-            let mut url = reqwest::Url::parse(&parts.uri.to_string()).map_err(|_| Error::HttpRequestUriInvalid)?;
+            let mut url =
+                reqwest::Url::parse(&parts.uri.to_string()).map_err(|_| Error::HttpRequestUriInvalid)?;
             let mut headers = parts.headers;
             headers.remove(http::header::HOST);
             if let Some(name) = rule.tls.as_ref().and_then(|tls| tls.server_name.as_deref()) {
@@ -113,7 +120,8 @@ impl WasiHttpHooks for Hooks {
                 }
             };
             let max_header = rule.max_header_bytes.unwrap_or(u32::MAX).min(session.config.max_header_bytes);
-            let size: usize = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+            let size: usize =
+                response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
             if size > usize::try_from(max_header).unwrap_or(usize::MAX) {
                 return Err(Error::HttpResponseHeaderSectionSize(Some(max_header)));
             }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use claviger_core::secret::SecretBytes;
 
-pub use address::{Refusal, Reach, check as check_address};
+pub use address::{Reach, Refusal, check as check_address};
 pub(crate) use hooks::Hooks;
 pub use origin::{Origin, OriginError};
 pub use pool::{Counters, EgressPool, EgressSession};

@@ -85,7 +85,10 @@ impl Origin {
                     && self.port == 443
                     && suffix.contains('.')
                     && !suffix.contains(['*', '/', ':', '@', '?', '#'])
-                    && self.host.strip_suffix(&suffix.to_ascii_lowercase()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+                    && self
+                        .host
+                        .strip_suffix(&suffix.to_ascii_lowercase())
+                        .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
             }
             None => Self::parse(pattern).is_ok_and(|granted| granted == *self),
         }
@@ -124,7 +127,11 @@ mod tests {
             ("v.example", None),
             ("", None),
         ] {
-            assert_eq!(Origin::parse(text).ok().map(|origin| origin.to_string()).as_deref(), expected, "{text}");
+            assert_eq!(
+                Origin::parse(text).ok().map(|origin| origin.to_string()).as_deref(),
+                expected,
+                "{text}"
+            );
         }
     }
 

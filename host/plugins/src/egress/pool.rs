@@ -136,11 +136,15 @@ impl EgressPool {
     }
 }
 
-fn with_tls(mut builder: reqwest::ClientBuilder, tls: &TlsMaterial) -> Result<reqwest::ClientBuilder, CallError> {
+fn with_tls(
+    mut builder: reqwest::ClientBuilder,
+    tls: &TlsMaterial,
+) -> Result<reqwest::ClientBuilder, CallError> {
     if !tls.ca.is_empty() {
         let mut roots = Vec::new();
         for pem in &tls.ca {
-            let found = Certificate::from_pem_bundle(pem).map_err(|_| unusable("the CA bundle is not PEM"))?;
+            let found =
+                Certificate::from_pem_bundle(pem).map_err(|_| unusable("the CA bundle is not PEM"))?;
             if found.is_empty() {
                 return Err(unusable("the CA bundle holds no certificate"));
             }
@@ -153,8 +157,9 @@ fn with_tls(mut builder: reqwest::ClientBuilder, tls: &TlsMaterial) -> Result<re
             let mut pem = zeroize::Zeroizing::new(key.expose().to_vec());
             pem.push(b'\n');
             pem.extend_from_slice(cert.expose());
-            let identity = Identity::from_pem(&pem)
-                .map_err(|_| unusable("client certificate and key are not a PEM certificate and its private key"))?;
+            let identity = Identity::from_pem(&pem).map_err(|_| {
+                unusable("client certificate and key are not a PEM certificate and its private key")
+            })?;
             builder = builder.identity(identity);
         }
         (None, None) => {}

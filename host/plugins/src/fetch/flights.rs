@@ -82,7 +82,9 @@ impl<S: Clone + Eq + Hash> Flights<S> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (scope.clone(), item.clone());
         match inner.entries.get(&key) {
-            Some(Entry::Landed { began, value }) if *began >= not_older_than && began.elapsed() < RETENTION => {
+            Some(Entry::Landed { began, value })
+                if *began >= not_older_than && began.elapsed() < RETENTION =>
+            {
                 return Seat::Kept(value.clone());
             }
             Some(Entry::Flying { began, arrival, .. }) if *began >= not_older_than => {

@@ -37,7 +37,10 @@ pub trait Reader: Send + Sync {
     fn max_batch(&self) -> usize;
 
     /// Reads; one answer per item, in order.
-    fn read(&self, items: &[Item]) -> impl Future<Output = Result<Vec<Result<Value, ProviderError>>, CallError>> + Send;
+    fn read(
+        &self,
+        items: &[Item],
+    ) -> impl Future<Output = Result<Vec<Result<Value, ProviderError>>, CallError>> + Send;
 }
 
 impl Reader for Session {

@@ -181,7 +181,8 @@ async fn a_backend_that_limits_is_left_alone() {
     let now = Instant::now();
     for key in 0..20 {
         let answer = fetcher.get(&stand, &[item(key)], now).await.remove(0);
-        let Err(CallError::Provider(ProviderError::RateLimited { retry_after: Some(left), .. })) = answer else {
+        let Err(CallError::Provider(ProviderError::RateLimited { retry_after: Some(left), .. })) = answer
+        else {
             panic!("not limited");
         };
         assert!(left > Duration::from_secs(20) && left <= Duration::from_secs(30));

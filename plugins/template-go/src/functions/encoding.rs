@@ -48,7 +48,9 @@ fn json(from: &Value) -> serde_json::Value {
         Value::Float(f) => (*f).into(),
         Value::String(s) => Json::String(s.to_string()),
         Value::List(items) => Json::Array(items.iter().map(json).collect()),
-        Value::Map(entries) => Json::Object(entries.iter().map(|(key, value)| (key.to_string(), json(value))).collect()),
+        Value::Map(entries) => {
+            Json::Object(entries.iter().map(|(key, value)| (key.to_string(), json(value))).collect())
+        }
         _ => Json::Null,
     }
 }
@@ -62,8 +64,8 @@ fn value(from: serde_json::Value) -> Value {
         Json::Number(number) => Value::Float(number.as_f64().unwrap_or(0.0)),
         Json::String(s) => text(s),
         Json::Array(items) => list(items.into_iter().map(value).collect()),
-        Json::Object(entries) => {
-            Value::Map(std::sync::Arc::new(entries.into_iter().map(|(key, entry)| (key.into(), value(entry))).collect()))
-        }
+        Json::Object(entries) => Value::Map(std::sync::Arc::new(
+            entries.into_iter().map(|(key, entry)| (key.into(), value(entry))).collect(),
+        )),
     }
 }

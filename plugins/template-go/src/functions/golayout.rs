@@ -17,7 +17,17 @@ pub(super) struct Civil {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -56,9 +66,39 @@ impl Civil {
 
 /// The elements, longest first where one begins another.
 const ELEMENTS: &[&str] = &[
-    "January", "Monday", "MST", "Jan", "Mon", "2006", "__2", "002", "01", "02", "03", "04", "05", "06", "15", "_2",
-    "PM", "pm", "-07:00:00", "-070000", "-07:00", "-0700", "-07", "Z07:00:00", "Z070000", "Z07:00", "Z0700", "Z07",
-    "1", "2", "3", "4", "5",
+    "January",
+    "Monday",
+    "MST",
+    "Jan",
+    "Mon",
+    "2006",
+    "__2",
+    "002",
+    "01",
+    "02",
+    "03",
+    "04",
+    "05",
+    "06",
+    "15",
+    "_2",
+    "PM",
+    "pm",
+    "-07:00:00",
+    "-070000",
+    "-07:00",
+    "-0700",
+    "-07",
+    "Z07:00:00",
+    "Z070000",
+    "Z07:00",
+    "Z0700",
+    "Z07",
+    "1",
+    "2",
+    "3",
+    "4",
+    "5",
 ];
 
 /// Formats a moment.
@@ -68,7 +108,9 @@ pub(super) fn format(layout: &str, time: &Civil) -> String {
     while let Some(first) = rest.chars().next() {
         if let Some(length) = fraction(rest, &mut out, time) {
             rest = &rest[length..];
-        } else if let Some(found) = ELEMENTS.iter().find(|found| rest.starts_with(**found) && stands(rest, found)) {
+        } else if let Some(found) =
+            ELEMENTS.iter().find(|found| rest.starts_with(**found) && stands(rest, found))
+        {
             element(found, time, &mut out);
             rest = &rest[found.len()..];
         } else {

@@ -11,7 +11,8 @@ pub(super) fn add(table: &mut Table) {
     fold(table, "add", 0, i64::wrapping_add);
     fold(table, "mul", 1, i64::wrapping_mul);
     table.add("add1", |args| Ok(Value::Int(int(arg(args, 0, "add1")?).wrapping_add(1))));
-    table.add("sub", |args| Ok(Value::Int(int(arg(args, 0, "sub")?).wrapping_sub(int(arg(args, 1, "sub")?)))));
+    table
+        .add("sub", |args| Ok(Value::Int(int(arg(args, 0, "sub")?).wrapping_sub(int(arg(args, 1, "sub")?)))));
     table.add("div", |args| {
         let quotient = int(arg(args, 0, "div")?).checked_div(int(arg(args, 1, "div")?));
         quotient.map(Value::Int).ok_or_else(|| failed("div: division by zero"))

@@ -46,7 +46,8 @@ pub(super) fn add(table: &mut Table) {
         let s = string(arg(args, 2, "substr")?);
         let at = |index: i64| usize::try_from(index).unwrap_or(0).min(s.len());
         let end = if end < 0 || end > i64::try_from(s.len()).unwrap_or(i64::MAX) { s.len() } else { at(end) };
-        let part = s.get(at(start)..end).ok_or_else(|| failed("substr: out of range, or inside a character"))?;
+        let part =
+            s.get(at(start)..end).ok_or_else(|| failed("substr: out of range, or inside a character"))?;
         Ok(text(part))
     });
     table.add("trunc", |args| {
@@ -90,7 +91,9 @@ pub(super) fn add(table: &mut Table) {
     table.add("join", |args| {
         let separator = string(arg(args, 0, "join")?);
         let parts: Vec<String> = match arg(args, 1, "join")? {
-            Value::List(items) => items.iter().filter(|item| !matches!(item, Value::Nil)).map(string).collect(),
+            Value::List(items) => {
+                items.iter().filter(|item| !matches!(item, Value::Nil)).map(string).collect()
+            }
             other => vec![string(other)],
         };
         Ok(text(parts.join(&separator)))
@@ -102,7 +105,11 @@ fn title(s: &str) -> String {
     let mut out = String::with_capacity(s.len());
     let mut inside = false;
     for c in s.chars() {
-        if inside { out.push(c) } else { out.extend(c.to_uppercase()) }
+        if inside {
+            out.push(c)
+        } else {
+            out.extend(c.to_uppercase())
+        }
         inside = c.is_alphanumeric() || c == '_' || c == '\'';
     }
     out

@@ -7,34 +7,18 @@ fn a_new_secret_is_made_with_esos_marks_and_then_left_alone() {
     let (es, mut server) = (owner(), Server::default());
     assert!(!es.valid(&server));
     let plan = es.sync(&mut server, &rendered(&[("a", "12"), ("b", "3")]));
-    assert_eq!(
-        plan.notes,
-        [Note {
-            reason: "Created",
-            message: "secret created"
-        }]
-    );
-    assert_eq!(
-        (plan.success, plan.binding.as_deref()),
-        (Success::Synced, Some("s"))
-    );
+    assert_eq!(plan.notes, [Note { reason: "Created", message: "secret created" }]);
+    assert_eq!((plan.success, plan.binding.as_deref()), (Success::Synced, Some("s")));
     let observed = es.observe(&server).unwrap();
     assert_eq!(observed.labels[LABEL_MANAGED], "true");
-    assert_eq!(
-        observed.labels[LABEL_CREATED_BY],
-        crate::names::created_by("ns", "db")
-    );
+    assert_eq!(observed.labels[LABEL_CREATED_BY], crate::names::created_by("ns", "db"));
     assert_eq!(
         observed.annotations[ANNOTATION_DATA_HASH],
         eso_data_hash([("a", b"12".as_slice()), ("b", b"3")])
     );
     assert_eq!(observed.controller, Some(es.owner.clone()));
     assert!(es.valid(&server));
-    assert!(
-        es.sync(&mut server, &rendered(&[("a", "12"), ("b", "3")]))
-            .effects
-            .is_empty()
-    );
+    assert!(es.sync(&mut server, &rendered(&[("a", "12"), ("b", "3")])).effects.is_empty());
     assert_eq!(server.writes, 1);
 }
 
@@ -49,15 +33,9 @@ fn drift_is_seen_and_repaired_and_what_others_add_stays() {
     server.update("kubectl", "labels", "theirs", Some(b"x"));
     assert!(!es.valid(&server));
     es.sync(&mut server, &wanted);
-    assert_eq!(
-        server.data(),
-        text(&[("a", "1"), ("b", "2"), ("theirs", "x")])
-    );
+    assert_eq!(server.data(), text(&[("a", "1"), ("b", "2"), ("theirs", "x")]));
     assert!(server.has("labels", "theirs"));
-    assert!(
-        es.valid(&server),
-        "the hash covers their key too, as ESO's does"
-    );
+    assert!(es.valid(&server), "the hash covers their key too, as ESO's does");
     assert!(es.sync(&mut server, &wanted).effects.is_empty());
 }
 
@@ -80,13 +58,7 @@ fn a_key_that_others_add_alone_needs_no_read_for_the_hash() {
     };
     assert!(matches!(plan(&input), Ok(Planned::Do(plan)) if plan.effects.len() == 1));
     let changed = rendered(&[("a", "2")]);
-    assert!(matches!(
-        plan(&Input {
-            wanted: Some(&changed),
-            ..input
-        }),
-        Ok(Planned::NeedsForeignValues)
-    ));
+    assert!(matches!(plan(&Input { wanted: Some(&changed), ..input }), Ok(Planned::NeedsForeignValues)));
 }
 
 #[test]
@@ -121,20 +93,10 @@ fn what_eso_left_as_it_should_be_is_not_written() {
         Some(crate::names::created_by("ns", "db").as_bytes()),
     );
     let hash = eso_data_hash([("a", b"1".as_slice())]);
-    server.update(
-        &es.manager(),
-        "annotations",
-        ANNOTATION_DATA_HASH,
-        Some(hash.as_bytes()),
-    );
+    server.update(&es.manager(), "annotations", ANNOTATION_DATA_HASH, Some(hash.as_bytes()));
     server.set_controller(es.owner.clone());
     assert!(es.valid(&server));
-    assert!(
-        es.plan(&server, Some(&rendered(&[("a", "1")])))
-            .unwrap()
-            .effects
-            .is_empty()
-    );
+    assert!(es.plan(&server, Some(&rendered(&[("a", "1")]))).unwrap().effects.is_empty());
 }
 
 #[test]
@@ -146,20 +108,11 @@ fn a_policy_that_changed_changes_the_marks() {
     let observed = orphan.observe(&server).unwrap();
     assert_eq!(observed.controller, None);
     assert!(!observed.labels.contains_key(LABEL_CREATED_BY));
-    assert!(
-        orphan
-            .plan(&server, Some(&rendered(&[("a", "1")])))
-            .unwrap()
-            .effects
-            .is_empty()
-    );
+    assert!(orphan.plan(&server, Some(&rendered(&[("a", "1")]))).unwrap().effects.is_empty());
 }
 
 #[test]
 fn a_key_that_kubernetes_refuses_is_named() {
-    let failure = owner()
-        .plan(&Server::default(), Some(&rendered(&[("a/b", "1")])))
-        .err()
-        .unwrap();
+    let failure = owner().plan(&Server::default(), Some(&rendered(&[("a/b", "1")]))).err().unwrap();
     assert!(failure.to_string().contains(r#""a/b""#), "{failure}");
 }

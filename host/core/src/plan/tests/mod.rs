@@ -29,8 +29,7 @@ struct Es {
 }
 
 fn es(name: &str, target: &str) -> Es {
-    let spec =
-        format!(r#"{{"data":[{{"secretKey":"a","remoteRef":{{"key":"k"}}}}],"target":{target}}}"#);
+    let spec = format!(r#"{{"data":[{{"secretKey":"a","remoteRef":{{"key":"k"}}}}],"target":{target}}}"#);
     Es {
         owner: Controller {
             api_version: "external-secrets.io/v1".to_owned(),
@@ -48,33 +47,19 @@ fn owner() -> Es {
 }
 
 fn policy(name: &str, creation: &str, deletion: &str) -> Es {
-    es(
-        name,
-        &format!(r#"{{"name":"s","creationPolicy":"{creation}","deletionPolicy":"{deletion}"}}"#),
-    )
+    es(name, &format!(r#"{{"name":"s","creationPolicy":"{creation}","deletionPolicy":"{deletion}"}}"#))
 }
 
 fn rendered(data: &[(&str, &str)]) -> Rendered {
-    let data = data.iter().map(|(key, value)| {
-        (
-            (*key).to_owned(),
-            Arc::new(SecretBytes::copied_from(value.as_bytes())),
-        )
-    });
-    Rendered {
-        data: data.collect(),
-        ..Rendered::default()
-    }
+    let data = data
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), Arc::new(SecretBytes::copied_from(value.as_bytes()))));
+    Rendered { data: data.collect(), ..Rendered::default() }
 }
 
 fn labelled(data: &[(&str, &str)], labels: &[(&str, &str)]) -> Rendered {
-    let labels = labels
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-    Rendered {
-        labels: labels.collect(),
-        ..rendered(data)
-    }
+    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    Rendered { labels: labels.collect(), ..rendered(data) }
 }
 
 /// Why a sync did not happen.
@@ -136,9 +121,7 @@ impl Es {
     }
 
     fn try_sync(&self, server: &mut Server, wanted: &Rendered) -> Result<Plan, Stopped> {
-        let plan = self
-            .plan(server, Some(wanted))
-            .map_err(Stopped::ByPlanner)?;
+        let plan = self.plan(server, Some(wanted)).map_err(Stopped::ByPlanner)?;
         for effect in &plan.effects {
             if let Effect::Apply(apply) = effect {
                 server.apply(apply).map_err(Stopped::ByServer)?;
@@ -153,13 +136,9 @@ impl Es {
 }
 
 fn text(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect()
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
 fn annotation(server: &Server, es: &Es, key: &str) -> Option<String> {
-    es.observe(server)
-        .and_then(|observed| observed.annotations.get(key).cloned())
+    es.observe(server).and_then(|observed| observed.annotations.get(key).cloned())
 }

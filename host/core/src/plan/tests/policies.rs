@@ -8,16 +8,9 @@ fn immutable_secrets_keep_their_data() {
     let mut server = Server::default();
     es.sync(&mut server, &rendered(&[("a", "1")]));
     assert!(es.observe(&server).unwrap().immutable);
-    for changed in [
-        rendered(&[("a", "2")]),
-        rendered(&[("a", "1"), ("b", "2")]),
-        rendered(&[]),
-    ] {
+    for changed in [rendered(&[("a", "2")]), rendered(&[("a", "1"), ("b", "2")]), rendered(&[])] {
         let failure = es.plan(&server, Some(&changed)).err().unwrap();
-        assert!(
-            matches!(failure, Failure::TargetImmutable { ref secret } if secret == "ns/s"),
-            "{failure}"
-        );
+        assert!(matches!(failure, Failure::TargetImmutable { ref secret } if secret == "ns/s"), "{failure}");
     }
     // Metadata may change, also after the spec takes the flag back, which the API server would refuse.
     owner().sync(&mut server, &labelled(&[("a", "1")], &[("team", "blue")]));
@@ -28,32 +21,18 @@ fn immutable_secrets_keep_their_data() {
 fn types_cannot_change_and_token_secrets_are_not_filled() {
     let (es, mut server) = (owner(), Server::default());
     es.sync(&mut server, &rendered(&[("a", "1")]));
-    let tls = Rendered {
-        type_: Some("kubernetes.io/tls".to_owned()),
-        ..rendered(&[("a", "1")])
-    };
+    let tls = Rendered { type_: Some("kubernetes.io/tls".to_owned()), ..rendered(&[("a", "1")]) };
     let failure = es.plan(&server, Some(&tls)).err().unwrap();
-    assert!(
-        matches!(failure, Failure::TargetTypeFixed { .. }),
-        "{failure}"
-    );
+    assert!(matches!(failure, Failure::TargetTypeFixed { .. }), "{failure}");
     assert_eq!(
-        (
-            rendered_secret_type(&tls),
-            rendered_secret_type(&Rendered::default())
-        ),
+        (rendered_secret_type(&tls), rendered_secret_type(&Rendered::default())),
         ("kubernetes.io/tls", "Opaque")
     );
 
-    let observed = Observed {
-        type_: Some("kubernetes.io/service-account-token".to_owned()),
-        ..Observed::default()
-    };
+    let observed =
+        Observed { type_: Some("kubernetes.io/service-account-token".to_owned()), ..Observed::default() };
     let mut wanted = rendered(&[("a", "1")]);
-    wanted.annotations.insert(
-        "kubernetes.io/service-account.name".to_owned(),
-        "admin".to_owned(),
-    );
+    wanted.annotations.insert("kubernetes.io/service-account.name".to_owned(), "admin".to_owned());
     let merge = policy("db", "Merge", "Retain");
     let input = Input {
         owner: &merge.owner,
@@ -66,22 +45,10 @@ fn types_cannot_change_and_token_secrets_are_not_filled() {
         hasher: &merge.hasher,
     };
     assert!(matches!(plan(&input), Err(Failure::TargetForbidden { .. })));
-    let leaving = Observed {
-        deleting: true,
-        ..Observed::default()
-    };
-    let input = Input {
-        observed: Some(&leaving),
-        ..input
-    };
-    assert!(matches!(
-        plan(&input),
-        Err(Failure::TargetTerminating { .. })
-    ));
-    assert!(
-        target_valid(&merge.spec, Some(&leaving)),
-        "its going wakes us, not its staying"
-    );
+    let leaving = Observed { deleting: true, ..Observed::default() };
+    let input = Input { observed: Some(&leaving), ..input };
+    assert!(matches!(plan(&input), Err(Failure::TargetTerminating { .. })));
+    assert!(target_valid(&merge.spec, Some(&leaving)), "its going wakes us, not its staying");
 }
 
 #[test]
@@ -105,25 +72,16 @@ fn nothing_in_the_provider_is_answered_by_the_deletion_policy() {
         first.sync(&mut server, &labelled(&[("a", "1")], &[("team", "blue")]));
         let plan = es.plan(&server, None).unwrap();
         assert_eq!(plan.success, success, "{creation} {deletion}");
-        let deleted = plan
-            .effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::Delete { name, .. } if name == "s"));
+        let deleted =
+            plan.effects.iter().any(|effect| matches!(effect, Effect::Delete { name, .. } if name == "s"));
         assert_eq!(deleted, deletes, "{creation} {deletion}");
         for effect in &plan.effects {
             if let Effect::Apply(apply) = effect {
                 server.apply(apply).unwrap();
             }
         }
-        assert_eq!(
-            server.data().get("a").map(String::as_str),
-            left,
-            "{creation} {deletion}"
-        );
-        assert!(
-            server.has("data", "theirs") && server.has("labels", "team"),
-            "{creation} {deletion}"
-        );
+        assert_eq!(server.data().get("a").map(String::as_str), left, "{creation} {deletion}");
+        assert!(server.has("data", "theirs") && server.has("labels", "team"), "{creation} {deletion}");
     }
 }
 
@@ -132,19 +90,14 @@ fn only_what_is_ours_is_deleted() {
     let es = policy("db", "Owner", "Delete");
     let mut server = Server::default();
     server.update("kubectl", "data", "x", Some(b"1"));
-    assert!(
-        es.plan(&server, None).unwrap().effects.is_empty(),
-        "nobody controls it"
-    );
+    assert!(es.plan(&server, None).unwrap().effects.is_empty(), "nobody controls it");
     let observed = es.observe(&server);
     assert!(plan_deletion(&es.spec, &es.owner, observed.as_ref()).is_empty());
 
     server.set_controller(es.owner.clone());
     let observed = es.observe(&server);
     let effects = plan_deletion(&es.spec, &es.owner, observed.as_ref());
-    assert!(
-        matches!(&effects[..], [Effect::Delete { name, uid, .. }] if name == "s" && uid == "uid")
-    );
+    assert!(matches!(&effects[..], [Effect::Delete { name, uid, .. }] if name == "s" && uid == "uid"));
     assert!(
         plan_deletion(&owner().spec, &es.owner, observed.as_ref()).is_empty(),
         "garbage collection's work"
@@ -156,18 +109,9 @@ fn only_what_is_ours_is_deleted() {
         resource_version: "1".to_owned(),
         controller_uid: uid.map(ToOwned::to_owned),
     };
-    let siblings = [
-        sibling("s", Some("uid-of-db")),
-        sibling("before", Some("uid-of-db")),
-        sibling("copied", None),
-    ];
-    let plan = owner()
-        .plan_with(
-            &Server::default(),
-            &siblings,
-            Some(&rendered(&[("a", "1")])),
-        )
-        .unwrap();
+    let siblings =
+        [sibling("s", Some("uid-of-db")), sibling("before", Some("uid-of-db")), sibling("copied", None)];
+    let plan = owner().plan_with(&Server::default(), &siblings, Some(&rendered(&[("a", "1")]))).unwrap();
     let deleted: Vec<_> = plan
         .effects
         .iter()
@@ -177,8 +121,5 @@ fn only_what_is_ours_is_deleted() {
         })
         .collect();
     assert_eq!(deleted, ["before"]);
-    assert!(
-        matches!(plan.effects[0], Effect::Apply(_)),
-        "the new one is there before the old one goes"
-    );
+    assert!(matches!(plan.effects[0], Effect::Apply(_)), "the new one is there before the old one goes");
 }

@@ -9,14 +9,8 @@ fn values() -> impl Strategy<Value = BTreeMap<String, String>> {
 }
 
 fn of(values: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> Rendered {
-    let pairs: Vec<_> = values
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
-    Rendered {
-        labels: labels.clone(),
-        ..rendered(&pairs)
-    }
+    let pairs: Vec<_> = values.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    Rendered { labels: labels.clone(), ..rendered(&pairs) }
 }
 
 proptest! {

@@ -4,10 +4,7 @@ use super::*;
 
 #[test]
 fn merge_never_creates_and_two_that_merge_keep_off_each_other() {
-    let (one, two) = (
-        policy("one", "Merge", "Retain"),
-        policy("two", "Merge", "Retain"),
-    );
+    let (one, two) = (policy("one", "Merge", "Retain"), policy("two", "Merge", "Retain"));
     let mut server = Server::default();
     let plan = one.sync(&mut server, &rendered(&[("a", "1")]));
     assert_eq!(plan.success, Success::Missing);
@@ -18,20 +15,9 @@ fn merge_never_creates_and_two_that_merge_keep_off_each_other() {
     assert!(annotation(&server, &one, ANNOTATION_DATA_HASH).is_some());
     two.sync(&mut server, &labelled(&[("b", "2")], &[("app", "two")]));
     one.sync(&mut server, &labelled(&[("a", "1")], &[("app", "one")]));
-    assert_eq!(
-        server.data(),
-        text(&[("a", "1"), ("b", "2"), ("base", "0")])
-    );
-    assert_eq!(
-        annotation(&server, &one, ANNOTATION_DATA_HASH),
-        None,
-        "a hash would be fought over"
-    );
-    assert_eq!(
-        one.observe(&server).unwrap().labels["app"],
-        "one",
-        "who came first keeps it"
-    );
+    assert_eq!(server.data(), text(&[("a", "1"), ("b", "2"), ("base", "0")]));
+    assert_eq!(annotation(&server, &one, ANNOTATION_DATA_HASH), None, "a hash would be fought over");
+    assert_eq!(one.observe(&server).unwrap().labels["app"], "one", "who came first keeps it");
 
     let writes = server.writes;
     for _ in 0..2 {
@@ -41,25 +27,14 @@ fn merge_never_creates_and_two_that_merge_keep_off_each_other() {
     assert_eq!(server.writes, writes, "both are at rest");
 
     one.sync(&mut server, &rendered(&[("c", "3")]));
-    assert_eq!(
-        server.data(),
-        text(&[("b", "2"), ("base", "0"), ("c", "3")])
-    );
-    let clash = two
-        .try_sync(&mut server, &rendered(&[("c", "4")]))
-        .err()
-        .unwrap();
-    assert!(
-        matches!(clash, Stopped::ByServer(Refused::Conflict(manager)) if manager == one.manager())
-    );
+    assert_eq!(server.data(), text(&[("b", "2"), ("base", "0"), ("c", "3")]));
+    let clash = two.try_sync(&mut server, &rendered(&[("c", "4")])).err().unwrap();
+    assert!(matches!(clash, Stopped::ByServer(Refused::Conflict(manager)) if manager == one.manager()));
 }
 
 #[test]
 fn drift_of_a_shared_secret_is_seen_by_who_owns_the_key() {
-    let (one, two) = (
-        policy("one", "CreateOrMerge", "Retain"),
-        policy("two", "Merge", "Retain"),
-    );
+    let (one, two) = (policy("one", "CreateOrMerge", "Retain"), policy("two", "Merge", "Retain"));
     let mut server = Server::default();
     one.sync(&mut server, &rendered(&[("a", "1")]));
     two.sync(&mut server, &rendered(&[("a", "1"), ("b", "2")]));
@@ -81,15 +56,8 @@ fn what_another_controls_is_refused_to_who_would_take_it() {
         name: "db".to_owned(),
         uid: "x".to_owned(),
     };
-    let other = Controller {
-        name: "other".to_owned(),
-        uid: "y".to_owned(),
-        ..owner().owner
-    };
-    let remade = Controller {
-        uid: "z".to_owned(),
-        ..owner().owner
-    };
+    let other = Controller { name: "other".to_owned(), uid: "y".to_owned(), ..owner().owner };
+    let remade = Controller { uid: "z".to_owned(), ..owner().owner };
     // (controller, creationPolicy, refused)
     for (controller, creation, refused) in [
         (&deployment, "Owner", true),

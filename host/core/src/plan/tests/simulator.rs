@@ -42,13 +42,7 @@ pub(super) enum Refused {
 
 impl Server {
     /// A client's update: takes the fields it changes, and nothing if it changes nothing.
-    pub(super) fn update(
-        &mut self,
-        manager: &str,
-        part: &'static str,
-        key: &str,
-        value: Option<&[u8]>,
-    ) {
+    pub(super) fn update(&mut self, manager: &str, part: &'static str, key: &str, value: Option<&[u8]>) {
         let field = (part, key.to_owned());
         if self.fields.get(&field).map(Vec::as_slice) == value {
             return;
@@ -58,10 +52,7 @@ impl Server {
         }
         if let Some(value) = value {
             self.fields.insert(field.clone(), value.to_vec());
-            self.managers
-                .entry((manager.to_owned(), "Update"))
-                .or_default()
-                .insert(field);
+            self.managers.entry((manager.to_owned(), "Update")).or_default().insert(field);
         } else {
             self.fields.remove(&field);
         }
@@ -74,8 +65,7 @@ impl Server {
 
     pub(super) fn data(&self) -> BTreeMap<String, String> {
         let data = self.fields.iter().filter(|((part, _), _)| *part == "data");
-        data.map(|((_, key), value)| (key.clone(), String::from_utf8_lossy(value).into_owned()))
-            .collect()
+        data.map(|((_, key), value)| (key.clone(), String::from_utf8_lossy(value).into_owned())).collect()
     }
 
     pub(super) fn has(&self, part: &'static str, key: &str) -> bool {
@@ -85,21 +75,13 @@ impl Server {
     /// As the operator carries out an apply: takes over the `Update` entry, applies unforced where the
     /// plan says so, and forces past managers that are no ExternalSecrets.
     pub(super) fn apply(&mut self, plan: &ApplySecret) -> Result<(), Refused> {
-        let precondition = self
-            .exists()
-            .then(|| ("uid".to_owned(), self.version.to_string()));
+        let precondition = self.exists().then(|| ("uid".to_owned(), self.version.to_string()));
         if plan.precondition != precondition {
             return Err(Refused::Stale);
         }
         if plan.migrate_update_entry {
-            let updated = self
-                .managers
-                .remove(&(plan.manager.clone(), "Update"))
-                .unwrap_or_default();
-            self.managers
-                .entry((plan.manager.clone(), "Apply"))
-                .or_default()
-                .extend(updated);
+            let updated = self.managers.remove(&(plan.manager.clone(), "Update")).unwrap_or_default();
+            self.managers.entry((plan.manager.clone(), "Apply")).or_default().extend(updated);
         }
         let wanted = wanted(plan);
         if plan.force == Force::UnlessExternalSecret
@@ -107,12 +89,7 @@ impl Server {
         {
             return Err(Refused::Conflict(manager));
         }
-        let before = (
-            self.fields.clone(),
-            self.managers.clone(),
-            self.controller.clone(),
-            self.immutable,
-        );
+        let before = (self.fields.clone(), self.managers.clone(), self.controller.clone(), self.immutable);
         self.put(plan, wanted);
         let unset = before.3 && plan.immutable.is_none();
         let data = |fields: &BTreeMap<Field, Vec<u8>>| {
@@ -126,14 +103,7 @@ impl Server {
             (self.fields, self.managers, self.controller, self.immutable) = before;
             return Err(Refused::Immutable);
         }
-        if before
-            != (
-                self.fields.clone(),
-                self.managers.clone(),
-                self.controller.clone(),
-                self.immutable,
-            )
-        {
+        if before != (self.fields.clone(), self.managers.clone(), self.controller.clone(), self.immutable) {
             self.version += 1;
             self.writes += 1;
         }
@@ -142,10 +112,7 @@ impl Server {
 
     fn put(&mut self, plan: &ApplySecret, wanted: BTreeMap<Field, Vec<u8>>) {
         let us = (plan.manager.clone(), "Apply");
-        let old = self
-            .managers
-            .insert(us.clone(), wanted.keys().cloned().collect())
-            .unwrap_or_default();
+        let old = self.managers.insert(us.clone(), wanted.keys().cloned().collect()).unwrap_or_default();
         for field in old {
             let owned_elsewhere = self.managers.values().any(|owned| owned.contains(&field));
             if !owned_elsewhere {
@@ -170,11 +137,7 @@ impl Server {
                 .filter(|controller| !plan.manager.ends_with(&format!("/{}", controller.name)))
         });
         self.immutable |= plan.immutable == Some(true);
-        self.type_ = plan
-            .type_
-            .clone()
-            .or(self.type_.take())
-            .or(Some("Opaque".to_owned()));
+        self.type_ = plan.type_.clone().or(self.type_.take()).or(Some("Opaque".to_owned()));
         self.finalizers.clone_from(&plan.finalizers);
     }
 
@@ -184,11 +147,9 @@ impl Server {
             .iter()
             .filter(|((manager, _), _)| manager != us && manager.starts_with(FIELD_MANAGER_PREFIX))
             .find(|(_, owned)| {
-                owned.iter().any(|field| {
-                    wanted
-                        .get(field)
-                        .is_some_and(|value| self.fields.get(field) != Some(value))
-                })
+                owned
+                    .iter()
+                    .any(|field| wanted.get(field).is_some_and(|value| self.fields.get(field) != Some(value)))
             })
             .map(|((manager, _), _)| manager.clone())
     }
@@ -219,12 +180,8 @@ impl Server {
             annotations: text("annotations"),
             finalizers: self.finalizers.clone(),
             controller: self.controller.clone(),
-            data: data()
-                .map(|((_, key), value)| (key.clone(), hasher.hash(value)))
-                .collect(),
-            data_hash: eso_data_hash(
-                data().map(|((_, key), value)| (key.as_str(), value.as_slice())),
-            ),
+            data: data().map(|((_, key), value)| (key.clone(), hasher.hash(value))).collect(),
+            data_hash: eso_data_hash(data().map(|((_, key), value)| (key.as_str(), value.as_slice()))),
             applied: self.owned(|name, operation| name == manager && operation == "Apply"),
             updated: self.owned(|name, operation| name == manager && operation == "Update"),
             others: self.owned(|name, _| name != manager && name.starts_with(FIELD_MANAGER_PREFIX)),
@@ -234,8 +191,7 @@ impl Server {
     /// All values, as a single read would bring them.
     pub(super) fn live(&self) -> BTreeMap<String, SecretBytes> {
         let data = self.fields.iter().filter(|((part, _), _)| *part == "data");
-        data.map(|((_, key), value)| (key.clone(), SecretBytes::copied_from(value)))
-            .collect()
+        data.map(|((_, key), value)| (key.clone(), SecretBytes::copied_from(value))).collect()
     }
 
     fn owned(&self, wanted: impl Fn(&str, &str) -> bool) -> Fields {
@@ -257,14 +213,8 @@ impl Server {
 }
 
 fn wanted(plan: &ApplySecret) -> BTreeMap<Field, Vec<u8>> {
-    let data = plan
-        .data
-        .iter()
-        .map(|(key, value)| (("data", key.clone()), value.expose().to_vec()));
-    let labels = plan
-        .labels
-        .iter()
-        .map(|(key, value)| (("labels", key.clone()), value.clone().into_bytes()));
+    let data = plan.data.iter().map(|(key, value)| (("data", key.clone()), value.expose().to_vec()));
+    let labels = plan.labels.iter().map(|(key, value)| (("labels", key.clone()), value.clone().into_bytes()));
     let annotations = plan
         .annotations
         .iter()
