@@ -42,9 +42,9 @@ fn every_mistake_is_named_and_the_others_go_on() {
             path = mount.path
         )
     };
-    world.apply(&store(&world, "good", &vault(&server, "right")));
-    world.apply(&store(&world, "wrong-credential", &vault(&server, "wrong")));
-    world.apply(&store(&world, "missing-secret-key", &vault(&server, "absent")));
+    world.apply(&store(&world, "good", &vault(server, "right")));
+    world.apply(&store(&world, "wrong-credential", &vault(server, "wrong")));
+    world.apply(&store(&world, "missing-secret-key", &vault(server, "absent")));
     // Port 1 of loopback: nothing listens there.
     world.apply(&store(&world, "unreachable", &vault("http://127.0.0.1:1", "right")));
     world.apply(&store(&world, "no-auth", &format!("{{server: \"{server}\", path: x, auth: {{}}}}")));

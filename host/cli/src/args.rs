@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Keeps Kubernetes Secrets in step with external secret systems, through WebAssembly plugins.
 #[derive(Debug, Parser)]
 #[command(name = "claviger", version, about, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     pub log: LogArgs,
     #[command(subcommand)]
@@ -16,7 +16,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the operator
     Run(Box<RunArgs>),
     /// Print the Secrets that the ExternalSecrets in a file or folder would become, without a cluster
@@ -29,14 +29,14 @@ pub enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum PluginCommand {
+pub(crate) enum PluginCommand {
     /// Print what a component is and what it asks for: name, version, digest, worlds, imports,
     /// capabilities, origins, config schema
     Inspect(InspectArgs),
 }
 
 #[derive(Debug, Args)]
-pub struct LogArgs {
+pub(crate) struct LogArgs {
     /// Least severe level that is logged: error, warn, info, debug, trace; or a tracing filter
     #[arg(long, global = true, default_value = "info", env = "CLAVIGER_LOG", value_name = "LEVEL")]
     pub log_level: String,
@@ -46,7 +46,7 @@ pub struct LogArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For a terminal
     Text,
     /// One JSON object a line
@@ -54,7 +54,7 @@ pub enum LogFormat {
 }
 
 #[derive(Debug, Args)]
-pub struct PluginDirArgs {
+pub(crate) struct PluginDirArgs {
     /// Folder with the built-in plugins [default: plugins/ beside the folder of this binary]
     #[arg(long, env = "CLAVIGER_PLUGIN_DIR", value_name = "DIR")]
     pub plugin_dir: Option<PathBuf>,
@@ -64,7 +64,7 @@ pub struct PluginDirArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     #[command(flatten)]
     pub plugins: PluginDirArgs,
     /// Kubeconfig to use instead of the pod's ServiceAccount or $KUBECONFIG
@@ -93,7 +93,7 @@ pub struct RunArgs {
 
 /// Where to serve, if at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listen(pub Option<SocketAddr>);
+pub(crate) struct Listen(pub Option<SocketAddr>);
 
 fn parse_listen(text: &str) -> Result<Listen, String> {
     if text == "off" {
@@ -105,7 +105,7 @@ fn parse_listen(text: &str) -> Result<Listen, String> {
 }
 
 #[derive(Debug, Args)]
-pub struct RenderArgs {
+pub(crate) struct RenderArgs {
     #[command(flatten)]
     pub plugins: PluginDirArgs,
     /// Manifest file, or folder with .yaml, .yml and .json files: ExternalSecrets, their stores, and the
@@ -118,7 +118,7 @@ pub struct RenderArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct InspectArgs {
+pub(crate) struct InspectArgs {
     /// The component
     #[arg(value_name = "FILE.wasm")]
     pub file: PathBuf,

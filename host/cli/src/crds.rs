@@ -7,7 +7,7 @@ use std::process::ExitCode;
 ///
 /// # Errors
 /// If standard output is closed.
-pub fn print() -> anyhow::Result<ExitCode> {
+pub(crate) fn print() -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     for (_, yaml) in claviger_crds::generate::all() {
         writeln!(out, "---\n{}", yaml.trim_start_matches("---\n").trim_end())?;

@@ -12,7 +12,7 @@ const QUIET: &[&str] =
     &["hyper=warn", "h2=warn", "reqwest=warn", "rustls=warn", "kube_client=info", "tower=warn"];
 
 /// Starts logging. A filter that does not parse is reported and `info` is used.
-pub fn start(args: &LogArgs) {
+pub(crate) fn start(args: &LogArgs) {
     let mut filter = EnvFilter::try_new(&args.log_level).unwrap_or_else(|error| {
         eprintln!("warning: --log-level {:?} is not a filter ({error}); using info", args.log_level);
         EnvFilter::new("info")

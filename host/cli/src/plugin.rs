@@ -13,7 +13,7 @@ use crate::args::InspectArgs;
 /// # Errors
 /// If the file cannot be read or is no component for one of our worlds; the message says what was
 /// expected.
-pub async fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let bytes =
         tokio::fs::read(&args.file).await.with_context(|| format!("cannot read {}", args.file.display()))?;
     let host = PluginHost::new(HostConfig::default()).context("the plugin host cannot start")?;

@@ -10,7 +10,7 @@ use crate::args::PluginDirArgs;
 ///
 /// # Errors
 /// If there is none, naming the ways to give one.
-pub fn find(args: &PluginDirArgs) -> anyhow::Result<PathBuf> {
+pub(crate) fn find(args: &PluginDirArgs) -> anyhow::Result<PathBuf> {
     if let Some(dir) = &args.plugin_dir {
         if !dir.is_dir() {
             bail!("plugin directory {} does not exist (--plugin-dir, CLAVIGER_PLUGIN_DIR)", dir.display());

@@ -22,7 +22,7 @@ use crate::args::RunArgs;
 ///
 /// # Errors
 /// If it cannot start; the message says what is missing.
-pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let dir = crate::plugins_dir::find(&args.plugins)?;
     let config = kube_config(args.kubeconfig.as_deref()).await?;
     let api_server = api_server_addresses(&config).await;
@@ -34,7 +34,6 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             denied: api_server,
             ..EgressConfig::default()
         },
-        ..HostConfig::default()
     })
     .context("the plugin host cannot start")?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));

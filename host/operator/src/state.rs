@@ -27,7 +27,7 @@ use crate::watch::index::Index;
 use crate::watch::managed::{ManagedSecret, reduce};
 
 /// An object, or what is known of one that does not parse.
-pub type Parsed<K> = Result<K, InvalidObject>;
+pub type Parsed<K> = Result<K, Box<InvalidObject>>;
 
 /// A store of either kind.
 #[derive(Clone, Debug)]
@@ -302,7 +302,7 @@ impl State {
             }
             _ => None,
         };
-        let changes = inner.external_secrets.apply(event, |guard| guard.0.map(slim));
+        let changes = inner.external_secrets.apply(event, |guard| guard.0.map(slim).map_err(Box::new));
         for change in changes {
             match change {
                 // A status that we wrote ourselves, or a relist that shows nothing new.
@@ -394,7 +394,7 @@ impl State {
             }
             _ => false,
         };
-        for change in inner.plugins.apply(event, |guard| guard.0) {
+        for change in inner.plugins.apply(event, |guard| guard.0.map_err(Box::new)) {
             match change {
                 Change::Upserted(_) if same => {}
                 Change::Upserted(name) | Change::Deleted(name) => {

@@ -7,10 +7,10 @@ use claviger_testenv::{Env, poll};
 use serde_json::Value;
 
 /// Longest wait for something that should take a second or two: the machine may be busy with a build.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub(super) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// One test's corner.
-pub struct World {
+pub(crate) struct World {
     /// The servers.
     pub env: Env,
     /// Name of the test: its namespace and its controller class.
@@ -19,7 +19,7 @@ pub struct World {
 
 impl World {
     /// A fresh namespace of that name.
-    pub fn new(name: &str) -> Option<Self> {
+    pub(crate) fn new(name: &str) -> Option<Self> {
         let Some(env) = Env::from_env() else {
             let message = format!("SKIPPED: {name} needs real servers, run it by `cargo xtask test`");
             assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{message}");
@@ -32,12 +32,12 @@ impl World {
     }
 
     /// `kubectl apply` of YAML, which must be accepted.
-    pub fn apply(&self, yaml: &str) {
+    pub(crate) fn apply(&self, yaml: &str) {
         self.env.cluster.apply(yaml).unwrap_or_else(|error| panic!("kubectl apply: {error}\n{yaml}"));
     }
 
     /// kubectl, which must succeed; its standard output.
-    pub fn kubectl(&self, args: &[&str]) -> String {
+    pub(crate) fn kubectl(&self, args: &[&str]) -> String {
         let output = self.try_kubectl(args);
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "kubectl {args:?}: {err}");
@@ -45,18 +45,18 @@ impl World {
     }
 
     /// kubectl, whatever comes of it.
-    pub fn try_kubectl(&self, args: &[&str]) -> Output {
+    pub(crate) fn try_kubectl(&self, args: &[&str]) -> Output {
         self.env.cluster.kubectl(args).unwrap_or_else(|error| panic!("kubectl {args:?} cannot run: {error}"))
     }
 
     /// An object of this namespace, if it is there.
-    pub fn get(&self, kind: &str, name: &str) -> Option<Value> {
+    pub(crate) fn get(&self, kind: &str, name: &str) -> Option<Value> {
         let output = self.try_kubectl(&["-n", &self.name, "get", kind, name, "-o", "json"]);
         output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
     }
 
     /// The Ready condition of an object: (status, reason, message).
-    pub fn ready(&self, kind: &str, name: &str) -> Option<(String, String, String)> {
+    pub(crate) fn ready(&self, kind: &str, name: &str) -> Option<(String, String, String)> {
         let object = self.get(kind, name)?;
         let conditions = object["status"]["conditions"].as_array()?;
         let ready = conditions.iter().find(|condition| condition["type"] == "Ready")?;
@@ -65,7 +65,7 @@ impl World {
     }
 
     /// Waits until the object is Ready.
-    pub fn wait_ready(&self, kind: &str, name: &str) {
+    pub(crate) fn wait_ready(&self, kind: &str, name: &str) {
         self.wait(&format!("{kind} {name} to be ready"), || match self.ready(kind, name) {
             Some((status, ..)) if status == "True" => Ok(()),
             other => Err(format!("{other:?}")),
@@ -73,7 +73,7 @@ impl World {
     }
 
     /// Waits until the object is not Ready for that reason; returns the message.
-    pub fn wait_reason(&self, kind: &str, name: &str, reason: &str) -> String {
+    pub(crate) fn wait_reason(&self, kind: &str, name: &str, reason: &str) -> String {
         self.wait(&format!("{kind} {name} to say {reason}"), || match self.ready(kind, name) {
             Some((status, found, message)) if status == "False" && found == reason => Ok(message),
             other => Err(format!("{other:?}")),
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// Waits until the Secret's data is exactly that.
-    pub fn wait_data(&self, name: &str, expected: &[(&str, &str)]) {
+    pub(crate) fn wait_data(&self, name: &str, expected: &[(&str, &str)]) {
         self.wait(&format!("Secret {name} to hold what is expected"), || {
             let found = self.data(name);
             let expected =
@@ -91,7 +91,7 @@ impl World {
     }
 
     /// The decoded data of a Secret.
-    pub fn data(&self, name: &str) -> Option<std::collections::BTreeMap<String, Vec<u8>>> {
+    pub(crate) fn data(&self, name: &str) -> Option<std::collections::BTreeMap<String, Vec<u8>>> {
         use base64::Engine;
         let secret = self.get("secret", name)?;
         let data = secret["data"].as_object().cloned().unwrap_or_default();
@@ -101,7 +101,7 @@ impl World {
     }
 
     /// Polls until `look` says `Ok`, with [`DEADLINE`].
-    pub fn wait<T>(&self, what: &str, look: impl FnMut() -> Result<T, String>) -> T {
+    pub(crate) fn wait<T>(&self, what: &str, look: impl FnMut() -> Result<T, String>) -> T {
         poll(what, DEADLINE, look).unwrap_or_else(|error| panic!("[{}] {error}", self.name))
     }
 }

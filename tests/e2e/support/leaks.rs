@@ -7,7 +7,7 @@ use super::{Operator, World};
 
 /// Fails if one of `values` stands in the operator's log, its metrics, or any status or event of the
 /// test's namespace: plain, in base64 (any alignment) or in hex (either case).
-pub fn assert_no_value_left(world: &World, operator: &Operator, values: &[&str]) {
+pub(crate) fn assert_no_value_left(world: &World, operator: &Operator, values: &[&str]) {
     let objects = "externalsecrets,secretstores,clustersecretstores,plugins,events,events.events.k8s.io";
     let places = [
         ("the log", operator.log()),

@@ -5,10 +5,10 @@ mod leaks;
 mod operator;
 mod vault;
 
-pub use corner::World;
-pub use leaks::assert_no_value_left;
-pub use operator::Operator;
-pub use vault::Mount;
+pub(crate) use corner::World;
+pub(crate) use leaks::assert_no_value_left;
+pub(crate) use operator::Operator;
+pub(crate) use vault::Mount;
 
 /// The environment, or a loud skip.
 macro_rules! world {

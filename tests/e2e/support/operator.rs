@@ -11,7 +11,7 @@ use claviger_testenv::poll;
 use super::corner::{DEADLINE, World};
 
 /// A running operator; it is stopped when dropped.
-pub struct Operator {
+pub(crate) struct Operator {
     child: Child,
     log: PathBuf,
     address: String,
@@ -20,12 +20,12 @@ pub struct Operator {
 
 impl Operator {
     /// Starts one for the test's controller class and waits until it is ready.
-    pub fn start(world: &World) -> Self {
+    pub(crate) fn start(world: &World) -> Self {
         Self::start_with(world, &[])
     }
 
     /// The same, with more arguments.
-    pub fn start_with(world: &World, args: &[&str]) -> Self {
+    pub(crate) fn start_with(world: &World, args: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("operator.log");
         let out = File::create(&log).unwrap();
@@ -78,12 +78,12 @@ impl Operator {
     }
 
     /// Everything it logged so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
     /// A page of its own server, head included.
-    pub fn page(&self, path: &str) -> String {
+    pub(crate) fn page(&self, path: &str) -> String {
         let mut page = String::new();
         if let Ok(mut stream) = TcpStream::connect(&self.address) {
             let request = format!("GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n");
@@ -95,7 +95,7 @@ impl Operator {
     }
 
     /// One series' value.
-    pub fn metric(&self, series: &str) -> Option<f64> {
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
         let page = self.page("/metrics");
         let line =
             page.lines().find(|line| line.starts_with(series) && line[series.len()..].starts_with(' '))?;
@@ -103,7 +103,7 @@ impl Operator {
     }
 
     /// Asks it to stop, as Kubernetes does, and waits; its exit code.
-    pub fn stop(&mut self) -> Option<i32> {
+    pub(crate) fn stop(&mut self) -> Option<i32> {
         let pid = self.child.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
         assert!(asked.success());

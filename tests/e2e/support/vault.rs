@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::World;
 
 /// A KV engine of a test's own, and logins that may read it.
-pub struct Mount<'a> {
+pub(crate) struct Mount<'a> {
     world: &'a World,
     /// Where it is mounted; also the prefix of everything else that belongs to it.
     pub path: String,
@@ -13,7 +13,7 @@ pub struct Mount<'a> {
 
 impl<'a> Mount<'a> {
     /// Mounts KV version 2 under the test's name, with a policy of the same name that reads it.
-    pub fn kv2(world: &'a World) -> Self {
+    pub(crate) fn kv2(world: &'a World) -> Self {
         let mount = Self { world, path: world.name.clone() };
         mount.api(
             "POST",
@@ -29,17 +29,17 @@ impl<'a> Mount<'a> {
     }
 
     /// Writes a secret (a new version).
-    pub fn put(&self, key: &str, data: Value) {
+    pub(crate) fn put(&self, key: &str, data: Value) {
         self.api("POST", &format!("{}/data/{key}", self.path), json!({"data": data}));
     }
 
     /// Removes a secret with all versions.
-    pub fn remove(&self, key: &str) {
+    pub(crate) fn remove(&self, key: &str) {
         self.api("DELETE", &format!("{}/metadata/{key}", self.path), Value::Null);
     }
 
     /// A JWT login that takes the cluster's ServiceAccount tokens with audience `vault`; its mount path.
-    pub fn jwt_login(&self, service_account: &str) -> String {
+    pub(crate) fn jwt_login(&self, service_account: &str) -> String {
         let path = format!("jwt-{}", self.path);
         let cluster = &self.world.env.cluster;
         self.api("POST", &format!("sys/auth/{path}"), json!({"type": "jwt"}));
@@ -61,7 +61,7 @@ impl<'a> Mount<'a> {
     }
 
     /// An AppRole login: (mount path, role id, secret id).
-    pub fn app_role(&self, ttl: &str) -> (String, String, String) {
+    pub(crate) fn app_role(&self, ttl: &str) -> (String, String, String) {
         let path = format!("approle-{}", self.path);
         self.api("POST", &format!("sys/auth/{path}"), json!({"type": "approle"}));
         self.api(
@@ -76,7 +76,7 @@ impl<'a> Mount<'a> {
     }
 
     /// A call with the root token, which must succeed.
-    pub fn api(&self, method: &str, path: &str, body: Value) -> Value {
+    pub(crate) fn api(&self, method: &str, path: &str, body: Value) -> Value {
         let (status, answer) = self.world.env.bao.api(method, path, &body).unwrap();
         assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         answer

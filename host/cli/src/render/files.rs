@@ -24,13 +24,13 @@ type Id = (String, String, String);
 
 /// The objects of the files, by kind, namespace and name. Cheap to clone.
 #[derive(Clone)]
-pub struct Files {
+pub(super) struct Files {
     objects: Arc<BTreeMap<Id, Value>>,
 }
 
 impl Files {
     /// A later object replaces an earlier one of the same name, as applying both would.
-    pub fn new(objects: Vec<Value>) -> Self {
+    pub(super) fn new(objects: Vec<Value>) -> Self {
         let id = |object: &Value| {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let meta = &object["metadata"];
@@ -44,7 +44,7 @@ impl Files {
     }
 
     /// Every ExternalSecret: its name, and itself or why it does not parse.
-    pub fn external_secrets(&self) -> Vec<(String, Result<ExternalSecret, String>)> {
+    pub(super) fn external_secrets(&self) -> Vec<(String, Result<ExternalSecret, String>)> {
         let all = self.objects.iter().filter(|((kind, ..), _)| kind == "ExternalSecret");
         all.map(|((_, namespace, name), object)| {
             (

@@ -14,7 +14,7 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Loaded {
+pub(super) struct Loaded {
     /// Objects, each with `apiVersion`, `kind` and `metadata.name`.
     pub objects: Vec<Value>,
     /// What could not be read, one line each.
@@ -25,7 +25,7 @@ pub struct Loaded {
 ///
 /// # Errors
 /// If a path does not exist or a folder cannot be listed.
-pub fn load(paths: &[PathBuf], namespace: &str) -> anyhow::Result<Loaded> {
+pub(super) fn load(paths: &[PathBuf], namespace: &str) -> anyhow::Result<Loaded> {
     let mut loaded = Loaded::default();
     for path in paths {
         let files = if path.is_dir() { folder(path)? } else { vec![path.clone()] };

@@ -27,7 +27,7 @@ use crate::render::files::Files;
 /// # Errors
 /// If nothing can be rendered at all: no files, no plugins. A single object that fails is not an error
 /// but a line and the exit code.
-pub async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     let loaded = manifests::load(&args.files, &args.namespace)?;
     let host = PluginHost::new(HostConfig {
         cache_dir: args.plugins.cache_dir.clone(),
