@@ -219,9 +219,11 @@ impl Plugin {
     ) -> Result<Result<connection_guest::Step, wit::Error>, CallError> {
         let input = input.to_guest();
         let setup = CallSetup { egress: None, memo: None, log: self.quiet_log() };
-        self.provider(setup, async |plugin, store| {
-            plugin.claviger_plugin_connection().call_connect(store, &input).await
-        })
+        self.provider(
+            setup,
+            async |plugin, store| plugin.claviger_plugin_connection().call_connect(store, &input).await,
+            |_, _| {},
+        )
         .await
     }
 
@@ -231,9 +233,17 @@ impl Plugin {
         items: &[guest::Item],
     ) -> Result<Result<Vec<Result<guest::Value, wit::Error>>, wit::Error>, CallError> {
         let input = session.input.to_guest();
-        self.provider(self.setup(session), async |plugin, store| {
-            plugin.claviger_plugin_provider().call_get(store, &input, items).await
-        })
+        self.provider(
+            self.setup(session),
+            async |plugin, store| plugin.claviger_plugin_provider().call_get(store, &input, items).await,
+            |answers, trouble| {
+                for answer in answers {
+                    if let Err(error) = answer {
+                        say_why(error, trouble);
+                    }
+                }
+            },
+        )
         .await
     }
 
@@ -244,9 +254,13 @@ impl Plugin {
         cursor: Option<String>,
     ) -> Result<Result<guest::Page, wit::Error>, CallError> {
         let input = session.input.to_guest();
-        self.provider(self.setup(session), async |plugin, store| {
-            plugin.claviger_plugin_provider().call_find(store, &input, query, cursor.as_deref()).await
-        })
+        self.provider(
+            self.setup(session),
+            async |plugin, store| {
+                plugin.claviger_plugin_provider().call_find(store, &input, query, cursor.as_deref()).await
+            },
+            |_, _| {},
+        )
         .await
     }
 
@@ -255,9 +269,11 @@ impl Plugin {
         session: &Session,
     ) -> Result<Result<guest::Health, wit::Error>, CallError> {
         let input = session.input.to_guest();
-        self.provider(self.setup(session), async |plugin, store| {
-            plugin.claviger_plugin_provider().call_validate(store, &input).await
-        })
+        self.provider(
+            self.setup(session),
+            async |plugin, store| plugin.claviger_plugin_provider().call_validate(store, &input).await,
+            |_, _| {},
+        )
         .await
     }
 
@@ -275,17 +291,18 @@ impl Plugin {
 
     /// A call of a provider. A denied request ends it: whatever error the guest made of that, or of
     /// retrying it, the denial is the answer. And where the guest found the backend unavailable, the host
-    /// knows better why than it could be told.
+    /// knows better why than it could be told: `improve` says so in the errors inside the answer.
     async fn provider<T>(
         &self,
         setup: CallSetup,
         run: impl AsyncFnOnce(&ProviderPlugin, &mut Store<CallState>) -> wasmtime::Result<Result<T, wit::Error>>,
+        improve: impl FnOnce(&mut T, &str),
     ) -> Result<Result<T, wit::Error>, CallError> {
         let Code::Provider(pre, ..) = &self.code else {
             return Err(Fault::NotLoaded(format!("{} is no provider", self.id)).into());
         };
         let (mut denied, mut trouble) = (None, None);
-        let answer = self
+        let mut answer = self
             .limited(setup, async |store| {
                 let instance = pre.instantiate_async(&mut *store).await?;
                 let answer = run(&instance, &mut *store).await?;
@@ -294,13 +311,16 @@ impl Plugin {
                 Ok(answer)
             })
             .await?;
-        match (answer, denied, trouble) {
-            (_, Some(denied), _) => Err(denied.into()),
-            (Err(wit::Error::Unavailable(_)), None, Some(trouble)) => {
-                Ok(Err(wit::Error::Unavailable(trouble)))
-            }
-            (answer, None, _) => Ok(answer),
+        if let Some(denied) = denied {
+            return Err(denied.into());
         }
+        if let Some(trouble) = trouble {
+            match &mut answer {
+                Ok(answer) => improve(answer, &trouble),
+                Err(error) => say_why(error, &trouble),
+            }
+        }
+        Ok(answer)
     }
 
     /// Runs in a fresh store under every limit of the grants.
@@ -323,5 +343,12 @@ impl Plugin {
             Ok(outcome) => outcome,
             Err(_) => Err(call::too_slow(&self.grants)),
         }
+    }
+}
+
+/// The host's words for why the backend was unavailable, in place of the guest's guess.
+fn say_why(error: &mut wit::Error, trouble: &str) {
+    if let wit::Error::Unavailable(detail) = error {
+        trouble.clone_into(detail);
     }
 }
