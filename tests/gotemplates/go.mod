@@ -1,6 +1,6 @@
 module claviger.io/tests/gotemplates
 
-go 1.26
+go 1.26.0
 
 require github.com/Masterminds/sprig/v3 v3.3.0
 

@@ -5,31 +5,35 @@ use serde::Deserialize;
 /// The provider's object.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Config {
+pub struct Config {
+    /// What is in it.
     #[serde(default)]
-    pub(crate) data: Vec<Entry>,
+    pub data: Vec<Entry>,
     /// ESO's enumeration: 0 ready, 1 unknown, 2 error.
     #[serde(default)]
-    pub(crate) validation_result: u8,
+    pub validation_result: u8,
 }
 
 /// One key in one version.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) value: String,
+pub struct Entry {
+    /// Its name.
+    pub key: String,
+    /// Its value, as it stands.
+    pub value: String,
+    /// Its version; empty: without one.
     #[serde(default)]
-    pub(crate) version: String,
+    pub version: String,
 }
 
 impl Config {
     /// The entry of that key and version; of several the last, as ESO's map does.
-    pub(crate) fn get(&self, key: &str, version: &str) -> Option<&Entry> {
+    pub fn get(&self, key: &str, version: &str) -> Option<&Entry> {
         self.data.iter().rev().find(|entry| entry.key == key && entry.version == version)
     }
 
     /// Keys that match, each once: its entry without a version, else its greatest version.
-    pub(crate) fn find(&self, matches: impl Fn(&str) -> bool) -> Vec<&Entry> {
+    pub fn find(&self, matches: impl Fn(&str) -> bool) -> Vec<&Entry> {
         let mut found: Vec<&Entry> = Vec::new();
         for entry in self.data.iter().filter(|entry| matches(&entry.key)) {
             match found.iter_mut().find(|known| known.key == entry.key) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gotmpl::{TemplateError, Value};
 
-use super::{Table, arg, failed, list, string, text};
+use super::{Table, arg, failed, int, list, string, text};
 
 pub(super) fn add(table: &mut Table) {
     for name in ["list", "tuple"] {
@@ -35,6 +35,16 @@ pub(super) fn add(table: &mut Table) {
         Ok(list(keys))
     });
     table.add("values", |args| Ok(list(map(arg(args, 0, "values")?)?.values().cloned().collect())));
+    // Sprig's, of lists; it takes the place of Go's own, which cuts texts too.
+    table.add("slice", |args| {
+        let given = items(arg(args, 0, "slice")?)?;
+        let at = |index: usize, default: usize| {
+            args.get(index).map_or(Some(default), |value| usize::try_from(int(value)).ok())
+        };
+        let range = at(1, 0).zip(at(2, given.len()));
+        let part = range.and_then(|(start, end)| given.get(start..end));
+        part.map(|part| list(part.to_vec())).ok_or_else(|| failed("slice: out of range"))
+    });
     table.add("first", |args| Ok(items(arg(args, 0, "first")?)?.first().cloned().unwrap_or(Value::Nil)));
     table.add("last", |args| Ok(items(arg(args, 0, "last")?)?.last().cloned().unwrap_or(Value::Nil)));
     table.add("rest", |args| Ok(list(items(arg(args, 0, "rest")?)?.iter().skip(1).cloned().collect())));

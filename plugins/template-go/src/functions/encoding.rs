@@ -1,7 +1,8 @@
 //! Encodings and digests.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD as STANDARD_ALPHABET;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use gotmpl::Value;
 use sha2::Digest;
 
@@ -14,8 +15,12 @@ pub(super) fn add(table: &mut Table) {
     table.text("sha512sum", |s| hex(&sha2::Sha512::digest(s)));
     table.add("b64dec", |args| {
         let encoded = string(arg(args, 0, "b64dec")?);
+        // Sprig gives the error's text as the result.
+        if let Some(offset) = corrupt(encoded.as_bytes()) {
+            return Ok(text(format!("illegal base64 data at input byte {offset}")));
+        }
         let clean: String = encoded.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
-        let decoded = STANDARD.decode(clean).map_err(|_| failed("b64dec: not base64"))?;
+        let decoded = LENIENT.decode(clean).map_err(|_| failed("b64dec: not base64"))?;
         String::from_utf8(decoded).map(text).map_err(|_| failed("b64dec: the result is not UTF-8 text"))
     });
     for name in ["toJson", "mustToJson", "toRawJson", "mustToRawJson"] {
@@ -35,6 +40,39 @@ pub(super) fn add(table: &mut Table) {
     }
 }
 
+/// Go ignores what the last character has too many of bits.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD_ALPHABET,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
+
+/// Where Go's decoder gives up: at the character that cannot be there, or at the beginning of four that
+/// are not complete. Line breaks are skipped and counted.
+fn corrupt(encoded: &[u8]) -> Option<usize> {
+    let (mut quantum, mut start, mut padding) = (0, 0, 0);
+    for (index, byte) in encoded.iter().enumerate() {
+        match byte {
+            b'\n' | b'\r' => continue,
+            b'=' if quantum >= 2 && quantum + padding < 4 => padding += 1,
+            // One of two padding characters, and then something else.
+            _ if quantum == 2 && padding == 1 => return Some(index - 1),
+            byte if padding == 0 && (byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')) => {
+                if quantum == 0 {
+                    start = index;
+                }
+                quantum = (quantum + 1) % 4;
+            }
+            _ => return Some(index),
+        }
+    }
+    match (quantum, padding) {
+        (0, 0) => None,
+        (quantum, padding) if quantum + padding == 4 => None,
+        (_, 0) => Some(start),
+        _ => Some(encoded.len()),
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -45,6 +83,9 @@ fn json(from: &Value) -> serde_json::Value {
         Value::Bool(flag) => Json::Bool(*flag),
         Value::Int(n) => (*n).into(),
         Value::Uint(n) => (*n).into(),
+        // Go writes whole numbers without a fraction, up to 1e21; here up to what an i64 holds.
+        #[expect(clippy::cast_possible_truncation, reason = "it was compared with the range")]
+        Value::Float(f) if f.fract() == 0.0 && f.abs() < 9.2e18 => (*f as i64).into(),
         Value::Float(f) => (*f).into(),
         Value::String(s) => Json::String(s.to_string()),
         Value::List(items) => Json::Array(items.iter().map(json).collect()),

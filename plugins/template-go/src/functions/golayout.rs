@@ -44,7 +44,8 @@ impl Civil {
         let mp = (5 * doy + 2) / 153;
         let month = if mp < 10 { mp + 3 } else { mp - 9 };
         let year = yoe + era * 400 + i64::from(month <= 2);
-        let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+        let divides = |by: i64| year.rem_euclid(by) == 0;
+        let leap = (divides(4) && !divides(100)) || divides(400);
         let before = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
         let day = doy - (153 * mp + 2) / 5 + 1;
         let small = |n: i64| u8::try_from(n).unwrap_or(0);
@@ -153,7 +154,10 @@ fn fraction(rest: &str, out: &mut String, time: &Civil) -> Option<usize> {
 fn element(found: &str, time: &Civil, out: &mut String) {
     let month = MONTHS[usize::from(time.month).saturating_sub(1)];
     let day = DAYS[usize::from(time.weekday)];
-    let twelve = if time.hour % 12 == 0 { 12 } else { time.hour % 12 };
+    let twelve = match time.hour % 12 {
+        0 => 12,
+        hour => hour,
+    };
     let text = match found {
         "January" => month.to_owned(),
         "Jan" => month[..3].to_owned(),
