@@ -126,22 +126,6 @@ impl Bao {
         self.unseal()
     }
 
-    /// Stops it from running: it keeps its connections and answers nothing.
-    ///
-    /// # Errors
-    /// If it has ended.
-    pub fn pause(&self) -> Result<()> {
-        self.process.as_ref().map_or(Ok(()), Process::pause)
-    }
-
-    /// Lets a paused server go on.
-    ///
-    /// # Errors
-    /// If it has ended.
-    pub fn resume(&self) -> Result<()> {
-        self.process.as_ref().map_or(Ok(()), Process::resume)
-    }
-
     fn launch(&mut self) -> Result<()> {
         let mut command = Command::new(&self.program);
         command.env("HOME", &self.dir).args(["server", "-config"]).arg(self.dir.join("bao.hcl"));

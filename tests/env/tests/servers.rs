@@ -5,7 +5,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -77,14 +76,7 @@ fn openbao_counts_each_request_and_keeps_its_address_and_data() {
         .filter(|entry| entry.kind == "request" && entry.operation == "read" && entry.path == "kv/data/a");
     assert_eq!(reads.count(), 3);
 
-    bao.pause().unwrap();
     let port = view.address().rsplit(':').next().unwrap().to_owned();
-    let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
-    stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-    stream.write_all(b"anything").unwrap();
-    assert!(stream.read(&mut [0; 1]).is_err(), "a paused server takes connections and answers nothing");
-    bao.resume().unwrap();
-
     bao.stop();
     assert!(TcpStream::connect(format!("127.0.0.1:{port}")).is_err());
     bao.start_again().unwrap();

@@ -111,22 +111,6 @@ impl Process {
         }
     }
 
-    /// Stops it from running without ending it: it keeps its ports and answers nothing.
-    ///
-    /// # Errors
-    /// If it has ended.
-    pub(crate) fn pause(&self) -> Result<()> {
-        self.signal(Signal::SIGSTOP)
-    }
-
-    /// Lets a paused server go on.
-    ///
-    /// # Errors
-    /// If it has ended.
-    pub(crate) fn resume(&self) -> Result<()> {
-        self.signal(Signal::SIGCONT)
-    }
-
     /// Ends it now: asks, waits for [`GRACE`], then forces. Does nothing if it has ended already.
     pub(crate) fn stop(&mut self) {
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -206,11 +190,10 @@ mod tests {
     }
 
     #[test]
-    fn dropping_stops_it_even_while_paused() {
+    fn dropping_stops_it() {
         let run = RunDir::create("unit").unwrap();
         let process = sleeper(&run);
         let pid = process.child.id();
-        process.pause().unwrap();
         assert!(alive(pid));
         drop(process);
         assert!(!alive(pid));
