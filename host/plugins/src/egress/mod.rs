@@ -9,6 +9,8 @@ mod hooks;
 mod origin;
 mod pool;
 mod resolver;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::time::Duration;
