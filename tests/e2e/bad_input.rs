@@ -185,3 +185,37 @@ fn a_secret_stays_while_its_key_is_gone_and_a_store_that_appears_wakes_its_users
     world.wait_data("es", &[("token", "MARKED-late-store-value")]);
     assert_no_value_left(&world, &operator, &["MARKED-late-store-value", &secret]);
 }
+
+#[test]
+fn a_plugin_that_does_not_load_hinders_only_who_names_it() {
+    let world = world!("broken-plugin");
+    let plugins = tempfile::tempdir().unwrap();
+    for file in ["vault.wasm", "template-go.wasm"] {
+        std::fs::copy(world.env.plugin_dir.join(file), plugins.path().join(file)).unwrap();
+    }
+    std::fs::write(plugins.path().join("fake.wasm"), "#!/bin/sh\n").unwrap();
+    let mount = Mount::kv2(&world);
+    let (login, role, secret) = mount.app_role("10m");
+    mount.put("good", json!({"token": "MARKED-broken-plugin"}));
+    let operator = Operator::start_with(&world, plugins.path());
+    world.apply(&format!(
+        "apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: fake, namespace: {ns}}}\n\
+         spec: {{controller: {ns}, provider: {{fake: {{data: []}}}}}}\n---\n\
+         apiVersion: v1\nkind: Secret\nmetadata: {{name: approle, namespace: {ns}}}\nstringData: {{id: {secret}}}\n",
+        ns = world.name
+    ));
+    let vault = format!(
+        "{{server: \"{}\", path: {}, auth: {{appRole: {{path: {login}, roleId: {role}, secretRef: {{name: approle, key: id}}}}}}}}",
+        world.env.bao.address(),
+        mount.path
+    );
+    world.apply(&store(&world, "vault", &vault));
+    let entry = "  data: [{secretKey: token, remoteRef: {key: good, property: token}}]";
+    world.apply(&external_secret(&world, "of-vault", "vault", entry));
+    world.apply(&external_secret(&world, "of-fake", "fake", entry));
+    let message = world.wait_reason("secretstore", "fake", "PluginNotLoaded");
+    assert!(message.contains("not a WebAssembly component"), "{message}");
+    world.wait_reason("externalsecret", "of-fake", "StoreNotReady");
+    world.wait_data("of-vault", &[("token", "MARKED-broken-plugin")]);
+    assert_no_value_left(&world, &operator, &["MARKED-broken-plugin", &secret]);
+}

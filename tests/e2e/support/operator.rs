@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use claviger_testenv::poll;
@@ -21,11 +21,11 @@ pub(crate) struct Operator {
 impl Operator {
     /// Starts one for the test's controller class and waits until it is ready.
     pub(crate) fn start(world: &World) -> Self {
-        Self::start_with(world, &[])
+        Self::start_with(world, &world.env.plugin_dir)
     }
 
-    /// The same, with more arguments.
-    pub(crate) fn start_with(world: &World, args: &[&str]) -> Self {
+    /// The same, with other plugins.
+    pub(crate) fn start_with(world: &World, plugin_dir: &Path) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("operator.log");
         let out = File::create(&log).unwrap();
@@ -53,10 +53,9 @@ impl Operator {
             .arg("--kubeconfig")
             .arg(&kubeconfig)
             .arg("--plugin-dir")
-            .arg(&world.env.plugin_dir)
+            .arg(plugin_dir)
             .arg("--cache-dir")
             .arg(&world.env.cache_dir)
-            .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(out)
