@@ -28,8 +28,8 @@ pub(super) async fn render(
     name: &str,
     es: &Result<ExternalSecret, String>,
 ) -> Result<Option<String>, String> {
-    let redactor = Redactor::default();
-    let said = |failure: Failure| format!("{}: {}", failure.class().reason, failure.message(&redactor));
+    let clean = Redactor::default();
+    let said = |failure: Failure| line(&failure, &clean);
     let invalid = |why: String| {
         said(Failure::ManifestInvalid {
             object: format!("ExternalSecret {name}"),
@@ -47,9 +47,10 @@ pub(super) async fn render(
         annotations: es.annotations(),
         spec: &es.spec,
     };
-    let desired = pipeline.desired(&asker, files, Instant::now()).await.map_err(|failed| {
-        format!("{}: {}", failed.failure.class().reason, failed.failure.message(&failed.redactor))
-    })?;
+    let (desired, redactor) = pipeline
+        .desired(&asker, files, Instant::now())
+        .await
+        .map_err(|failed| line(&failed.failure, &failed.redactor))?;
     let Desired::Secret(rendered) = desired else { return Ok(None) };
     let owner = Controller {
         api_version: ExternalSecret::api_version(&()).into_owned(),
@@ -67,13 +68,18 @@ pub(super) async fn render(
         wanted: Some(&rendered),
         hasher: &KeyedHasher::random(),
     })
-    .map_err(said)?;
+    .map_err(|failure| line(&failure, &redactor))?;
     let Planned::Do(plan) = planned else { return Ok(None) };
     let apply = plan.effects.into_iter().find_map(|effect| match effect {
         Effect::Apply(apply) => Some(apply),
         Effect::Delete { .. } => None,
     });
     apply.map(|apply| manifest(&namespace, &apply, rendered_secret_type(&rendered))).transpose()
+}
+
+/// A failure as its condition would say it.
+fn line(failure: &Failure, redactor: &Redactor) -> String {
+    format!("{}: {}", failure.class().reason, failure.message(redactor))
 }
 
 fn manifest(namespace: &str, secret: &ApplySecret, type_: &str) -> Result<String, String> {

@@ -59,14 +59,8 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
                 object: format!("ExternalSecret {name}"),
                 detail: Untrusted::new(format!("spec.refreshInterval: {error}")),
             };
-            return failed(
-                context,
-                name,
-                es,
-                &Failed { failure, redactor: Redactor::default() },
-                Duration::ZERO,
-            )
-            .await;
+            return failed(context, name, es, &Failed { failure, redactor: Arc::default() }, Duration::ZERO)
+                .await;
         }
     };
     let now = Timestamp::now();
@@ -107,7 +101,7 @@ async fn refresh(
     target: &Name,
     not_older_than: Instant,
 ) -> Result<Ended, Box<Failed>> {
-    let plain = |failure| Box::new(Failed { failure, redactor: Redactor::default() });
+    let plain = |failure| Box::new(Failed { failure, redactor: Arc::default() });
     plan::check(&es.spec).map_err(plain)?;
     gate(context, name, es).map_err(plain)?;
     let world = ClusterWorld { context: context.clone(), reader: object.clone() };
@@ -118,7 +112,9 @@ async fn refresh(
         annotations: es.annotations(),
         spec: &es.spec,
     };
-    let desired = context.pipeline.desired(&asker, &world, not_older_than).await?;
+    let (desired, redactor) = context.pipeline.desired(&asker, &world, not_older_than).await?;
+    // From here on values are known, and a refusal of the API server may quote one.
+    let plain = |failure| Box::new(Failed { failure, redactor: redactor.clone() });
     let wanted = match &desired {
         Desired::Secret(rendered) => Some(rendered),
         Desired::Nothing => None,

@@ -58,7 +58,7 @@ pub struct Failed {
     /// What went wrong.
     pub failure: Failure,
     /// Knows every value that was read until then.
-    pub redactor: Redactor,
+    pub redactor: Arc<Redactor>,
 }
 
 /// The pipeline and what it keeps between runs: sessions and shared answers.
@@ -74,7 +74,8 @@ impl Pipeline {
         Self { registry, fetcher: Fetcher::default(), sessions: Sessions::default() }
     }
 
-    /// What the Secret of `asker` should hold. Answers fetched before `not_older_than` are not taken.
+    /// What the Secret of `asker` should hold, and the means to write about it: whatever goes wrong later may
+    /// quote what was read. Answers fetched before `not_older_than` are not taken.
     ///
     /// # Errors
     /// The first failure: all or nothing, as ESO.
@@ -83,11 +84,11 @@ impl Pipeline {
         asker: &Asker<'_>,
         world: &dyn World,
         not_older_than: Instant,
-    ) -> Result<Desired, Box<Failed>> {
+    ) -> Result<(Desired, Arc<Redactor>), Box<Failed>> {
         let mut redactor = Redactor::default();
         match self.run(asker, world, not_older_than, &mut redactor).await {
-            Ok(desired) => Ok(desired),
-            Err(failure) => Err(Box::new(Failed { failure, redactor })),
+            Ok(desired) => Ok((desired, Arc::new(redactor))),
+            Err(failure) => Err(Box::new(Failed { failure, redactor: Arc::new(redactor) })),
         }
     }
 
