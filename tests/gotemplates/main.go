@@ -1,54 +1,151 @@
-// Renders a corpus of templates with Go's own text/template and sprig, as ESO does: what template-go has to
-// give too. Reads the corpus on standard input, writes the outputs to standard output.
+// Renders corpus.json with Go's own text/template, Masterminds/sprig and sigs.k8s.io/yaml, and writes
+// expected.json: what the template-go plugin has to produce, byte for byte. Run it after changing the
+// corpus: `go run . corpus.json expected.json`.
+//
+// The set-up is that of the External Secrets Operator's engine v2: missingkey=error, a map[string]string
+// as data, sprig without what reaches outside.
 package main
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"log"
 	"os"
 	"strings"
 	"text/template"
 	"time"
+	"unicode/utf8"
 
 	"github.com/Masterminds/sprig/v3"
+	"sigs.k8s.io/yaml"
 )
 
-// Case is one template and its data.
-type Case struct {
+type testCase struct {
 	Name     string            `json:"name"`
 	Template string            `json:"template"`
-	Data     map[string]string `json:"data"`
-	// Output is empty and Failed true where Go refuses.
-	Output string `json:"output"`
-	Failed bool   `json:"failed"`
+	Data     map[string]string `json:"data,omitempty"`
+	// Values that are no UTF-8, in base64.
+	Binary map[string]string `json:"binary,omitempty"`
+	Left   string            `json:"left,omitempty"`
+	Right  string            `json:"right,omitempty"`
+	// missingkey=default instead of error.
+	Lenient bool `json:"lenient,omitempty"`
 }
 
-// The clock of every case: 2026-11-24T10:11:12.345Z, in UTC as in a pod.
-var now = time.UnixMilli(1795515072345).UTC()
+type outcome struct {
+	Name   string  `json:"name"`
+	Output *string `json:"output,omitempty"`
+	// Where the output is no UTF-8.
+	OutputBase64 *string `json:"outputBase64,omitempty"`
+	Error        string  `json:"error,omitempty"`
+}
+
+// What `now` says; the Rust test has the same.
+var now = time.Date(2024, 2, 29, 13, 4, 5, 678000000, time.UTC)
+
+func functions() template.FuncMap {
+	all := sprig.TxtFuncMap()
+	for _, name := range []string{"env", "expandenv", "getHostByName"} {
+		delete(all, name)
+	}
+	all["now"] = func() time.Time { return now }
+	all["hexdec"] = func(text string) string {
+		decoded, err := hex.DecodeString(text)
+		if err != nil {
+			return err.Error()
+		}
+		return string(decoded)
+	}
+	all["toYaml"] = func(v any) string {
+		data, err := yaml.Marshal(v)
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSuffix(string(data), "\n")
+	}
+	all["fromYaml"] = func(text string) map[string]any {
+		m := map[string]any{}
+		if err := yaml.Unmarshal([]byte(text), &m); err != nil {
+			m["Error"] = err.Error()
+		}
+		return m
+	}
+	return all
+}
+
+func render(c testCase) (string, error) {
+	data := map[string]string{}
+	for key, value := range c.Data {
+		data[key] = value
+	}
+	for key, value := range c.Binary {
+		decoded, err := base64.StdEncoding.DecodeString(value)
+		if err != nil {
+			log.Fatalf("%s: %s: %v", c.Name, key, err)
+		}
+		data[key] = string(decoded)
+	}
+	option := "missingkey=error"
+	if c.Lenient {
+		option = "missingkey=default"
+	}
+	parsed, err := template.New("main template").Option(option).Funcs(functions()).Delims(c.Left, c.Right).Parse(c.Template)
+	if err != nil {
+		return "", err
+	}
+	var out bytes.Buffer
+	if err := parsed.Execute(&out, data); err != nil {
+		return "", err
+	}
+	return out.String(), nil
+}
 
 func main() {
-	var cases []Case
-	if err := json.NewDecoder(os.Stdin).Decode(&cases); err != nil {
-		panic(err)
+	if len(os.Args) != 3 {
+		log.Fatal("usage: gotemplates corpus.json expected.json")
 	}
+	// As in a pod.
 	time.Local = time.UTC
-	funcs := sprig.TxtFuncMap()
-	funcs["now"] = func() time.Time { return now }
-	for i := range cases {
-		c := &cases[i]
-		c.Output, c.Failed = "", true
-		t, err := template.New("template").Option("missingkey=error").Funcs(funcs).Parse(c.Template)
-		if err != nil {
-			continue
-		}
-		var out strings.Builder
-		if t.Execute(&out, c.Data) == nil {
-			c.Output, c.Failed = out.String(), false
-		}
+	text, err := os.ReadFile(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
 	}
-	encoder := json.NewEncoder(os.Stdout)
+	var cases []testCase
+	if err := json.Unmarshal(text, &cases); err != nil {
+		log.Fatal(err)
+	}
+	var outcomes []outcome
+	seen := map[string]bool{}
+	for _, c := range cases {
+		if seen[c.Name] {
+			log.Fatalf("two cases are named %q", c.Name)
+		}
+		seen[c.Name] = true
+		result := outcome{Name: c.Name}
+		output, err := render(c)
+		switch {
+		case err != nil:
+			result.Error = err.Error()
+		case utf8.ValidString(output):
+			result.Output = &output
+		default:
+			encoded := base64.StdEncoding.EncodeToString([]byte(output))
+			result.OutputBase64 = &encoded
+		}
+		outcomes = append(outcomes, result)
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", " ")
-	if err := encoder.Encode(cases); err != nil {
-		panic(err)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(outcomes); err != nil {
+		log.Fatal(err)
 	}
+	if err := os.WriteFile(os.Args[2], out.Bytes(), 0o644); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%d cases\n", len(outcomes))
 }

@@ -25,16 +25,17 @@ impl wit::Guest for TemplateGo {
             left: options.left_delimiter,
             right: options.right_delimiter,
             now_ms: options.now_ms,
+            seed: options.seed,
         };
         let mut rendered = Vec::with_capacity(templates.len());
         for template in templates {
-            let text = render::render(&template.text, &data, &options).map_err(|failure| wit::Failure {
+            let data = render::render(&template.text, &data, &options).map_err(|failure| wit::Failure {
                 template: template.name.clone(),
                 line: failure.line,
                 column: failure.column,
                 detail: failure.detail,
             })?;
-            rendered.push(wit::Rendered { name: template.name, data: text.into_bytes() });
+            rendered.push(wit::Rendered { name: template.name, data });
         }
         Ok(rendered)
     }

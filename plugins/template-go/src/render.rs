@@ -1,81 +1,63 @@
 //! One template against the data: parse, execute, and name what went wrong without quoting a value.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use gotmpl::{MissingKey, Template, TemplateError, Value};
-
-use crate::functions;
-
-/// Steps of all `range` loops of one template. The host's time limit is the real one; this one has a
-/// message.
-const MAX_ITERATIONS: u64 = 1_000_000;
+use crate::error::EngineError;
+use crate::functions::{Env, lookup};
+use crate::language::{execute, parser};
+use crate::value::{Map, Value};
 
 /// How to render.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// A key that is not there is an error (Go's `missingkey=error`).
     pub strict: bool,
-    /// Usually `{{`.
+    /// Empty is `{{`.
     pub left: String,
-    /// Usually `}}`.
+    /// Empty is `}}`.
     pub right: String,
     /// What `now` says, unix milliseconds.
     pub now_ms: u64,
+    /// Of `rand…`, `shuffle` and `uuidv4`.
+    pub seed: u64,
 }
 
 /// Why a template failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// From 1; 0 if unknown.
+    /// From 1.
     pub line: u32,
-    /// From 1; 0 if unknown.
+    /// From 1, in characters.
     pub column: u32,
-    /// In the engine's words.
+    /// In Go's words where Go has any; never with a value.
     pub detail: String,
 }
 
-/// Renders one template.
+/// Renders one template. Values and result are bytes, as Go's strings are.
 ///
 /// # Errors
 /// Where and why it failed.
-pub fn render(text: &str, data: &[(String, Vec<u8>)], options: &Options) -> Result<String, Failure> {
-    let mut values: BTreeMap<Arc<str>, Value> = BTreeMap::new();
-    let mut binary = Vec::new();
-    for (key, value) in data {
-        match std::str::from_utf8(value) {
-            Ok(text) => {
-                values.insert(key.as_str().into(), Value::String(text.into()));
-            }
-            Err(_) => binary.push(key.as_str()),
-        }
-    }
-    let missing = if options.strict { MissingKey::Error } else { MissingKey::Invalid };
-    let template = Template::new("template")
-        .delims(&options.left, &options.right)
-        .missing_key(missing)
-        .max_range_iters(MAX_ITERATIONS)
-        .funcs(functions::all(options.now_ms))
-        .parse(text)
-        .map_err(|error| failure(error, &binary))?;
-    template.execute_to_string(&Value::Map(Arc::new(values))).map_err(|error| failure(error, &binary))
+pub fn render(text: &str, data: &[(String, Vec<u8>)], options: &Options) -> Result<Vec<u8>, Failure> {
+    run(text, data, options).map_err(|error| failure(text, &error))
 }
 
-fn failure(error: TemplateError, binary: &[&str]) -> Failure {
-    let at = |line: usize, column: usize, detail: String| Failure {
-        line: u32::try_from(line).unwrap_or(0),
-        column: u32::try_from(column).unwrap_or(0),
-        detail,
+fn run(text: &str, data: &[(String, Vec<u8>)], options: &Options) -> Result<Vec<u8>, EngineError> {
+    let templates = parser::parse(text, &options.left, &options.right, &|name| lookup(name).is_some())?;
+    let entries: BTreeMap<_, _> =
+        data.iter().map(|(key, value)| (key.as_bytes().into(), Value::str(value))).collect();
+    let dot = Value::Map(Map::of_strings(entries));
+    let env = Env::new(options.now_ms, options.seed, text);
+    execute::execute(&templates, &dot, options.strict, &env)
+}
+
+fn failure(text: &str, error: &EngineError) -> Failure {
+    let at = match error {
+        EngineError::Syntax { at, .. } | EngineError::Execution { at, .. } => *at,
+        EngineError::Function(_) => 0,
     };
-    match error {
-        TemplateError::Parse { line, col, message, .. } | TemplateError::Lex { line, col, message, .. } => {
-            at(line, col, message)
-        }
-        TemplateError::MissingKey { key } if binary.contains(&key.as_str()) => {
-            at(0, 0, format!("the value of {key:?} is not UTF-8 text, which templates do not take yet"))
-        }
-        // Go's words.
-        TemplateError::MissingKey { key } => at(0, 0, format!("map has no entry for key {key:?}")),
-        other => at(0, 0, other.to_string()),
-    }
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Failure { line: small(line), column: small(column), detail: error.to_string() }
 }

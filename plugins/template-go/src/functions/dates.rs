@@ -1,44 +1,109 @@
-//! Time: the host's clock, in UTC, in Go's layouts. A time is a map that carries its seconds, since the
-//! template language has no type for one.
+//! Dates. `now` is the host's clock; the zone of a pod is UTC.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use super::args::{any, bytes, lossy, refuse, string};
+use super::{Env, Function, Outcome, function};
+use crate::text;
+use crate::time::{Time, duration, layout, parse, zone};
+use crate::value::convert::parse_int;
+use crate::value::{Value, Width};
 
-use gotmpl::Value;
+pub(super) const TABLE: &[Function] = &[
+    function("now", "", |env, _| Ok(Value::Time(now(env)))),
+    function("date", "sa", |env, args| shown(env, &lossy(args, 0), any(args, 1), "UTC")),
+    function("dateInZone", "sas", date_in_zone),
+    function("date_in_zone", "sas", date_in_zone),
+    function("htmlDate", "a", |env, args| shown(env, "2006-01-02", any(args, 0), "UTC")),
+    function("htmlDateInZone", "as", |env, args| shown(env, "2006-01-02", any(args, 0), &lossy(args, 1))),
+    function("dateModify", "st", |_, args| {
+        modify(args).map(|time| time.unwrap_or_else(|| any(args, 1).clone()))
+    }),
+    function("date_modify", "st", |_, args| {
+        modify(args).map(|time| time.unwrap_or_else(|| any(args, 1).clone()))
+    }),
+    function("mustDateModify", "st", must_modify),
+    function("must_date_modify", "st", must_modify),
+    function("toDate", "ss", |_, args| {
+        let time = parse::parse(&lossy(args, 0), &lossy(args, 1));
+        Ok(Value::Time(time.unwrap_or_else(Time::zero)))
+    }),
+    function("mustToDate", "ss", |_, args| match parse::parse(&lossy(args, 0), &lossy(args, 1)) {
+        Some(time) => Ok(Value::Time(time)),
+        None => refuse("the time does not fit the layout"),
+    }),
+    function("unixEpoch", "t", |_, args| match any(args, 0) {
+        Value::Time(time) => Ok(Value::str(time.seconds.to_string())),
+        _ => refuse("no time"),
+    }),
+    function("ago", "a", |env, args| {
+        let nanos = now(env).since(&moment(env, any(args, 0)));
+        Ok(Value::str(duration::format(duration::round_to_seconds(nanos))))
+    }),
+    function("duration", "a", |_, args| {
+        let seconds = match any(args, 0) {
+            Value::Str(text) => parse_int(&text::lossy(text), 10).unwrap_or(0),
+            Value::Int(n, Width::Int64) => *n,
+            _ => 0,
+        };
+        Ok(Value::str(duration::format(seconds.wrapping_mul(1_000_000_000))))
+    }),
+    function("durationRound", "a", duration_round),
+];
 
-use super::golayout::{Civil, format};
-use super::{Table, arg, int, string, text};
-
-const SECONDS: &str = "unix";
-const NANOS: &str = "nanos";
-
-pub(super) fn add(table: &mut Table, now_ms: u64) {
-    table.add("now", move |_| {
-        let seconds = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
-        let nanos = i64::try_from(now_ms % 1000).unwrap_or(0) * 1_000_000;
-        let map = BTreeMap::from([(SECONDS.into(), Value::Int(seconds)), (NANOS.into(), Value::Int(nanos))]);
-        Ok(Value::Map(Arc::new(map)))
-    });
-    table.add("date", |args| {
-        let (seconds, nanos) = time(arg(args, 1, "date")?);
-        Ok(text(format(&string(arg(args, 0, "date")?), &Civil::from_unix(seconds, nanos))))
-    });
-    for name in ["htmlDate", "html_date"] {
-        table.add(name, |args| {
-            let (seconds, nanos) = time(arg(args, 0, "htmlDate")?);
-            Ok(text(format("2006-01-02", &Civil::from_unix(seconds, nanos))))
-        });
-    }
-    table.add("unixEpoch", |args| Ok(text(time(arg(args, 0, "unixEpoch")?).0.to_string())));
+fn now(env: &Env) -> Time {
+    let seconds = i64::try_from(env.now_ms / 1000).unwrap_or(i64::MAX);
+    let nanos = u32::try_from(env.now_ms % 1000).unwrap_or(0) * 1_000_000;
+    Time::utc(seconds, nanos)
 }
 
-/// Of `now`, or of a number of seconds, which sprig's `date` takes too.
-fn time(value: &Value) -> (i64, u32) {
+/// A time, or seconds since 1970; for anything else sprig takes the present.
+fn moment(env: &Env, value: &Value) -> Time {
     match value {
-        Value::Map(map) => {
-            let part = |name: &str| map.get(name).map_or(0, int);
-            (part(SECONDS), u32::try_from(part(NANOS)).unwrap_or(0))
-        }
-        other => (int(other), 0),
+        Value::Time(time) => time.clone(),
+        Value::Int(seconds, Width::Int | Width::Int64) => Time::utc(*seconds, 0),
+        _ => now(env),
     }
+}
+
+fn shown(env: &Env, format: &str, value: &Value, zone: &str) -> Outcome {
+    let time = zone::shift(&moment(env, value), zone)?;
+    string("date", layout::format(format, &time))
+}
+
+fn date_in_zone(env: &Env, args: &[Value]) -> Outcome {
+    shown(env, &lossy(args, 0), any(args, 1), &lossy(args, 2))
+}
+
+fn modify(args: &[Value]) -> Result<Option<Value>, crate::error::EngineError> {
+    let nanos = duration::parse(&text::lossy(bytes(args, 0)));
+    Ok(match (nanos, any(args, 1)) {
+        (Some(nanos), Value::Time(time)) => Some(Value::Time(time.add(nanos))),
+        _ => None,
+    })
+}
+
+fn must_modify(_: &Env, args: &[Value]) -> Outcome {
+    match modify(args)? {
+        Some(time) => Ok(time),
+        None => refuse("the duration is none"),
+    }
+}
+
+fn duration_round(env: &Env, args: &[Value]) -> Outcome {
+    let nanos = match any(args, 0) {
+        Value::Str(text) => duration::parse(&text::lossy(text)).unwrap_or(0),
+        Value::Int(n, Width::Int64) => *n,
+        Value::Time(time) => now(env).since(time),
+        _ => 0,
+    };
+    const SECOND: u64 = 1_000_000_000;
+    const UNITS: [(u64, &str); 6] =
+        [(365 * 24 * 3600, "y"), (30 * 24 * 3600, "mo"), (24 * 3600, "d"), (3600, "h"), (60, "m"), (1, "s")];
+    let total = nanos.unsigned_abs();
+    let unit = UNITS.into_iter().find(|(seconds, _)| total > seconds * SECOND);
+    Ok(Value::str(
+        unit.map_or_else(
+            || "0s".to_owned(),
+            |(seconds, name)| format!("{}{name}", total / (seconds * SECOND)),
+        ),
+    ))
 }

@@ -1,89 +1,107 @@
-//! Sprig's functions, by family. Names and argument order are sprig's; what a function does is checked
-//! against Go itself (see `tests/corpus.rs`).
+//! What a template can call: text/template's own functions, sprig's as ESO has them, and ESO's toYaml and
+//! fromYaml. Names, signatures and results are those of the originals; `tests/corpus.rs` compares them
+//! with Go. Not here: what reaches outside (`env`, `expandenv`, `getHostByName`), which ESO removed too.
 
-mod collections;
+mod args;
+mod builtins;
+mod crypto;
 mod dates;
-mod encoding;
-mod golayout;
+mod decimal;
+mod dicts;
+mod encode;
+mod json;
+mod lists;
 mod logic;
 mod math;
+mod merge;
+pub(crate) mod methods;
+mod paths;
+mod random;
+mod regexp;
+pub(crate) mod semver;
 mod strings;
+mod urls;
+mod words;
+mod yaml;
+mod yaml_read;
 
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use gotmpl::{FuncMap, TemplateError, Value};
+use crate::error::EngineError;
+use crate::value::Value;
 
-type Outcome = Result<Value, TemplateError>;
+/// What functions may know besides their arguments.
+pub(crate) struct Env {
+    /// What `now` says, unix milliseconds.
+    pub(crate) now_ms: u64,
+    /// Source of all randomness, seeded by the host.
+    pub(crate) random: RefCell<random::Generator>,
+    /// The template's own text: `fail` may repeat what stands in it, and nothing else.
+    pub(crate) source: String,
+}
 
-/// Puts functions into a map.
-pub(crate) struct Table(FuncMap);
-
-impl Table {
-    fn add(&mut self, name: &str, function: impl Fn(&[Value]) -> Outcome + Send + Sync + 'static) {
-        self.0.insert(name.to_owned(), Arc::new(function));
-    }
-
-    /// A function of one text.
-    fn text(&mut self, name: &'static str, function: impl Fn(&str) -> String + Send + Sync + 'static) {
-        self.add(name, move |args| Ok(Value::String(function(&string(arg(args, 0, name)?)).into())));
+impl Env {
+    /// For one template.
+    pub(crate) fn new(now_ms: u64, seed: u64, source: &str) -> Self {
+        Self { now_ms, random: RefCell::new(random::Generator::new(seed)), source: source.to_owned() }
     }
 }
 
-/// All functions; `now_ms` is what `now` says.
-pub(crate) fn all(now_ms: u64) -> FuncMap {
-    let mut table = Table(FuncMap::new());
-    strings::add(&mut table);
-    encoding::add(&mut table);
-    collections::add(&mut table);
-    logic::add(&mut table);
-    math::add(&mut table);
-    dates::add(&mut table, now_ms);
-    table.0
+/// What a call gives.
+pub(crate) type Outcome = Result<Value, EngineError>;
+
+/// A function of the template language.
+pub(crate) struct Function {
+    pub(crate) name: &'static str,
+    /// One letter a parameter, `*` before the one that repeats: a anything, s string, i int, f float64,
+    /// b bool, m map[string]interface {}, t time.Time.
+    pub(crate) parameters: &'static str,
+    pub(crate) call: fn(&Env, &[Value]) -> Outcome,
 }
 
-/// Their names, in order.
+/// A table row.
+const fn function(
+    name: &'static str,
+    parameters: &'static str,
+    call: fn(&Env, &[Value]) -> Outcome,
+) -> Function {
+    Function { name, parameters, call }
+}
+
+/// Earlier tables win: sprig's `slice` hides the builtin one, as in ESO.
+const TABLES: &[&[Function]] = &[
+    strings::TABLE,
+    words::TABLE,
+    encode::TABLE,
+    crypto::TABLE,
+    lists::TABLE,
+    dicts::TABLE,
+    logic::TABLE,
+    math::TABLE,
+    dates::TABLE,
+    regexp::TABLE,
+    json::TABLE,
+    yaml::TABLE,
+    paths::TABLE,
+    urls::TABLE,
+    semver::TABLE,
+    random::TABLE,
+    builtins::TABLE,
+];
+
+static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
+    let rows = TABLES.iter().rev().flat_map(|table| table.iter());
+    rows.map(|function| (function.name, function)).collect()
+});
+
+/// A function by its name.
+pub(crate) fn lookup(name: &str) -> Option<&'static Function> {
+    BY_NAME.get(name).copied()
+}
+
+/// All names, in order.
 pub fn names() -> Vec<String> {
-    all(0).into_keys().collect()
-}
-
-/// The n-th argument.
-fn arg<'a>(args: &'a [Value], index: usize, name: &str) -> Result<&'a Value, TemplateError> {
-    args.get(index).ok_or_else(|| TemplateError::ArgCount {
-        name: name.to_owned(),
-        expected: index + 1,
-        got: args.len(),
-    })
-}
-
-/// Go's `fmt.Sprint`-like text of a value, as sprig's `strval`.
-fn string(value: &Value) -> String {
-    value.to_string()
-}
-
-/// An integer, as sprig's `toInt64`: texts are parsed, what is none is 0.
-fn int(value: &Value) -> i64 {
-    match value {
-        Value::Int(n) => *n,
-        Value::Uint(n) => i64::try_from(*n).unwrap_or(i64::MAX),
-        #[expect(clippy::cast_possible_truncation, reason = "Go truncates too")]
-        Value::Float(f) => *f as i64,
-        Value::Bool(flag) => i64::from(*flag),
-        Value::String(text) => {
-            let text = text.trim();
-            text.parse().unwrap_or_else(|_| text.parse::<f64>().map_or(0, |f| int(&Value::Float(f))))
-        }
-        _ => 0,
-    }
-}
-
-fn failed(why: impl Into<String>) -> TemplateError {
-    TemplateError::Exec(why.into())
-}
-
-fn text(value: impl Into<Arc<str>>) -> Value {
-    Value::String(value.into())
-}
-
-fn list(items: Vec<Value>) -> Value {
-    Value::List(items.into())
+    BY_NAME.keys().map(|name| (*name).to_owned()).collect()
 }

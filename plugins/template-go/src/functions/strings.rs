@@ -1,154 +1,159 @@
-//! Texts: trimming, casing, joining, padding.
+//! Strings: trimming, finding, cutting, joining, padding. All of it on bytes, as in Go.
 
-use gotmpl::Value;
+use super::args::{any, bytes, int, refuse, string, text};
+use super::{Env, Function, Outcome, function};
+use crate::error::EngineError;
+use crate::format::{print, quote};
+use crate::limits::check_size;
+use crate::text::{self, Text};
+use crate::value::{Element, Map, Value};
 
-use super::{Table, arg, failed, int, list, string, text};
+pub(super) const TABLE: &[Function] = &[
+    function("trim", "s", |_, args| Ok(Value::str(text::trim_space(bytes(args, 0))))),
+    function("upper", "s", |_, args| string("upper", text::map(bytes(args, 0), text::upper))),
+    function("lower", "s", |_, args| string("lower", text::map(bytes(args, 0), text::lower))),
+    function("trimAll", "ss", trim_all),
+    function("trimall", "ss", trim_all),
+    function("trimPrefix", "ss", |_, args| {
+        let text = bytes(args, 1);
+        Ok(Value::str(text.strip_prefix(bytes(args, 0)).unwrap_or(text)))
+    }),
+    function("trimSuffix", "ss", |_, args| {
+        let text = bytes(args, 1);
+        Ok(Value::str(text.strip_suffix(bytes(args, 0)).unwrap_or(text)))
+    }),
+    function("substr", "iis", substr),
+    function("trunc", "is", trunc),
+    function("repeat", "is", |_, args| {
+        let (count, text) = (int(args, 0), bytes(args, 1));
+        let Ok(count) = usize::try_from(count) else { return refuse("strings: negative Repeat count") };
+        check_size("repeat", text.len().saturating_mul(count))?;
+        Ok(Value::str(text.repeat(count)))
+    }),
+    function("contains", "ss", |_, args| {
+        Ok(Value::Bool(text::find(bytes(args, 1), bytes(args, 0)).is_some()))
+    }),
+    function("hasPrefix", "ss", |_, args| Ok(Value::Bool(bytes(args, 1).starts_with(bytes(args, 0))))),
+    function("hasSuffix", "ss", |_, args| Ok(Value::Bool(bytes(args, 1).ends_with(bytes(args, 0))))),
+    function("replace", "sss", |_, args| {
+        let (old, new, text) = (bytes(args, 0), bytes(args, 1), bytes(args, 2));
+        // Before replacing, since the result is what may be large.
+        let times = if old.is_empty() { text.len() + 1 } else { text.len() / old.len() };
+        check_size("replace", text.len().saturating_add(new.len().saturating_mul(times))).or_else(|_| {
+            check_size(
+                "replace",
+                text::replace(text, old, b"")
+                    .len()
+                    .saturating_add(count(text, old).saturating_mul(new.len())),
+            )
+        })?;
+        Ok(Value::str(text::replace(text, old, new)))
+    }),
+    function("quote", "*a", |_, args| {
+        string("quote", spaced(args, |value| quote::quote(&text(value), '"', false)))
+    }),
+    function("squote", "*a", |_, args| {
+        string("squote", spaced(args, |value| [b"'", &*text(value), b"'"].concat()))
+    }),
+    function("cat", "*a", |_, args| string("cat", spaced(args, print::show))),
+    function("indent", "is", |_, args| indent(args).map(Value::str)),
+    function("nindent", "is", |_, args| Ok(Value::str([b"\n", indent(args)?.as_slice()].concat()))),
+    function("plural", "ssi", |_, args| Ok(any(args, usize::from(int(args, 2) != 1)).clone())),
+    function("join", "sa", |_, args| {
+        let parts = strings_of(any(args, 1));
+        string("join", parts.join(bytes(args, 0)))
+    }),
+    function("split", "ss", |_, args| Ok(numbered(&text::split(bytes(args, 1), bytes(args, 0), -1)))),
+    function("splitn", "sis", |_, args| {
+        Ok(numbered(&text::split(bytes(args, 2), bytes(args, 0), int(args, 1))))
+    }),
+    function("splitList", "ss", |_, args| {
+        let parts = text::split(bytes(args, 1), bytes(args, 0), -1);
+        Ok(Value::list_of(Element::Str, parts.into_iter().map(Value::str).collect()))
+    }),
+    function("toString", "a", |_, args| string("toString", text(any(args, 0)))),
+    function("toStrings", "a", |_, args| {
+        let parts = strings_of(any(args, 0)).into_iter().map(Value::Str).collect();
+        Ok(Value::list_of(Element::Str, parts))
+    }),
+    function("sortAlpha", "a", |_, args| {
+        let mut parts = strings_of(any(args, 0));
+        if matches!(any(args, 0), Value::Nil) {
+            parts = vec![text(&Value::Nil)];
+        }
+        parts.sort();
+        Ok(Value::list_of(Element::Str, parts.into_iter().map(Value::Str).collect()))
+    }),
+    function("hello", "", |_, _| Ok(Value::str("Hello!"))),
+];
 
-/// Longest result of `repeat`, bytes: a Secret holds 1 MiB.
-const MAX_REPEAT: usize = 4 * 1024 * 1024;
-
-pub(super) fn add(table: &mut Table) {
-    table.text("trim", |s| s.trim().to_owned());
-    table.text("upper", str::to_uppercase);
-    table.text("lower", str::to_lowercase);
-    table.text("title", title);
-    table.text("untitle", |s| initial(s, |c| c.to_lowercase().collect()));
-    table.text("nospace", |s| s.chars().filter(|c| !c.is_whitespace()).collect());
-    table.text("toString", ToOwned::to_owned);
-    for name in ["trimAll", "trimall"] {
-        table.add(name, |args| {
-            let cut = string(arg(args, 0, "trimAll")?);
-            Ok(text(string(arg(args, 1, "trimAll")?).trim_matches(|c| cut.contains(c))))
-        });
+fn count(haystack: &[u8], needle: &[u8]) -> usize {
+    if needle.is_empty() {
+        text::chars(haystack).count() + 1
+    } else {
+        memchr::memmem::find_iter(haystack, needle).count()
     }
-    table.add("trimPrefix", |args| {
-        let (prefix, s) = (string(arg(args, 0, "trimPrefix")?), string(arg(args, 1, "trimPrefix")?));
-        Ok(text(s.strip_prefix(&prefix).unwrap_or(&s)))
-    });
-    table.add("trimSuffix", |args| {
-        let (suffix, s) = (string(arg(args, 0, "trimSuffix")?), string(arg(args, 1, "trimSuffix")?));
-        Ok(text(s.strip_suffix(&suffix).unwrap_or(&s)))
-    });
-    table.add("replace", |args| {
-        let (old, new) = (string(arg(args, 0, "replace")?), string(arg(args, 1, "replace")?));
-        Ok(text(string(arg(args, 2, "replace")?).replace(&old, &new)))
-    });
-    table.add("repeat", |args| {
-        let (count, s) = (int(arg(args, 0, "repeat")?), string(arg(args, 1, "repeat")?));
-        let count = usize::try_from(count).map_err(|_| failed("repeat: negative count"))?;
-        if s.len().saturating_mul(count) > MAX_REPEAT {
-            return Err(failed("repeat: the result is larger than 4 MiB"));
-        }
-        Ok(text(s.repeat(count)))
-    });
-    table.add("substr", |args| {
-        let (start, end) = (int(arg(args, 0, "substr")?), int(arg(args, 1, "substr")?));
-        let s = string(arg(args, 2, "substr")?);
-        let at = |index: i64| usize::try_from(index).unwrap_or(0).min(s.len());
-        let end = if end < 0 || end > i64::try_from(s.len()).unwrap_or(i64::MAX) { s.len() } else { at(end) };
-        let part =
-            s.get(at(start)..end).ok_or_else(|| failed("substr: out of range, or inside a character"))?;
-        Ok(text(part))
-    });
-    table.add("trunc", |args| {
-        let (count, s) = (int(arg(args, 0, "trunc")?), string(arg(args, 1, "trunc")?));
-        let length = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-        let part = match count {
-            _ if length >= s.len() => Some(s.as_str()),
-            0.. => s.get(..length),
-            _ => s.get(s.len() - length..),
-        };
-        part.map(text).ok_or_else(|| failed("trunc: inside a character"))
-    });
-    table.add("quote", |args| Ok(text(quoted(args, go_quote))));
-    table.add("squote", |args| Ok(text(quoted(args, |s| format!("'{s}'")))));
-    table.add("cat", |args| {
-        let parts: Vec<String> = args.iter().filter(|arg| !matches!(arg, Value::Nil)).map(string).collect();
-        Ok(text(parts.join(" ")))
-    });
-    table.add("indent", |args| {
-        Ok(text(indent(int(arg(args, 0, "indent")?), &string(arg(args, 1, "indent")?))))
-    });
-    table.add("nindent", |args| {
-        Ok(text(format!("\n{}", indent(int(arg(args, 0, "nindent")?), &string(arg(args, 1, "nindent")?)))))
-    });
-    table.add("contains", |args| {
-        Ok(Value::Bool(string(arg(args, 1, "contains")?).contains(&string(arg(args, 0, "contains")?))))
-    });
-    table.add("hasPrefix", |args| {
-        Ok(Value::Bool(string(arg(args, 1, "hasPrefix")?).starts_with(&string(arg(args, 0, "hasPrefix")?))))
-    });
-    table.add("hasSuffix", |args| {
-        Ok(Value::Bool(string(arg(args, 1, "hasSuffix")?).ends_with(&string(arg(args, 0, "hasSuffix")?))))
-    });
-    table.add("splitList", |args| {
-        let (separator, s) = (string(arg(args, 0, "splitList")?), string(arg(args, 1, "splitList")?));
-        if separator.is_empty() {
-            return Ok(list(s.chars().map(|c| text(c.to_string())).collect()));
-        }
-        Ok(list(s.split(&separator).map(text).collect()))
-    });
-    table.add("join", |args| {
-        let separator = string(arg(args, 0, "join")?);
-        let parts: Vec<String> = match arg(args, 1, "join")? {
-            Value::List(items) => {
-                items.iter().filter(|item| !matches!(item, Value::Nil)).map(string).collect()
-            }
-            other => vec![string(other)],
-        };
-        Ok(text(parts.join(&separator)))
-    });
 }
 
-/// Go's `strings.Title`: every letter that follows no letter, digit, underscore or apostrophe.
-fn title(s: &str) -> String {
-    let mut out = String::with_capacity(s.len());
-    let mut inside = false;
-    for c in s.chars() {
-        if inside {
-            out.push(c)
-        } else {
-            out.extend(c.to_uppercase())
-        }
-        inside = c.is_alphanumeric() || c == '_' || c == '\'';
+fn trim_all(_: &Env, args: &[Value]) -> Outcome {
+    let cut = text::lossy(bytes(args, 0)).into_owned();
+    Ok(Value::str(text::trim(bytes(args, 1), |c| cut.contains(c))))
+}
+
+fn substr(_: &Env, args: &[Value]) -> Outcome {
+    let (start, end, text) = (int(args, 0), int(args, 1), bytes(args, 2));
+    let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
+    let (start, end) = match (start, end) {
+        (..0, end) => (0, end),
+        (start, end) if end < 0 || end > length => (start, length),
+        range => range,
+    };
+    let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+    match range.and_then(|(start, end)| text.get(start..end)) {
+        Some(part) => Ok(Value::str(part)),
+        None => refuse(format!("slice bounds out of range [{start}:{end}]")),
     }
-    out
 }
 
-fn initial(s: &str, change: impl Fn(char) -> String) -> String {
-    let mut chars = s.chars();
-    chars.next().map_or_else(String::new, |first| change(first) + chars.as_str())
+fn trunc(_: &Env, args: &[Value]) -> Outcome {
+    let (count, text) = (int(args, 0), bytes(args, 1));
+    let length = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+    Ok(Value::str(match text.len().checked_sub(length) {
+        Some(rest) if count < 0 && rest > 0 => &text[rest..],
+        Some(_) if count >= 0 => &text[..length],
+        _ => text,
+    }))
 }
 
-fn indent(spaces: i64, s: &str) -> String {
-    let pad = " ".repeat(usize::try_from(spaces).unwrap_or(0).min(1024));
-    format!("{pad}{}", s.replace('\n', &format!("\n{pad}")))
+fn indent(args: &[Value]) -> Result<Vec<u8>, EngineError> {
+    let (spaces, text) = (int(args, 0), bytes(args, 1));
+    let Ok(spaces) = usize::try_from(spaces) else { return refuse("strings: negative Repeat count") };
+    let lines = memchr::memchr_iter(b'\n', text).count() + 1;
+    check_size("indent", text.len().saturating_add(lines.saturating_mul(spaces)))?;
+    let pad = vec![b' '; spaces];
+    let mut out = pad.clone();
+    out.extend(text::replace(text, b"\n", &[b"\n", pad.as_slice()].concat()));
+    Ok(out)
 }
 
-fn quoted(args: &[Value], quote: impl Fn(&str) -> String) -> String {
-    let parts = args.iter().filter(|arg| !matches!(arg, Value::Nil)).map(|arg| quote(&string(arg)));
-    parts.collect::<Vec<_>>().join(" ")
+/// Each value that is not nil, with spaces between.
+fn spaced(args: &[Value], show: impl Fn(&Value) -> Vec<u8>) -> Vec<u8> {
+    let parts: Vec<Vec<u8>> = args.iter().filter(|arg| !matches!(arg, Value::Nil)).map(show).collect();
+    parts.join(&b' ')
 }
 
-/// Go's `%q`.
-fn go_quote(s: &str) -> String {
-    let mut out = String::with_capacity(s.len() + 2);
-    out.push('"');
-    for c in s.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{b}' => out.push_str("\\v"),
-            '\u{c}' => out.push_str("\\f"),
-            c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c => out.push(c),
-        }
+/// sprig's `strslice`: the elements as texts, without nils; anything else as one.
+pub(super) fn strings_of(value: &Value) -> Vec<Text> {
+    match value {
+        Value::List(list) => list.items.iter().filter(|item| !matches!(item, Value::Nil)).map(text).collect(),
+        Value::Nil => Vec::new(),
+        other => vec![text(other)],
     }
-    out.push('"');
-    out
+}
+
+/// `_0`, `_1`, …
+fn numbered(parts: &[&[u8]]) -> Value {
+    let entries =
+        parts.iter().enumerate().map(|(n, part)| (Text::from(format!("_{n}").as_bytes()), Value::str(part)));
+    Value::Map(Map::of_strings(entries.collect()))
 }

@@ -1,0 +1,56 @@
+//! `strconv.FormatFloat` for 64 bits: Go writes 1000000.0 as 1e+06 where Rust writes 1000000.
+
+/// Digits after the point (`e`, `f`) or in all (`g`); none is "as few as read back the same".
+pub(crate) fn format(value: f64, verb: char, precision: Option<usize>) -> String {
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    match (verb, precision) {
+        ('e' | 'E', Some(digits)) => exponent_form(&format!("{value:.digits$e}"), verb),
+        ('e' | 'E', None) => exponent_form(&format!("{value:e}"), verb),
+        ('f' | 'F', Some(digits)) => format!("{value:.digits$}"),
+        ('f' | 'F', None) => format!("{value}"),
+        ('G', _) => general(value, 'E', precision),
+        _ => general(value, 'e', precision),
+    }
+}
+
+/// Rust's `1.5e7` is Go's `1.5e+07`.
+fn exponent_form(text: &str, verb: char) -> String {
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (sign, digits) = match exponent.strip_prefix('-') {
+        Some(digits) => ('-', digits),
+        None => ('+', exponent),
+    };
+    format!("{mantissa}{verb}{sign}{digits:0>2}")
+}
+
+fn general(value: f64, e: char, precision: Option<usize>) -> String {
+    let precision = precision.map(|digits| digits.max(1));
+    let scientific = match precision {
+        Some(digits) => format!("{value:.*e}", digits - 1),
+        None => format!("{value:e}"),
+    };
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i64 = exponent.parse().unwrap_or(0);
+    // %g drops trailing zeros, which only an explicit precision produces.
+    let mantissa = match mantissa.contains('.') {
+        true => mantissa.trim_end_matches('0').trim_end_matches('.'),
+        false => mantissa,
+    };
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    let whole = usize::try_from(exponent + 1).unwrap_or(0);
+    let limit = match precision {
+        None => 6,
+        Some(wanted) if wanted > digits && digits >= whole => digits,
+        Some(wanted) => wanted,
+    };
+    if value != 0.0 && (exponent < -4 || exponent >= i64::try_from(limit).unwrap_or(i64::MAX)) {
+        return exponent_form(&format!("{mantissa}e{exponent}"), e);
+    }
+    let decimals = usize::try_from(i64::try_from(digits).unwrap_or(0) - 1 - exponent).unwrap_or(0);
+    format!("{value:.decimals$}")
+}
