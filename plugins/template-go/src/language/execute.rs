@@ -10,8 +10,9 @@ use crate::functions::{Env, lookup, methods};
 use crate::limits;
 use crate::value::{Value, Width};
 
-/// Templates calling templates. Go takes 100000; a wasm stack of 1 MiB takes about 500.
-const MAX_CALLS: usize = 150;
+/// Blocks and templates inside one another. Go takes 100000 templates; in wasmtime's default stack of
+/// 512 KiB 800 of these fit and 1200 trap, and an expression needs room on top.
+const MAX_DEPTH: usize = 500;
 
 type Outcome<T> = Result<T, EngineError>;
 
@@ -32,7 +33,7 @@ pub(crate) struct Executor<'a> {
     variables: Vec<(Rc<str>, Value)>,
     out: Vec<u8>,
     passes: u64,
-    calls: usize,
+    depth: usize,
 }
 
 /// Renders the main template with `data` as dot.
@@ -44,7 +45,7 @@ pub(crate) fn execute(templates: &Templates, data: &Value, strict: bool, env: &E
         variables: vec![("$".into(), data.clone())],
         out: Vec::new(),
         passes: 0,
-        calls: 0,
+        depth: 0,
     };
     executor.walk(data, &templates.main)?;
     Ok(executor.out)
@@ -56,12 +57,15 @@ fn fail<T>(at: usize, detail: impl Into<String>) -> Outcome<T> {
 
 impl Executor<'_> {
     fn walk(&mut self, dot: &Value, nodes: &[Node]) -> Outcome<Flow> {
+        self.depth += 1;
         for node in nodes {
             let flow = self.node(dot, node)?;
             if flow != Flow::Next {
+                self.depth -= 1;
                 return Ok(flow);
             }
         }
+        self.depth -= 1;
         Ok(Flow::Next)
     }
 
@@ -192,8 +196,8 @@ impl Executor<'_> {
         let Some(body) = templates.defined.get(name) else {
             return fail(at, format!("template {name:?} not defined"));
         };
-        if self.calls >= MAX_CALLS {
-            return fail(at, format!("exceeded maximum template depth ({MAX_CALLS})"));
+        if self.depth >= MAX_DEPTH {
+            return fail(at, format!("exceeded maximum template depth ({MAX_DEPTH})"));
         }
         let dot = match pipe {
             Some(pipe) => self.pipeline(dot, pipe)?,
@@ -201,9 +205,7 @@ impl Executor<'_> {
         };
         // No variables are inherited.
         let outer = std::mem::replace(&mut self.variables, vec![("$".into(), dot.clone())]);
-        self.calls += 1;
         self.walk(&dot, body)?;
-        self.calls -= 1;
         self.variables = outer;
         Ok(())
     }

@@ -7,4 +7,5 @@ pub(crate) mod execute;
 mod lexer;
 mod literal;
 pub(crate) mod parser;
+mod pipeline;
 pub(crate) mod tree;

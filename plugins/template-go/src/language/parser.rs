@@ -1,17 +1,17 @@
-//! Tokens to a tree. Unknown functions and variables, blocks without an end and ends without a block are
-//! errors here, before anything runs, as in Go.
+//! Tokens to a tree: texts, blocks, definitions. Blocks without an end and ends without a block are errors
+//! here, before anything runs, as in Go. What stands inside the delimiters is `pipeline`'s.
 
 use std::collections::BTreeMap;
 
 use super::lexer::{Kind, Token, lex};
 use super::literal;
-use super::tree::{Branch, Command, Expr, Node, Number, Pipe, Templates, Term, is_empty};
+use super::tree::{Branch, Node, Templates, is_empty};
 use crate::error::EngineError;
 
-/// Blocks or parentheses inside one another. Go takes 10000; a wasm stack of 1 MiB takes about 700.
+/// Blocks inside one another, and branches of one `if`. In wasmtime's default stack of 512 KiB 800 fit.
 const MAX_DEPTH: usize = 200;
 
-type Parsed<T> = Result<T, EngineError>;
+pub(super) type Parsed<T> = Result<T, EngineError>;
 
 /// How a list of nodes ended.
 enum End {
@@ -19,13 +19,14 @@ enum End {
     Else(usize),
 }
 
-struct Parser<'a> {
-    tokens: Vec<Token<'a>>,
-    next: usize,
-    variables: Vec<String>,
+pub(super) struct Parser<'a> {
+    pub(super) tokens: Vec<Token<'a>>,
+    pub(super) next: usize,
+    pub(super) variables: Vec<String>,
     ranges: usize,
     depth: usize,
-    known: &'a dyn Fn(&str) -> bool,
+    pub(super) parens: usize,
+    pub(super) known: &'a dyn Fn(&str) -> bool,
     defined: BTreeMap<String, Vec<Node>>,
 }
 
@@ -37,6 +38,7 @@ pub(crate) fn parse(text: &str, left: &str, right: &str, known: &dyn Fn(&str) ->
         variables: vec!["$".to_owned()],
         ranges: 0,
         depth: 0,
+        parens: 0,
         known,
         defined: BTreeMap::new(),
     };
@@ -44,39 +46,39 @@ pub(crate) fn parse(text: &str, left: &str, right: &str, known: &dyn Fn(&str) ->
     Ok(Templates { main, defined: parser.defined })
 }
 
-fn syntax<T>(at: usize, detail: impl Into<String>) -> Parsed<T> {
+pub(super) fn syntax<T>(at: usize, detail: impl Into<String>) -> Parsed<T> {
     Err(EngineError::Syntax { at, detail: detail.into() })
 }
 
 impl<'a> Parser<'a> {
-    fn peek(&self) -> &Token<'a> {
+    pub(super) fn peek(&self) -> &Token<'a> {
         // The last token is Eof or Error and is never passed.
         &self.tokens[self.next.min(self.tokens.len() - 1)]
     }
 
-    fn take(&mut self) -> Token<'a> {
+    pub(super) fn take(&mut self) -> Token<'a> {
         let token = self.peek().clone();
         self.next = (self.next + 1).min(self.tokens.len() - 1);
         token
     }
 
-    fn skip_space(&mut self) {
+    pub(super) fn skip_space(&mut self) {
         while self.peek().kind == Kind::Space {
             self.take();
         }
     }
 
-    fn take_word(&mut self) -> Token<'a> {
+    pub(super) fn take_word(&mut self) -> Token<'a> {
         self.skip_space();
         self.take()
     }
 
-    fn peek_word(&mut self) -> Kind {
+    pub(super) fn peek_word(&mut self) -> Kind {
         self.skip_space();
         self.peek().kind
     }
 
-    fn unexpected<T>(&self, token: &Token<'a>, context: &str) -> Parsed<T> {
+    pub(super) fn unexpected<T>(&self, token: &Token<'a>, context: &str) -> Parsed<T> {
         match token.kind {
             Kind::Error => syntax(token.at, token.text.clone()),
             Kind::Eof => syntax(token.at, "unexpected EOF"),
@@ -147,7 +149,7 @@ impl<'a> Parser<'a> {
     fn list(&mut self) -> Parsed<(Vec<Node>, End)> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return syntax(self.peek().at, format!("blocks are nested deeper than {MAX_DEPTH}"));
+            return syntax(self.peek().at, format!("blocks or branches are nested deeper than {MAX_DEPTH}"));
         }
         let mut nodes = Vec::new();
         while self.peek_word() != Kind::Eof {
@@ -237,9 +239,6 @@ impl<'a> Parser<'a> {
     /// `else if`: one level deeper in the tree, although not in the text.
     fn nested(&mut self, at: usize, context: &str) -> Parsed<Branch> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return syntax(at, format!("more than {MAX_DEPTH} branches"));
-        }
         let branch = self.control(at, context)?;
         self.depth -= 1;
         Ok(branch)
@@ -273,172 +272,5 @@ impl<'a> Parser<'a> {
             },
             _ => self.unexpected(token, context),
         }
-    }
-
-    fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<Pipe> {
-        self.skip_space();
-        let at = self.peek().at;
-        let mut pipe = Pipe { at, assign: false, declared: Vec::new(), commands: Vec::new() };
-        while self.peek_word() == Kind::Variable {
-            let before = self.next;
-            let variable = self.take();
-            self.skip_space();
-            let next = self.peek().clone();
-            if matches!(next.kind, Kind::Assign | Kind::Declare) {
-                self.take();
-                pipe.assign = next.kind == Kind::Assign;
-                self.declare(&mut pipe, &variable);
-                break;
-            } else if next.kind == Kind::Char && next.text == "," {
-                self.take();
-                self.declare(&mut pipe, &variable);
-                if context != "range" || pipe.declared.len() >= 2 {
-                    return syntax(next.at, format!("too many declarations in {context}"));
-                }
-                if !matches!(self.peek_word(), Kind::Variable | Kind::RightDelim | Kind::RightParen) {
-                    return syntax(next.at, "range can only initialize variables");
-                }
-            } else {
-                self.next = before;
-                break;
-            }
-        }
-        loop {
-            let token = self.take_word();
-            match token.kind {
-                kind if kind == end => break,
-                Kind::Bool
-                | Kind::CharConstant
-                | Kind::Dot
-                | Kind::Field
-                | Kind::Identifier
-                | Kind::Number
-                | Kind::Nil
-                | Kind::RawString
-                | Kind::Str
-                | Kind::Variable
-                | Kind::LeftParen => {
-                    self.next -= 1;
-                    let command = self.command()?;
-                    pipe.commands.push(command);
-                }
-                _ => return self.unexpected(&token, context),
-            }
-        }
-        if pipe.commands.is_empty() {
-            return syntax(at, format!("missing value for {context}"));
-        }
-        for (stage, command) in pipe.commands.iter().enumerate().skip(1) {
-            if matches!(
-                command.first.term,
-                Term::Bool(_) | Term::Dot | Term::Nil | Term::Number(_) | Term::Str(_)
-            ) {
-                let stage = stage + 1;
-                return syntax(command.first.at, format!("non executable command in pipeline stage {stage}"));
-            }
-        }
-        Ok(pipe)
-    }
-
-    fn declare(&mut self, pipe: &mut Pipe, variable: &Token<'a>) {
-        pipe.declared.push(variable.text.to_string());
-        self.variables.push(variable.text.to_string());
-    }
-
-    fn command(&mut self) -> Parsed<Command> {
-        let at = self.peek().at;
-        let mut operands = Vec::new();
-        loop {
-            self.skip_space();
-            operands.extend(self.operand()?);
-            let token = self.take();
-            match token.kind {
-                Kind::Space => continue,
-                Kind::RightDelim | Kind::RightParen => self.next -= 1,
-                Kind::Pipe => {}
-                _ => return self.unexpected(&token, "operand"),
-            }
-            break;
-        }
-        let mut operands = operands.into_iter();
-        match operands.next() {
-            Some(first) => Ok(Command { first, rest: operands.collect() }),
-            None => syntax(at, "empty command"),
-        }
-    }
-
-    fn operand(&mut self) -> Parsed<Option<Expr>> {
-        let Some(Expr { at, term }) = self.term()? else { return Ok(None) };
-        let mut fields = Vec::new();
-        while self.peek().kind == Kind::Field {
-            fields.push(self.take().text[1..].to_owned());
-        }
-        if fields.is_empty() {
-            return Ok(Some(Expr { at, term }));
-        }
-        let term = match term {
-            Term::Field(mut names) => {
-                names.extend(fields);
-                Term::Field(names)
-            }
-            Term::Variable(name, mut names) => {
-                names.extend(fields);
-                Term::Variable(name, names)
-            }
-            Term::Bool(_) | Term::Str(_) | Term::Number(_) | Term::Nil | Term::Dot => {
-                return syntax(at, "unexpected . after term");
-            }
-            term => Term::Chain(Box::new(Expr { at, term }), fields),
-        };
-        Ok(Some(Expr { at, term }))
-    }
-
-    fn term(&mut self) -> Parsed<Option<Expr>> {
-        self.skip_space();
-        let before = self.next;
-        let token = self.take();
-        let at = token.at;
-        let constant = |number: Result<Number, String>| match number {
-            Ok(number) => Ok(Term::Number(number)),
-            Err(why) => syntax(at, why),
-        };
-        let term = match token.kind {
-            Kind::Identifier => {
-                if !(self.known)(&token.text) {
-                    return syntax(at, format!("function {:?} not defined", token.text));
-                }
-                Term::Function(token.text.to_string())
-            }
-            Kind::Dot => Term::Dot,
-            Kind::Nil => Term::Nil,
-            Kind::Variable => {
-                if !self.variables.iter().any(|name| *name == token.text) {
-                    return syntax(at, format!("undefined variable {:?}", token.text));
-                }
-                Term::Variable(token.text.to_string(), Vec::new())
-            }
-            Kind::Field => Term::Field(vec![token.text[1..].to_owned()]),
-            Kind::Bool => Term::Bool(token.text == "true"),
-            Kind::Number => constant(literal::number(&token.text))?,
-            Kind::CharConstant => constant(literal::character_number(&token.text))?,
-            Kind::Str | Kind::RawString => match literal::unquote(&token.text) {
-                Some(text) => Term::Str(text.into()),
-                None => return syntax(at, "invalid syntax"),
-            },
-            Kind::LeftParen => {
-                self.depth += 1;
-                if self.depth > MAX_DEPTH {
-                    return syntax(at, "max expression depth exceeded");
-                }
-                let pipe = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
-                self.depth -= 1;
-                Term::Pipe(Box::new(pipe))
-            }
-            _ => {
-                self.next = before;
-                return Ok(None);
-            }
-        };
-        Ok(Some(Expr { at, term }))
     }
 }
