@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Keeps Kubernetes Secrets in step with external secret systems, through WebAssembly plugins.
 #[derive(Debug, Parser)]
-#[command(name = "claviger", version, about, max_term_width = 100)]
+#[command(name = "claviger", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub log: LogArgs,
@@ -38,8 +38,9 @@ pub(crate) enum PluginCommand {
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
     /// Least severe level that is logged: error, warn, info, debug, trace; or a tracing filter
-    #[arg(long, global = true, default_value = "info", env = "CLAVIGER_LOG", value_name = "LEVEL")]
-    pub log_level: String,
+    /// [default: info for run, warn for everything else]
+    #[arg(long, global = true, env = "CLAVIGER_LOG", value_name = "LEVEL")]
+    pub log_level: Option<String>,
     /// How log lines look; they go to standard error
     #[arg(long, global = true, default_value = "text", env = "CLAVIGER_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: LogFormat,

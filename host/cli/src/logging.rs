@@ -11,11 +11,13 @@ use crate::args::{LogArgs, LogFormat};
 const QUIET: &[&str] =
     &["hyper=warn", "h2=warn", "reqwest=warn", "rustls=warn", "kube_client=info", "tower=warn"];
 
-/// Starts logging. A filter that does not parse is reported and `info` is used.
-pub(crate) fn start(args: &LogArgs) {
-    let mut filter = EnvFilter::try_new(&args.log_level).unwrap_or_else(|error| {
-        eprintln!("warning: --log-level {:?} is not a filter ({error}); using info", args.log_level);
-        EnvFilter::new("info")
+/// Starts logging, at `default` unless told otherwise. A filter that does not parse is reported and
+/// `default` is used.
+pub(crate) fn start(args: &LogArgs, default: &str) {
+    let level = args.log_level.as_deref().unwrap_or(default);
+    let mut filter = EnvFilter::try_new(level).unwrap_or_else(|error| {
+        eprintln!("warning: --log-level {:?} is not a filter ({error}); using {default}", level);
+        EnvFilter::new(default)
     });
     for directive in QUIET {
         if let Ok(directive) = directive.parse() {

@@ -18,7 +18,8 @@ use crate::args::{Cli, Command, PluginCommand};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    logging::start(&cli.log);
+    let level = if matches!(cli.command, Command::Run(_)) { "info" } else { "warn" };
+    logging::start(&cli.log, level);
     // The first thing before any TLS: one process, one provider. It fails only if one is installed
     // already, which nothing else does.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
