@@ -46,8 +46,8 @@ pub(super) const TABLE: &[Function] = &[
     function("mergeOverwrite", "m*m", |_, args| merge(args, true)),
     function("mustMergeOverwrite", "m*m", |_, args| merge(args, true)),
     function("dig", "*a", dig),
-    function("deepCopy", "a", |_, args| deep_copy(any(args, 0), 0)),
-    function("mustDeepCopy", "a", |_, args| deep_copy(any(args, 0), 0)),
+    function("deepCopy", "a", copied),
+    function("mustDeepCopy", "a", copied),
 ];
 
 fn entries(args: &[Value]) -> Vec<(Text, Value)> {
@@ -126,6 +126,13 @@ fn dig(_: &Env, args: &[Value]) -> Outcome {
         };
     }
     Ok(value)
+}
+
+fn copied(_: &Env, args: &[Value]) -> Outcome {
+    match any(args, 0) {
+        Value::Nil => refuse("reflect: call of reflect.Value.Type on zero Value"),
+        value => deep_copy(value, 0),
+    }
 }
 
 fn deep_copy(value: &Value, depth: usize) -> Outcome {

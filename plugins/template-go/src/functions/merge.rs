@@ -1,20 +1,23 @@
 //! `merge` and `mergeOverwrite`, after mergo: the first map is changed in place and is the result.
 
+use std::collections::BTreeMap;
+
 use super::Outcome;
-use super::args::{any, map, refuse};
+use super::args::{map, refuse};
 use super::dicts::holds;
 use crate::error::EngineError;
 use crate::value::{Map, Value};
 
 /// Merges all further maps into the first.
 pub(super) fn merge(args: &[Value], overwrite: bool) -> Outcome {
-    let Some(target) = map(args, 0) else { return refuse("assignment to entry in nil map") };
+    // A nil map is made one.
+    let target = map(args, 0).cloned().unwrap_or_else(|| Map::new(BTreeMap::new()));
     for index in 1..args.len() {
         if let Some(source) = map(args, index) {
-            into(target, source, overwrite, 0)?;
+            into(&target, source, overwrite, 0)?;
         }
     }
-    Ok(any(args, 0).clone())
+    Ok(Value::Map(target))
 }
 
 /// Without `overwrite` only what is missing or empty is taken; maps on both sides are merged.

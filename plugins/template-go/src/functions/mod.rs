@@ -24,6 +24,7 @@ mod urls;
 mod words;
 mod yaml;
 mod yaml_read;
+mod yaml_scalar;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

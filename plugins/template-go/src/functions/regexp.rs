@@ -46,6 +46,9 @@ pub(super) const TABLE: &[Function] = &[
 const MAX_COMPILED: usize = 8 * 1024 * 1024;
 
 fn compile(args: &[Value]) -> Result<Regex, EngineError> {
+    if std::str::from_utf8(bytes(args, 0)).is_err() {
+        return refuse("error parsing regexp: invalid UTF-8");
+    }
     if std::str::from_utf8(bytes(args, 1)).is_err() {
         // Go matches such a byte as U+FFFD; the crate matches it with nothing. No answer is better than
         // another one.

@@ -4,7 +4,8 @@
 use std::cmp::Ordering;
 
 use super::args::{any, bytes, string};
-use super::yaml_read::{Plain, is_timestamp, read, resolve};
+use super::yaml_read::read;
+use super::yaml_scalar::{Style, style, write};
 use super::{Env, Function, Outcome, function};
 use crate::error::EngineError;
 use crate::format::float;
@@ -32,8 +33,17 @@ fn from_yaml(_: &Env, args: &[Value]) -> Outcome {
     Ok(match read(&text::lossy(bytes(args, 0))) {
         Ok(value @ Value::Map(_)) => value,
         Ok(Value::Nil) => Value::Map(Map::new(std::collections::BTreeMap::new())),
+        Ok(other) => failed(&format!(
+            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type \
+             map[string]interface {{}}",
+            match other {
+                Value::Str(_) => "string",
+                Value::Bool(_) => "bool",
+                Value::List(_) => "array",
+                _ => "number",
+            }
+        )),
         // Without the parser's words, which may quote the document.
-        Ok(_) => failed("error unmarshaling JSON: the document is no mapping"),
         Err(why) => failed(&format!("error converting YAML to JSON: {why}")),
     })
 }
@@ -106,11 +116,7 @@ fn block(value: &Value, indent: usize, place: Place, out: &mut String) -> Result
                 if index > 0 || place != Place::Item {
                     pad(indent, out);
                 }
-                match style(key) {
-                    Style::Plain => out.push_str(key),
-                    Style::Single => out.push_str(&single(key)),
-                    Style::Double | Style::Literal => out.push_str(&double(key)),
-                }
+                write(key, style(key), None, out);
                 out.push(':');
                 block(item, indent + 2, Place::Value, out)?;
             }
@@ -125,170 +131,31 @@ fn number(f: f64) -> String {
     if json.contains(['.', 'e']) { float::format(f, 'g', None) } else { json }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Style {
-    Plain,
-    Single,
-    Double,
-    Literal,
-}
-
 fn written(text: &str, indent: usize, place: Place, out: &mut String) {
-    match style(text) {
-        Style::Plain => scalar(text, place, out),
-        Style::Single => scalar(&single(text), place, out),
-        Style::Double => scalar(&double(text), place, out),
-        Style::Literal => {
-            let hint = if text.starts_with([' ', '\n']) { "2" } else { "" };
-            let chomp = match text.strip_suffix('\n') {
-                None => "-",
-                Some(rest) if rest.is_empty() || rest.ends_with('\n') => "+",
-                Some(_) => "",
-            };
-            let indent = if place == Place::Root { 2 } else { indent };
-            if place == Place::Value {
-                out.push(' ');
-            }
-            out.push_str(&format!("|{hint}{chomp}\n"));
-            for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
-                if !line.is_empty() {
-                    pad(indent, out);
-                    out.push_str(line);
-                }
-                out.push('\n');
-            }
+    let indent = if place == Place::Root { 2 } else { indent };
+    if place == Place::Value {
+        out.push(' ');
+    }
+    let style = style(text);
+    if style != Style::Literal {
+        write(text, style, Some(indent), out);
+        out.push('\n');
+        return;
+    }
+    let hint = if text.starts_with([' ', '\n']) { "2" } else { "" };
+    let chomp = match text.strip_suffix('\n') {
+        None => "-",
+        Some(rest) if rest.is_empty() || rest.ends_with('\n') => "+",
+        Some(_) => "",
+    };
+    out.push_str(&format!("|{hint}{chomp}\n"));
+    for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
+        if !line.is_empty() {
+            pad(indent, out);
+            out.push_str(line);
         }
+        out.push('\n');
     }
-}
-
-/// libyaml's `is_printable`: no tab, and nothing beyond the basic plane.
-fn printable(c: char) -> bool {
-    matches!(u32::from(c), 0x0a | 0x20..=0x7e | 0xa0..=0xd7ff | 0xe000..=0xfefe | 0xff00..=0xfffd)
-}
-
-fn is_break(c: char) -> bool {
-    matches!(c, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
-}
-
-/// libyaml's `analyze_scalar` and `select_scalar_style`, for blocks.
-fn style(text: &str) -> Style {
-    if text.is_empty() {
-        return Style::Double;
-    }
-    let mut indicators = text.starts_with("---") || text.starts_with("...");
-    let (mut special, mut breaks, mut space_break, mut break_space) = (false, false, false, false);
-    let mut previous = None;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        let blank_follows = chars.peek().is_none_or(|next| matches!(next, ' ' | '\t'));
-        let blank_before = previous.is_none_or(|p| matches!(p, ' ' | '\t' | '\0') || is_break(p));
-        indicators |= match c {
-            ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => {
-                previous.is_none()
-            }
-            '#' => blank_before,
-            '?' | '-' => previous.is_none() && blank_follows,
-            ':' => blank_follows,
-            _ => false,
-        };
-        special |= !printable(c);
-        if c == ' ' {
-            break_space |= previous.is_some_and(is_break);
-        } else if is_break(c) {
-            breaks = true;
-            space_break |= previous == Some(' ');
-        }
-        previous = Some(c);
-    }
-    let edge = |c: char| c == ' ' || is_break(c);
-    let multi = text.contains('\n');
-    let plain = !(indicators
-        || special
-        || breaks
-        || space_break
-        || break_space
-        || text.starts_with(edge)
-        || text.ends_with(edge));
-    let resolved =
-        matches!(resolve(text), Plain::Text | Plain::Merge) && !is_base60(text) && !is_timestamp(text);
-    if multi {
-        if special || space_break || text.ends_with(' ') { Style::Double } else { Style::Literal }
-    } else if !resolved || special || space_break || break_space {
-        Style::Double
-    } else if plain {
-        Style::Plain
-    } else {
-        Style::Single
-    }
-}
-
-/// `[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?`: a number to older parsers.
-fn is_base60(text: &str) -> bool {
-    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let mut parts = text.split(':');
-    let first = parts.next().unwrap_or_default();
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
-    if !first.starts_with(|c: char| c.is_ascii_digit()) || !digits(first) {
-        return false;
-    }
-    let rest: Vec<&str> = parts.collect();
-    !rest.is_empty()
-        && rest.iter().enumerate().all(|(index, part)| {
-            let part = match part.split_once('.') {
-                Some((whole, fraction)) if index + 1 == rest.len() && digits(fraction) => whole,
-                _ => part,
-            };
-            match part.as_bytes() {
-                [digit] => digit.is_ascii_digit(),
-                [b'0'..=b'5', digit] => digit.is_ascii_digit(),
-                _ => false,
-            }
-        })
-}
-
-fn single(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-fn double(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        let short = match c {
-            '\0' => "\\0",
-            '\u{7}' => "\\a",
-            '\u{8}' => "\\b",
-            '\t' => "\\t",
-            '\n' => "\\n",
-            '\u{b}' => "\\v",
-            '\u{c}' => "\\f",
-            '\r' => "\\r",
-            '\u{1b}' => "\\e",
-            '"' => "\\\"",
-            '\\' => "\\\\",
-            '\u{85}' => "\\N",
-            '\u{2028}' => "\\L",
-            '\u{2029}' => "\\P",
-            c if printable(c) => {
-                out.push(c);
-                continue;
-            }
-            c if u32::from(c) <= 0xff => {
-                out.push_str(&format!("\\x{:02X}", u32::from(c)));
-                continue;
-            }
-            c if u32::from(c) <= 0xffff => {
-                out.push_str(&format!("\\u{:04X}", u32::from(c)));
-                continue;
-            }
-            c => {
-                out.push_str(&format!("\\U{:08X}", u32::from(c)));
-                continue;
-            }
-        };
-        out.push_str(short);
-    }
-    out.push('"');
-    out
 }
 
 /// go-yaml's order of keys: numbers inside by their value, letters last.

@@ -7,12 +7,18 @@ use crate::text::lossy;
 pub(crate) fn to_int(value: &Value) -> i64 {
     match value {
         Value::Int(n, _) => *n,
-        #[expect(clippy::cast_possible_truncation, reason = "Go truncates towards zero as well")]
-        Value::Float(f) => *f as i64,
+        Value::Float(f) => truncate(*f),
         Value::Str(text) => parse_int(trim_zero_decimal(&lossy(text)), 0).unwrap_or(0),
         Value::Bool(flag) => i64::from(*flag),
         _ => 0,
     }
+}
+
+/// Go's int64(f) on amd64: what does not fit is the least integer.
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+fn truncate(f: f64) -> i64 {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if (-LIMIT..LIMIT).contains(&f) { f as i64 } else { i64::MIN }
 }
 
 /// `cast.ToFloat64`.
