@@ -54,3 +54,37 @@ fn general(value: f64, e: char, precision: Option<usize>) -> String {
     let decimals = usize::try_from(i64::try_from(digits).unwrap_or(0) - 1 - exponent).unwrap_or(0);
     format!("{value:.decimals$}")
 }
+
+/// `%b`: the mantissa as an integer, and a power of two.
+pub(crate) fn binary(value: f64) -> String {
+    if !value.is_finite() {
+        return format(value, 'g', None);
+    }
+    let bits = value.to_bits();
+    let exponent = i64::try_from(bits >> 52 & 0x7ff).unwrap_or(0);
+    let fraction = bits & ((1 << 52) - 1);
+    let (mantissa, exponent) =
+        if exponent == 0 { (fraction, -1074) } else { (fraction | 1 << 52, exponent - 1075) };
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    format!("{sign}{mantissa}p{exponent:+}")
+}
+
+/// The `#` flag: always a point, and for `g` trailing zeros up to so many digits.
+pub(crate) fn with_point(text: &str, digits: Option<usize>) -> String {
+    let (mantissa, tail) = match text.find(['e', 'E']) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let significant = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();
+    let mut missing = digits.unwrap_or(0).saturating_sub(significant);
+    let mut shown = mantissa.to_owned();
+    if !mantissa.contains('.') {
+        // A lone zero counts as a digit.
+        if mantissa.trim_start_matches(['+', '-']) == "0" {
+            missing = missing.saturating_sub(1);
+        }
+        shown.push('.');
+    }
+    shown.extend(std::iter::repeat_n('0', missing));
+    shown + tail
+}

@@ -19,6 +19,8 @@ struct Spec {
     zero: bool,
     width: Option<usize>,
     precision: Option<usize>,
+    /// `%#v`: as Go source.
+    source: bool,
 }
 
 /// Where in the arguments the next verb reads.
@@ -178,6 +180,11 @@ fn verb(format: &[u8], at: &mut usize, cursor: &mut Cursor<'_>, out: &mut Vec<u8
     } else if !cursor.good {
         out.extend_from_slice(format!("%!{verb}(BADINDEX)").as_bytes());
     } else if let Some(arg) = cursor.take() {
+        if verb == 'v' {
+            // With %+v and %#v the flags are about the form of the whole, not about numbers.
+            spec.source = spec.sharp;
+            (spec.sharp, spec.plus) = (false, false);
+        }
         spec.value(arg, verb, out, 0);
     } else {
         out.extend_from_slice(format!("%!{verb}(MISSING)").as_bytes());
@@ -200,31 +207,28 @@ impl Spec {
 
     fn value(&self, arg: &Value, verb: char, out: &mut Vec<u8>, depth: usize) {
         match (verb, arg) {
-            ('T', _) => return self.pad_text(arg.type_name().as_bytes(), out),
-            ('v', Value::Nil) => return self.pad_text(b"<nil>", out),
+            ('T', _) => return self.pad(self.cut(arg.type_name().as_bytes()), out),
+            ('v', Value::Nil) => return self.pad(b"<nil>", out),
             (_, Value::Nil) if depth > 0 => return out.extend_from_slice(b"<nil>"),
             (_, _) if depth > 100 => return out.extend_from_slice(b"..."),
             _ => {}
         }
-        // With %+v and %#v the flags are about the form of the whole, not about numbers.
-        let source = verb == 'v' && self.sharp;
-        let plain =
-            if verb == 'v' { Spec { plus: false, sharp: false, ..self.clone() } } else { self.clone() };
+        let source = self.source;
         match arg {
-            Value::Nil => bad(verb, arg, out),
-            Value::Bool(flag) if matches!(verb, 't' | 'v') => plain.pad(flag.to_string().as_bytes(), out),
-            Value::Bool(_) => bad(verb, arg, out),
+            Value::Nil => self.bad(verb, arg, out),
+            Value::Bool(flag) if matches!(verb, 't' | 'v') => self.pad(flag.to_string().as_bytes(), out),
+            Value::Bool(_) => self.bad(verb, arg, out),
             Value::Int(n, width @ (Width::Month | Width::Weekday))
                 if matches!(verb, 'v' | 's' | 'q' | 'x' | 'X') =>
             {
-                plain.text(integer(*n, *width).as_bytes(), verb, arg, out);
+                self.text(integer(*n, *width).as_bytes(), verb, arg, out);
             }
-            Value::Int(n, width) => plain.integer(*n, *width, verb, arg, out),
-            Value::Float(f) => plain.float(*f, verb, arg, out),
+            Value::Int(n, width) => self.integer(*n, *width, verb, arg, out),
+            Value::Float(f) => self.float(*f, verb, arg, out),
             Value::Str(text) if source => self.pad(&quote::quote(text, '"', false), out),
-            Value::Str(text) => plain.text(text, verb, arg, out),
-            Value::Time(time) => plain.text(time.to_string().as_bytes(), verb, arg, out),
-            Value::Version(version) => plain.text(version.to_string().as_bytes(), verb, arg, out),
+            Value::Str(text) => self.text(text, verb, arg, out),
+            Value::Time(time) => self.text(time.to_string().as_bytes(), verb, arg, out),
+            Value::Version(version) => self.text(version.to_string().as_bytes(), verb, arg, out),
             Value::List(list) => {
                 if source {
                     out.extend_from_slice(arg.type_name().as_bytes());
@@ -259,11 +263,16 @@ impl Spec {
         Spec { zero: false, ..self.clone() }.pad(text, out);
     }
 
-    fn text(&self, text: &[u8], verb: char, arg: &Value, out: &mut Vec<u8>) {
-        let cut = match self.precision {
+    /// As many characters as the precision says.
+    fn cut<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        match self.precision {
             Some(limit) => chars(text).nth(limit).map_or(text, |(at, _, _)| &text[..at]),
             None => text,
-        };
+        }
+    }
+
+    fn text(&self, text: &[u8], verb: char, arg: &Value, out: &mut Vec<u8>) {
+        let cut = self.cut(text);
         match verb {
             'v' | 's' => self.pad(cut, out),
             'q' if self.sharp && !cut.contains(&b'`') && cut.iter().all(|b| *b >= b' ' || *b == b'\t') => {
@@ -285,7 +294,7 @@ impl Spec {
                 }
                 self.pad(&hex, out);
             }
-            _ => bad(verb, arg, out),
+            _ => self.bad(verb, arg, out),
         }
     }
 
@@ -296,13 +305,15 @@ impl Spec {
             'v' | 'd' => ("", magnitude.to_string()),
             'b' => (if self.sharp { "0b" } else { "" }, format!("{magnitude:b}")),
             'o' => (if self.sharp { "0" } else { "" }, format!("{magnitude:o}")),
-            'O' => ("0o", format!("{magnitude:o}")),
+            'O' => (if self.sharp { "0o0" } else { "0o" }, format!("{magnitude:o}")),
             'x' => (if self.sharp { "0x" } else { "" }, format!("{magnitude:x}")),
             'X' => (if self.sharp { "0X" } else { "" }, format!("{magnitude:X}")),
             'c' | 'q' | 'U' => {
                 let c = u32::try_from(n).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
                 let mut text = Vec::new();
                 push(&mut text, c);
+                // A negative number is shown as its two's complement.
+                let magnitude = n.cast_unsigned();
                 return match verb {
                     'c' => self.pad(&text, out),
                     'q' => self.pad(&quote::quote(&text, '\'', self.plus), out),
@@ -312,7 +323,7 @@ impl Spec {
                     _ => self.pad_text(format!("U+{magnitude:04X}").as_bytes(), out),
                 };
             }
-            _ => return bad(verb, arg, out),
+            _ => return self.bad(verb, arg, out),
         };
         let sign = match (n < 0 && !unsigned, self.plus, self.space) {
             (true, ..) => "-",
@@ -328,7 +339,14 @@ impl Spec {
             (None, Some(width)) if self.zero && !self.minus => width.saturating_sub(sign.len()),
             _ => 0,
         };
-        let text = format!("{sign}{prefix}{text:0>zeros$}");
+        let text = format!("{text:0>zeros$}");
+        // `#` wants a leading zero, of which a padded number has one.
+        let prefix = if matches!(verb, 'o' | 'O') && text.starts_with('0') {
+            prefix.trim_end_matches('0')
+        } else {
+            prefix
+        };
+        let text = format!("{sign}{prefix}{text}");
         self.pad_text(text.as_bytes(), out);
     }
 
@@ -337,16 +355,21 @@ impl Spec {
             ('e' | 'E' | 'f' | 'F', None) => Some(6),
             (_, precision) => precision,
         };
-        let text = match verb {
+        let mut text = match verb {
             'v' => float::format(f, 'g', precision),
+            'b' => float::binary(f),
             'e' | 'E' | 'f' | 'F' | 'g' | 'G' => float::format(f, verb, precision),
-            _ => return bad(verb, arg, out),
+            _ => return self.bad(verb, arg, out),
         };
+        if self.sharp && verb != 'b' && f.is_finite() {
+            text = float::with_point(&text, matches!(verb, 'v' | 'g' | 'G').then(|| precision.unwrap_or(6)));
+        }
         let unsigned = text.trim_start_matches(['+', '-']);
         let sign = match text.strip_prefix('-') {
             Some(_) => "-",
-            None if self.plus || text.starts_with('+') => "+",
+            None if self.plus => "+",
             None if self.space => " ",
+            None if text.starts_with('+') => "+",
             None => "",
         };
         if self.zero && !self.minus && f.is_finite() {
@@ -355,16 +378,21 @@ impl Spec {
         }
         self.pad_text(format!("{sign}{unsigned}").as_bytes(), out);
     }
-}
 
-fn bad(verb: char, arg: &Value, out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("%!{verb}(").as_bytes());
-    if matches!(arg, Value::Nil) {
-        out.extend_from_slice(b"<nil>");
-    } else {
-        out.extend_from_slice(arg.type_name().as_bytes());
-        out.push(b'=');
-        append(arg, out, 0);
+    /// Go's mark for a verb that does not fit; the value is shown under the same flags.
+    fn bad(&self, verb: char, arg: &Value, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("%!{verb}(").as_bytes());
+        if matches!(arg, Value::Nil) {
+            out.extend_from_slice(b"<nil>");
+        } else {
+            out.extend_from_slice(arg.type_name().as_bytes());
+            out.push(b'=');
+            match arg {
+                // Methods are not called here, so months are numbers.
+                Value::Int(n, Width::Month | Width::Weekday) => self.integer(*n, Width::Int, 'v', arg, out),
+                arg => self.value(arg, 'v', out, 1),
+            }
+        }
+        out.push(b')');
     }
-    out.push(b')');
 }

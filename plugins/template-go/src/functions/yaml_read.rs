@@ -81,31 +81,39 @@ enum Node {
 }
 
 struct Reader<'a> {
-    events: Parser<'a, granit_parser::StrInput<'a>>,
+    events: std::vec::IntoIter<Event<'a>>,
     anchors: BTreeMap<usize, Value>,
     depth: usize,
 }
 
 /// The first document.
 pub(super) fn read(text: &str) -> Result<Value, &'static str> {
-    let mut reader = Reader { events: Parser::new_from_str(text), anchors: BTreeMap::new(), depth: 0 };
-    loop {
-        match reader.next()? {
-            Event::StreamEnd => return Ok(Value::Nil),
+    let mut events = Vec::new();
+    for event in Parser::new_from_str(text) {
+        match event.map_err(|_| "yaml: invalid syntax")?.0 {
             Event::StreamStart | Event::DocumentStart(..) => {}
-            Event::DocumentEnd => return Ok(Value::Nil),
-            event => return reader.value(event),
+            Event::StreamEnd | Event::DocumentEnd => break,
+            event => events.push(event),
         }
+    }
+    // A block scalar that ends with the text, without a line end, has none in go-yaml.
+    let last = events.iter_mut().rev().find(|event| matches!(event, Event::Scalar(..)));
+    if let Some(Event::Scalar(scalar, ScalarStyle::Literal | ScalarStyle::Folded, ..)) = last
+        && !text.ends_with('\n')
+        && let Some(shorter) = scalar.strip_suffix('\n')
+    {
+        *scalar = shorter.to_owned().into();
+    }
+    let mut reader = Reader { events: events.into_iter(), anchors: BTreeMap::new(), depth: 0 };
+    match reader.events.next() {
+        Some(event) => reader.value(event),
+        None => Ok(Value::Nil),
     }
 }
 
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<Event<'a>, &'static str> {
-        match self.events.next() {
-            Some(Ok((event, _))) => Ok(event),
-            Some(Err(_)) => Err("yaml: invalid syntax"),
-            None => Ok(Event::StreamEnd),
-        }
+        self.events.next().ok_or("yaml: unexpected end")
     }
 
     fn value(&mut self, event: Event<'a>) -> Result<Value, &'static str> {

@@ -129,12 +129,11 @@ impl Fields {
                 return Some(rest);
             }
             Element::UnderYearDay | Element::ZeroYearDay => {
-                let blank = if found == Element::UnderYearDay {
-                    text.bytes().take(2).take_while(|b| *b == b' ').count()
-                } else {
-                    0
-                };
-                let (value, rest) = exactly(&text[blank..], 3 - blank)?;
+                let fixed = found == Element::ZeroYearDay;
+                let blanks = if fixed { 0 } else { text.bytes().take(2).take_while(|b| *b == b' ').count() };
+                let text = &text[blanks..];
+                let digits = text.bytes().take(3).take_while(u8::is_ascii_digit).count();
+                let (value, rest) = exactly(text, if fixed { 3 } else { digits.max(1) })?;
                 self.day_of_year = Some(value);
                 return Some(rest);
             }
