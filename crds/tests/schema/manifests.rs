@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::node::schema_of;
 
 fn manifests() -> Vec<(String, Value)> {
-    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/seed");
+    let dir = std::path::Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("tests/seed");
     let mut found: Vec<_> = std::fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().path())

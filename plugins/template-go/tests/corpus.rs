@@ -38,7 +38,8 @@ struct Expected {
 }
 
 fn read<T: DeserializeOwned>(name: &str) -> Vec<T> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/gotemplates").join(name);
+    let dir = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    let path = Path::new(&dir).join("../../tests/gotemplates").join(name);
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 

@@ -20,11 +20,13 @@ pub fn cache_home() -> PathBuf {
         .join("claviger")
 }
 
-/// The root of the workspace that this crate was compiled in.
+/// The root of the workspace that this program belongs to.
+///
+/// Asked of the environment, which cargo sets for what it runs: clones that share a target folder share
+/// programs too, and a path that was compiled in is the other clone's.
 pub fn workspace_root() -> PathBuf {
-    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    // tests/env
-    root.pop();
-    root.pop();
-    root
+    let compiled_in = || PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let member = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(compiled_in, PathBuf::from);
+    let root = member.ancestors().find(|folder| folder.join("Cargo.lock").is_file());
+    root.map_or(member.clone(), Into::into)
 }
