@@ -17,7 +17,7 @@ pub(crate) async fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let bytes =
         tokio::fs::read(&args.file).await.with_context(|| format!("cannot read {}", args.file.display()))?;
     let host = PluginHost::new(HostConfig::default()).context("the plugin host cannot start")?;
-    let inspection = host.inspect(&bytes).await.with_context(|| args.file.display().to_string())?;
+    let inspection = host.inspect(bytes).await.with_context(|| args.file.display().to_string())?;
     let mut out = std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&inspection)?)?;

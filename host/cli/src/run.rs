@@ -34,6 +34,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             denied: api_server,
             ..EgressConfig::default()
         },
+        ..HostConfig::default()
     })
     .context("the plugin host cannot start")?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));

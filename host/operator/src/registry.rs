@@ -67,7 +67,7 @@ impl Registry {
         let path = self.directory.join(built_in.file);
         let loaded = match tokio::fs::read(&path).await {
             Ok(bytes) => {
-                self.host.load(built_in.name, &bytes, grants).await.map_err(|error| error.to_string())
+                self.host.load(built_in.name, bytes, grants).await.map_err(|error| error.to_string())
             }
             Err(error) => Err(format!(
                 "{} cannot be read: {error}; point --plugin-dir (CLAVIGER_PLUGIN_DIR) at the directory with the built-in plugins",

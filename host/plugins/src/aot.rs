@@ -1,12 +1,15 @@
 //! Compiled components, kept between runs so that a start does not compile.
 //!
 //! An artifact is machine code, so it is as trusted as this program: the directory is opened once, must
-//! be ours alone, and each file carries its own digest and the engine's fingerprint. A file that does
-//! not fit in any way is compiled anew. Nothing from outside is ever taken for an artifact.
+//! be ours alone, and each file is named after its component and the engine's fingerprint and has a sum
+//! beside it. A file that does not fit in any way is compiled anew. Nothing from outside is ever taken for an artifact.
 
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write as _;
+use std::io::{self, Read as _, Seek as _};
+use std::os::fd::AsRawFd as _;
 use std::path::Path;
+use std::time::Duration;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt, PermissionsExt};
@@ -14,9 +17,13 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::error::PluginsError;
+use crate::error::{PluginsError, first_line};
 
-const MAGIC: &[u8; 8] = b"CLVGAOT1";
+/// Artifacts that are kept: every plugin of a large installation, and the versions before.
+const MAX_ARTIFACTS: usize = 64;
+
+/// Longer than any compilation.
+const TORSO: Duration = Duration::from_secs(3600);
 
 /// The cache directory.
 pub(crate) struct Cache {
@@ -55,32 +62,30 @@ impl Cache {
 
     /// The artifact of a component, if it is there and whole.
     pub(crate) fn load(&self, engine: &Engine, digest: &str) -> Option<Component> {
-        let bytes = self.dir.read(self.name(digest)).ok()?;
-        let artifact = unwrap(&bytes)?;
-        match deserialize(engine, artifact) {
+        let name = self.name(digest);
+        let mut file = self.dir.open(&name).ok()?.into_std();
+        let sum = self.dir.read(sum_name(&name)).ok()?;
+        if sum != sum_of(&mut file).ok()? {
+            tracing::warn!(digest, "a kept artifact is damaged, compiling anew");
+            return None;
+        }
+        match map(engine, &file) {
             Ok(component) => Some(component),
             Err(error) => {
-                tracing::warn!(digest, error = %crate::error::first_line(&error), "a kept artifact does not fit, compiling anew");
+                tracing::warn!(digest, error = %first_line(&error), "a kept artifact does not fit, compiling anew");
                 None
             }
         }
     }
 
-    /// Keeps an artifact. One that cannot be kept costs the next start a compilation, nothing else.
-    pub(crate) fn store(&self, digest: &str, artifact: &[u8]) {
-        if let Err(error) = self.write(&self.name(digest), artifact) {
-            tracing::warn!(digest, %error, "a compiled plugin cannot be kept, the next start compiles it again");
-        }
-    }
-
-    fn write(&self, name: &str, artifact: &[u8]) -> std::io::Result<()> {
+    /// A file for a new artifact, under a name that nobody looks for.
+    pub(crate) fn begin(&self, digest: &str) -> io::Result<Pending> {
+        let name = self.name(digest);
         let new = format!("{name}.{}.new", std::process::id());
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = self.dir.open_with(&new, &options)?;
-        file.write_all(&wrap(artifact))?;
-        file.sync_all()?;
-        self.dir.rename(&new, &self.dir, name)
+        options.read(true).write(true).create(true).truncate(true).mode(0o600);
+        let file = self.dir.open_with(&new, &options)?.into_std();
+        Ok(Pending { dir: self.dir.try_clone()?, new, name, file, kept: false })
     }
 
     fn name(&self, digest: &str) -> String {
@@ -88,40 +93,123 @@ impl Cache {
     }
 }
 
-fn wrap(artifact: &[u8]) -> Vec<u8> {
-    let mut file = Vec::with_capacity(artifact.len() + 40);
-    file.extend_from_slice(MAGIC);
-    file.extend_from_slice(&Sha256::digest(artifact));
-    file.extend_from_slice(artifact);
-    file
+/// An artifact that is being written. Dropped before it is kept, it is removed.
+pub(crate) struct Pending {
+    dir: Dir,
+    new: String,
+    name: String,
+    file: File,
+    kept: bool,
 }
 
-fn unwrap(file: &[u8]) -> Option<&[u8]> {
-    let rest = file.strip_prefix(MAGIC)?;
-    let (digest, artifact) = rest.split_at_checked(32)?;
-    (Sha256::digest(artifact).as_slice() == digest).then_some(artifact)
+impl Pending {
+    /// For the compiler to write to.
+    pub(crate) fn file(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// Puts it where the next start finds it: first its sum, then itself, each by renaming.
+    pub(crate) fn keep(mut self, engine: &Engine) -> Result<Component, PluginsError> {
+        let failed =
+            |error: io::Error| PluginsError::Compile(format!("the artifact cannot be kept: {error}"));
+        self.file.sync_all().map_err(failed)?;
+        let sum = sum_of(&mut self.file).map_err(failed)?;
+        let component = map(engine, &self.file).map_err(|error| PluginsError::Compile(first_line(&error)))?;
+        let new_sum = sum_name(&self.new);
+        self.dir.write(&new_sum, &sum).map_err(failed)?;
+        self.dir.rename(&new_sum, &self.dir, sum_name(&self.name)).map_err(failed)?;
+        self.dir.rename(&self.new, &self.dir, &self.name).map_err(failed)?;
+        self.kept = true;
+        prune(&self.dir);
+        Ok(component)
+    }
 }
 
-/// Loads machine code that this process compiled, now or at an earlier start.
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = self.dir.remove_file(&self.new);
+        }
+    }
+}
+
+/// Removes what is too old: artifacts beyond [`MAX_ARTIFACTS`], the longest unused first, and torsos that a
+/// process which was killed left behind. What cannot be removed stays; it only costs room.
+fn prune(dir: &Dir) {
+    let Ok(entries) = dir.entries() else { return };
+    let age = |entry: &cap_std::fs::DirEntry| {
+        let changed = entry.metadata().ok()?.modified().ok()?.into_std();
+        changed.elapsed().ok()
+    };
+    let mut artifacts = Vec::new();
+    for entry in entries.flatten() {
+        let (Ok(name), Some(age)) = (entry.file_name().into_string(), age(&entry)) else { continue };
+        if name.ends_with(".new") && age > TORSO {
+            let _ = dir.remove_file(&name);
+        } else if name.ends_with(".cwasm") {
+            artifacts.push((age, name));
+        }
+    }
+    artifacts.sort();
+    for (_, name) in artifacts.into_iter().skip(MAX_ARTIFACTS) {
+        let _ = dir.remove_file(&name);
+        let _ = dir.remove_file(sum_name(&name));
+    }
+}
+
+fn sum_name(name: &str) -> String {
+    format!("{name}.sha256")
+}
+
+/// SHA-256 of a whole file, read piece by piece: an artifact can be 80 MB.
+fn sum_of(file: &mut File) -> io::Result<Vec<u8>> {
+    file.rewind()?;
+    let mut hasher = Sha256::new();
+    let mut piece = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hasher.finalize().to_vec()),
+            read => hasher.update(&piece[..read]),
+        }
+    }
+}
+
+/// Maps machine code that this program compiled, now or at an earlier start. Mapped and not read: its
+/// pages are the file's, so a large plugin costs memory only where it runs.
 #[allow(unsafe_code)]
-pub(crate) fn deserialize(engine: &Engine, artifact: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `deserialize` requires bytes that came out of `Engine::precompile_component`. They come
-    // either straight from it, or from a file that only this user can write (the directory's mode is
-    // checked when it is opened, and it is reached through its descriptor, not its path), that we wrote
-    // and whose digest is right. wasmtime itself checks its version and configuration. No byte of a
+pub(crate) fn map(engine: &Engine, file: &File) -> wasmtime::Result<Component> {
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    // SAFETY: `deserialize_file` requires a file that `Engine::precompile_component` wrote and that is not
+    // changed while it is mapped. This one was written by the compiler (this process, or the child that it
+    // started with this very program) into a file without a name or in a directory that only this user can
+    // write to (its mode is checked when it is opened, and it is reached through its descriptor); its sum is
+    // checked where it comes from an earlier start; a file that has its final name is never written again,
+    // only replaced by renaming. wasmtime itself checks its version and configuration. No byte of a
     // ConfigMap, a registry or any other outside source reaches this function.
-    unsafe { Component::deserialize(engine, artifact) }
+    unsafe { Component::deserialize_file(engine, path) }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::io::Write as _;
+
     use super::*;
 
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
-    fn kept(dir: &Path) -> std::path::PathBuf {
-        std::fs::read_dir(dir).unwrap().next().unwrap().unwrap().path()
+    fn keep(cache: &Cache, engine: &Engine) {
+        let pending = cache.begin("d").unwrap();
+        pending.file().unwrap().write_all(&engine.precompile_component(COMPONENT).unwrap()).unwrap();
+        pending.keep(engine).unwrap();
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(dir).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
     }
 
     #[test]
@@ -131,18 +219,35 @@ mod tests {
         let dir = temp.path().join("cache");
         let cache = Cache::open(&dir, &engine).unwrap();
         assert!(cache.load(&engine, "d").is_none());
-        let artifact = engine.precompile_component(COMPONENT).unwrap();
-        cache.store("d", &artifact);
+        keep(&cache, &engine);
         assert!(cache.load(&engine, "d").is_some());
+        assert_eq!(names(&dir).len(), 2, "the artifact and its sum: {:?}", names(&dir));
 
-        let file = kept(&dir);
+        let file = dir.join(&names(&dir)[0]);
         let good = std::fs::read(&file).unwrap();
         let mut flipped = good.clone();
         *flipped.last_mut().unwrap() ^= 1;
-        for bad in [&good[..good.len() - 1], &flipped[..], &artifact[..], b""] {
+        for bad in [&good[..good.len() - 1], &flipped[..], b""] {
             std::fs::write(&file, bad).unwrap();
             assert!(cache.load(&engine, "d").is_none());
         }
+        std::fs::write(&file, &good).unwrap();
+        assert!(cache.load(&engine, "d").is_some());
+        std::fs::remove_file(dir.join(&names(&dir)[1])).unwrap();
+        assert!(cache.load(&engine, "d").is_none(), "without its sum");
+    }
+
+    #[test]
+    fn what_is_not_finished_leaves_nothing() {
+        let engine = Engine::default();
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("cache");
+        let cache = Cache::open(&dir, &engine).unwrap();
+        drop(cache.begin("d").unwrap());
+        let broken = cache.begin("d").unwrap();
+        broken.file().unwrap().write_all(b"no machine code").unwrap();
+        assert!(broken.keep(&engine).is_err());
+        assert_eq!(names(&dir), Vec::<String>::new());
     }
 
     #[test]

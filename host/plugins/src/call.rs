@@ -3,6 +3,7 @@
 //! Nothing survives the call but what the host's memo was handed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use claviger_core::provider::Fault;
@@ -17,6 +18,8 @@ use crate::error::first_line;
 use crate::grants::Grants;
 use crate::log::LogGate;
 use crate::memo::MemoScope;
+use crate::turns::Turns;
+use crate::usage::Usage;
 
 /// Header fields of one message, bytes. Vault's and the clouds' are under 4 KiB.
 const FIELDS: usize = 64 * 1024;
@@ -28,9 +31,58 @@ pub(crate) struct CallState {
     http: WasiHttpCtx,
     hooks: Hooks,
     limits: Limits,
-    ticks_left: u64,
+    clock: Clock,
+    usage: Arc<Usage>,
     pub(crate) memo: Option<MemoScope>,
     pub(crate) log: LogGate,
+}
+
+/// What is known of a call when it ends, however it ends: also by being dropped.
+impl Drop for CallState {
+    fn drop(&mut self) {
+        self.clock.end_turn();
+        let cpu_ms = self.clock.used.saturating_mul(u64::try_from(TICK.as_millis()).unwrap_or(1));
+        self.usage.ended(u64::try_from(self.limits.peak).unwrap_or(u64::MAX), cpu_ms);
+    }
+}
+
+/// Computing time of a call, in ticks.
+struct Clock {
+    used: u64,
+    limit: u64,
+    turns: Arc<Turns>,
+    /// The turn that a call which computes for long has until its next tick; 0: none.
+    turn: Arc<AtomicU64>,
+}
+
+/// Ticks that a call may compute before it has to take turns with others that compute for long. Reading
+/// a page of secrets takes less than one.
+const LIGHT: u64 = 5;
+
+impl Clock {
+    fn tick(&mut self) -> Result<UpdateDeadline, Fault> {
+        self.end_turn();
+        if self.used >= self.limit {
+            return Err(Fault::CpuLimit { limit_ms: 0 });
+        }
+        self.used += 1;
+        if self.used <= LIGHT {
+            return Ok(UpdateDeadline::Yield(1));
+        }
+        let (turns, turn) = (self.turns.clone(), self.turn.clone());
+        let wait = async move {
+            tokio::task::yield_now().await;
+            turn.store(turns.take().await, Ordering::Relaxed);
+        };
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(wait)))
+    }
+
+    fn end_turn(&self) {
+        let turn = self.turn.swap(0, Ordering::Relaxed);
+        if turn != 0 {
+            self.turns.give_back(turn);
+        }
+    }
 }
 
 /// What a call brings along.
@@ -52,11 +104,14 @@ impl WasiHttpView for CallState {
     }
 }
 
-/// Memory and tables. A refusal is an error, not a `-1` that the guest may go on with: which limit it met
+/// Memory and tables, of all instances of the component together. A refusal is an error, not a `-1` that the guest may go on with: which limit it met
 /// is then known.
 struct Limits {
     memory: usize,
     memory_mib: u64,
+    used: usize,
+    peak: usize,
+    elements: usize,
     over: Option<Fault>,
 }
 
@@ -66,27 +121,32 @@ const TABLE_ELEMENTS: usize = 100_000;
 impl ResourceLimiter for Limits {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if desired > self.memory {
+        let used = self.used.saturating_add(desired.saturating_sub(current));
+        if used > self.memory {
             self.over = Some(Fault::MemoryLimit { limit_mib: self.memory_mib });
             return Err(wasmtime::Error::msg("memory limit"));
         }
+        self.used = used;
+        self.peak = self.peak.max(used);
         Ok(true)
     }
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if desired > TABLE_ELEMENTS {
+        let elements = self.elements.saturating_add(desired.saturating_sub(current));
+        if elements > TABLE_ELEMENTS {
             self.over = Some(Fault::MemoryLimit { limit_mib: self.memory_mib });
             return Err(wasmtime::Error::msg("table limit"));
         }
+        self.elements = elements;
         Ok(true)
     }
 
@@ -99,14 +159,19 @@ impl ResourceLimiter for Limits {
         64
     }
 
-    /// Each may grow to the limit, so there is one that counts: adapters bring small ones of their own.
+    /// Adapters bring small ones of their own; all count towards the one limit.
     fn memories(&self) -> usize {
         8
     }
 }
 
 /// A fresh store.
-pub(crate) fn store(machine: &Machine, grants: &Grants, setup: CallSetup) -> Store<CallState> {
+pub(crate) fn store(
+    machine: &Machine,
+    grants: &Grants,
+    usage: &Arc<Usage>,
+    setup: CallSetup,
+) -> Store<CallState> {
     let memory = usize::try_from(grants.memory_mib * 1024 * 1024).unwrap_or(usize::MAX);
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(FIELDS);
@@ -116,9 +181,15 @@ pub(crate) fn store(machine: &Machine, grants: &Grants, setup: CallSetup) -> Sto
         // denied unless allowed, and nothing is.
         wasi: WasiCtx::builder().allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build(),
         http,
-        hooks: Hooks::new(setup.egress),
-        limits: Limits { memory, memory_mib: grants.memory_mib, over: None },
-        ticks_left: ticks(grants.cpu),
+        hooks: Hooks::new(setup.egress, usage.clone()),
+        limits: Limits { memory, memory_mib: grants.memory_mib, used: 0, peak: 0, elements: 0, over: None },
+        clock: Clock {
+            used: 0,
+            limit: ticks(grants.cpu),
+            turns: machine.turns.clone(),
+            turn: Arc::default(),
+        },
+        usage: usage.clone(),
         memo: setup.memo,
         log: setup.log,
     };
@@ -133,12 +204,13 @@ pub(crate) fn store(machine: &Machine, grants: &Grants, setup: CallSetup) -> Sto
     // computing and not waiting.
     store.epoch_deadline_callback(|mut context| {
         let state = context.data_mut();
-        if state.ticks_left == 0 {
-            state.limits.over = Some(Fault::CpuLimit { limit_ms: 0 });
-            return Ok(UpdateDeadline::Interrupt);
+        match state.clock.tick() {
+            Ok(next) => Ok(next),
+            Err(over) => {
+                state.limits.over = Some(over);
+                Ok(UpdateDeadline::Interrupt)
+            }
         }
-        state.ticks_left -= 1;
-        Ok(UpdateDeadline::Yield(1))
     });
     store
 }

@@ -15,11 +15,11 @@ use sha2::{Digest, Sha256};
 
 use crate::bindings::provider::exports::claviger::plugin::connection as guest;
 use crate::convert;
-use crate::egress::{Origin, OriginRule, TlsMaterial};
+use crate::egress::{Origin, OriginRule, Reach, TlsMaterial};
 use crate::needs::Rules;
 use crate::plugin::Plugin;
 use crate::session::{Input, Requester, Scope, Session, Slot, StoreRef};
-use crate::source::{CredentialSource, ObjectKind};
+use crate::source::{AmbientKind, CredentialSource, ObjectKind};
 
 /// Rounds before a plugin that never has enough is stopped. The deepest known needs three: annotations,
 /// then a token whose audience stands in one, then a file.
@@ -89,11 +89,7 @@ impl Work<'_> {
             guest::Need::Object(need) => (need.slot.clone(), need.optional, self.object(need).await),
             guest::Need::Account(need) => (need.slot.clone(), false, self.account(need).await),
             guest::Need::Token(need) => (need.slot.clone(), false, self.token(need).await),
-            guest::Need::Ambient(need) => {
-                // No built-in or other plugin has an ambient grant yet: none is defined in Grants.
-                let profile = format!("{:?} {}", need.kind, need.name).chars().take(100).collect();
-                (need.slot, need.optional, Err(NeedError::AmbientRefused { profile }.into()))
-            }
+            guest::Need::Ambient(need) => (need.slot.clone(), need.optional, self.ambient(&need).await),
         };
         let value = match outcome {
             Err(CallError::Need(NeedError::NotFound { .. } | NeedError::AmbientRefused { .. }))
@@ -156,6 +152,43 @@ impl Work<'_> {
         Ok(Slot::Bytes(answer.token))
     }
 
+    /// Something of the operator's own surroundings: exactly what a grant names.
+    async fn ambient(&mut self, need: &guest::AmbientNeed) -> Result<Slot, CallError> {
+        let kind = convert::ambient(need.kind);
+        // A token is known by its audience; nothing else has a choice.
+        let name = match kind {
+            AmbientKind::PodServiceAccountToken => need.audience.as_deref().unwrap_or_default(),
+            _ => need.name.as_str(),
+        };
+        let profile: String = format!("{kind} {name}").trim().chars().take(200).collect();
+        let grants = self.plugin.grants();
+        let granted = grants.ambient.iter().any(|grant| grant.kind == kind && grant.name == name);
+        if !granted {
+            return Err(NeedError::AmbientRefused { profile }.into());
+        }
+        if kind == AmbientKind::PodServiceAccountToken
+            && (name.is_empty() || self.source.api_server_audiences().iter().any(|own| own == name))
+            && !grants.api_server_audience
+        {
+            return Err(NeedError::AudienceRefused {
+                audience: name.to_owned(),
+                why: "it is the API server's own, and that is not granted to this plugin (spec.grants.apiServerAudience)".to_owned(),
+            }
+            .into());
+        }
+        let Some(value) = self.source.ambient(kind, name).await? else {
+            return if need.optional {
+                Ok(Slot::Absent)
+            } else {
+                let detail = Untrusted::new("it is not set");
+                Err(NeedError::Unreadable { what: profile, detail, transient: false }.into())
+            };
+        };
+        self.identities.insert(format!("Ambient/{profile}"));
+        self.redactor.seed(&value);
+        Ok(Slot::Bytes(value))
+    }
+
     fn ready(self, ready: guest::Ready) -> Result<Arc<Session>, CallError> {
         let mut warnings = Vec::new();
         let mut rules = Vec::new();
@@ -167,8 +200,7 @@ impl Work<'_> {
             self.plugin.id(),
             &self.input.store.uid,
             rules,
-            grants.loopback,
-            grants.link_local,
+            Reach { loopback: grants.loopback, link_local: grants.link_local, api_server: grants.api_server },
         )?;
         let mut identity = Sha256::new();
         for part in &self.identities {

@@ -9,7 +9,8 @@ use claviger_core::provider::{
 use claviger_core::secret::{SecretBytes, Untrusted};
 
 use crate::bindings::provider::claviger::plugin::types as wit;
-use crate::bindings::provider::exports::claviger::plugin::provider as guest;
+use crate::bindings::provider::exports::claviger::plugin::{connection, provider as guest};
+use crate::source::AmbientKind;
 
 /// Longest remote key or version that a guest may make up, bytes.
 const MAX_NAME: usize = 4096;
@@ -108,6 +109,17 @@ pub(crate) fn health(health: guest::Health) -> Health {
     match health {
         guest::Health::Ready => Health::Ready,
         guest::Health::Unknown(detail) => Health::Unknown(Untrusted::new(detail)),
+    }
+}
+
+pub(crate) fn ambient(kind: connection::AmbientKind) -> AmbientKind {
+    match kind {
+        connection::AmbientKind::Env => AmbientKind::Env,
+        connection::AmbientKind::FileByEnv => AmbientKind::FileByEnv,
+        connection::AmbientKind::GcpMetadata => AmbientKind::GcpMetadata,
+        connection::AmbientKind::AwsMetadata => AmbientKind::AwsMetadata,
+        connection::AmbientKind::AzureMetadata => AmbientKind::AzureMetadata,
+        connection::AmbientKind::PodServiceAccountToken => AmbientKind::PodServiceAccountToken,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one wasmtime engine of the process, its linkers, and the clock that stops loops.
 
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use wasmtime::{Config, Engine, OptLevel};
 
 use crate::call::CallState;
 use crate::error::{PluginsError, first_line};
+use crate::turns::Turns;
 
 /// How often a running guest is looked at. Guest time is counted in these.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -22,26 +24,36 @@ pub(crate) struct Machine {
     pub(crate) engine: Engine,
     pub(crate) provider: Linker<CallState>,
     pub(crate) template: Linker<CallState>,
+    /// Of calls that compute for long.
+    pub(crate) turns: Arc<Turns>,
     _ticker: Ticker,
 }
 
 impl Machine {
     pub(crate) fn new() -> Result<Self, PluginsError> {
-        let mut config = Config::new();
-        config
-            .epoch_interruption(true)
-            .max_wasm_stack(WASM_STACK)
-            .cranelift_opt_level(OptLevel::Speed)
-            // A wasm backtrace names guest functions; nobody reads it, and it costs at each trap.
-            .wasm_backtrace_max_frames(None)
-            .wasm_component_model(true);
-        let engine = Engine::new(&config).map_err(|error| PluginsError::Engine(first_line(&error)))?;
+        let engine = Engine::new(&config()).map_err(|error| PluginsError::Engine(first_line(&error)))?;
         let linked = |error: wasmtime::Error| PluginsError::Engine(first_line(&error));
         let provider = provider_linker(&engine).map_err(linked)?;
         let template = template_linker(&engine).map_err(linked)?;
         let ticker = Ticker::start(&engine);
-        Ok(Self { engine, provider, template, _ticker: ticker })
+        // Half of the cores: the others are for whoever needs little.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let turns = Arc::new(Turns::new(cores / 2));
+        Ok(Self { engine, provider, template, turns, _ticker: ticker })
     }
+}
+
+/// What code is compiled for; the child that compiles and the process that runs must agree.
+pub(crate) fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK)
+        .cranelift_opt_level(OptLevel::Speed)
+        // A wasm backtrace names guest functions; nobody reads it, and it costs at each trap.
+        .wasm_backtrace_max_frames(None)
+        .wasm_component_model(true);
+    config
 }
 
 /// WASI without preopens, environment, arguments and sockets (see `CallState`), HTTP, memo, log.

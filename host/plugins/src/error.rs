@@ -18,6 +18,33 @@ pub enum PluginsError {
         /// Limit, bytes.
         limit: usize,
     },
+    /// A package that is damaged.
+    #[error("its {0} data is cut off or damaged: pack the component again")]
+    Unpack(&'static str),
+    /// Parts that do not make a package.
+    #[error("its parts do not fit together: {0}; make them anew with `claviger plugin pack`")]
+    Parts(String),
+    /// Other bytes than the admin named.
+    #[error(
+        "its digest is {found}, and spec.digest of the Plugin names {}: install the component that was meant, or add the digest if this is it",
+        digests(.allowed)
+    )]
+    DigestMismatch {
+        /// Of the bytes.
+        found: String,
+        /// What may be loaded.
+        allowed: Vec<String>,
+    },
+    /// Built for another interface.
+    #[error(
+        "it was built for claviger:plugin@{found}, and this host speaks {spoken}: build it against the WIT files of this version"
+    )]
+    InterfaceVersion {
+        /// The component's.
+        found: String,
+        /// Ours.
+        spoken: &'static str,
+    },
     /// None of our worlds.
     #[error(
         "it exports {found}, but a plugin exports claviger:plugin/provider@0.1.0 and claviger:plugin/connection@0.1.0, or claviger:plugin/engine@0.1.0"
@@ -34,12 +61,26 @@ pub enum PluginsError {
     /// The compiler refused it.
     #[error("it cannot be compiled: {0}")]
     Compile(String),
+    /// Compiling it needs more than it may.
+    #[error("compiling it needs more than {limit}: {remedy}")]
+    OverBudget {
+        /// The limit that it met, with its unit.
+        limit: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// `describe` did not work.
     #[error("describe failed: {0}")]
     Describe(#[from] Fault),
+    /// A first rendering did not work.
+    #[error("a first rendering of an empty template failed: {0}")]
+    Smoke(String),
     /// What `describe` says makes no sense.
     #[error("describe says something unusable: {0}")]
     BadDescription(String),
+    /// Grants that make no sense.
+    #[error("spec.grants.{0}")]
+    Grants(String),
     /// The engine cannot be set up on this machine.
     #[error("the WebAssembly engine cannot start: {0}")]
     Engine(String),
@@ -51,9 +92,34 @@ pub enum PluginsError {
         /// Why.
         source: std::io::Error,
     },
-    /// TLS cannot be set up.
-    #[error("the HTTP client cannot start: {0}")]
-    Http(String),
+}
+
+impl PluginsError {
+    /// The reason of the Plugin's condition, and the label of the metric. Every variant is named, so that
+    /// a new one does not compile before somebody has decided.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotAComponent(_) => "NotAComponent",
+            Self::TooLarge { .. } => "TooLarge",
+            Self::Unpack(_) => "PackageDamaged",
+            Self::Parts(_) => "PartsInvalid",
+            Self::DigestMismatch { .. } => "DigestMismatch",
+            Self::InterfaceVersion { .. } => "InterfaceVersionUnknown",
+            Self::WrongWorld { .. } => "WrongWorld",
+            Self::Link(_) => "LinkFailed",
+            Self::Compile(_) => "CompileFailed",
+            Self::OverBudget { .. } => "CompileOverBudget",
+            Self::Describe(_) => "DescribeFailed",
+            Self::Smoke(_) => "SmokeTestFailed",
+            Self::BadDescription(_) => "DescriptionInvalid",
+            Self::Grants(_) => "GrantsInvalid",
+            Self::Engine(_) | Self::Cache { .. } => "HostFailed",
+        }
+    }
+}
+
+fn digests(allowed: &[String]) -> String {
+    if allowed.is_empty() { "none".to_owned() } else { allowed.join(" and ") }
 }
 
 /// The first line of a library's error, capped: what follows may quote the component.

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use crate::egress::Origin;
+use crate::error::PluginsError;
+use crate::source::AmbientKind;
+
 /// Limits and rights of one plugin. The numbers are the sandbox profile of the design; each can be
 /// raised for one plugin in its `Plugin` object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +16,10 @@ pub struct Grants {
     pub loopback: bool,
     /// Whether it may reach link-local and metadata addresses.
     pub link_local: bool,
+    /// Whether it may reach the API server.
+    pub api_server: bool,
+    /// What of the operator's own surroundings it may be handed.
+    pub ambient: Vec<AmbientGrant>,
     /// Whether it may have tokens for the API server's own audience.
     pub api_server_audience: bool,
     /// Token audiences besides those that the manifest names.
@@ -30,12 +38,23 @@ pub struct Grants {
     pub built_in: bool,
 }
 
+/// One thing of the operator's own surroundings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AmbientGrant {
+    /// What it is.
+    pub kind: AmbientKind,
+    /// Name of the variable, or the audience of the token; empty for the others.
+    pub name: String,
+}
+
 impl Default for Grants {
     fn default() -> Self {
         Self {
             origins: Vec::new(),
             loopback: false,
             link_local: false,
+            api_server: false,
+            ambient: Vec::new(),
             api_server_audience: false,
             audiences: Vec::new(),
             // A login, a parser and a few hundred secrets of 64 KiB fit; a runtime such as Python's does.
@@ -57,6 +76,63 @@ impl Grants {
     pub fn template_engine() -> Self {
         Self { cpu: Duration::from_secs(10), ..Self::default() }
     }
+
+    /// Whether they make sense: a grant that can never match, or a limit that no call can meet, is a
+    /// mistake that should be told before somebody relies on it.
+    ///
+    /// # Errors
+    /// [`PluginsError::Grants`] with the field and the remedy.
+    pub fn check(&self) -> Result<(), PluginsError> {
+        /// wasm's linear memory has 32-bit addresses.
+        const MEMORY_MIB: std::ops::RangeInclusive<u64> = 1..=4096;
+        /// Longer than any backend should take: a reconcile waits for it.
+        const WALL: Duration = Duration::from_secs(300);
+        let refuse = |why: String| Err(PluginsError::Grants(why));
+        for pattern in &self.origins {
+            if let Err(why) = Origin::check_grant(pattern, self.built_in) {
+                return refuse(format!("origins: {pattern:?} is no origin that can be granted: {why}"));
+            }
+        }
+        if !MEMORY_MIB.contains(&self.memory_mib) {
+            return refuse(format!("memoryMiB: {} is not between 1 and 4096", self.memory_mib));
+        }
+        if self.cpu.is_zero() || self.wall.is_zero() || self.concurrency == 0 {
+            return refuse("cpuMilliseconds, wallSeconds, concurrency: none of them may be 0".to_owned());
+        }
+        if self.wall > WALL {
+            return refuse(format!("wallSeconds: {} is more than {}", self.wall.as_secs(), WALL.as_secs()));
+        }
+        if self.cpu > self.wall {
+            return refuse(format!(
+                "cpuMilliseconds: {} ms of computing do not fit into wallSeconds: {} s",
+                self.cpu.as_millis(),
+                self.wall.as_secs()
+            ));
+        }
+        for grant in &self.ambient {
+            let AmbientGrant { kind, name } = grant;
+            match kind {
+                AmbientKind::Env | AmbientKind::FileByEnv if !variable(name) => {
+                    return refuse(format!("ambient: {kind} needs the name of an environment variable"));
+                }
+                AmbientKind::PodServiceAccountToken if name.is_empty() => {
+                    return refuse(format!("ambient: {kind} needs a name, which is the token's audience"));
+                }
+                AmbientKind::GcpMetadata | AmbientKind::AwsMetadata | AmbientKind::AzureMetadata => {
+                    return refuse(format!("ambient: no plugin of this version can use {kind}: remove it"));
+                }
+                AmbientKind::Env | AmbientKind::FileByEnv | AmbientKind::PodServiceAccountToken => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names as POSIX has them.
+fn variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// The default grants of a plugin that comes with the binary, by its name in manifests.
@@ -70,7 +146,53 @@ pub fn builtin_grants(name: &str) -> Grants {
             built_in: true,
             ..Grants::default()
         },
-        "v2" => Grants { built_in: true, ..Grants::template_engine() },
+        "v2" | "jinja" => Grants { built_in: true, ..Grants::template_engine() },
         _ => Grants { built_in: true, ..Grants::default() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn grants_that_make_no_sense_are_named() {
+        let base = Grants::default;
+        let origin = |text: &str| Grants { origins: vec![text.to_owned()], ..base() };
+        let ambient = |kind, name: &str| Grants {
+            ambient: vec![AmbientGrant { kind, name: name.to_owned() }],
+            ..base()
+        };
+        for (grants, expected) in [
+            (origin("https://*.com"), "origins"),
+            (origin("https://*"), "origins"),
+            (origin("http://*.example.com"), "origins"),
+            (origin("https://v.example/path"), "origins"),
+            (origin("ftp://v.example"), "origins"),
+            (Grants { built_in: true, ..origin("https://*.example.com") }, "origins"),
+            (Grants { memory_mib: 0, ..base() }, "memoryMiB"),
+            (Grants { memory_mib: 5000, ..base() }, "memoryMiB"),
+            (Grants { concurrency: 0, ..base() }, "concurrency"),
+            (Grants { cpu: Duration::from_secs(31), ..base() }, "cpuMilliseconds"),
+            (Grants { wall: Duration::from_secs(301), ..base() }, "wallSeconds"),
+            (ambient(AmbientKind::Env, ""), "environment variable"),
+            (ambient(AmbientKind::Env, "A=B"), "environment variable"),
+            (ambient(AmbientKind::PodServiceAccountToken, ""), "audience"),
+            (ambient(AmbientKind::AwsMetadata, ""), "awsMetadata"),
+        ] {
+            let said = grants.check().unwrap_err().to_string();
+            assert!(said.contains(expected), "{expected:?} is not in {said:?}");
+        }
+        for grants in [
+            base(),
+            Grants::template_engine(),
+            origin("https://*.example.com"),
+            origin("http://etcd.example:2379"),
+            ambient(AmbientKind::Env, "AWS_REGION"),
+            builtin_grants("vault"),
+        ] {
+            grants.check().unwrap();
+        }
     }
 }

@@ -17,6 +17,7 @@ use crate::bindings::provider::exports::claviger::plugin::{
 };
 use crate::bindings::provider::{ProviderPlugin, ProviderPluginPre};
 use crate::call::{self, CallSetup, CallState};
+use crate::component::Inspection;
 use crate::connect;
 use crate::egress::EgressPool;
 use crate::engine::Machine;
@@ -26,6 +27,7 @@ use crate::memo::{Memo, MemoScope};
 use crate::schema::ConfigSchema;
 use crate::session::{Input, Requester, Session, StoreRef};
 use crate::source::CredentialSource;
+use crate::usage::{Usage, Used};
 
 /// What a plugin is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +93,9 @@ pub(crate) enum Code {
 pub struct Plugin {
     pub(crate) id: PluginId,
     pub(crate) machine: Arc<Machine>,
-    pub(crate) code: Code,
+    pub(crate) code: Arc<Code>,
+    pub(crate) inspection: Arc<Inspection>,
+    pub(crate) usage: Arc<Usage>,
     pub(crate) grants: Grants,
     pub(crate) egress: Arc<EgressPool>,
     pub(crate) memo: Arc<Memo>,
@@ -106,7 +110,7 @@ impl Plugin {
 
     /// What it is for.
     pub fn kind(&self) -> PluginKind {
-        match self.code {
+        match *self.code {
             Code::Provider(..) => PluginKind::Provider,
             Code::Engine(_) => PluginKind::TemplateEngine,
         }
@@ -114,9 +118,34 @@ impl Plugin {
 
     /// What a provider said of itself.
     pub fn description(&self) -> Option<&Description> {
-        match &self.code {
+        match &*self.code {
             Code::Provider(_, description, _) => Some(description),
             Code::Engine(_) => None,
+        }
+    }
+
+    /// What it is and what it says of itself.
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+
+    /// What it has used since it was loaded.
+    pub fn used(&self) -> Used {
+        self.usage.so_far()
+    }
+
+    /// The same code under other grants. Calls in flight end under those they began with.
+    pub fn with_grants(&self, grants: Grants) -> Self {
+        Self {
+            id: self.id.clone(),
+            machine: self.machine.clone(),
+            code: self.code.clone(),
+            inspection: self.inspection.clone(),
+            usage: self.usage.clone(),
+            permits: permits(&grants),
+            grants,
+            egress: self.egress.clone(),
+            memo: self.memo.clone(),
         }
     }
 
@@ -126,7 +155,7 @@ impl Plugin {
     }
 
     pub(crate) fn schema(&self) -> Option<&ConfigSchema> {
-        match &self.code {
+        match &*self.code {
             Code::Provider(_, _, schema) => Some(schema),
             Code::Engine(_) => None,
         }
@@ -169,7 +198,7 @@ impl Plugin {
         data: &BTreeMap<String, Arc<SecretBytes>>,
         options: &RenderOptions,
     ) -> Result<Vec<SecretBytes>, RenderError> {
-        let Code::Engine(pre) = &self.code else {
+        let Code::Engine(pre) = &*self.code else {
             return Err(RenderError::Fault(Fault::NotLoaded(format!("{} is no template engine", self.id))));
         };
         let texts: Vec<_> = templates
@@ -298,7 +327,7 @@ impl Plugin {
         run: impl AsyncFnOnce(&ProviderPlugin, &mut Store<CallState>) -> wasmtime::Result<Result<T, wit::Error>>,
         improve: impl FnOnce(&mut T, &str),
     ) -> Result<Result<T, wit::Error>, CallError> {
-        let Code::Provider(pre, ..) = &self.code else {
+        let Code::Provider(pre, ..) = &*self.code else {
             return Err(Fault::NotLoaded(format!("{} is no provider", self.id)).into());
         };
         let (mut denied, mut trouble) = (None, None);
@@ -312,6 +341,7 @@ impl Plugin {
             })
             .await?;
         if let Some(denied) = denied {
+            self.usage.failed();
             return Err(denied.into());
         }
         if let Some(trouble) = trouble {
@@ -333,17 +363,24 @@ impl Plugin {
             let Ok(_permit) = self.permits.acquire().await else {
                 return Err(Fault::NotLoaded("it is being unloaded".to_owned()));
             };
-            let mut store = call::store(&self.machine, &self.grants, setup);
+            let mut store = call::store(&self.machine, &self.grants, &self.usage, setup);
             match run(&mut store).await {
                 Ok(answer) => Ok(answer),
                 Err(error) => Err(call::fault(&mut store, &self.grants, &error)),
             }
         };
-        match tokio::time::timeout(self.grants.wall, call).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(call::too_slow(&self.grants)),
+        let outcome = tokio::time::timeout(self.grants.wall, call).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(call::too_slow(&self.grants)));
+        if outcome.is_err() {
+            self.usage.failed();
         }
+        outcome
     }
+}
+
+/// Room for as many calls as the grants say, and for one at least.
+pub(crate) fn permits(grants: &Grants) -> Semaphore {
+    Semaphore::new(grants.concurrency.clamp(1, Semaphore::MAX_PERMITS))
 }
 
 /// The host's words for why the backend was unavailable, in place of the guest's guess.

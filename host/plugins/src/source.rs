@@ -30,8 +30,22 @@ pub enum AmbientKind {
     AwsMetadata,
     /// Azure's.
     AzureMetadata,
-    /// The pod's own ServiceAccount token.
+    /// A token of the operator's own ServiceAccount, for one audience.
     PodServiceAccountToken,
+}
+
+impl std::fmt::Display for AmbientKind {
+    /// As `spec.grants.ambient` spells it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Env => "env",
+            Self::FileByEnv => "fileByEnv",
+            Self::GcpMetadata => "gcpMetadata",
+            Self::AwsMetadata => "awsMetadata",
+            Self::AzureMetadata => "azureMetadata",
+            Self::PodServiceAccountToken => "podServiceAccountToken",
+        })
+    }
 }
 
 /// A key of an object.
@@ -82,13 +96,9 @@ pub trait CredentialSource: Send + Sync {
         expiration: Option<Duration>,
     ) -> Result<TokenAnswer, NeedError>;
 
-    /// Something of the process's surroundings.
-    async fn ambient(
-        &self,
-        kind: AmbientKind,
-        name: &str,
-        audience: Option<&str>,
-    ) -> Result<Option<SecretBytes>, NeedError>;
+    /// Something of the process's surroundings, which a grant names: a variable, or an audience. `None` if
+    /// it is not there.
+    async fn ambient(&self, kind: AmbientKind, name: &str) -> Result<Option<SecretBytes>, NeedError>;
 
     /// The audiences that the API server accepts for itself.
     fn api_server_audiences(&self) -> Vec<String>;

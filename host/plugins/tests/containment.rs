@@ -63,12 +63,7 @@ impl CredentialSource for NoCredentials {
         panic!("asked for {namespace}/{name}")
     }
 
-    async fn ambient(
-        &self,
-        _: AmbientKind,
-        name: &str,
-        _: Option<&str>,
-    ) -> Result<Option<SecretBytes>, NeedError> {
+    async fn ambient(&self, _: AmbientKind, name: &str) -> Result<Option<SecretBytes>, NeedError> {
         panic!("asked for {name}")
     }
 
@@ -79,8 +74,8 @@ impl CredentialSource for NoCredentials {
 
 async fn load(grants: Grants) -> Option<Arc<Plugin>> {
     let egress = EgressConfig { allow_loopback: true, ..EgressConfig::default() };
-    let host = PluginHost::new(HostConfig { cache_dir: None, egress }).unwrap();
-    Some(host.load("misbehaving", &component("misbehaving")?, grants).await.unwrap())
+    let host = PluginHost::new(HostConfig { egress, ..HostConfig::default() }).unwrap();
+    Some(host.load("misbehaving", component("misbehaving")?, grants).await.unwrap())
 }
 
 async fn connect(plugin: &Arc<Plugin>, config: Value) -> Result<Arc<Session>, CallError> {
@@ -208,7 +203,7 @@ async fn only_the_origin_that_the_store_names_is_reached() {
 async fn loopback_needs_a_grant() {
     let Some(bytes) = component("misbehaving") else { return };
     let host = PluginHost::new(HostConfig::default()).unwrap();
-    let plugin = host.load("misbehaving", &bytes, Grants::default()).await.unwrap();
+    let plugin = host.load("misbehaving", bytes.clone(), Grants::default()).await.unwrap();
     let (address, requests, _server) = server("hello").await;
     let port = address.rsplit(':').next().unwrap().to_owned();
     for url in [address.clone(), format!("http://localhost:{port}"), format!("http://[::1]:{port}")] {
@@ -219,8 +214,10 @@ async fn loopback_needs_a_grant() {
         );
     }
     assert_eq!(requests.load(Ordering::SeqCst), 0);
-    let granted =
-        host.load("misbehaving", &bytes, Grants { loopback: true, ..Grants::default() }).await.unwrap();
+    let granted = host
+        .load("misbehaving", bytes.clone(), Grants { loopback: true, ..Grants::default() })
+        .await
+        .unwrap();
     assert_eq!(read(&granted, json!({"mode": "get", "server": address})).await.unwrap(), b"hello");
 }
 
@@ -269,7 +266,7 @@ async fn what_is_no_plugin_is_refused_by_name() {
         (b"\0asm\x0d\0\x01\0\xff\xff", "not a WebAssembly component"),
     ];
     for (bytes, expected) in cases {
-        let error = host.inspect(bytes).await.err().unwrap().to_string();
+        let error = host.inspect(bytes.to_vec()).await.err().unwrap().to_string();
         assert!(error.contains(expected), "{expected:?} is not in {error:?}");
     }
 }

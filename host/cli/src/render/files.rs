@@ -153,13 +153,9 @@ impl CredentialSource for Files {
         })
     }
 
-    async fn ambient(
-        &self,
-        _kind: AmbientKind,
-        name: &str,
-        _audience: Option<&str>,
-    ) -> Result<Option<SecretBytes>, NeedError> {
-        Err(NeedError::AmbientRefused { profile: name.to_owned() })
+    /// A person's own machine is nobody's pod.
+    async fn ambient(&self, kind: AmbientKind, name: &str) -> Result<Option<SecretBytes>, NeedError> {
+        Err(NeedError::AmbientRefused { profile: format!("{kind} {name}") })
     }
 
     fn api_server_audiences(&self) -> Vec<String> {

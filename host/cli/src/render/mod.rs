@@ -33,6 +33,7 @@ pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
         cache_dir: args.plugins.cache_dir.clone(),
         // A person's own machine: a server on it is what they are trying out.
         egress: EgressConfig { allow_loopback: true, ..EgressConfig::default() },
+        ..HostConfig::default()
     })
     .context("the plugin host cannot start")?;
     let dir = crate::plugins_dir::find(&args.plugins)?;

@@ -228,13 +228,8 @@ impl CredentialSource for Reporting {
         Ok(TokenAnswer { token, identity })
     }
 
-    async fn ambient(
-        &self,
-        _kind: AmbientKind,
-        name: &str,
-        _audience: Option<&str>,
-    ) -> Result<Option<SecretBytes>, NeedError> {
-        Err(NeedError::AmbientRefused { profile: name.to_owned() })
+    async fn ambient(&self, kind: AmbientKind, name: &str) -> Result<Option<SecretBytes>, NeedError> {
+        Err(NeedError::AmbientRefused { profile: format!("{kind} {name}") })
     }
 
     fn api_server_audiences(&self) -> Vec<String> {

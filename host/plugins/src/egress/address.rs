@@ -1,7 +1,7 @@
 //! Which addresses may be connected to. Pure.
 //!
 //! Private ranges are allowed, since a Vault usually lives in the cluster. Loopback, link-local and
-//! metadata addresses are not, unless granted; the API server's never.
+//! metadata addresses and the API server's are not, unless granted.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -12,6 +12,8 @@ pub struct Reach {
     pub loopback: bool,
     /// Link-local and metadata addresses.
     pub link_local: bool,
+    /// The API server's.
+    pub api_server: bool,
 }
 
 /// Why an address is refused.
@@ -27,7 +29,7 @@ pub enum Refusal {
     #[error("it is not the address of a host")]
     NotAHost,
     /// The API server.
-    #[error("it is the Kubernetes API server's address")]
+    #[error("it is the Kubernetes API server's address (allowed only by grant)")]
     ApiServer,
 }
 
@@ -38,7 +40,8 @@ pub enum Refusal {
 pub fn check(address: SocketAddr, reach: Reach, denied: &[SocketAddr]) -> Result<(), Refusal> {
     let ip = plain(address.ip());
     if denied.iter().any(|denied| plain(denied.ip()) == ip && denied.port() == address.port()) {
-        return Err(Refusal::ApiServer);
+        // Its grant covers it wherever it lies: on loopback, in tests and on single nodes.
+        return if reach.api_server { Ok(()) } else { Err(Refusal::ApiServer) };
     }
     let refusal = match ip {
         IpAddr::V4(ip) => v4(ip),
@@ -145,13 +148,16 @@ mod tests {
     }
 
     #[test]
-    fn grants_open_what_they_say_and_never_the_api_server() {
-        let loopback = Reach { loopback: true, link_local: false };
+    fn grants_open_what_they_say_and_no_more() {
+        let loopback = Reach { loopback: true, ..Reach::default() };
         let local = "127.0.0.1:6443".parse().unwrap();
         assert_eq!(check(local, loopback, &[]), Ok(()));
         assert_eq!(check(local, loopback, &[local]), Err(Refusal::ApiServer));
+        let api_server = Reach { api_server: true, ..Reach::default() };
+        assert_eq!(check(local, api_server, &[local]), Ok(()));
+        assert_eq!(check("127.0.0.1:8200".parse().unwrap(), api_server, &[local]), Err(Refusal::Loopback));
         let metadata = "169.254.169.254:80".parse().unwrap();
         assert_eq!(check(metadata, loopback, &[]), Err(Refusal::LinkLocal));
-        assert_eq!(check(metadata, Reach { loopback: false, link_local: true }, &[]), Ok(()));
+        assert_eq!(check(metadata, Reach { link_local: true, ..Reach::default() }, &[]), Ok(()));
     }
 }

@@ -15,6 +15,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::pool::{EgressSession, count, innermost};
 use super::resolver::Refused;
+use crate::usage::Usage;
 
 /// Requests of one call: a page of a thousand keys read one by one. More is a loop.
 const MAX_REQUESTS: u32 = 2_000;
@@ -30,6 +31,7 @@ struct Log {
 pub(crate) struct Hooks {
     session: Option<Arc<EgressSession>>,
     log: Arc<Mutex<Log>>,
+    usage: Arc<Usage>,
     requests: u32,
 }
 
@@ -38,8 +40,8 @@ type Answer = Result<(http::Response<WasiBody>, Io), Error>;
 
 impl Hooks {
     /// Without a session nothing can be reached.
-    pub(crate) fn new(session: Option<Arc<EgressSession>>) -> Self {
-        Self { session, log: Arc::default(), requests: 0 }
+    pub(crate) fn new(session: Option<Arc<EgressSession>>, usage: Arc<Usage>) -> Self {
+        Self { session, log: Arc::default(), usage, requests: 0 }
     }
 
     /// The first request that was refused.
@@ -62,6 +64,7 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Answer> + Send> {
         self.requests = self.requests.saturating_add(1);
         let (session, log, requests) = (self.session.clone(), self.log.clone(), self.requests);
+        let usage = self.usage.clone();
         Box::new(async move {
             let (parts, body) = request.into_parts();
             let limit = session.as_ref().map_or(0, |session| session.config.max_request_bytes);
@@ -112,6 +115,7 @@ impl WasiHttpHooks for Hooks {
                 sent = sent.timeout(timeout.min(session.config.read_timeout * 2));
             }
             count(&session.counters.sent);
+            usage.spoke_to(&rule.origin.to_string());
             let response = match sent.send().await {
                 Ok(response) => response,
                 Err(error) => {

@@ -74,6 +74,28 @@ impl Origin {
         self.port
     }
 
+    /// Whether a grant can ever cover something.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub fn check_grant(pattern: &str, built_in: bool) -> Result<(), &'static str> {
+        if let Some((_, suffix)) = pattern.split_once("*.") {
+            if built_in {
+                return Err("a plugin that came with the binary gets exact origins only");
+            }
+            // Whatever stands for the star, the pattern must match.
+            let sample = Self::parse(&format!("https://sample.{suffix}"));
+            return match sample {
+                Ok(sample) if sample.matches_grant(pattern, false) => Ok(()),
+                _ => Err("a wildcard is https://*. and a domain of at least two labels, without a port"),
+            };
+        }
+        match Self::parse(pattern) {
+            Ok(_) => Ok(()),
+            Err(OriginError(why)) => Err(why),
+        }
+    }
+
     /// Whether a grant covers it: an exact origin, or `https://*.suffix` for plugins that did not come
     /// with the binary (what those may reach should be read off their name).
     pub fn matches_grant(&self, pattern: &str, built_in: bool) -> bool {

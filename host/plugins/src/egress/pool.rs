@@ -83,14 +83,14 @@ impl EgressPool {
         plugin: &PluginId,
         store_uid: &str,
         rules: Vec<OriginRule>,
-        loopback: bool,
-        link_local: bool,
+        granted: Reach,
     ) -> Result<Arc<EgressSession>, CallError> {
         let mut targets = Vec::with_capacity(rules.len());
         for rule in rules {
             let reach = Reach {
-                loopback: loopback || self.config.allow_loopback,
-                link_local: link_local && rule.link_local,
+                loopback: granted.loopback || self.config.allow_loopback,
+                link_local: granted.link_local && rule.link_local,
+                api_server: granted.api_server,
             };
             let key = key(plugin, store_uid, &rule, reach);
             let client = match self.clients.get(&key) {
@@ -178,7 +178,7 @@ fn key(plugin: &PluginId, store_uid: &str, rule: &OriginRule, reach: Reach) -> S
     part(plugin.digest.as_bytes());
     part(store_uid.as_bytes());
     part(rule.origin.to_string().as_bytes());
-    part(&[u8::from(reach.loopback), u8::from(reach.link_local)]);
+    part(&[u8::from(reach.loopback), u8::from(reach.link_local), u8::from(reach.api_server)]);
     if let Some(tls) = &rule.tls {
         for pem in &tls.ca {
             part(pem);

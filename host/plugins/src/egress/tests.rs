@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use wasmtime_wasi_http::{Error, WasiHttpHooks};
 
-use super::{EgressConfig, EgressPool, Hooks, Origin, OriginRule, TlsMaterial};
+use super::{EgressConfig, EgressPool, Hooks, Origin, OriginRule, Reach, TlsMaterial};
 
 struct Authority {
     params: CertificateParams,
@@ -112,7 +112,10 @@ fn hooks(server: &Server, tls: TlsMaterial) -> Result<Hooks, CallError> {
         max_response_bytes: None,
         max_header_bytes: None,
     };
-    Ok(Hooks::new(Some(EgressPool::new(config).session(&plugin, "uid", vec![rule], false, false)?)))
+    Ok(Hooks::new(
+        Some(EgressPool::new(config).session(&plugin, "uid", vec![rule], Reach::default())?),
+        Arc::default(),
+    ))
 }
 
 async fn get(hooks: &mut Hooks, url: &str) -> Result<(u16, Bytes), Error> {

@@ -1,0 +1,107 @@
+//! Starting the child, feeding it, and reading its end.
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+
+use super::{ChildCompiler, budget};
+use crate::error::PluginsError;
+
+/// A child that neither computes nor ends. Under the tenth of a core that small pods get, 60 s of CPU time
+/// take ten minutes.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// Bytes of the child's words that are read.
+const WORDS: u64 = 4096;
+
+/// Compiles `component` into `artifact`.
+///
+/// # Errors
+/// [`PluginsError::OverBudget`] with the limit it met, [`PluginsError::Compile`] with what it said.
+pub(crate) async fn run(
+    compiler: &ChildCompiler,
+    component: Vec<u8>,
+    artifact: File,
+) -> Result<(), PluginsError> {
+    let memory_mib = budget::affordable(compiler.memory_mib);
+    let cannot =
+        |error: std::io::Error| PluginsError::Compile(format!("the compiler cannot be started: {error}"));
+    let mut child = Command::new(&compiler.program)
+        .args(["plugin", "compile", "--memory-mib", &memory_mib.to_string()])
+        .args(["--cpu-seconds", &compiler.cpu.as_secs().to_string()])
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(artifact)
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(cannot)?;
+    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+    let feed = async move {
+        // A child that ends early breaks the pipe; its exit says why.
+        if let Some(mut stdin) = stdin {
+            let _ = stdin.write_all(&component).await;
+        }
+    };
+    let listen = async move {
+        let mut words = Vec::new();
+        if let Some(stderr) = stderr {
+            let _ = stderr.take(WORDS).read_to_end(&mut words).await;
+        }
+        words
+    };
+    let work = async { tokio::join!(feed, listen, child.wait()) };
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(((), words, Ok(status))) => judge(status, &words, memory_mib, compiler.cpu),
+        Ok((.., Err(error))) => Err(cannot(error)),
+        Err(_) => Err(over(format!("{} s", PATIENCE.as_secs()), "give the operator more CPU")),
+    }
+}
+
+/// What the end of the child means.
+fn judge(status: ExitStatus, words: &[u8], memory_mib: u64, cpu: Duration) -> Result<(), PluginsError> {
+    /// Of Linux, on every architecture that wasmtime compiles for.
+    const SIGABRT: i32 = 6;
+    const SIGKILL: i32 = 9;
+    const SIGXCPU: i32 = 24;
+    let words = words_of(words);
+    let memory = || {
+        Err(over(
+            format!("{memory_mib} MiB of memory"),
+            "raise --compile-memory-mib, or the memory limit of the operator's container, or take a smaller component",
+        ))
+    };
+    let starved = words.contains("memory allocation") || words.contains("annot allocate memory");
+    match (status.code(), status.signal()) {
+        (Some(0), _) => Ok(()),
+        (_, Some(SIGXCPU)) => Err(over(
+            format!("{} s of CPU time", cpu.as_secs()),
+            "raise --compile-cpu-seconds, or take a smaller component",
+        )),
+        // Rust aborts when it cannot allocate; the kernel kills for memory.
+        (_, Some(SIGABRT | SIGKILL)) => memory(),
+        (Some(_), _) if starved => memory(),
+        (_, Some(signal)) => Err(PluginsError::Compile(format!("the compiler crashed (signal {signal})"))),
+        (Some(EXIT_NOT_A_COMPONENT), _) => Err(PluginsError::NotAComponent(words)),
+        _ => Err(PluginsError::Compile(words)),
+    }
+}
+
+/// sysexits' EX_DATAERR: it is the input that is wrong.
+pub const EXIT_NOT_A_COMPONENT: i32 = 65;
+
+fn over(limit: String, remedy: &'static str) -> PluginsError {
+    PluginsError::OverBudget { limit, remedy }
+}
+
+/// The last line, which is the error; parts of it may be names in the component.
+fn words_of(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    last.chars().filter(|c| !c.is_control()).take(300).collect()
+}

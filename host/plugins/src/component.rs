@@ -1,0 +1,182 @@
+//! What bytes are before they are run: whether they are a component at all, of which worlds, built for
+//! which version of the interface, and whether what it says of itself agrees with what it exports.
+//!
+//! Nothing here runs guest code.
+
+use serde::Serialize;
+
+use crate::bindings::provider::exports::claviger::plugin::provider::Capability;
+use crate::error::{PluginsError, first_line};
+
+/// The version of `claviger:plugin` that this host speaks.
+const VERSION: &str = "0.1.0";
+const PACKAGE: &str = "claviger:plugin/";
+
+/// What a component is and asks for.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inspection {
+    /// What it calls itself.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// `sha256:…` of its bytes.
+    pub digest: String,
+    /// Bytes.
+    pub size: usize,
+    /// Worlds it fits.
+    pub worlds: Vec<String>,
+    /// Interfaces it imports.
+    pub imports: Vec<String>,
+    /// Interfaces it exports.
+    pub exports: Vec<String>,
+    /// What a provider can do.
+    pub capabilities: Vec<String>,
+    /// Origins it may ask for, in its own words.
+    pub origins: Vec<String>,
+    /// JSON Schema of a provider's object in a store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_schema: Option<serde_json::Value>,
+    /// Functions of a template engine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<String>,
+}
+
+/// Which of our worlds a component fits; both is possible, and then it is a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum World {
+    Provider,
+    Engine,
+}
+
+/// Refuses what is no component. A core module and a text file are the usual mistakes, and deserve their
+/// names; the whole file is parsed before the compiler sees it.
+pub(crate) fn check_encoding(bytes: &[u8]) -> Result<(), PluginsError> {
+    let refuse = |what: &str| Err(PluginsError::NotAComponent(what.to_owned()));
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', 0x0d, 0, 1, 0]) => {}
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => return refuse("it is a core module"),
+        Some([0, b'a', b's', b'm', ..]) => {
+            return refuse("it is of an unknown version of the component format");
+        }
+        _ => return refuse("it does not begin as wasm does"),
+    }
+    wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::default())
+        .validate_all(bytes)
+        .map(drop)
+        .map_err(|error| PluginsError::NotAComponent(first_line(&error)))
+}
+
+fn ours(interface: &str) -> String {
+    format!("{PACKAGE}{interface}@{VERSION}")
+}
+
+/// The world that a component with these imports and exports is of.
+///
+/// # Errors
+/// [`PluginsError::InterfaceVersion`] if it was built for another version of ours,
+/// [`PluginsError::WrongWorld`] if it is none of ours.
+pub(crate) fn world(imports: &[String], exports: &[String]) -> Result<World, PluginsError> {
+    for name in exports.iter().chain(imports) {
+        let Some((_, version)) = name.strip_prefix(PACKAGE).and_then(|name| name.split_once('@')) else {
+            continue;
+        };
+        if version != VERSION {
+            let found = version.chars().filter(|c| !c.is_control()).take(40).collect();
+            return Err(PluginsError::InterfaceVersion { found, spoken: VERSION });
+        }
+    }
+    let has = |interface: &str| exports.contains(&ours(interface));
+    if has("provider") && has("connection") {
+        Ok(World::Provider)
+    } else if has("engine") {
+        Ok(World::Engine)
+    } else {
+        let found = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
+        Err(PluginsError::WrongWorld { found: found.chars().take(300).collect() })
+    }
+}
+
+/// The worlds as they are shown.
+pub(crate) fn world_names(exports: &[String]) -> Vec<String> {
+    let has = |interface: &str| exports.contains(&ours(interface));
+    let provider = has("provider") && has("connection");
+    let known = [(provider, "provider-plugin"), (has("engine"), "template-engine")];
+    known.into_iter().filter(|(fits, _)| *fits).map(|(_, name)| ours(name)).collect()
+}
+
+/// A provider's capabilities by name.
+pub(crate) fn capabilities(flags: Capability) -> Vec<String> {
+    let names = [
+        (Capability::GET, "get"),
+        (Capability::FIND_BY_NAME, "find-by-name"),
+        (Capability::FIND_BY_PATH, "find-by-path"),
+        (Capability::FIND_BY_TAGS, "find-by-tags"),
+        (Capability::METADATA, "metadata"),
+        (Capability::VERSIONS, "versions"),
+        (Capability::WRITER, "writer"),
+        (Capability::LEASES, "leases"),
+        (Capability::GENERATOR, "generator"),
+    ];
+    names.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, name)| name.to_owned()).collect()
+}
+
+/// A capability that has an interface of its own must come with it, or a user is promised what cannot be.
+pub(crate) fn check_capabilities(capabilities: &[String], exports: &[String]) -> Result<(), PluginsError> {
+    for name in ["writer", "leases", "generator"] {
+        if capabilities.iter().any(|capability| capability == name) && !exports.contains(&ours(name)) {
+            let why = format!("it claims the capability {name:?} and does not export {}", ours(name));
+            return Err(PluginsError::BadDescription(why));
+        }
+    }
+    Ok(())
+}
+
+/// A name or version of a plugin's own choosing: shown everywhere, so it is held to plain characters.
+pub(crate) fn label(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+'))
+        .take(64)
+        .collect()
+}
+
+/// A line for humans.
+pub(crate) fn line(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(list: &[&str]) -> Vec<String> {
+        list.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn worlds_and_versions() {
+        let provider = names(&["claviger:plugin/connection@0.1.0", "claviger:plugin/provider@0.1.0"]);
+        let engine = names(&["claviger:plugin/engine@0.1.0"]);
+        assert!(matches!(world(&[], &provider), Ok(World::Provider)));
+        assert!(matches!(world(&[], &engine), Ok(World::Engine)));
+        assert_eq!(world_names(&engine), ["claviger:plugin/template-engine@0.1.0"]);
+        for (imports, exports, expected) in [
+            (vec![], vec![], "exports nothing"),
+            (vec![], names(&["wasi:cli/run@0.2.0"]), "exports wasi:cli/run@0.2.0"),
+            (vec![], names(&["claviger:plugin/provider@0.1.0"]), "but a plugin exports"),
+            (vec![], names(&["claviger:plugin/provider@9.9.9"]), "claviger:plugin@9.9.9"),
+            (names(&["claviger:plugin/memo@2.0.0"]), provider.clone(), "claviger:plugin@2.0.0"),
+        ] {
+            let said = world(&imports, &exports).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(said.contains(expected), "{expected:?} is not in {said:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_claimed_must_be_exported() {
+        let claims = names(&["get", "writer"]);
+        assert!(check_capabilities(&claims, &names(&["claviger:plugin/writer@0.1.0"])).is_ok());
+        assert!(check_capabilities(&claims, &[]).is_err());
+        assert!(check_capabilities(&names(&["get"]), &[]).is_ok());
+    }
+}
