@@ -11,6 +11,8 @@ mod bad_input;
 mod commands;
 mod counts;
 mod definitions;
+mod limits;
+mod plugins;
 mod policies;
 mod support;
 mod vault_store;

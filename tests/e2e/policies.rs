@@ -79,6 +79,22 @@ fn merge_waits_for_its_secret_and_two_of_them_share_it() {
     }
     world.kubectl(&["-n", &world.name, "create", "secret", "generic", "shared", "--from-literal=theirs=x"]);
     world.wait_data("shared", &[("one", "value-one"), ("theirs", "x"), ("two", "value-two")]);
+    // Several pairs begin at the same moment, which is when one decides on what the other has just changed.
+    for pair in 0..6 {
+        let target = |keys: &[&str]| {
+            format!("{}\n  target: {{name: pair-{pair}, creationPolicy: Merge}}", entries(keys))
+        };
+        external_secret(&world, &format!("left-{pair}"), &target(&["one"]));
+        external_secret(&world, &format!("right-{pair}"), &target(&["two"]));
+    }
+    for pair in 0..6 {
+        let name = format!("pair-{pair}");
+        world.kubectl(&["-n", &world.name, "create", "secret", "generic", &name, "--from-literal=theirs=x"]);
+    }
+    for pair in 0..6 {
+        let both = [("one", "value-one"), ("theirs", "x"), ("two", "value-two")];
+        world.wait_data(&format!("pair-{pair}"), &both);
+    }
     // One of them gives up its key: the others' stay.
     world.apply(&format!(
         "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: second, namespace: {ns}}}\n\

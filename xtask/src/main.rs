@@ -9,6 +9,7 @@ mod check;
 mod crds;
 mod demo;
 mod exec;
+mod isolation;
 mod paths;
 mod test;
 mod toolchain;

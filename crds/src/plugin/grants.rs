@@ -18,6 +18,11 @@ pub struct Grants {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub ambient: Vec<AmbientGrant>,
+    /// Audiences of ServiceAccount tokens it may have besides those that a store's manifest or the
+    /// ServiceAccount's annotation names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 253)))]
+    pub audiences: Vec<String>,
     /// Whether it may have ServiceAccount tokens with the API server's own audience.
     #[serde(default, skip_serializing_if = "schema::is_default")]
     pub api_server_audience: bool,
@@ -54,7 +59,7 @@ pub struct Grants {
 pub struct AmbientGrant {
     /// What it is.
     pub kind: AmbientKind,
-    /// Name of the variable, for env and fileByEnv.
+    /// Name of the variable, for env and fileByEnv; the token's audience, for podServiceAccountToken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub name: Option<String>,

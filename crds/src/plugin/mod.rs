@@ -33,7 +33,7 @@ pub use status::{PluginStatus, Reach};
     derive = "PartialEq",
     derive = "Default",
     printcolumn = r#"{"name": "Version", "type": "string", "jsonPath": ".status.version"}"#,
-    printcolumn = r#"{"name": "Worlds", "type": "string", "jsonPath": ".status.worlds"}"#,
+    printcolumn = r#"{"name": "World", "type": "string", "jsonPath": ".status.worlds[0]"}"#,
     printcolumn = r#"{"name": "Status", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].reason"}"#,
     printcolumn = r#"{"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status"}"#,
     printcolumn = r#"{"name": "Digest", "type": "string", "jsonPath": ".status.digest", "priority": 1}"#,
@@ -45,6 +45,11 @@ pub use status::{PluginStatus, Reach};
     "message": "digest is required for a plugin from a ConfigMap or a registry",
 }]))]
 pub struct PluginSpec {
+    /// Only the operator with this controller class serves it (as `spec.controller` of a store); by default
+    /// every one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub controller: Option<String>,
     /// Where the component's bytes are.
     pub source: Source,
     /// Digests the bytes may have. Two, so that a new version can be admitted before the old one goes.

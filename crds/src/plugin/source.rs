@@ -34,17 +34,14 @@ pub struct BuiltinSource {
     pub name: Option<String>,
 }
 
-/// In a ConfigMap, under `binaryData`.
+/// In a ConfigMap of the operator's namespace, under `binaryData`: as it is, or compressed with gzip or zstd.
+/// A package of several parts stands in several ConfigMaps, see `claviger plugin pack`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMapSource {
-    /// Name of the ConfigMap.
+    /// Name of the ConfigMap, or of the first part's.
     #[schemars(schema_with = "schema::name")]
     pub name: String,
-    /// Its namespace; by default the operator's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::namespace")]
-    pub namespace: Option<String>,
     /// Key of the component; not needed where there is only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::key")]

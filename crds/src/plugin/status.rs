@@ -47,6 +47,9 @@ pub struct Reach {
     /// Ambient access.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ambient: Vec<AmbientGrant>,
+    /// Token audiences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audiences: Vec<String>,
     /// Tokens with the API server's audience.
     #[serde(default, skip_serializing_if = "schema::is_default")]
     pub api_server_audience: bool,

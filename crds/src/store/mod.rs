@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::condition::Condition;
 use crate::schema;
 
-pub use provider::Provider;
+pub use provider::{DECLARED, Provider};
 
 /// A store for the ExternalSecrets of its namespace.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

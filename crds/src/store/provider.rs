@@ -16,6 +16,10 @@ use crate::providers::{aws, azurekv, fake, gcpsm, kubernetes, vault, webhook};
 #[serde(transparent)]
 pub struct Provider(pub BTreeMap<String, Value>);
 
+/// Names whose blocks the definition declares. No plugin from outside can be called so: its own fields
+/// would be pruned.
+pub const DECLARED: &[&str] = &["aws", "azurekv", "fake", "gcpsm", "kubernetes", "vault", "webhook"];
+
 impl Provider {
     /// Name and settings; none where the object does not have exactly one entry, which the API server
     /// refuses but a file may hold.
@@ -49,5 +53,18 @@ impl JsonSchema for Provider {
                 "webhook": generator.subschema_for::<webhook::Webhook>(),
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_declared_names_are_the_schemas() {
+        let schema = SchemaGenerator::default().into_root_schema_for::<Provider>().to_value();
+        let names: Vec<&str> =
+            schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, DECLARED);
     }
 }

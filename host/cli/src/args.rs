@@ -71,6 +71,10 @@ pub(crate) struct RunArgs {
     /// Kubeconfig to use instead of the pod's ServiceAccount or $KUBECONFIG
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
+    /// Namespace of the operator itself, where ConfigMaps with plugins lie [default: the pod's, or the
+    /// kubeconfig's]
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE")]
+    pub operator_namespace: Option<String>,
     /// Watch this namespace only, and no cluster-scoped stores
     #[arg(long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use claviger_operator::config::OperatorConfig;
-use claviger_operator::registry::Registry;
+use claviger_operator::plugins::Registry;
 use claviger_plugins::egress::EgressConfig;
 use claviger_plugins::{HostConfig, PluginHost};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -26,6 +26,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let dir = crate::plugins_dir::find(&args.plugins)?;
     let config = kube_config(args.kubeconfig.as_deref()).await?;
     let api_server = api_server_addresses(&config).await;
+    let operator_namespace = args.operator_namespace.unwrap_or_else(|| config.default_namespace.clone());
     let client = Client::try_from(config).context("the Kubernetes client cannot be made")?;
     let host = PluginHost::new(HostConfig {
         cache_dir: args.plugins.cache_dir.clone(),
@@ -39,6 +40,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     .context("the plugin host cannot start")?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
     let operator = OperatorConfig {
+        operator_namespace,
         namespace: args.namespace,
         controller_class: args.controller_class,
         concurrency: usize::from(args.concurrency),

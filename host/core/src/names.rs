@@ -14,6 +14,20 @@ pub const ANNOTATION_DATA_HASH: &str = "reconcile.external-secrets.io/data-hash"
 /// Begins every field manager; the ExternalSecret's name follows.
 pub const FIELD_MANAGER_PREFIX: &str = "externalsecrets.external-secrets.io/";
 
+/// Label with the plugin's name on every ConfigMap that holds a part of its component.
+pub const LABEL_PLUGIN: &str = "claviger.io/plugin";
+/// Which part of a component a ConfigMap holds, from 0; absent where it holds the whole.
+pub const ANNOTATION_PART_INDEX: &str = "claviger.io/part-index";
+/// How many parts there are.
+pub const ANNOTATION_PART_COUNT: &str = "claviger.io/part-count";
+/// Digest of the whole component, uncompressed: what parts of one package have in common.
+pub const ANNOTATION_PART_DIGEST: &str = "claviger.io/part-digest";
+
+/// The ConfigMap that holds part `index`, where `first` holds part 0.
+pub fn part_name(first: &str, index: usize) -> String {
+    if index == 0 { first.to_owned() } else { format!("{first}-{index}") }
+}
+
 /// The longest field manager ESO uses: names over 27 characters are hashed.
 const MAX_FIELD_MANAGER: usize = 63;
 

@@ -23,6 +23,11 @@ pub fn ready(old: &[Condition], ready: bool, reason: &str, message: &str, now: T
     }
 }
 
+/// Whether the Ready condition says so.
+pub fn is_ready(conditions: &[Condition]) -> bool {
+    conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
 /// Kubernetes' times have whole seconds.
 pub fn rfc3339(time: Timestamp) -> String {
     Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use claviger_crds::plugin::AllowedNamespaces;
 use claviger_crds::store::{LabelSelector, StoreCondition};
 use regex::Regex;
 
@@ -82,6 +83,19 @@ pub fn store_allows(
     Ok(allowed)
 }
 
+/// Whether a plugin may be used from a namespace: by name or by labels, either is enough. Named and empty
+/// allows nothing; left out, everything.
+pub fn plugin_allows(
+    allowed: Option<&AllowedNamespaces>,
+    namespace: &str,
+    labels: &BTreeMap<String, String>,
+) -> bool {
+    allowed.is_none_or(|allowed| {
+        allowed.names.iter().any(|name| name == namespace)
+            || allowed.selector.as_ref().is_some_and(|selector| selects(selector, labels))
+    })
+}
+
 /// Kubernetes' rule for label selectors: every term must hold; an empty selector selects everything.
 fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
     let wanted = selector.match_labels.iter().flatten();
@@ -120,6 +134,26 @@ mod tests {
         assert_eq!(at(cluster, None, "b", Some("c")).map_err(drop), found("c", false));
         assert_eq!(at(cluster, None, "b", None).map_err(drop), found("b", true));
         assert!(matches!(at(cluster, None, "", None), Err(NeedError::NoRequester { .. })));
+    }
+
+    #[test]
+    fn a_plugin_serves_whom_its_object_names() {
+        let labels = BTreeMap::from([("team".to_owned(), "blue".to_owned())]);
+        let allows = |text: &str| {
+            let allowed = serde_json::from_str::<Option<AllowedNamespaces>>(text).unwrap();
+            plugin_allows(allowed.as_ref(), "prod", &labels)
+        };
+        for (allowed, expected) in [
+            ("null", true),
+            ("{}", false),
+            (r#"{"names":["prod"]}"#, true),
+            (r#"{"names":["prod-2"]}"#, false),
+            (r#"{"selector":{"matchLabels":{"team":"blue"}}}"#, true),
+            (r#"{"names":["x"],"selector":{"matchLabels":{"team":"red"}}}"#, false),
+            (r#"{"selector":{}}"#, true),
+        ] {
+            assert_eq!(allows(allowed), expected, "{allowed}");
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 /// Settings of one operator process.
 #[derive(Clone, Debug)]
 pub struct OperatorConfig {
+    /// The namespace that the operator runs in: ConfigMaps with plugins lie there.
+    pub operator_namespace: String,
     /// Only this namespace is watched (ESO's `--namespace`); none: all.
     pub namespace: Option<String>,
     /// Stores with another `spec.controller` are somebody else's (ESO's `--controller-class`).
@@ -27,6 +29,7 @@ pub struct OperatorConfig {
 impl Default for OperatorConfig {
     fn default() -> Self {
         Self {
+            operator_namespace: "claviger-system".to_owned(),
             namespace: None,
             controller_class: "default".to_owned(),
             // As the seed's CONCURRENT_RECONCILES; a reconcile mostly waits, so this bounds memory more

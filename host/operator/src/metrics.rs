@@ -53,6 +53,15 @@ pub struct OutcomeLabels {
     pub outcome: &'static str,
 }
 
+/// Calls of a plugin by how they ended.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct PluginLabels {
+    /// Name of the Plugin.
+    pub plugin: String,
+    /// `answered`, or `contained`: ended by a limit, a trap or a refusal.
+    pub outcome: &'static str,
+}
+
 /// All metrics of the process.
 pub struct Metrics {
     registry: Mutex<Registry>,
@@ -61,6 +70,8 @@ pub struct Metrics {
     last_sync: Family<ObjectLabels, Gauge<f64, AtomicU64>>,
     conditions: Family<ConditionLabels, Gauge>,
     store_conditions: Family<ConditionLabels, Gauge>,
+    plugins: Family<ConditionLabels, Gauge>,
+    plugin_calls: Family<PluginLabels, Gauge>,
     failures: Family<ReasonLabels, Counter>,
     writes: Counter,
     unreadable: Family<ReasonLabels, Counter>,
@@ -103,6 +114,18 @@ impl Default for Metrics {
             "1 for the condition that holds, of SecretStores and (with an empty namespace) ClusterSecretStores",
             store_conditions.clone(),
         );
+        let plugins = Family::default();
+        registry.register(
+            "claviger_plugin_status_condition",
+            "1 for the condition that holds, of Plugin objects",
+            plugins.clone(),
+        );
+        let plugin_calls = Family::default();
+        registry.register(
+            "claviger_plugin_calls",
+            "Calls of the plugin that is in place, by how they ended: answered, contained",
+            plugin_calls.clone(),
+        );
         let failures = Family::default();
         registry.register("claviger_failures", "Failed reconciles by typed reason", failures.clone());
         let writes = Counter::default();
@@ -129,6 +152,8 @@ impl Default for Metrics {
             last_sync,
             conditions,
             store_conditions,
+            plugins,
+            plugin_calls,
             failures,
             writes,
             unreadable,
@@ -166,6 +191,28 @@ impl Metrics {
     /// The Ready condition of a store.
     pub fn store_ready(&self, namespace: &str, name: &str, ready: bool) {
         set_condition(&self.store_conditions, namespace, name, ready);
+    }
+
+    /// The Ready condition of a Plugin.
+    pub fn plugin_ready(&self, name: &str, ready: bool) {
+        set_condition(&self.plugins, "", name, ready);
+    }
+
+    /// Removes the series of a Plugin object that is gone.
+    pub fn forget_plugin(&self, name: &str) {
+        forget_condition(&self.plugins, "", name);
+    }
+
+    /// Takes over the calls of every plugin that is in place: (name, answered, contained).
+    pub fn plugin_calls(&self, plugins: impl Iterator<Item = (String, u64, u64)>) {
+        // Whole, so that a plugin that was removed has no series.
+        self.plugin_calls.clear();
+        for (plugin, answered, contained) in plugins {
+            for (outcome, count) in [("answered", answered), ("contained", contained)] {
+                let labels = PluginLabels { plugin: plugin.clone(), outcome };
+                self.plugin_calls.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+        }
     }
 
     /// An object that does not parse was seen.

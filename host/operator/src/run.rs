@@ -20,8 +20,8 @@ use crate::cluster::events::Events;
 use crate::config::OperatorConfig;
 use crate::error::OperatorError;
 use crate::metrics::Metrics;
+use crate::plugins::Registry;
 use crate::reconcile::{self, Context};
-use crate::registry::Registry;
 use crate::server::{Exhibit, Server};
 use crate::state::State;
 use crate::sync::Pipeline;
@@ -61,6 +61,7 @@ pub async fn run(
         credentials,
         events: Events::new(client.clone(), reconcile::instance_name()),
         metrics,
+        namespace_labels: reconcile::NamespaceLabels::default(),
     });
 
     let mut background = JoinSet::new();
@@ -72,7 +73,6 @@ pub async fn run(
         background.spawn(server.serve(context.clone(), stop.clone()));
     }
     streams::start(&client, context.config.namespace.as_deref(), &state, &stop, &mut background);
-    context.registry.load_built_in().await;
 
     while !state.synced() {
         tokio::select! {
@@ -81,6 +81,7 @@ pub async fn run(
             () = tokio::time::sleep(HEARTBEAT) => {}
         }
     }
+    reconcile::begin(&context);
     ready.store(true, Ordering::Release);
     tracing::info!("caches are filled, starting work");
 
@@ -93,10 +94,14 @@ pub async fn run(
 
 async fn work(context: &Arc<Context>, stop: &CancellationToken) -> Result<(), OperatorError> {
     let mut workers: JoinSet<(Object, Option<(Class, Instant)>)> = JoinSet::new();
+    // Loading a plugin takes minutes where a reconcile takes milliseconds, and they wait for one another, so
+    // they take no worker's place. There are at most as many as Plugin objects.
+    let mut loading = 0;
     loop {
-        while workers.len() < context.config.concurrency
+        while workers.len() - loading < context.config.concurrency
             && let Some((object, class)) = context.state.pop()
         {
+            loading += usize::from(is_plugin(&object));
             let context = context.clone();
             let span = tracing::info_span!("reconcile", kind = object.kind(), object = %object);
             workers.spawn(
@@ -117,11 +122,14 @@ async fn work(context: &Arc<Context>, stop: &CancellationToken) -> Result<(), Op
         let pause = context.state.next_due().map_or(HEARTBEAT, |due| {
             due.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), HEARTBEAT)
         });
-        let full = workers.len() >= context.config.concurrency;
+        let full = workers.len() - loading >= context.config.concurrency;
         tokio::select! {
             () = stop.cancelled() => break,
             Some(finished) = workers.join_next() => match finished {
-                Ok((object, next)) => context.state.done(&object, next),
+                Ok((object, next)) => {
+                    loading -= usize::from(is_plugin(&object));
+                    context.state.done(&object, next);
+                }
                 Err(error) => return Err(OperatorError::Worker(error.to_string())),
             },
             () = context.state.woken(), if !full => {}
@@ -136,6 +144,10 @@ async fn work(context: &Arc<Context>, stop: &CancellationToken) -> Result<(), Op
         );
     }
     Ok(())
+}
+
+fn is_plugin(object: &Object) -> bool {
+    matches!(object, Object::Plugin(_))
 }
 
 impl Exhibit for Context {

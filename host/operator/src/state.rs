@@ -167,6 +167,12 @@ impl State {
         self.lock().plugins.get(&Name::new("", name))
     }
 
+    /// Every Plugin object.
+    pub fn plugins(&self) -> Vec<(String, Arc<Parsed<Plugin>>)> {
+        let inner = self.lock();
+        inner.plugins.iter().map(|(name, plugin)| (name.name.clone(), plugin.clone())).collect()
+    }
+
     /// Every store.
     pub fn stores(&self) -> Vec<Object> {
         let inner = self.lock();
@@ -210,6 +216,50 @@ impl State {
     /// Notes that an object reads another, and so wants to be woken when that changes.
     pub fn add_read(&self, object: &Object, reference: Reference) {
         self.lock().index.add_read(object, reference);
+    }
+
+    /// What an object reads is not known any more.
+    pub fn forget_reads(&self, object: &Object) {
+        self.lock().index.forget_reads(object);
+    }
+
+    /// The plugin of that name is another, or is there at last: its stores are validated with it.
+    pub fn recheck_stores(&self, plugin: &str) {
+        let mut inner = self.lock();
+        let of_plugin = |store: &Store| {
+            let provider = store.spec.as_ref().ok().and_then(|spec| spec.provider.entry());
+            provider.is_some_and(|(name, _)| name == plugin)
+        };
+        let namespaced = inner.stores.iter().map(|(name, store)| (Object::SecretStore(name.clone()), store));
+        let cluster = inner.cluster_stores.iter();
+        let cluster = cluster.map(|(name, store)| (Object::ClusterSecretStore(name.name.clone()), store));
+        let stores: Vec<Object> = namespaced
+            .chain(cluster)
+            .filter(|(_, store)| of_plugin(store))
+            .map(|(object, _)| object)
+            .collect();
+        for store in stores {
+            inner.queue.push(store, Class::Fresh, Instant::now());
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// The template engine of that name is another, or is there at last: who failed for want of it looks
+    /// again.
+    pub fn wake_engine_users(&self, engine: &str) {
+        let mut inner = self.lock();
+        let uses = |es: &Parsed<ExternalSecret>| {
+            let template = es.as_ref().ok().and_then(|es| es.spec.target.template.as_ref());
+            template.is_some_and(|template| template.engine_version == engine)
+        };
+        let users: Vec<Name> =
+            inner.external_secrets.iter().filter(|(_, es)| uses(es)).map(|(name, _)| name.clone()).collect();
+        for user in users {
+            inner.queue.push(Object::ExternalSecret(user), Class::Fresh, Instant::now());
+        }
+        drop(inner);
+        self.wake.notify_one();
     }
 
     /// The verdict on a store, if it was validated by this process.

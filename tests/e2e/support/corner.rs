@@ -102,7 +102,17 @@ impl World {
 
     /// Polls until `look` says `Ok`, with [`DEADLINE`].
     pub(crate) fn wait<T>(&self, what: &str, look: impl FnMut() -> Result<T, String>) -> T {
-        poll(what, DEADLINE, look).unwrap_or_else(|error| panic!("[{}] {error}", self.name))
+        self.wait_for(DEADLINE, what, look)
+    }
+
+    /// The same with a deadline of its own, for what takes long by design.
+    pub(crate) fn wait_for<T>(
+        &self,
+        deadline: Duration,
+        what: &str,
+        look: impl FnMut() -> Result<T, String>,
+    ) -> T {
+        poll(what, deadline, look).unwrap_or_else(|error| panic!("[{}] {error}", self.name))
     }
 }
 

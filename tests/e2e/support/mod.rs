@@ -3,11 +3,13 @@
 mod corner;
 mod leaks;
 mod operator;
+mod package;
 mod vault;
 
 pub(crate) use corner::World;
 pub(crate) use leaks::assert_no_value_left;
 pub(crate) use operator::Operator;
+pub(crate) use package::{chameleon, component, digest, relabelled};
 pub(crate) use vault::Mount;
 
 /// The environment, or a loud skip.

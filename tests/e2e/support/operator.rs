@@ -49,7 +49,7 @@ impl Operator {
                 "127.0.0.1:0",
                 "--allow-loopback",
             ])
-            .args(["--controller-class", &world.name])
+            .args(["--controller-class", &world.name, "--operator-namespace", &world.name])
             .arg("--kubeconfig")
             .arg(&kubeconfig)
             .arg("--plugin-dir")
@@ -74,6 +74,16 @@ impl Operator {
         })
         .unwrap();
         operator
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn runs(&self) -> bool {
+        !self.page("/healthz").is_empty()
     }
 
     /// Everything it logged so far.

@@ -112,6 +112,8 @@ impl Cluster {
         ]);
         apiserver.args([
             "--bind-address=127.0.0.1",
+            // Told, since it would otherwise look for a default route, and tests run where there is none.
+            "--advertise-address=127.0.0.1",
             // A loopback address may not stand in the Endpoints of the kubernetes Service.
             "--endpoint-reconciler-type=none",
             "--authorization-mode=RBAC",

@@ -3,6 +3,7 @@
 //! What the servers are is claviger-testenv's business, what is tested with them that of `tests/`.
 
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use claviger_testenv::{
@@ -11,8 +12,8 @@ use claviger_testenv::{
 
 use super::{E2E, ENVIRONMENT, Tally, run_tests};
 use crate::demo::install;
-use crate::exec::cargo;
-use crate::{build, paths};
+use crate::exec::{self, cargo};
+use crate::{build, isolation, paths};
 
 /// Runs the tests that need servers.
 pub(super) fn run(progress: &Progress, plugins: &Path, filter: Option<&str>, tally: &mut Tally) {
@@ -39,6 +40,12 @@ fn with_servers(
     tally: &mut Tally,
 ) -> Result<()> {
     let claviger = build::claviger(progress)?;
+    // Everything is fetched and built; from here on nothing needs a network but the loopback.
+    let mut build_tests = test_command();
+    exec::run("building the end-to-end tests", build_tests.arg("--no-run"))?;
+    if let Err(why) = isolation::enter() {
+        tally.skip(format!("isolation of the end-to-end tests: {why:#}; run as root on Linux"));
+    }
     let run = RunDir::create("test")?;
     let result = (|| {
         progress.say("starting etcd, kube-apiserver, kube-controller-manager and OpenBao");
@@ -58,10 +65,9 @@ fn with_servers(
         let file = run.path().join("env.json");
         env.write(&file)?;
         progress.say("end-to-end tests");
-        let mut command = cargo();
+        let mut command = test_command();
         command
-            .current_dir(workspace_root())
-            .args(["test", "--locked", "--package", ENVIRONMENT, "--package", E2E, "--no-fail-fast"])
+            .args(["--offline", "--no-fail-fast"])
             // They wait for servers most of the time.
             .args(["--", "--test-threads=4"])
             .args(filter)
@@ -80,25 +86,18 @@ fn with_servers(
     result.map(|_| ())
 }
 
+fn test_command() -> Command {
+    let mut command = cargo();
+    command.current_dir(workspace_root());
+    command.args(["test", "--locked", "--package", ENVIRONMENT, "--package", E2E]);
+    command
+}
+
 /// Whether any end-to-end test has a name that contains `filter`: servers are not started for nothing.
 fn wanted(filter: Option<&str>) -> Result<bool> {
     let Some(filter) = filter else { return Ok(true) };
-    let output = cargo()
-        .current_dir(workspace_root())
-        .args([
-            "test",
-            "--locked",
-            "--quiet",
-            "--package",
-            ENVIRONMENT,
-            "--package",
-            E2E,
-            "--",
-            "--list",
-            filter,
-        ])
-        .output()
-        .context("list the tests")?;
+    let output =
+        test_command().args(["--quiet", "--", "--list", filter]).output().context("list the tests")?;
     if !output.status.success() {
         bail!("they do not build:\n{}", String::from_utf8_lossy(&output.stderr));
     }

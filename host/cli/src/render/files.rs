@@ -97,6 +97,12 @@ impl World for Files {
         Ok(self.values(kind.as_str(), namespace, name))
     }
 
+    async fn namespace_labels(&self, namespace: &str) -> Result<Arc<BTreeMap<String, String>>, Failure> {
+        let labels = self.find("Namespace", "", namespace).map(|object| &object["metadata"]["labels"]);
+        let labels = labels.and_then(|labels| serde_json::from_value(labels.clone()).ok());
+        Ok(Arc::new(labels.unwrap_or_default()))
+    }
+
     fn credentials(&self, _store: &Object) -> Arc<dyn CredentialSource> {
         Arc::new(self.clone())
     }

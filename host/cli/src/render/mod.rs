@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use claviger_operator::registry::Registry;
+use claviger_operator::plugins::Registry;
 use claviger_operator::sync::Pipeline;
 use claviger_plugins::egress::EgressConfig;
 use claviger_plugins::{HostConfig, PluginHost};

@@ -43,6 +43,8 @@ impl Failure {
             Self::StoreReferent { .. } => ("ValidationUnknown", Retry::Interval),
             Self::ProviderUnknown { .. } => ("ProviderUnknown", Retry::Interval),
             Self::PluginNotLoaded { .. } => ("PluginNotLoaded", Retry::Backoff),
+            Self::PluginLoading { .. } => ("PluginLoading", Retry::Backoff),
+            Self::PluginForbidden { .. } => ("PluginForbidden", Retry::Interval),
             Self::InvalidProviderConfig { .. } => ("InvalidProviderConfig", Retry::Interval),
             Self::ReferenceNotFound { .. } => ("ReferenceNotFound", Retry::Interval),
             Self::ReferenceForbidden { .. } => ("ReferenceForbidden", Retry::Interval),
@@ -95,6 +97,8 @@ impl Failure {
             | Self::StoreReferent { .. }
             | Self::ProviderUnknown { .. }
             | Self::PluginNotLoaded { .. }
+            | Self::PluginLoading { .. }
+            | Self::PluginForbidden { .. }
             | Self::InvalidProviderConfig { .. }
             | Self::ReferenceNotFound { .. }
             | Self::ReferenceForbidden { .. }

@@ -107,6 +107,22 @@ pub enum Failure {
         /// Why, with the remedy.
         why: String,
     },
+    /// The plugin is being compiled; it was not refused.
+    #[error("plugin {name:?} is being loaded: wait, or look at its Plugin object")]
+    PluginLoading {
+        /// Its name.
+        name: String,
+    },
+    /// The plugin does not serve this namespace.
+    #[error(
+        "plugin {name:?} may not be used from namespace {namespace}: ask for it in spec.namespaces of its Plugin object"
+    )]
+    PluginForbidden {
+        /// Its name.
+        name: String,
+        /// Who asked.
+        namespace: String,
+    },
     /// The provider's object in the store is wrong.
     #[error("{store}: the configuration of {plugin} is wrong at {}", pointer(.path))]
     InvalidProviderConfig {

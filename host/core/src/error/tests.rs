@@ -46,7 +46,11 @@ fn next(previous: Option<&Failure>) -> Option<Failure> {
         Some(Failure::ProviderUnknown { .. }) => {
             Failure::PluginNotLoaded { name: text("acme"), why: text("its digest is not the Plugin's") }
         }
-        Some(Failure::PluginNotLoaded { .. }) => {
+        Some(Failure::PluginNotLoaded { .. }) => Failure::PluginLoading { name: text("acme") },
+        Some(Failure::PluginLoading { .. }) => {
+            Failure::PluginForbidden { name: text("acme"), namespace: text("staging") }
+        }
+        Some(Failure::PluginForbidden { .. }) => {
             Failure::InvalidProviderConfig { store, plugin, path: text("/auth"), detail }
         }
         Some(Failure::InvalidProviderConfig { .. }) => {
@@ -133,7 +137,7 @@ fn every_failure_has_a_reason_of_its_own() {
         assert_eq!(seen.insert(reason, failure.to_string()), None, "{reason} twice");
         assert_eq!(failure.class().event, "UpdateFailed");
     }
-    assert_eq!(seen.len(), 30);
+    assert_eq!(seen.len(), 32);
 }
 
 #[test]

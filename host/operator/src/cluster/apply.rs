@@ -50,6 +50,12 @@ pub async fn apply(client: &Client, namespace: &str, plan: &ApplySecret) -> Resu
     if let (Err(error), Force::UnlessExternalSecret) = (&result, plan.force) {
         match conflicting_managers(error) {
             Some(managers) if managers.iter().any(|manager| manager.contains(FIELD_MANAGER_PREFIX)) => {
+                // The API server looks at who owns a field before it looks at the version: two that begin
+                // to share a Secret at the same moment conflict over what neither would write once it has
+                // seen the other.
+                if moved_on(&api, plan).await {
+                    return Ok(Applied::Stale);
+                }
                 return Err(Failure::TargetConflict {
                     secret: format!("{namespace}/{}", plan.name),
                     managers,
@@ -67,6 +73,13 @@ pub async fn apply(client: &Client, namespace: &str, plan: &ApplySecret) -> Resu
         Err(error) if is_stale(&error) => Ok(Applied::Stale),
         Err(error) => Err(api_failure("writing", "Secret", namespace, &plan.name, &error)),
     }
+}
+
+/// Whether the Secret is not the one that was looked at any more.
+async fn moved_on(api: &Api<Secret>, plan: &ApplySecret) -> bool {
+    let seen = plan.precondition.as_ref().map(|(_, version)| version.as_str());
+    let now = api.get_metadata_opt(&plan.name).await.ok().flatten();
+    seen != now.as_ref().and_then(|secret| secret.metadata.resource_version.as_deref())
 }
 
 /// Deletes a Secret if it is still the one that was looked at. A Secret that is gone is deleted.

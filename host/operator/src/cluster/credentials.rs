@@ -14,10 +14,11 @@ use async_trait::async_trait;
 use claviger_core::provider::NeedError;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_plugins::{AccountAnswer, AmbientKind, CredentialSource, ObjectAnswer, ObjectKind, TokenAnswer};
-use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::authentication::v1::{SelfSubjectReview, TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
 use kube::api::{Api, PostParams};
 use kube::{Client, ResourceExt};
+use tokio::io::AsyncReadExt;
 
 /// Tokens kept at once. Each is some 1 KiB; ten thousand ServiceAccounts would be an unusual cluster.
 const MAX_TOKENS: usize = 10_000;
@@ -104,6 +105,26 @@ impl Credentials {
             let use_until = now + lifetime.mul_f64(0.8);
             tokens.insert(key, CachedToken { token: Arc::new(token.duplicate()), use_until });
         }
+    }
+
+    /// Namespace and name of the ServiceAccount that this process runs as, in the API server's words.
+    async fn own_account(&self) -> Result<(String, String), NeedError> {
+        let what = || "the operator's own ServiceAccount".to_owned();
+        let api: Api<SelfSubjectReview> = Api::all(self.client.clone());
+        let answer = api.create(&PostParams::default(), &SelfSubjectReview::default()).await;
+        let answer = answer.map_err(|error| NeedError::Unreadable {
+            what: what(),
+            detail: Untrusted::new(error.to_string()),
+            transient: true,
+        })?;
+        let user = answer.status.and_then(|status| status.user_info?.username).unwrap_or_default();
+        let account = user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
+        let (namespace, name) = account.ok_or_else(|| NeedError::Unreadable {
+            what: what(),
+            detail: Untrusted::new("it does not run as a ServiceAccount"),
+            transient: false,
+        })?;
+        Ok((namespace.to_owned(), name.to_owned()))
     }
 
     async fn service_account(&self, namespace: &str, name: &str) -> Result<ServiceAccount, NeedError> {
@@ -229,12 +250,45 @@ impl CredentialSource for Reporting {
     }
 
     async fn ambient(&self, kind: AmbientKind, name: &str) -> Result<Option<SecretBytes>, NeedError> {
-        Err(NeedError::AmbientRefused { profile: format!("{kind} {name}") })
+        match kind {
+            AmbientKind::Env => Ok(variable(name).map(SecretBytes::new)),
+            AmbientKind::FileByEnv => file_by_env(name).await,
+            AmbientKind::PodServiceAccountToken => {
+                let (namespace, account) = self.credentials.own_account().await?;
+                let audiences = [name.to_owned()];
+                Ok(Some(self.token(&namespace, &account, &audiences, None).await?.token))
+            }
+            // Profiles with fixed requests, which no plugin uses yet: `Grants::check` refuses the grant.
+            AmbientKind::GcpMetadata | AmbientKind::AwsMetadata | AmbientKind::AzureMetadata => {
+                Err(NeedError::AmbientRefused { profile: kind.to_string() })
+            }
+        }
     }
 
     fn api_server_audiences(&self) -> Vec<String> {
         self.credentials.api_server_audiences.clone()
     }
+}
+
+/// An environment variable that is set and not empty.
+fn variable(name: &str) -> Option<Vec<u8>> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(std::os::unix::ffi::OsStringExt::into_vec)
+}
+
+/// The file that a variable names. Projected tokens are replaced while the process runs, so it is read anew.
+async fn file_by_env(name: &str) -> Result<Option<SecretBytes>, NeedError> {
+    /// A token or a credentials file is a few KiB.
+    const MAX_FILE: u64 = 1024 * 1024;
+    let Some(path) = std::env::var_os(name).filter(|path| !path.is_empty()) else { return Ok(None) };
+    let unreadable = |why: String| NeedError::Unreadable {
+        what: format!("the file that {name} names"),
+        detail: Untrusted::new(why),
+        transient: true,
+    };
+    let file = tokio::fs::File::open(&path).await.map_err(|error| unreadable(error.to_string()))?;
+    let mut content = Vec::new();
+    file.take(MAX_FILE).read_to_end(&mut content).await.map_err(|error| unreadable(error.to_string()))?;
+    Ok(Some(SecretBytes::new(content)))
 }
 
 fn identity<K: ResourceExt>(object: &K) -> String {

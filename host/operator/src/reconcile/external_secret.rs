@@ -14,6 +14,7 @@ use claviger_core::refresh::{self, Due, Rhythm};
 use claviger_core::scheduler::Class;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_core::status;
+use claviger_crds::condition::Condition;
 use claviger_crds::external_secret::{CreationPolicy, ExternalSecret, ExternalSecretStatus};
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
@@ -91,6 +92,9 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         Err(failed_with) => failed(context, name, es, &failed_with, interval).await,
     }
 }
+
+/// A plugin that is being loaded wakes who uses it when that is over; this is for the case that it does not.
+pub(super) const WHILE_LOADING: Duration = Duration::from_secs(60);
 
 /// Fetches, plans, writes.
 async fn refresh(
@@ -211,9 +215,13 @@ fn is_ours(context: &Context, name: &Name, es: &ExternalSecret) -> bool {
     })
 }
 
+fn es_conditions(es: &ExternalSecret) -> &[Condition] {
+    es.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
+}
+
 /// Whether there was no Secret to merge into when it was last looked at.
 fn is_waiting(es: &ExternalSecret) -> bool {
-    let conditions = es.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let conditions = es_conditions(es);
     let (missing, _) = plan::Success::Missing.condition();
     conditions.iter().any(|condition| condition.reason.as_deref() == Some(missing))
 }
@@ -261,8 +269,7 @@ async fn succeeded(
 ) -> Next {
     let (reason, message) = plan.success.condition();
     let old = es.status.as_ref();
-    let conditions = old.map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let condition = status::ready(conditions, true, reason, message, now);
+    let condition = status::ready(es_conditions(es), true, reason, message, now);
     let new = status::refreshed(old, condition, version, plan.binding.clone(), now);
     context.state.refreshed(name, now);
     context.metrics.synced(&name.namespace, &name.name, seconds(now), true);
@@ -285,6 +292,10 @@ async fn failed(
     failed: &Failed,
     interval: Duration,
 ) -> Next {
+    // After a start every plugin is loaded anew: that is no news about an object that was in order.
+    if matches!(failed.failure, Failure::PluginLoading { .. }) && status::is_ready(es_conditions(es)) {
+        return Some((Class::Retry, Instant::now() + WHILE_LOADING));
+    }
     let class = failed.failure.class();
     let detail = failed.failure.message(&failed.redactor);
     let message = match failed.failure.umbrella() {
@@ -294,8 +305,7 @@ async fn failed(
     let failures = context.state.failed(name);
     let now = Timestamp::now();
     let old = es.status.as_ref();
-    let conditions = old.map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let condition = status::ready(conditions, false, class.reason, &message, now);
+    let condition = status::ready(es_conditions(es), false, class.reason, &message, now);
     let new = status::failed(old, condition);
     context.metrics.synced(&name.namespace, &name.name, seconds(now), false);
     context.metrics.external_secret_ready(&name.namespace, &name.name, false);

@@ -2,6 +2,7 @@
 //! to look again.
 
 mod external_secret;
+mod namespace_labels;
 mod plugin;
 mod store;
 mod world;
@@ -16,10 +17,12 @@ use crate::cluster::credentials::Credentials;
 use crate::cluster::events::Events;
 use crate::config::OperatorConfig;
 use crate::metrics::Metrics;
-use crate::registry::Registry;
+use crate::plugins::Registry;
 use crate::state::State;
 use crate::sync::Pipeline;
 use crate::watch::Object;
+
+pub use namespace_labels::NamespaceLabels;
 
 /// Everything a reconcile works with.
 pub struct Context {
@@ -39,17 +42,24 @@ pub struct Context {
     pub events: Events,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    /// Labels of namespaces, for those stores and plugins that choose by them.
+    pub namespace_labels: NamespaceLabels,
 }
 
 /// When to look at an object again; `None`: when it changes.
 pub type Next = Option<(Class, Instant)>;
+
+/// What is done once, when the caches are filled and before any reconcile.
+pub fn begin(context: &Context) {
+    plugin::announce_all(context);
+}
 
 /// Reconciles one object.
 pub async fn reconcile(context: &Arc<Context>, object: &Object, class: Class) -> Next {
     match object {
         Object::ExternalSecret(name) => external_secret::reconcile(context, name, class).await,
         Object::SecretStore(_) | Object::ClusterSecretStore(_) => store::reconcile(context, object).await,
-        Object::Plugin(name) => plugin::reconcile(context, name).await,
+        Object::Plugin(name) => plugin::reconcile(context, name, class).await,
     }
 }
 

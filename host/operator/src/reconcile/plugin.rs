@@ -1,139 +1,267 @@
-//! A `Plugin` object: what an admin says of a plugin. Built-in ones can be given other grants; the other
-//! sources are said to be unknown, in the object's own status.
+//! A `Plugin` object: puts in place what an admin named, and says in its status what came of it, what the
+//! plugin asks for, what it was granted and what it has used.
+//!
+//! Runs beside the other reconciles and not among them: loading may take a minute, and what uses the plugin
+//! goes on with the one before. How bytes are read and plugins kept is in `plugins/`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use claviger_core::redact::Redactor;
+use claviger_core::scheduler::Class;
 use claviger_core::status;
-use claviger_crds::plugin::{Grants as Granted, Plugin, PluginStatus, Source};
-use claviger_plugins::{Grants, builtin_grants};
+use claviger_crds::plugin::{AmbientGrant, AmbientKind, Plugin, PluginStatus, Reach};
+use claviger_plugins::{PluginKind, Used};
 use jiff::Timestamp;
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 
 use super::{Context, Next};
+use crate::cluster::config_maps::ConfigMaps;
 use crate::cluster::status as status_writer;
-use crate::registry::BUILT_IN;
+use crate::plugins::{self, BUILT_IN, InstallError, Installed, built_in};
+use crate::state::Parsed;
+use crate::watch::Object;
+
+/// How often a status says anew what the plugin has used.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// After a failure that may pass. Compiling costs a minute of CPU time, so not often.
+const TRY_AGAIN: Duration = Duration::from_secs(300);
+
+/// Says of every plugin that one is coming, before anybody asks for one; and has the built-ins loaded like
+/// all others, so that what an admin says of one in a Plugin object holds before its defaults are ever used.
+pub(super) fn announce_all(context: &Context) {
+    let objects = context.state.plugins();
+    for (name, _) in objects.iter().filter(|(_, parsed)| is_ours(context, parsed)) {
+        context.registry.announce(name);
+    }
+    for built_in in BUILT_IN {
+        context.registry.announce(built_in.name);
+        context.state.push(Object::Plugin(built_in.name.to_owned()), Class::Fresh);
+    }
+}
+
+/// Whether we serve it: what names no controller class is everybody's.
+fn is_ours(context: &Context, parsed: &Parsed<Plugin>) -> bool {
+    let class = parsed.as_ref().ok().and_then(|plugin| plugin.spec.controller.as_deref()).unwrap_or_default();
+    class.is_empty() || class == context.config.controller_class
+}
 
 /// Reconciles one.
-pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
-    let parsed = context.state.plugin(name);
-    let Some(parsed) = parsed else {
-        // The object is gone: a built-in has its default grants again.
-        if let Some(built_in) = BUILT_IN.iter().find(|built_in| built_in.name == name) {
-            let _ = context.registry.load(built_in, builtin_grants(name)).await;
-            recheck(context);
-        }
+pub(super) async fn reconcile(context: &Arc<Context>, name: &str, class: Class) -> Next {
+    let ours = context.state.plugin(name).filter(|parsed| is_ours(context, parsed));
+    let before = context.registry.installed(name);
+    let Some(parsed) = ours else {
+        without_object(context, name).await;
+        wake(context, name, before.as_ref());
         return None;
     };
-    let (old, generation, outcome) = match parsed.as_ref() {
-        Ok(plugin) => (plugin.status.clone(), plugin.meta().generation, load(context, name, plugin).await),
-        Err(_) => {
+    let (object, outcome) = match parsed.as_ref() {
+        Ok(plugin) if class == Class::Refresh && is_current(plugin) && before.is_some() => {
+            let Some(installed) = before else { return None };
+            report(context, name, plugin, &Ok(installed)).await;
+            return Some((Class::Refresh, Instant::now() + LOOK_AGAIN));
+        }
+        Ok(plugin) => (plugin.clone(), install(context, name, plugin).await),
+        Err(invalid) => {
             context.metrics.unreadable("Plugin");
-            (
-                None,
-                None,
-                Err(("ManifestInvalid", "the object does not parse: correct its manifest".to_owned())),
-            )
+            let error = InstallError::ManifestInvalid;
+            context.registry.refuse(name, &error);
+            let metadata = invalid.metadata.clone();
+            (Plugin { metadata, ..Plugin::default() }, Err(error))
         }
     };
-    let conditions = old.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let now = Timestamp::now();
-    let new = match outcome {
-        Ok(loaded) => {
-            let message = format!("{} is loaded", loaded.id());
-            PluginStatus {
-                conditions: vec![status::ready(conditions, true, "Loaded", &message, now)],
-                observed_generation: generation,
-                digest: Some(loaded.id().digest.clone()),
-                version: Some(loaded.id().version.clone()),
-                worlds: vec![match loaded.kind() {
-                    claviger_plugins::PluginKind::Provider => "provider".to_owned(),
-                    claviger_plugins::PluginKind::TemplateEngine => "template-engine".to_owned(),
-                }],
-                ..PluginStatus::default()
-            }
+    report(context, name, &object, &outcome).await;
+    wake(context, name, before.as_ref());
+    match outcome {
+        Ok(_) => Some((Class::Refresh, Instant::now() + LOOK_AGAIN)),
+        Err(error) if error.may_pass() => Some((Class::Retry, Instant::now() + TRY_AGAIN)),
+        Err(_) => None,
+    }
+}
+
+/// A built-in without an object has its default grants; anything else is not there any more.
+async fn without_object(context: &Context, name: &str) {
+    context.metrics.forget_plugin(name);
+    context.state.forget_reads(&Object::Plugin(name.to_owned()));
+    match built_in(name) {
+        // The reason is kept in the registry and shown by whoever asks for the plugin.
+        Some(built_in) => drop(context.registry.install_built_in(built_in).await),
+        None => drop(context.registry.remove(name)),
+    }
+}
+
+async fn install(context: &Context, name: &str, plugin: &Plugin) -> Result<Installed, InstallError> {
+    let maps = ConfigMaps {
+        client: &context.client,
+        namespace: &context.config.operator_namespace,
+        state: &context.state,
+        reader: Object::Plugin(name.to_owned()),
+    };
+    plugins::install(&context.registry, name, &plugin.spec, &maps).await
+}
+
+/// Whether the object's status is about this generation, and good.
+fn is_current(plugin: &Plugin) -> bool {
+    let status = plugin.status.as_ref();
+    status.is_some_and(|status| {
+        status.observed_generation == plugin.metadata.generation
+            && status.conditions.iter().any(|condition| condition.status == "True")
+    })
+}
+
+/// Writes status and event if they say something new.
+async fn report(context: &Context, name: &str, plugin: &Plugin, outcome: &Result<Installed, InstallError>) {
+    let running = context.registry.installed(name);
+    let (ready, reason, message) = verdict(outcome, running.as_ref());
+    let conditions = plugin.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let condition = status::ready(conditions, ready, reason, &message, Timestamp::now());
+    context.metrics.plugin_ready(name, ready);
+    let mut new = PluginStatus {
+        conditions: vec![condition],
+        observed_generation: plugin.metadata.generation,
+        ..PluginStatus::default()
+    };
+    if let Some(Installed { plugin: running, .. }) = &running {
+        let inspection = running.inspection();
+        new.digest = Some(running.id().digest.clone());
+        new.version = Some(running.id().version.clone());
+        new.worlds = inspection.worlds.iter().map(|world| short(world)).collect();
+        new.asked = Some(Reach { origins: inspection.origins.clone(), ..Reach::default() });
+        new.granted = Some(granted(running.grants()));
+        new.used = Some(used(&running.used(), plugin.status.as_ref()));
+    }
+    if plugin.status.as_ref() == Some(&new) {
+        return;
+    }
+    let said = |status: &PluginStatus| {
+        status.conditions.first().map(|condition| (condition.reason.clone(), condition.message.clone()))
+    };
+    if plugin.status.as_ref().and_then(said) != said(&new) {
+        let about = plugin.object_ref(&());
+        if ready {
+            context.events.normal(&about, reason, &message).await;
+        } else {
+            context.events.warning(&about, reason, &message).await;
         }
-        Err((reason, message)) => PluginStatus {
-            conditions: vec![status::ready(conditions, false, reason, &message, now)],
-            observed_generation: generation,
-            ..PluginStatus::default()
+    }
+    if let Err(failure) = status_writer::write_cluster::<Plugin>(&context.client, name, &new).await {
+        tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
+    }
+}
+
+fn verdict(
+    outcome: &Result<Installed, InstallError>,
+    running: Option<&Installed>,
+) -> (bool, &'static str, String) {
+    match (outcome, running) {
+        (Ok(installed), _) => (true, "Loaded", format!("{} is loaded", installed.plugin.id())),
+        (Err(error), None) => (false, error.reason(), error.to_string()),
+        (Err(error), Some(Installed { plugin, .. })) => {
+            let message = format!("{error}; meanwhile {} goes on ({})", plugin.id(), plugin.id().digest);
+            (false, error.reason(), message)
+        }
+    }
+}
+
+/// `claviger:plugin/provider-plugin@0.1.0` as `provider-plugin@0.1.0`.
+fn short(world: &str) -> String {
+    world.rsplit('/').next().unwrap_or(world).to_owned()
+}
+
+fn granted(grants: &claviger_plugins::Grants) -> Reach {
+    let ambient = grants.ambient.iter().map(|grant| AmbientGrant {
+        kind: match grant.kind {
+            claviger_plugins::AmbientKind::Env => AmbientKind::Env,
+            claviger_plugins::AmbientKind::FileByEnv => AmbientKind::FileByEnv,
+            claviger_plugins::AmbientKind::GcpMetadata => AmbientKind::GcpMetadata,
+            claviger_plugins::AmbientKind::AwsMetadata => AmbientKind::AwsMetadata,
+            claviger_plugins::AmbientKind::AzureMetadata => AmbientKind::AzureMetadata,
+            claviger_plugins::AmbientKind::PodServiceAccountToken => AmbientKind::PodServiceAccountToken,
         },
-    };
-    if old.as_ref() != Some(&new) {
-        if let Ok(plugin) = parsed.as_ref() {
-            let condition = new.conditions.first();
-            let text = |part: Option<&String>| part.cloned().unwrap_or_default();
-            let reason = text(condition.and_then(|condition| condition.reason.as_ref()));
-            let message = text(condition.and_then(|condition| condition.message.as_ref()));
-            let about = plugin.object_ref(&());
-            if reason == "Loaded" {
-                context.events.normal(&about, &reason, &message).await;
-            } else {
-                context.events.warning(&about, &reason, &message).await;
-            }
+        name: (!grant.name.is_empty()).then(|| grant.name.clone()),
+    });
+    Reach {
+        origins: grants.origins.clone(),
+        ambient: ambient.collect(),
+        audiences: grants.audiences.clone(),
+        api_server_audience: grants.api_server_audience,
+        memory_mib: u32::try_from(grants.memory_mib).ok(),
+        cpu_milliseconds: u64::try_from(grants.cpu.as_millis()).ok(),
+    }
+}
+
+/// What was used, and what a status of before says was: a plugin's history does not end with a process.
+/// CPU time is said in steps, or every status would differ a little from the last.
+fn used(now: &Used, before: Option<&PluginStatus>) -> Reach {
+    /// Milliseconds.
+    const STEP: u64 = 50;
+    let before = before.and_then(|status| status.used.as_ref());
+    let mut origins: BTreeSet<String> = now.origins.iter().cloned().collect();
+    // As many as the plugin host remembers.
+    origins.extend(before.into_iter().flat_map(|before| before.origins.iter().cloned()));
+    let memory = u32::try_from(now.memory.div_ceil(1024 * 1024)).ok();
+    let cpu = Some(now.cpu_ms.div_ceil(STEP) * STEP);
+    Reach {
+        origins: origins.into_iter().take(32).collect(),
+        memory_mib: memory.max(before.and_then(|before| before.memory_mib)),
+        cpu_milliseconds: cpu.max(before.and_then(|before| before.cpu_milliseconds)),
+        ..Reach::default()
+    }
+}
+
+/// If something else is in place than before: its stores are validated with it, and who waits for an engine
+/// looks again.
+fn wake(context: &Context, name: &str, before: Option<&Installed>) {
+    let now = context.registry.installed(name);
+    let same = match (before, &now) {
+        (Some(before), Some(now)) => {
+            Arc::ptr_eq(&before.plugin, &now.plugin) && before.namespaces == now.namespaces
         }
-        if let Err(failure) = status_writer::write_cluster::<Plugin>(&context.client, name, &new).await {
-            tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
-        }
-    }
-    recheck(context);
-    None
-}
-
-async fn load(
-    context: &Context,
-    name: &str,
-    plugin: &Plugin,
-) -> Result<Arc<claviger_plugins::Plugin>, (&'static str, String)> {
-    let Source { builtin: Some(source), .. } = &plugin.spec.source else {
-        let why = "only source.builtin works in this version: ConfigMap, registry and file are refused";
-        return Err(("SourceNotSupported", why.to_owned()));
+        // Nothing in place, but perhaps for another reason.
+        (None, None) | (Some(_), None) | (None, Some(_)) => false,
     };
-    let wanted = source.name.as_deref().unwrap_or(name);
-    let built_in = BUILT_IN.iter().find(|built_in| built_in.name == wanted && wanted == name);
-    let Some(built_in) = built_in else {
-        let known: Vec<_> = BUILT_IN.iter().map(|built_in| built_in.name).collect();
-        let why = format!(
-            "there is no built-in plugin {wanted:?} that can be called {:?}: there are {}, each under its own name",
-            plugin.name_any(),
-            known.join(", ")
-        );
-        return Err(("SourceNotFound", why));
-    };
-    let grants = merged(builtin_grants(name), plugin.spec.grants.as_ref());
-    let loaded = context.registry.load(built_in, grants).await.map_err(|why| ("LoadFailed", why))?;
-    let digests = &plugin.spec.digest;
-    if !digests.is_empty() && !digests.contains(&loaded.id().digest) {
-        return Err((
-            "DigestMismatch",
-            format!("the built-in component is {}, which is not in spec.digest", loaded.id().digest),
-        ));
+    if same {
+        return;
     }
-    Ok(loaded)
-}
-
-/// The built-in's own grants, with what the object says instead.
-fn merged(defaults: Grants, granted: Option<&Granted>) -> Grants {
-    let Some(granted) = granted else { return defaults };
-    Grants {
-        origins: granted.origins.clone(),
-        loopback: granted.loopback,
-        link_local: granted.link_local,
-        api_server_audience: granted.api_server_audience,
-        memory_mib: granted.memory_mib.map_or(defaults.memory_mib, u64::from),
-        cpu: granted.cpu_milliseconds.map_or(defaults.cpu, Duration::from_millis),
-        wall: granted.wall_seconds.map_or(defaults.wall, Duration::from_secs),
-        concurrency: granted
-            .concurrency
-            .map_or(defaults.concurrency, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
-        ..defaults
+    context.state.recheck_stores(name);
+    if now.is_none_or(|now| now.plugin.kind() == PluginKind::TemplateEngine) {
+        context.state.wake_engine_users(name);
     }
 }
 
-/// Stores were validated with the plugin as it was.
-fn recheck(context: &Context) {
-    for store in context.state.stores() {
-        context.state.doubt(&store);
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_was_used_only_grows() {
+        let now = Used {
+            memory: 3 << 20,
+            cpu_ms: 10,
+            origins: vec!["https://b:443".to_owned()],
+            ..Used::default()
+        };
+        let first = used(&now, None);
+        assert_eq!((first.memory_mib, first.cpu_milliseconds), (Some(3), Some(50)));
+        let before = PluginStatus {
+            used: Some(Reach {
+                origins: vec!["https://a:443".to_owned()],
+                memory_mib: Some(9),
+                cpu_milliseconds: Some(0),
+                ..Reach::default()
+            }),
+            ..PluginStatus::default()
+        };
+        let both = used(&now, Some(&before));
+        assert_eq!((both.memory_mib, both.cpu_milliseconds), (Some(9), Some(50)));
+        assert_eq!(both.origins, ["https://a:443", "https://b:443"]);
+    }
+
+    #[test]
+    fn worlds_are_short() {
+        assert_eq!(short("claviger:plugin/provider-plugin@0.1.0"), "provider-plugin@0.1.0");
     }
 }

@@ -18,6 +18,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Resource;
 
+use super::external_secret::WHILE_LOADING;
 use super::world::ClusterWorld;
 use super::{Context, Next};
 use crate::cluster::status as status_writer;
@@ -48,6 +49,12 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
     }
     let started = Instant::now();
     let found = validate(context, object, &store).await;
+    // After a start every plugin is loaded anew: that is no news about a store that was in order.
+    if matches!(found.failure, Some(Failure::PluginLoading { .. }))
+        && store.status.as_ref().is_some_and(|status| status::is_ready(&status.conditions))
+    {
+        return Some((Class::Retry, Instant::now() + WHILE_LOADING));
+    }
     let reason = found.failure.as_ref().map(|_| found.reason);
     context.metrics.reconciled(object.kind(), started.elapsed(), reason);
     report(context, object, &store, &found).await;

@@ -9,8 +9,6 @@ use claviger_core::error::Failure;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_core::tenancy::store_allows;
 use claviger_plugins::CredentialSource;
-use k8s_openapi::api::core::v1::Namespace;
-use kube::Api;
 
 use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::cluster::live;
@@ -41,7 +39,7 @@ impl World for ClusterWorld {
             && !spec.conditions.is_empty()
             && !namespace.is_empty()
         {
-            let labels = namespace_labels(&self.context, namespace).await?;
+            let labels = self.namespace_labels(namespace).await?;
             let allowed = store_allows(&spec.conditions, namespace, &labels).map_err(|error| {
                 Failure::ManifestInvalid {
                     object: name.to_string(),
@@ -84,17 +82,12 @@ impl World for ClusterWorld {
         }
     }
 
+    async fn namespace_labels(&self, namespace: &str) -> Result<Arc<BTreeMap<String, String>>, Failure> {
+        self.context.namespace_labels.of(&self.context.client, namespace).await
+    }
+
     fn credentials(&self, store: &Object) -> Arc<dyn CredentialSource> {
         let (state, store) = (self.context.state.clone(), store.clone());
         self.context.credentials.reporting(move |reference| state.add_read(&store, reference))
     }
-}
-
-async fn namespace_labels(context: &Context, name: &str) -> Result<BTreeMap<String, String>, Failure> {
-    let api: Api<Namespace> = Api::all(context.client.clone());
-    let namespace = api
-        .get_metadata(name)
-        .await
-        .map_err(|error| live::api_failure("reading the labels of", "Namespace", "", name, &error))?;
-    Ok(namespace.metadata.labels.unwrap_or_default())
 }

@@ -273,7 +273,7 @@ impl Pipeline {
         template: &str,
         place: &str,
     ) -> Result<Vec<String>, Failure> {
-        let engine = self.registry.engine("v2")?;
+        let engine = self.registry.engine("v2")?.plugin;
         let templates = [(place.to_owned(), template.to_owned())];
         let mut names = Vec::with_capacity(values.len());
         for key in values.keys() {

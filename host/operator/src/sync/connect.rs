@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use claviger_core::error::{Failure, StoreName};
 use claviger_core::provider::{CallError, ProviderError};
 use claviger_core::secret::Untrusted;
-use claviger_plugins::{Requester, Session, StoreRef};
+use claviger_plugins::{Plugin, Requester, Session, StoreRef};
 
-use crate::registry::Registry;
+use crate::sync::permitted;
 use crate::sync::world::{StoreView, World};
 use crate::watch::Object;
 
@@ -43,11 +43,15 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    fn find(&self, key: &Key, view: &StoreView) -> Option<Arc<Session>> {
+    /// One that was made with the plugin that is in place now: an upgrade, or other grants, end it.
+    fn find(&self, key: &Key, view: &StoreView, plugin: &Arc<Plugin>) -> Option<Arc<Session>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(key)
             .filter(|kept| {
-                kept.uid == view.uid && kept.generation == view.generation && kept.until > Instant::now()
+                kept.uid == view.uid
+                    && kept.generation == view.generation
+                    && kept.until > Instant::now()
+                    && Arc::ptr_eq(kept.session.plugin(), plugin)
             })
             .map(|kept| kept.session.clone())
     }
@@ -101,11 +105,20 @@ impl super::Pipeline {
         requester: &str,
         world: &dyn World,
     ) -> Result<Arc<Session>, Failure> {
+        let name = store_name(store);
+        let Some((provider, config)) = view.spec.provider.entry() else {
+            return Err(Failure::ManifestInvalid {
+                object: name.to_string(),
+                detail: Untrusted::new("spec.provider must have exactly one entry"),
+            });
+        };
+        let installed = self.registry.provider(provider)?;
+        permitted(&installed, provider, requester, world).await?;
         let key = Key { store: store.clone(), requester: requester.to_owned() };
-        if let Some(session) = self.sessions.find(&key, view) {
+        if let Some(session) = self.sessions.find(&key, view, &installed.plugin) {
             return Ok(session);
         }
-        let session = connect(&self.registry, store, view, requester, world).await?;
+        let session = connect(&installed.plugin, store, view, config, requester, world).await?;
         self.sessions.keep(key, view, &session);
         Ok(session)
     }
@@ -117,20 +130,14 @@ impl super::Pipeline {
 }
 
 async fn connect(
-    registry: &Registry,
+    plugin: &Arc<Plugin>,
     store: &Object,
     view: &StoreView,
+    config: &serde_json::Value,
     requester: &str,
     world: &dyn World,
 ) -> Result<Arc<Session>, Failure> {
     let name = store_name(store);
-    let Some((provider, config)) = view.spec.provider.entry() else {
-        return Err(Failure::ManifestInvalid {
-            object: name.to_string(),
-            detail: Untrusted::new("spec.provider must have exactly one entry"),
-        });
-    };
-    let plugin = registry.provider(provider)?;
     let failed = |error: CallError| Failure::from_call(&name, None, None, plugin.id(), error);
     plugin.check_config(config).map_err(|error: ProviderError| failed(error.into()))?;
     let store_ref = StoreRef {

@@ -8,6 +8,11 @@ use crate::metrics::Metrics;
 impl Pipeline {
     /// Copies the counts.
     pub fn export(&self, metrics: &Metrics) {
+        let plugins = self.registry.all().into_iter().map(|(name, installed)| {
+            let used = installed.plugin.used();
+            (name, used.calls.saturating_sub(used.faults), used.faults)
+        });
+        metrics.plugin_calls(plugins);
         let fetch = self.fetcher.counters();
         let egress = self.registry.host().egress().counters();
         for (outcome, count) in [

@@ -18,11 +18,12 @@ use claviger_core::error::Failure;
 use claviger_core::redact::Redactor;
 use claviger_core::secret::SecretBytes;
 use claviger_core::template::Rendered;
+use claviger_core::tenancy::plugin_allows;
 use claviger_crds::external_secret::ExternalSecretSpec;
 use claviger_plugins::Session;
 use claviger_plugins::fetch::Fetcher;
 
-use crate::registry::Registry;
+use crate::plugins::{Installed, Registry};
 use crate::sync::connect::Sessions;
 pub use crate::sync::connect::store_name;
 use crate::sync::world::World;
@@ -105,4 +106,26 @@ impl Pipeline {
         }
         self.render(asker, world, collected.data, redactor).await.map(Desired::Secret)
     }
+}
+
+/// Whether a namespace may use a plugin. Nobody's namespace is a store's own validation.
+async fn permitted(
+    installed: &Installed,
+    name: &str,
+    namespace: &str,
+    world: &dyn World,
+) -> Result<(), Failure> {
+    let Some(allowed) = installed.namespaces.as_ref().filter(|_| !namespace.is_empty()) else {
+        return Ok(());
+    };
+    // Labels are read only where they decide.
+    let named = allowed.names.iter().any(|named| named == namespace);
+    let labels = match &allowed.selector {
+        Some(_) if !named => world.namespace_labels(namespace).await?,
+        _ => Arc::default(),
+    };
+    if plugin_allows(Some(allowed), namespace, &labels) {
+        return Ok(());
+    }
+    Err(Failure::PluginForbidden { name: name.to_owned(), namespace: namespace.to_owned() })
 }

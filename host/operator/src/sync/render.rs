@@ -7,7 +7,7 @@ use claviger_core::template::{Job, Rendered, Sources, sources_needed};
 use claviger_plugins::RenderError;
 
 use super::collect::render_options;
-use super::{Asker, Data, Pipeline};
+use super::{Asker, Data, Pipeline, permitted};
 use crate::sync::world::World;
 
 impl Pipeline {
@@ -21,7 +21,9 @@ impl Pipeline {
         let Some(template) = &asker.spec.target.template else {
             return Ok(Rendered::copied(data, asker.labels, asker.annotations));
         };
-        let engine = self.registry.engine(&template.engine_version)?;
+        let installed = self.registry.engine(&template.engine_version)?;
+        permitted(&installed, &template.engine_version, asker.namespace, world).await?;
+        let engine = installed.plugin;
         let mut sources = Sources::new();
         for (kind, name) in sources_needed(template) {
             if let Some(texts) = world.source(kind, asker.namespace, &name).await? {

@@ -43,6 +43,12 @@ pub trait World: Send + Sync {
         name: &str,
     ) -> Result<Option<BTreeMap<String, SecretBytes>>, Failure>;
 
+    /// Labels of a namespace.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    async fn namespace_labels(&self, namespace: &str) -> Result<Arc<BTreeMap<String, String>>, Failure>;
+
     /// What a store's references are resolved with.
     fn credentials(&self, store: &Object) -> Arc<dyn CredentialSource>;
 }

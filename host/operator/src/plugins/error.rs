@@ -1,0 +1,80 @@
+//! Why a plugin is not installed, as its `Plugin` object's condition says it.
+
+use claviger_plugins::PluginsError;
+
+/// Why not.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// The component, its package or its grants.
+    #[error(transparent)]
+    Plugin(#[from] PluginsError),
+    /// The object does not parse.
+    #[error("the object does not parse: correct its manifest")]
+    ManifestInvalid,
+    /// Where the bytes should be is nothing.
+    #[error("{what} does not exist: {remedy}")]
+    SourceNotFound {
+        /// `ConfigMap claviger-system/acme-plugin`.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Something is there and holds no component.
+    #[error("{what} cannot be used: {why}")]
+    SourceInvalid {
+        /// What.
+        what: String,
+        /// Why, with the remedy.
+        why: String,
+    },
+    /// Reading failed; it may work later.
+    #[error("{what} cannot be read: {why}")]
+    SourceUnreadable {
+        /// What.
+        what: String,
+        /// The other side's words.
+        why: String,
+    },
+    /// A source that this version does not have.
+    #[error("plugins from a registry (source.oci) cannot be installed by this version: use source.configMap")]
+    SourceNotSupported,
+    /// A name that is taken.
+    #[error("the name {0:?} is kept for the plugin that comes with the operator: give this one another name")]
+    NameReserved(String),
+}
+
+impl InstallError {
+    /// Reason of the condition. Every variant is named, so that a new one does not compile before somebody
+    /// has decided.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Plugin(error) => error.reason(),
+            Self::ManifestInvalid => "ManifestInvalid",
+            Self::SourceNotFound { .. } => "SourceNotFound",
+            Self::SourceInvalid { .. } => "SourceInvalid",
+            Self::SourceUnreadable { .. } => "SourceUnreadable",
+            Self::SourceNotSupported => "SourceNotSupported",
+            Self::NameReserved(_) => "NameReserved",
+        }
+    }
+
+    /// Whether trying again can help though nothing in the cluster changes.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::SourceUnreadable { .. } => true,
+            // Both depend on what else the machine does at the time.
+            Self::Plugin(error) => matches!(
+                error,
+                PluginsError::OverBudget { .. }
+                    | PluginsError::Compile(_)
+                    | PluginsError::Describe(_)
+                    | PluginsError::Smoke(_)
+            ),
+            Self::ManifestInvalid
+            | Self::SourceNotFound { .. }
+            | Self::SourceInvalid { .. }
+            | Self::SourceNotSupported
+            | Self::NameReserved(_) => false,
+        }
+    }
+}

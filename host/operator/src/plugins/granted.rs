@@ -1,0 +1,90 @@
+//! From `spec.grants` of a Plugin to what the plugin host enforces. Pure.
+
+use std::time::Duration;
+
+use claviger_crds::plugin::{AmbientKind as Kind, Grants as Granted};
+use claviger_plugins::{AmbientGrant, AmbientKind, Grants, builtin_grants};
+
+use super::InstallError;
+
+/// The grants of the plugin `name`: for a built-in its own where the object says nothing of grants at all.
+/// Limits that are left out are the defaults, and the audiences that a built-in brings stay: they are what
+/// its manifests mean where they name none.
+///
+/// # Errors
+/// [`claviger_plugins::PluginsError::Grants`] for grants that make no sense.
+pub(super) fn grants(name: &str, built_in: bool, granted: Option<&Granted>) -> Result<Grants, InstallError> {
+    let defaults = if built_in { builtin_grants(name) } else { Grants::default() };
+    let Some(granted) = granted else { return Ok(defaults) };
+    let grants = Grants {
+        origins: granted.origins.clone(),
+        loopback: granted.loopback,
+        link_local: granted.link_local,
+        api_server: granted.api_server,
+        ambient: granted
+            .ambient
+            .iter()
+            .map(|ambient| AmbientGrant {
+                kind: kind(ambient.kind),
+                name: ambient.name.clone().unwrap_or_default(),
+            })
+            .collect(),
+        api_server_audience: granted.api_server_audience,
+        audiences: defaults.audiences.iter().chain(&granted.audiences).cloned().collect(),
+        memory_mib: granted.memory_mib.map_or(defaults.memory_mib, u64::from),
+        cpu: granted.cpu_milliseconds.map_or(defaults.cpu, Duration::from_millis),
+        wall: granted.wall_seconds.map_or(defaults.wall, Duration::from_secs),
+        concurrency: granted
+            .concurrency
+            .map_or(defaults.concurrency, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+        ..defaults
+    };
+    grants.check()?;
+    Ok(grants)
+}
+
+fn kind(kind: Kind) -> AmbientKind {
+    match kind {
+        Kind::Env => AmbientKind::Env,
+        Kind::FileByEnv => AmbientKind::FileByEnv,
+        Kind::GcpMetadata => AmbientKind::GcpMetadata,
+        Kind::AwsMetadata => AmbientKind::AwsMetadata,
+        Kind::AzureMetadata => AmbientKind::AzureMetadata,
+        Kind::PodServiceAccountToken => AmbientKind::PodServiceAccountToken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    fn granted(value: serde_json::Value) -> Option<Granted> {
+        Some(serde_json::from_value(value).unwrap())
+    }
+
+    #[test]
+    fn what_is_not_granted_is_not_there() {
+        let none = grants("acme", false, None).unwrap();
+        assert_eq!(none, Grants::default());
+        let some = granted(json!({
+            "origins": ["https://*.acme.example"], "memoryMiB": 128, "wallSeconds": 60,
+            "audiences": ["acme"], "ambient": [{"kind": "env", "name": "ACME_REGION"}],
+        }));
+        let some = grants("acme", false, some.as_ref()).unwrap();
+        assert_eq!((some.memory_mib, some.wall, some.cpu), (128, Duration::from_secs(60), none.cpu));
+        assert_eq!(some.ambient[0], AmbientGrant { kind: AmbientKind::Env, name: "ACME_REGION".to_owned() });
+        assert!(!some.loopback && !some.link_local && !some.api_server && !some.api_server_audience);
+    }
+
+    #[test]
+    fn an_object_that_grants_replaces_the_rights_of_a_built_in() {
+        assert!(grants("vault", true, None).unwrap().api_server_audience);
+        let narrowed = grants("vault", true, granted(json!({"memoryMiB": 32})).as_ref()).unwrap();
+        assert!(!narrowed.api_server_audience && narrowed.audiences == ["vault"]);
+        let wildcard = granted(json!({"origins": ["https://*.acme.example"]}));
+        assert_eq!(grants("vault", true, wildcard.as_ref()).unwrap_err().reason(), "GrantsInvalid");
+    }
+}

@@ -1,0 +1,72 @@
+//! From what a `Plugin` object says to a plugin in place: the rules on names and sources.
+
+use claviger_crds::plugin::{PluginSpec, Source};
+use claviger_crds::store::DECLARED;
+
+use super::registry::{BUILT_IN, Installed, Registry, Wanted, built_in};
+use super::source::{Parts, config_map, file};
+use super::{InstallError, grants};
+
+/// Installs the plugin `name`; ConfigMaps are read from `maps`. What was in place stays where this fails, and
+/// the registry keeps the reason.
+///
+/// # Errors
+/// Why not.
+pub async fn install(
+    registry: &Registry,
+    name: &str,
+    spec: &PluginSpec,
+    maps: &impl Parts,
+) -> Result<Installed, InstallError> {
+    let outcome = try_install(registry, name, spec, maps).await;
+    if let Err(error) = &outcome {
+        // Somebody's mistake in a name takes nothing from those who use the built-in.
+        if let (InstallError::NameReserved(_), Some(built_in), None) =
+            (error, built_in(name), registry.installed(name))
+        {
+            let _ = registry.install_built_in(built_in).await;
+        }
+        registry.refuse(name, error);
+    }
+    outcome
+}
+
+async fn try_install(
+    registry: &Registry,
+    name: &str,
+    spec: &PluginSpec,
+    maps: &impl Parts,
+) -> Result<Installed, InstallError> {
+    let builtin = spec.source.builtin.as_ref();
+    if builtin.is_none() && (built_in(name).is_some() || DECLARED.contains(&name)) {
+        return Err(InstallError::NameReserved(name.to_owned()));
+    }
+    let granted = spec.grants.as_ref();
+    let wanted = Wanted {
+        name,
+        digests: &spec.digest,
+        grants: grants(name, builtin.is_some(), granted)?,
+        usual_cpu: granted.is_none_or(|granted| granted.cpu_milliseconds.is_none()),
+        namespaces: spec.namespaces.clone(),
+    };
+    match &spec.source {
+        Source { builtin: Some(source), .. } => {
+            let asked = source.name.as_deref().unwrap_or(name);
+            let Some(found) = built_in(asked).filter(|found| found.name == name) else {
+                let known: Vec<_> = BUILT_IN.iter().map(|built_in| built_in.name).collect();
+                return Err(InstallError::SourceNotFound {
+                    what: format!("a built-in plugin {asked:?} for the name {name:?}"),
+                    remedy: format!("there are {}, each under its own name", known.join(", ")),
+                });
+            };
+            registry.install(wanted, file(registry.directory(), found.file)).await
+        }
+        Source { config_map: Some(source), .. } => registry.install(wanted, config_map(source, maps)).await,
+        Source { file: Some(source), .. } => {
+            registry.install(wanted, file(registry.directory(), &source.path)).await
+        }
+        Source { oci: Some(_), .. } => Err(InstallError::SourceNotSupported),
+        // The definition asks for exactly one; an object that is older than it may have none.
+        Source { .. } => Err(InstallError::ManifestInvalid),
+    }
+}

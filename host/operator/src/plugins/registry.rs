@@ -1,0 +1,260 @@
+//! Which plugin answers to which name: the providers under `spec.provider`, the engines under
+//! `engineVersion`.
+//!
+//! One plugin is loaded at a time, away from the reconciles that wait for it, and put in place when it
+//! works: calls in flight end on what they began with. One that does not load leaves what ran before
+//! running, or, where nothing did, stands here with its reason, so that each store that names it says why.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use claviger_core::error::Failure;
+use claviger_crds::plugin::AllowedNamespaces;
+use claviger_plugins::package::digest;
+use claviger_plugins::{Grants, Plugin, PluginHost, PluginKind, builtin_grants, package};
+
+use super::InstallError;
+use super::source::file;
+
+/// A plugin that comes with the binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuiltIn {
+    /// Its name in manifests.
+    pub name: &'static str,
+    /// Its file in the plugin directory.
+    pub file: &'static str,
+}
+
+/// Providers go by their key under `spec.provider`, template engines by their `engineVersion`.
+pub const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn { name: "fake", file: "fake.wasm" },
+    BuiltIn { name: "jinja", file: "template-jinja.wasm" },
+    BuiltIn { name: "v2", file: "template-go.wasm" },
+    BuiltIn { name: "vault", file: "vault.wasm" },
+];
+
+/// The built-in of that name.
+pub fn built_in(name: &str) -> Option<BuiltIn> {
+    BUILT_IN.iter().find(|built_in| built_in.name == name).copied()
+}
+
+/// A plugin in place.
+#[derive(Clone)]
+pub struct Installed {
+    /// It.
+    pub plugin: Arc<Plugin>,
+    /// Who may use it; none: everybody.
+    pub namespaces: Option<AllowedNamespaces>,
+}
+
+/// What should stand under a name.
+pub struct Wanted<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// Digests that the bytes may have; empty where the source may do without (built-in, file).
+    pub digests: &'a [String],
+    /// What it may.
+    pub grants: Grants,
+    /// Whether the time that it may compute was left to the default, which depends on what it is.
+    pub usual_cpu: bool,
+    /// Who may use it.
+    pub namespaces: Option<AllowedNamespaces>,
+}
+
+impl Wanted<'_> {
+    fn grants(&self, kind: PluginKind) -> Grants {
+        let mut grants = self.grants.clone();
+        if self.usual_cpu && kind == PluginKind::TemplateEngine {
+            grants.cpu = Grants::template_engine().cpu.min(grants.wall);
+        }
+        grants
+    }
+}
+
+#[derive(Default)]
+struct Entry {
+    installed: Option<Installed>,
+    /// Why what is wanted is not what is in place; none: it is, or it is being loaded.
+    refused: Option<String>,
+}
+
+/// The plugins.
+pub struct Registry {
+    host: Arc<PluginHost>,
+    directory: PathBuf,
+    entries: Mutex<BTreeMap<String, Entry>>,
+    /// Whoever loads holds it from before the first byte is read: a component takes as much memory as it is
+    /// large, and several at once would take that together.
+    loading: tokio::sync::Mutex<()>,
+}
+
+impl Registry {
+    /// No plugin yet, over the directory where the built-in components lie.
+    pub fn new(host: Arc<PluginHost>, directory: impl AsRef<Path>) -> Self {
+        let directory = directory.as_ref().to_owned();
+        Self { host, directory, entries: Mutex::default(), loading: tokio::sync::Mutex::default() }
+    }
+
+    /// The host that the plugins run in.
+    pub fn host(&self) -> &Arc<PluginHost> {
+        &self.host
+    }
+
+    /// Where the built-in components, and those of `source.file`, lie.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Says that a plugin of that name is coming: who asks for it waits instead of failing.
+    pub fn announce(&self, name: &str) {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default();
+    }
+
+    /// Loads every built-in with its default grants, one after the other.
+    pub async fn load_built_in(&self) {
+        for built_in in BUILT_IN {
+            // The reason is kept in the registry and shown by whoever asks for the plugin.
+            let _ = self.install_built_in(*built_in).await;
+        }
+    }
+
+    /// Loads a built-in with its default grants.
+    ///
+    /// # Errors
+    /// As [`Registry::install`].
+    pub async fn install_built_in(&self, built_in: BuiltIn) -> Result<Installed, InstallError> {
+        let wanted = Wanted {
+            name: built_in.name,
+            digests: &[],
+            grants: builtin_grants(built_in.name),
+            usual_cpu: true,
+            namespaces: None,
+        };
+        self.install(wanted, file(&self.directory, built_in.file)).await
+    }
+
+    /// Puts a plugin in place: reads its bytes, checks their digest, and, unless just these are in place
+    /// already, loads them. The admin's grants and namespaces hold for what runs from the moment they are
+    /// said, whether or not the new bytes are any good.
+    ///
+    /// # Errors
+    /// Why not; what was in place stays.
+    pub async fn install(
+        &self,
+        wanted: Wanted<'_>,
+        bytes: impl Future<Output = Result<Vec<u8>, InstallError>>,
+    ) -> Result<Installed, InstallError> {
+        self.announce(wanted.name);
+        let _turn = self.loading.lock().await;
+        self.hold_to(&wanted);
+        let outcome = self.take(&wanted, bytes).await;
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.entry(wanted.name.to_owned()).or_default();
+        match outcome {
+            Ok(plugin) => {
+                let installed = Installed { plugin, namespaces: wanted.namespaces };
+                *entry = Entry { installed: Some(installed.clone()), refused: None };
+                Ok(installed)
+            }
+            Err(error) => {
+                tracing::error!(plugin = wanted.name, reason = error.reason(), why = %error, "plugin not loaded");
+                entry.refused = Some(error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    async fn take(
+        &self,
+        wanted: &Wanted<'_>,
+        bytes: impl Future<Output = Result<Vec<u8>, InstallError>>,
+    ) -> Result<Arc<Plugin>, InstallError> {
+        let bytes = bytes.await?;
+        let found =
+            if wanted.digests.is_empty() { digest(&bytes) } else { package::verify(&bytes, wanted.digests)? };
+        if let Some(Installed { plugin, .. }) = self.installed(wanted.name)
+            && plugin.id().digest == found
+        {
+            return Ok(plugin);
+        }
+        let plugin = self.host.load(wanted.name, bytes, wanted.grants.clone()).await?;
+        tracing::info!(plugin = %plugin.id(), digest = plugin.id().digest, "plugin loaded");
+        let grants = wanted.grants(plugin.kind());
+        Ok(if *plugin.grants() == grants { plugin } else { Arc::new(plugin.with_grants(grants)) })
+    }
+
+    /// Applies grants and namespaces to what is in place.
+    fn hold_to(&self, wanted: &Wanted<'_>) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(installed) = entries.get_mut(wanted.name).and_then(|entry| entry.installed.as_mut()) {
+            installed.namespaces.clone_from(&wanted.namespaces);
+            let grants = wanted.grants(installed.plugin.kind());
+            if *installed.plugin.grants() != grants {
+                installed.plugin = Arc::new(installed.plugin.with_grants(grants));
+            }
+        }
+    }
+
+    /// Notes that what is wanted under a name was refused before anything was loaded.
+    pub fn refuse(&self, name: &str, why: &InstallError) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.entry(name.to_owned()).or_default().refused = Some(why.to_string());
+    }
+
+    /// Takes a plugin out. Calls in flight end on it. Whether there was one.
+    pub fn remove(&self, name: &str) -> bool {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(name).is_some()
+    }
+
+    /// What is in place under a name.
+    pub fn installed(&self, name: &str) -> Option<Installed> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).get(name)?.installed.clone()
+    }
+
+    /// All that are in place, by name.
+    pub fn all(&self) -> Vec<(String, Installed)> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let installed = |(name, entry): (&String, &Entry)| Some((name.clone(), entry.installed.clone()?));
+        entries.iter().filter_map(installed).collect()
+    }
+
+    /// The provider of that name.
+    ///
+    /// # Errors
+    /// If there is none, it did not load or has not loaded yet, or it is a template engine.
+    pub fn provider(&self, name: &str) -> Result<Installed, Failure> {
+        self.find(name, PluginKind::Provider)
+    }
+
+    /// The template engine of that name.
+    ///
+    /// # Errors
+    /// As [`Registry::provider`].
+    pub fn engine(&self, name: &str) -> Result<Installed, Failure> {
+        self.find(name, PluginKind::TemplateEngine)
+    }
+
+    fn find(&self, name: &str, kind: PluginKind) -> Result<Installed, Failure> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        match entries.get(name) {
+            Some(Entry { installed: Some(installed), .. }) if installed.plugin.kind() == kind => {
+                Ok(installed.clone())
+            }
+            Some(Entry { installed: None, refused: Some(why) }) => {
+                Err(Failure::PluginNotLoaded { name: name.to_owned(), why: why.clone() })
+            }
+            Some(Entry { installed: None, refused: None }) => {
+                Err(Failure::PluginLoading { name: name.to_owned() })
+            }
+            Some(Entry { installed: Some(_), .. }) | None => {
+                let of_kind = |entry: &Entry| {
+                    entry.installed.as_ref().is_some_and(|installed| installed.plugin.kind() == kind)
+                };
+                let known = entries.iter().filter(|(_, entry)| of_kind(entry));
+                let known = known.map(|(name, _)| name.clone()).collect();
+                Err(Failure::ProviderUnknown { name: name.to_owned(), known })
+            }
+        }
+    }
+}

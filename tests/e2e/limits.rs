@@ -1,0 +1,251 @@
+//! Under the reference document's limits (200m CPU, 256 MiB), held by a real cgroup: large components arrive
+//! while 500 ExternalSecrets refresh. Nothing is killed, and how long others take is printed, before and
+//! meanwhile. A time is never asserted.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Operator, World, chameleon, digest, world};
+
+/// The reference document's `resources.limits`.
+const MEMORY: u64 = 256 * 1024 * 1024;
+/// Of a core, in thousandths.
+const CPU: u64 = 200;
+const EXTERNAL_SECRETS: usize = 500;
+/// Samples of a latency.
+const SAMPLES: usize = 20;
+
+/// A cgroup of the test's own, version 1 or 2. Removed when dropped.
+struct Cgroup {
+    folders: Vec<PathBuf>,
+    v1: bool,
+}
+
+impl Cgroup {
+    /// `Err`: why there can be none.
+    fn new(name: &str) -> Result<Self, String> {
+        let root = Path::new("/sys/fs/cgroup");
+        let v1 = root.join("memory").is_dir();
+        let folders = if v1 { vec![root.join("memory").join(name), root.join("cpu").join(name)] } else { vec![root.join(name)] };
+        for folder in &folders {
+            std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        }
+        let group = Self { folders, v1 };
+        if v1 {
+            group.set(0, "memory.limit_in_bytes", &MEMORY.to_string())?;
+            group.set(1, "cpu.cfs_period_us", "100000")?;
+            group.set(1, "cpu.cfs_quota_us", &(CPU * 100).to_string())?;
+        } else {
+            group.set(0, "memory.max", &MEMORY.to_string())?;
+            group.set(0, "cpu.max", &format!("{} 100000", CPU * 100))?;
+        }
+        Ok(group)
+    }
+
+    fn set(&self, folder: usize, file: &str, text: &str) -> Result<(), String> {
+        let path = self.folders[folder].join(file);
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// Puts a process in; what it starts comes along.
+    fn add(&self, pid: u32) {
+        for folder in 0..self.folders.len() {
+            self.set(folder, "cgroup.procs", &pid.to_string()).unwrap();
+        }
+    }
+
+    /// Peak of memory, bytes, and how often the kernel killed for want of it.
+    fn memory(&self) -> (u64, u64) {
+        let read = |file: &str| std::fs::read_to_string(self.folders[0].join(file)).unwrap_or_default();
+        let (peak, events) = if self.v1 {
+            (read("memory.max_usage_in_bytes"), read("memory.oom_control"))
+        } else {
+            (read("memory.peak"), read("memory.events"))
+        };
+        let kills = events.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok());
+        (peak.trim().parse().unwrap_or(0), kills.unwrap_or(0))
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        for folder in &self.folders {
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+}
+
+/// A component of about `size` bytes that really has to be compiled: the chameleon, with one more core module
+/// in it, of many functions that are never called.
+fn grown(component: &[u8], size: usize) -> Vec<u8> {
+    let mut code = Vec::new();
+    let mut count = 0u32;
+    while code.len() < size {
+        // (local i32) and 400 times: local.get 0, i32.const n, i32.xor, local.set 0; then local.get 0.
+        let mut body = vec![1, 1, 0x7f];
+        for step in 0..400u32 {
+            body.extend([0x20, 0, 0x41]);
+            leb(&mut body, (count ^ step) & 0x3f);
+            body.extend([0x73, 0x21, 0]);
+        }
+        body.extend([0x20, 0, 0x0b]);
+        leb(&mut code, u32::try_from(body.len()).unwrap());
+        code.extend(body);
+        count += 1;
+    }
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    // One type: () -> i32.
+    section(&mut module, 1, &[1, 0x60, 0, 1, 0x7f]);
+    let mut functions = Vec::new();
+    leb(&mut functions, count);
+    functions.resize(functions.len() + count as usize, 0);
+    section(&mut module, 3, &functions);
+    let mut bodies = Vec::new();
+    leb(&mut bodies, count);
+    bodies.extend(code);
+    section(&mut module, 10, &bodies);
+    let mut bytes = component.to_vec();
+    // A core module in a component.
+    section(&mut bytes, 1, &module);
+    bytes
+}
+
+fn section(into: &mut Vec<u8>, id: u8, content: &[u8]) {
+    into.push(id);
+    leb(into, u32::try_from(content.len()).unwrap());
+    into.extend(content);
+}
+
+/// Unsigned LEB128; of numbers below 64 the signed one too.
+fn leb(into: &mut Vec<u8>, mut number: u32) {
+    while number >= 0x80 {
+        into.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    into.push(number as u8);
+}
+
+fn external_secret(world: &World, name: &str, interval: &str) -> Value {
+    json!({
+        "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+        "metadata": {"name": name, "namespace": world.name},
+        "spec": {
+            "refreshInterval": interval, "secretStoreRef": {"name": "fake"},
+            "data": [{"secretKey": "k", "remoteRef": {"key": "k"}}],
+        },
+    })
+}
+
+/// From applying a new ExternalSecret until its Secret is there, `SAMPLES` times.
+fn latencies(world: &World, prefix: &str) -> Vec<Duration> {
+    let mut took = Vec::new();
+    for sample in 0..SAMPLES {
+        let name = format!("{prefix}-{sample}");
+        let started = Instant::now();
+        world.apply_json(&external_secret(world, &name, "1h"));
+        world.wait_data(&name, &[("k", "v")]);
+        took.push(started.elapsed());
+    }
+    took.sort();
+    took
+}
+
+fn shown(what: &str, sorted: &[Duration]) {
+    let at = |part: usize| sorted[(sorted.len() * part / 100).min(sorted.len() - 1)];
+    println!("{what}: p50 {:?}, p95 {:?}, worst {:?}", at(50), at(95), at(100));
+}
+
+/// Packs with the product and applies, for this test's operator.
+fn install_packed(world: &World, name: &str, bytes: &[u8]) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("component.wasm");
+    std::fs::write(&file, bytes).unwrap();
+    let output = Command::new(&world.env.claviger)
+        .args(["plugin", "pack", file.to_str().unwrap(), "--name", name, "--namespace", &world.name])
+        .args(["--compile-cpu-seconds", "300", "--compile-memory-mib", "2048"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&String::from_utf8(output.stdout).unwrap()).unwrap();
+    for mut object in objects {
+        if object["kind"] == "Plugin" {
+            object["spec"]["controller"] = json!(world.name);
+        }
+        world.apply_json(&object);
+    }
+}
+
+#[test]
+fn a_large_component_arrives_in_a_small_pod_while_others_refresh() {
+    let world = world!("limits");
+    let group = match Cgroup::new("claviger-limits-test") {
+        Ok(group) => group,
+        Err(why) => {
+            let message = format!("SKIPPED: limits needs a cgroup: {why}");
+            assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{message}");
+            eprintln!("{message}");
+            return;
+        }
+    };
+    let operator = Operator::start(&world);
+    group.add(operator.pid());
+    world.apply(&format!(
+        "apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: fake, namespace: {ns}}}\n\
+         spec: {{controller: {ns}, provider: {{fake: {{data: [{{key: k, value: v}}]}}}}}}\n",
+        ns = world.name
+    ));
+    let mut all = String::new();
+    for number in 0..EXTERNAL_SECRETS {
+        let _ = writeln!(all, "---\n{}", external_secret(&world, &format!("es-{number}"), "30s"));
+    }
+    world.apply(&all);
+    world.wait_for(Duration::from_secs(240), "500 ExternalSecrets to be ready", || {
+        let list = world.kubectl(&["-n", &world.name, "get", "externalsecret", "-o", "name"]);
+        let secrets = world.kubectl(&["-n", &world.name, "get", "secret", "-l", "reconcile.external-secrets.io/managed=true", "-o", "name"]);
+        let (wanted, found) = (list.lines().count(), secrets.lines().count());
+        if found >= EXTERNAL_SECRETS { Ok(()) } else { Err(format!("{found} of {wanted}")) }
+    });
+    shown("a new ExternalSecret until its Secret, before", &latencies(&world, "before"));
+
+    // 18 MB of which little is code, as a language runtime with its library is; and 18 MB of code.
+    let small = chameleon(&world, "2.0.0 good");
+    let mut mostly_data = grown(&small, 2 * 1024 * 1024);
+    section(&mut mostly_data, 0, &[&[1, b'x'][..], &noise(15 * 1024 * 1024)].concat());
+    let all_code = grown(&small, 18 * 1024 * 1024);
+    for (name, bytes) in [("limits-data", &mostly_data), ("limits-code", &all_code)] {
+        println!("{name}: {} bytes", bytes.len());
+        let arrived = Instant::now();
+        install_packed(&world, name, bytes);
+        shown("a new ExternalSecret until its Secret, meanwhile", &latencies(&world, name));
+        let (ready, reason, message, _) = world.wait_for(Duration::from_secs(300), "a verdict on the plugin", || {
+            world.plugin(name).ok_or_else(|| "none".to_owned())
+        });
+        println!("{name}: {ready} {reason} after at most {:?}: {message}", arrived.elapsed());
+        match name {
+            "limits-data" => assert_eq!(world.plugin(name).unwrap().3["digest"], json!(digest(bytes)), "{message}"),
+            _ => {
+                assert_eq!(reason, "CompileOverBudget", "{message}");
+                assert!(message.contains("MiB") || message.contains(" s "), "the number: {message}");
+            }
+        }
+    }
+    let (peak, kills) = group.memory();
+    println!("peak of the cgroup: {} MiB of {}, killed: {kills}", peak >> 20, MEMORY >> 20);
+    assert_eq!(kills, 0);
+    assert!(operator.runs(), "the operator was killed");
+    for name in ["limits-data", "limits-code"] {
+        world.kubectl(&["delete", "plugin", name]);
+    }
+    let failed = operator.log().lines().filter(|line| line.contains("\"not synced\"")).count();
+    assert_eq!(failed, 0, "refreshes that failed");
+    drop(operator);
+}
+
+/// Bytes that compress badly.
+fn noise(length: usize) -> Vec<u8> {
+    (0..length as u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 29) as u8).collect()
+}
