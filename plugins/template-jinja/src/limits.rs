@@ -1,6 +1,6 @@
 //! How large things may get and how long a template may run. The host limits memory and time; these
-//! limits have messages. What minijinja cannot count (a list that holds itself twice, again and again) is
-//! left to the host.
+//! limits have messages. What minijinja cannot count (a list of a list twice, sixty times over; a hundred
+//! thousand operators in a row) is left to the host.
 
 use std::io;
 

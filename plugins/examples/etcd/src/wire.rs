@@ -165,21 +165,22 @@ impl Refusal {
 
     /// As an error; `what` is the key, which is no secret.
     pub fn error(self, what: &str) -> Error {
-        let wants_login = self.wants_login();
+        // Logins that fail, and reads without one, are invalid arguments to etcd.
+        let refused = self.wants_login()
+            || self.message.contains("authentication failed")
+            || self.message.contains("user name is empty");
+        let compacted = self.message.contains("compacted");
         let detail = if self.message.is_empty() {
             format!("{what}: HTTP {}", self.status)
         } else {
             format!("{what}: {}", self.message)
         };
         match (self.status, self.code) {
-            _ if wants_login => Error::Unauthenticated(detail),
-            // Logins that fail, and reads without one, are invalid arguments to etcd.
-            _ if detail.contains("authentication failed") || detail.contains("user name is empty") => {
-                Error::Unauthenticated(detail)
-            }
+            _ if refused => Error::Unauthenticated(detail),
             (403, _) | (_, code::PERMISSION_DENIED) => Error::Denied(detail),
-            // A revision that is compacted is gone for good; one of the future is not there yet.
-            (_, code::OUT_OF_RANGE) => Error::NotFound(detail),
+            // A revision of the future is not there. One that was compacted away says nothing about the key,
+            // and `not-found` may delete a Secret: so it is no such answer.
+            (_, code::OUT_OF_RANGE) if !compacted => Error::NotFound(detail),
             (429, _) | (_, code::RESOURCE_EXHAUSTED) => {
                 Error::RateLimited(RateLimit { retry_after_ms: self.retry_after_ms, detail })
             }
@@ -224,7 +225,7 @@ mod tests {
     #[test]
     fn refusals_drive_behaviour() {
         let refusal = |status, code: u64, message: &str| {
-            let body = json!({"error": message, "code": code, "message": message}).to_string();
+            let body = json!({"code": code, "message": message}).to_string();
             Refusal::parse(status, Some(2000), body.as_bytes())
         };
         let error = |status, code, message| refusal(status, code, message).error("k");
@@ -236,7 +237,9 @@ mod tests {
         assert!(matches!(error(400, 3, "etcdserver: user name is empty"), Error::Unauthenticated(_)));
         assert!(matches!(error(403, 7, "etcdserver: permission denied"), Error::Denied(_)));
         let compacted = "etcdserver: mvcc: required revision has been compacted";
-        assert!(matches!(error(400, 11, compacted), Error::NotFound(_)));
+        assert!(matches!(error(400, 11, compacted), Error::Other(_)));
+        let future = "etcdserver: mvcc: required revision is a future revision";
+        assert!(matches!(error(400, 11, future), Error::NotFound(_)));
         assert!(matches!(error(503, 14, "etcdserver: no leader"), Error::Unavailable(_)));
         assert!(matches!(
             error(429, 8, "x"),
