@@ -14,8 +14,9 @@ use serde_json::Value;
 use crate::exec::{cargo, run};
 use crate::{paths, toolchain};
 
-/// Folder of guests that exist for tests only; they are built and not shipped.
-const FIXTURES: &str = "fixtures";
+/// Folders of guests that are built and not shipped: those that exist for tests only, and the examples for
+/// authors of plugins.
+const NOT_SHIPPED: [&str; 2] = ["fixtures", "examples"];
 
 /// Builds every guest, puts the shipped ones into `dist/plugins` and all of them into `test-plugins`. A
 /// guest's file is named after its folder in `plugins/`. Returns `dist/plugins`.
@@ -45,7 +46,7 @@ pub(crate) fn plugins(progress: &Progress) -> Result<PathBuf> {
         let from = built.join(format!("{}.wasm", guest.library));
         let name = format!("{}.wasm", guest.name);
         copy(&from, &all.join(&name))?;
-        if !guest.fixture {
+        if guest.shipped {
             copy(&from, &shipped.join(&name))?;
         }
     }
@@ -101,7 +102,7 @@ struct Guest {
     name: String,
     /// Its library's name, as rustc writes it.
     library: String,
-    fixture: bool,
+    shipped: bool,
 }
 
 fn components() -> Result<Vec<Guest>> {
@@ -125,7 +126,10 @@ fn components() -> Result<Vec<Guest>> {
                 guests.push(Guest {
                     name: name(folder).unwrap_or_default(),
                     library: target["name"].as_str().unwrap_or_default().replace('-', "_"),
-                    fixture: folder.parent().and_then(name).is_some_and(|parent| parent == FIXTURES),
+                    shipped: !folder
+                        .parent()
+                        .and_then(name)
+                        .is_some_and(|parent| NOT_SHIPPED.contains(&parent.as_str())),
                 });
             }
         }

@@ -43,7 +43,7 @@ pub(crate) fn compiled_plugins() -> PathBuf {
     target().join("aot")
 }
 
-/// The plugins for tests: the finished ones and the fixtures.
+/// The plugins for tests: the finished ones, the fixtures and the examples.
 pub(crate) fn test_plugins() -> PathBuf {
     target().join("test-plugins")
 }
