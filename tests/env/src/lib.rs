@@ -11,10 +11,12 @@
 
 mod bao;
 mod cache;
+mod chameleon;
 mod cluster;
 mod env;
 mod error;
 mod http;
+mod isolated;
 mod jsonl;
 mod pki;
 mod postgres;
@@ -24,9 +26,11 @@ mod tools;
 
 pub use bao::{AuditEntry, Bao, BaoOptions, BaoView};
 pub use cache::{cache_home, workspace_root};
+pub use chameleon::chameleon;
 pub use cluster::{ApiRequest, Cluster, ClusterView};
 pub use env::{ENV_VAR, Env};
 pub use error::{Error, Missing, Result};
+pub use isolated::isolated;
 pub use jsonl::Mark;
 pub use pki::{Authority, Leaf, Usage};
 pub use postgres::{Postgres, PostgresView};
