@@ -11,11 +11,13 @@
 
 mod bao;
 mod cache;
+mod chameleon;
 mod cluster;
 mod env;
 mod error;
 mod etcd;
 mod http;
+mod isolated;
 mod jsonl;
 mod pki;
 mod postgres;
@@ -25,10 +27,12 @@ mod tools;
 
 pub use bao::{AuditEntry, Bao, BaoOptions, BaoView};
 pub use cache::{cache_home, workspace_root};
+pub use chameleon::chameleon;
 pub use cluster::{ApiRequest, Cluster, ClusterView};
 pub use env::{ENV_VAR, Env};
 pub use error::{Error, Missing, Result};
 pub use etcd::Etcd;
+pub use isolated::isolated;
 pub use jsonl::Mark;
 pub use pki::{Authority, Leaf, Usage};
 pub use postgres::{Postgres, PostgresView};
