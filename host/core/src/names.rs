@@ -1,5 +1,6 @@
 //! The marks that ESO leaves on objects and that Claviger leaves too, so that either can take over from
-//! the other in silence: labels, annotations, field managers.
+//! the other in silence: labels, annotations, field managers. And the marks on the ConfigMaps that carry
+//! a plugin, which `claviger plugin pack` writes and the operator reads.
 
 use crate::hash::sha3_224;
 
@@ -13,6 +14,20 @@ pub const LABEL_CREATED_BY: &str = "reconcile.external-secrets.io/created-by";
 pub const ANNOTATION_DATA_HASH: &str = "reconcile.external-secrets.io/data-hash";
 /// Begins every field manager; the ExternalSecret's name follows.
 pub const FIELD_MANAGER_PREFIX: &str = "externalsecrets.external-secrets.io/";
+
+/// Label with the plugin's name on every ConfigMap that holds a part of its component.
+pub const LABEL_PLUGIN: &str = "claviger.io/plugin";
+/// Which part of a component a ConfigMap holds, from 0; absent where it holds the whole.
+pub const ANNOTATION_PART_INDEX: &str = "claviger.io/part-index";
+/// How many parts there are.
+pub const ANNOTATION_PART_COUNT: &str = "claviger.io/part-count";
+/// Digest of the whole component, uncompressed: what parts of one package have in common.
+pub const ANNOTATION_PART_DIGEST: &str = "claviger.io/part-digest";
+
+/// The ConfigMap that holds part `index`, where `first` holds part 0.
+pub fn part_name(first: &str, index: usize) -> String {
+    if index == 0 { first.to_owned() } else { format!("{first}-{index}") }
+}
 
 /// The longest field manager ESO uses: names over 27 characters are hashed.
 const MAX_FIELD_MANAGER: usize = 63;
@@ -75,6 +90,14 @@ mod tests {
             assert_eq!(is_valid_key(key), valid, "{key:?}");
         }
         assert!(is_valid_key(&"a".repeat(253)) && !is_valid_key(&"a".repeat(254)));
+    }
+
+    #[test]
+    fn parts_are_found_from_the_first() {
+        assert_eq!(
+            [0, 1, 31].map(|index| part_name("etcd-plugin", index)),
+            ["etcd-plugin", "etcd-plugin-1", "etcd-plugin-31"]
+        );
     }
 
     #[test]
