@@ -9,7 +9,6 @@ use anyhow::Context;
 use claviger_operator::config::OperatorConfig;
 use claviger_operator::registry::Registry;
 use claviger_plugins::egress::EgressConfig;
-use claviger_plugins::{HostConfig, PluginHost};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,16 +26,9 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let config = kube_config(args.kubeconfig.as_deref()).await?;
     let api_server = api_server_addresses(&config).await;
     let client = Client::try_from(config).context("the Kubernetes client cannot be made")?;
-    let host = PluginHost::new(HostConfig {
-        cache_dir: args.plugins.cache_dir.clone(),
-        egress: EgressConfig {
-            allow_loopback: args.allow_loopback,
-            denied: api_server,
-            ..EgressConfig::default()
-        },
-        ..HostConfig::default()
-    })
-    .context("the plugin host cannot start")?;
+    let egress =
+        EgressConfig { allow_loopback: args.allow_loopback, denied: api_server, ..EgressConfig::default() };
+    let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), egress)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
     let operator = OperatorConfig {
         namespace: args.namespace,
