@@ -6,38 +6,31 @@ mod args;
 mod crds;
 mod logging;
 mod plugin;
+mod plugin_host;
 mod plugins_dir;
 mod render;
 mod run;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 
-use crate::args::{Cli, Command, PluginCommand};
+use crate::args::{Cli, Command, LogArgs, PluginCommand};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let level = if matches!(cli.command, Command::Run(_)) { "info" } else { "warn" };
-    logging::start(&cli.log, level);
-    // The first thing before any TLS: one process, one provider. It fails only if one is installed
-    // already, which nothing else does.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: the async runtime cannot be started: {error}");
-            return ExitCode::FAILURE;
-        }
+    let (log, quiet) = (&cli.log, "warn");
+    let outcome = match cli.command {
+        // Takes limits on its own process: so before there is a second thread, and without a log, since
+        // its last line on standard error is its answer.
+        Command::Plugin(PluginCommand::Compile(args)) => return plugin::compile(&args),
+        Command::Crds => crds::print(),
+        Command::Run(args) => on_runtime(log, "info", run::run(*args)),
+        Command::Render(args) => on_runtime(log, quiet, render::render(&args)),
+        Command::Plugin(PluginCommand::Inspect(args)) => on_runtime(log, quiet, plugin::inspect(&args)),
+        Command::Plugin(PluginCommand::Pack(args)) => on_runtime(log, quiet, plugin::pack(&args)),
     };
-    let outcome = runtime.block_on(async {
-        match cli.command {
-            Command::Run(args) => run::run(*args).await,
-            Command::Render(args) => render::render(&args).await,
-            Command::Plugin(PluginCommand::Inspect(args)) => plugin::inspect(&args).await,
-            Command::Crds => crds::print(),
-        }
-    });
     match outcome {
         Ok(code) => code,
         Err(error) => {
@@ -45,4 +38,21 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a command to its end, with a log at `level` unless told otherwise.
+fn on_runtime(
+    log: &LogArgs,
+    level: &str,
+    command: impl Future<Output = anyhow::Result<ExitCode>>,
+) -> anyhow::Result<ExitCode> {
+    logging::start(log, level);
+    // The first thing before any TLS: one process, one provider. It fails only if one is installed
+    // already, which nothing else does.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime cannot be started")?
+        .block_on(command)
 }

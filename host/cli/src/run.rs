@@ -9,7 +9,6 @@ use anyhow::Context;
 use claviger_operator::config::OperatorConfig;
 use claviger_operator::plugins::Registry;
 use claviger_plugins::egress::EgressConfig;
-use claviger_plugins::{HostConfig, PluginHost};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,16 +27,9 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let api_server = api_server_addresses(&config).await;
     let operator_namespace = args.operator_namespace.unwrap_or_else(|| config.default_namespace.clone());
     let client = Client::try_from(config).context("the Kubernetes client cannot be made")?;
-    let host = PluginHost::new(HostConfig {
-        cache_dir: args.plugins.cache_dir.clone(),
-        egress: EgressConfig {
-            allow_loopback: args.allow_loopback,
-            denied: api_server,
-            ..EgressConfig::default()
-        },
-        ..HostConfig::default()
-    })
-    .context("the plugin host cannot start")?;
+    let egress =
+        EgressConfig { allow_loopback: args.allow_loopback, denied: api_server, ..EgressConfig::default() };
+    let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), egress)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
     let operator = OperatorConfig {
         operator_namespace,

@@ -1,5 +1,6 @@
 //! The marks that ESO leaves on objects and that Claviger leaves too, so that either can take over from
-//! the other in silence: labels, annotations, field managers.
+//! the other in silence: labels, annotations, field managers. And the marks on the ConfigMaps that carry
+//! a plugin, which `claviger plugin pack` writes and the operator reads.
 
 use crate::hash::sha3_224;
 
@@ -89,6 +90,14 @@ mod tests {
             assert_eq!(is_valid_key(key), valid, "{key:?}");
         }
         assert!(is_valid_key(&"a".repeat(253)) && !is_valid_key(&"a".repeat(254)));
+    }
+
+    #[test]
+    fn parts_are_found_from_the_first() {
+        assert_eq!(
+            [0, 1, 31].map(|index| part_name("etcd-plugin", index)),
+            ["etcd-plugin", "etcd-plugin-1", "etcd-plugin-31"]
+        );
     }
 
     #[test]

@@ -13,11 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
 use claviger_operator::plugins::Registry;
 use claviger_operator::sync::Pipeline;
 use claviger_plugins::egress::EgressConfig;
-use claviger_plugins::{HostConfig, PluginHost};
 
 use crate::args::RenderArgs;
 use crate::render::files::Files;
@@ -29,13 +27,9 @@ use crate::render::files::Files;
 /// but a line and the exit code.
 pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     let loaded = manifests::load(&args.files, &args.namespace)?;
-    let host = PluginHost::new(HostConfig {
-        cache_dir: args.plugins.cache_dir.clone(),
-        // A person's own machine: a server on it is what they are trying out.
-        egress: EgressConfig { allow_loopback: true, ..EgressConfig::default() },
-        ..HostConfig::default()
-    })
-    .context("the plugin host cannot start")?;
+    // A person's own machine: a server on it is what they are trying out.
+    let egress = EgressConfig { allow_loopback: true, ..EgressConfig::default() };
+    let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), egress)?;
     let dir = crate::plugins_dir::find(&args.plugins)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
     registry.load_built_in().await;

@@ -1,9 +1,17 @@
 //! The command line. Every flag's help says its unit, its default and the ESO flag it stands for.
+//!
+//! What concerns plugins is in `plugin`. Nothing here acts.
+
+mod plugin;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use plugin::{
+    CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs,
+};
 
 /// Keeps Kubernetes Secrets in step with external secret systems, through WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -21,18 +29,11 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Print the Secrets that the ExternalSecrets in a file or folder would become, without a cluster
     Render(RenderArgs),
-    /// Look at plugins
+    /// Look at plugins, and pack them for installing
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Print the CustomResourceDefinitions
     Crds,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PluginCommand {
-    /// Print what a component is and what it asks for: name, version, digest, worlds, imports,
-    /// capabilities, origins, config schema
-    Inspect(InspectArgs),
 }
 
 #[derive(Debug, Args)]
@@ -55,19 +56,11 @@ pub(crate) enum LogFormat {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct PluginDirArgs {
-    /// Folder with the built-in plugins [default: plugins/ beside the folder of this binary]
-    #[arg(long, env = "CLAVIGER_PLUGIN_DIR", value_name = "DIR")]
-    pub plugin_dir: Option<PathBuf>,
-    /// Folder where compiled plugins are kept between runs [default: none, compile at each start]
-    #[arg(long, env = "CLAVIGER_CACHE_DIR", value_name = "DIR")]
-    pub cache_dir: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub plugins: PluginDirArgs,
+    #[command(flatten)]
+    pub compile: CompileBudget,
     /// Kubeconfig to use instead of the pod's ServiceAccount or $KUBECONFIG
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
@@ -113,6 +106,8 @@ fn parse_listen(text: &str) -> Result<Listen, String> {
 pub(crate) struct RenderArgs {
     #[command(flatten)]
     pub plugins: PluginDirArgs,
+    #[command(flatten)]
+    pub compile: CompileBudget,
     /// Manifest file, or folder with .yaml, .yml and .json files: ExternalSecrets, their stores, and the
     /// Secrets and ConfigMaps they refer to. May be given several times
     #[arg(short = 'f', long = "filename", required = true, value_name = "PATH")]
@@ -120,16 +115,6 @@ pub(crate) struct RenderArgs {
     /// Namespace of objects that name none
     #[arg(short = 'n', long, default_value = "default", value_name = "NAMESPACE")]
     pub namespace: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct InspectArgs {
-    /// The component
-    #[arg(value_name = "FILE.wasm")]
-    pub file: PathBuf,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[cfg(test)]

@@ -1,0 +1,146 @@
+//! The command line of `claviger plugin …`, and the flags about plugins that other commands share.
+//!
+//! Only what is given and within which bounds; what a component is, and whether it may be installed, is
+//! not decided here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use claviger_plugins::ChildCompiler;
+use claviger_plugins::package::Compression;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Print what a component is and what it asks for: name, version, digest, worlds, capabilities,
+    /// origins, imports, config schema or functions
+    Inspect(InspectArgs),
+    /// Print the manifests that install a component: its ConfigMaps and its Plugin object
+    Pack(PackArgs),
+    /// Compile a component from standard input to standard output. This is what the operator runs, as a
+    /// process of its own, for each component that it has not compiled before; there is no need to run it
+    /// by hand, and what it writes is not accepted from anybody else
+    Compile(CompileArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginDirArgs {
+    /// Folder with the built-in plugins [default: plugins/ beside the folder of this binary]
+    #[arg(long, env = "CLAVIGER_PLUGIN_DIR", value_name = "DIR")]
+    pub plugin_dir: Option<PathBuf>,
+    /// Folder where compiled plugins are kept between runs [default: none, compile at each start]
+    #[arg(long, env = "CLAVIGER_CACHE_DIR", value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// What the child that compiles may use. Below 16 MiB not even the compiler itself fits; an hour is four
+/// times as long as anybody waits for it.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct CompileBudget {
+    /// MiB of memory that compiling one component may take; about ten times its size plus 30. Under a
+    /// memory limit of the container it gets what is left, if that is less
+    #[arg(long, env = "CLAVIGER_COMPILE_MEMORY_MIB", value_name = "MIB",
+          default_value_t = usual().memory_mib, value_parser = clap::value_parser!(u64).range(16..=65536))]
+    pub compile_memory_mib: u64,
+    /// Seconds of CPU time that compiling one component may take
+    #[arg(long, env = "CLAVIGER_COMPILE_CPU_SECONDS", value_name = "SECONDS",
+          default_value_t = usual().cpu.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub compile_cpu_seconds: u64,
+}
+
+/// The budget that the plugin host names as the usual one.
+fn usual() -> ChildCompiler {
+    ChildCompiler::new(PathBuf::new())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompileArgs {
+    /// MiB of memory beyond what the program has when it starts
+    #[arg(long, value_name = "MIB", default_value_t = usual().memory_mib,
+          value_parser = clap::value_parser!(u64).range(1..=65536))]
+    pub memory_mib: u64,
+    /// Seconds of CPU time
+    #[arg(long, value_name = "SECONDS", default_value_t = usual().cpu.as_secs(),
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub cpu_seconds: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The component, as it is or compressed with gzip or zstd
+    #[arg(value_name = "FILE.wasm")]
+    pub file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub compile: CompileBudget,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PackArgs {
+    /// The component, as it is or compressed with gzip or zstd
+    #[arg(value_name = "FILE.wasm")]
+    pub file: PathBuf,
+    /// Name of the Plugin: what stores write under spec.provider, or templates as engineVersion
+    /// [default: what the component calls itself]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Namespace of the ConfigMaps, normally the operator's
+    #[arg(short = 'n', long, default_value = "claviger-system", value_name = "NAMESPACE",
+          value_parser = namespace)]
+    pub namespace: String,
+    /// How the component is compressed
+    #[arg(long, default_value = "zstd", value_name = "KIND")]
+    pub compression: CompressionArg,
+    /// What is printed
+    #[arg(long, short = 'o', default_value = "yaml", value_name = "KIND")]
+    pub output: PackOutput,
+    /// Digest of the version that is installed, to be admitted besides the new one while the operator
+    /// changes over
+    #[arg(long, value_name = "sha256:DIGEST", value_parser = digest)]
+    pub upgrade_from: Option<String>,
+    #[command(flatten)]
+    pub compile: CompileBudget,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompressionArg {
+    /// Packs tightest
+    Zstd,
+    Gzip,
+    None,
+}
+
+impl From<CompressionArg> for Compression {
+    fn from(given: CompressionArg) -> Self {
+        match given {
+            CompressionArg::Zstd => Self::Zstd,
+            CompressionArg::Gzip => Self::Gzip,
+            CompressionArg::None => Self::None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PackOutput {
+    /// ConfigMaps and Plugin, for kubectl apply --server-side
+    Yaml,
+    /// base64 of the compressed component alone, for helm --set-file
+    Helm,
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    if crate::plugin::is_dns_label(text) {
+        return Ok(text.to_owned());
+    }
+    Err("expected lower-case letters, digits and dashes, at most 63".to_owned())
+}
+
+fn digest(text: &str) -> Result<String, String> {
+    let hex = text.strip_prefix("sha256:").unwrap_or_default();
+    if hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return Ok(text.to_owned());
+    }
+    Err("expected sha256: and 64 lower-case hexadecimal digits, as `claviger plugin inspect` prints"
+        .to_owned())
+}

@@ -1,0 +1,88 @@
+//! Whether a Plugin may be called that: what its name is used for, and which names are taken.
+//!
+//! The operator decides about the objects in a cluster; this is so that nobody packs one in vain.
+
+use anyhow::{bail, ensure};
+
+/// Declared in the definition of the stores, with their fields: the API server drops what it does not know
+/// below them, so a plugin of another make would not get its settings.
+const PROVIDERS: &[&str] = &["aws", "azurekv", "fake", "gcpsm", "kubernetes", "vault", "webhook"];
+
+/// The template engines' names.
+const ENGINES: &[&str] = &["v2", "jinja"];
+
+/// Whether Kubernetes takes it as a label of a domain name: lower-case letters, digits and dashes.
+pub(crate) fn is_dns_label(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    text.len() <= 63
+        && text.bytes().all(|byte| plain(byte) || byte == b'-')
+        && text.bytes().next().is_some_and(plain)
+        && text.bytes().next_back().is_some_and(plain)
+}
+
+/// The name to pack under: what is asked for, or what the component calls itself.
+///
+/// # Errors
+/// Why that cannot be a name, and what to do.
+pub(super) fn choose(asked: Option<&str>, own: &str) -> anyhow::Result<String> {
+    let (name, whose) = match asked {
+        Some(name) => (name, "--name"),
+        None => (own, "the component's own name"),
+    };
+    ensure!(!name.is_empty(), "the component does not say its name: give one with --name");
+    if !is_dns_label(name) {
+        bail!(
+            "{whose} {name:?} cannot be a Plugin's: lower-case letters, digits and dashes, at most 63, \
+             beginning and ending with a letter or digit; give another with --name"
+        );
+    }
+    if PROVIDERS.contains(&name) {
+        bail!(
+            "{whose} {name:?} is taken: the definition of SecretStore fixes the fields of \
+             spec.provider.{name}, and the API server would drop those of another plugin; give another with \
+             --name"
+        );
+    }
+    if ENGINES.contains(&name) {
+        bail!("{whose} {name:?} is taken by a built-in template engine; give another with --name");
+    }
+    Ok(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_providers_of_the_definitions_are_all_here() {
+        let definitions = claviger_crds::generate::definitions();
+        let store = definitions.iter().find(|crd| crd.spec.names.kind == "SecretStore").unwrap();
+        let schema = serde_json::to_value(store.spec.versions[0].schema.as_ref().unwrap()).unwrap();
+        let declared = schema
+            .pointer("/openAPIV3Schema/properties/spec/properties/provider/properties")
+            .and_then(|properties| properties.as_object())
+            .unwrap();
+        assert_eq!(declared.keys().collect::<Vec<_>>(), PROVIDERS);
+    }
+
+    #[test]
+    fn names_are_checked_and_the_reason_is_given() {
+        assert_eq!(choose(None, "etcd").unwrap(), "etcd");
+        assert_eq!(choose(Some("my-vault"), "vault").unwrap(), "my-vault");
+        let long = "a".repeat(64);
+        for (asked, own, expected) in [
+            (None, "", "does not say its name"),
+            (None, "My_Plugin", "own name \"My_Plugin\""),
+            (Some("a.b"), "etcd", "--name \"a.b\""),
+            (Some("-a"), "etcd", "beginning"),
+            (Some(long.as_str()), "etcd", "at most 63"),
+            (None, "vault", "spec.provider.vault"),
+            (Some("webhook"), "etcd", "definition of SecretStore"),
+            (Some("v2"), "etcd", "built-in template engine"),
+        ] {
+            let error = choose(asked, own).unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected:?} is not in {error:?}");
+        }
+    }
+}
