@@ -4,12 +4,11 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Operator, World, chameleon, digest, world};
+use crate::support::{Operator, World, chameleon, digest, leb, noise, pack, section, world};
 
 /// The reference document's `resources.limits`.
 const MEMORY: u64 = 256 * 1024 * 1024;
@@ -30,7 +29,11 @@ impl Cgroup {
     fn new(name: &str) -> Result<Self, String> {
         let root = Path::new("/sys/fs/cgroup");
         let v1 = root.join("memory").is_dir();
-        let folders = if v1 { vec![root.join("memory").join(name), root.join("cpu").join(name)] } else { vec![root.join(name)] };
+        let folders = if v1 {
+            vec![root.join("memory").join(name), root.join("cpu").join(name)]
+        } else {
+            vec![root.join(name)]
+        };
         for folder in &folders {
             std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         }
@@ -114,21 +117,6 @@ fn grown(component: &[u8], size: usize) -> Vec<u8> {
     bytes
 }
 
-fn section(into: &mut Vec<u8>, id: u8, content: &[u8]) {
-    into.push(id);
-    leb(into, u32::try_from(content.len()).unwrap());
-    into.extend(content);
-}
-
-/// Unsigned LEB128; of numbers below 64 the signed one too.
-fn leb(into: &mut Vec<u8>, mut number: u32) {
-    while number >= 0x80 {
-        into.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    into.push(number as u8);
-}
-
 fn external_secret(world: &World, name: &str, interval: &str) -> Value {
     json!({
         "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
@@ -161,20 +149,9 @@ fn shown(what: &str, sorted: &[Duration]) {
 
 /// Packs with the product and applies, for this test's operator.
 fn install_packed(world: &World, name: &str, bytes: &[u8]) {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("component.wasm");
-    std::fs::write(&file, bytes).unwrap();
-    let output = Command::new(&world.env.claviger)
-        .args(["plugin", "pack", file.to_str().unwrap(), "--name", name, "--namespace", &world.name])
-        .args(["--compile-cpu-seconds", "300", "--compile-memory-mib", "2048"])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let objects: Vec<Value> = serde_saphyr::from_multiple(&String::from_utf8(output.stdout).unwrap()).unwrap();
-    for mut object in objects {
-        if object["kind"] == "Plugin" {
-            object["spec"]["controller"] = json!(world.name);
-        }
+    // Who packs has a machine of any size.
+    let budget = ["--compile-cpu-seconds", "600", "--compile-memory-mib", "4096"];
+    for object in pack(world, bytes, name, &budget) {
         world.apply_json(&object);
     }
 }
@@ -205,7 +182,16 @@ fn a_large_component_arrives_in_a_small_pod_while_others_refresh() {
     world.apply(&all);
     world.wait_for(Duration::from_secs(240), "500 ExternalSecrets to be ready", || {
         let list = world.kubectl(&["-n", &world.name, "get", "externalsecret", "-o", "name"]);
-        let secrets = world.kubectl(&["-n", &world.name, "get", "secret", "-l", "reconcile.external-secrets.io/managed=true", "-o", "name"]);
+        let secrets = world.kubectl(&[
+            "-n",
+            &world.name,
+            "get",
+            "secret",
+            "-l",
+            "reconcile.external-secrets.io/managed=true",
+            "-o",
+            "name",
+        ]);
         let (wanted, found) = (list.lines().count(), secrets.lines().count());
         if found >= EXTERNAL_SECRETS { Ok(()) } else { Err(format!("{found} of {wanted}")) }
     });
@@ -221,12 +207,15 @@ fn a_large_component_arrives_in_a_small_pod_while_others_refresh() {
         let arrived = Instant::now();
         install_packed(&world, name, bytes);
         shown("a new ExternalSecret until its Secret, meanwhile", &latencies(&world, name));
-        let (ready, reason, message, _) = world.wait_for(Duration::from_secs(300), "a verdict on the plugin", || {
-            world.plugin(name).ok_or_else(|| "none".to_owned())
-        });
+        let (ready, reason, message, _) =
+            world.wait_for(Duration::from_secs(300), "a verdict on the plugin", || {
+                world.plugin(name).ok_or_else(|| "none".to_owned())
+            });
         println!("{name}: {ready} {reason} after at most {:?}: {message}", arrived.elapsed());
         match name {
-            "limits-data" => assert_eq!(world.plugin(name).unwrap().3["digest"], json!(digest(bytes)), "{message}"),
+            "limits-data" => {
+                assert_eq!(world.plugin(name).unwrap().3["digest"], json!(digest(bytes)), "{message}")
+            }
             _ => {
                 assert_eq!(reason, "CompileOverBudget", "{message}");
                 assert!(message.contains("MiB") || message.contains(" s "), "the number: {message}");
@@ -243,9 +232,4 @@ fn a_large_component_arrives_in_a_small_pod_while_others_refresh() {
     let failed = operator.log().lines().filter(|line| line.contains("\"not synced\"")).count();
     assert_eq!(failed, 0, "refreshes that failed");
     drop(operator);
-}
-
-/// Bytes that compress badly.
-fn noise(length: usize) -> Vec<u8> {
-    (0..length as u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 29) as u8).collect()
 }

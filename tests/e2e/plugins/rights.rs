@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Operator, World, chameleon, component, digest, world};
+use crate::support::{Operator, World, chameleon, component, digest, pack, world};
 
 fn cluster_store(world: &World, name: &str, provider: &str) {
     world.apply_json(&json!({
@@ -89,7 +89,9 @@ fn template_engines_come_as_plugins_too() {
     assert!(message.contains("template out, line 2") || message.contains("out, line 2"), "{message}");
     world.wait_reason("externalsecret", "late", "ProviderUnknown");
     let bytes = component(&world, "template-jinja");
-    world.install("engines-jinja", &bytes, json!({}));
+    for object in pack(&world, &bytes, "engines-jinja", &[]) {
+        world.apply_json(&object);
+    }
     let status = world.wait_loaded("engines-jinja", &digest(&bytes));
     assert_eq!(status["worlds"], json!(["template-engine@0.1.0"]));
     // Engines compute for longer than providers: an RSA key takes seconds.

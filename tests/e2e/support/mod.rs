@@ -9,7 +9,7 @@ mod vault;
 pub(crate) use corner::World;
 pub(crate) use leaks::assert_no_value_left;
 pub(crate) use operator::Operator;
-pub(crate) use package::{chameleon, component, digest, relabelled};
+pub(crate) use package::{chameleon, component, digest, leb, noise, pack, relabelled, section};
 pub(crate) use vault::Mount;
 
 /// The environment, or a loud skip.

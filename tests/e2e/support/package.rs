@@ -1,5 +1,7 @@
 //! Components as ConfigMaps and Plugin objects of a test's own operator, and components that differ.
 
+use std::process::Command;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -22,16 +24,62 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
 /// The same component with another digest: a custom section (id 0) at the end, which nothing reads.
 pub(crate) fn relabelled(component: &[u8], label: &str) -> Vec<u8> {
     let mut bytes = component.to_vec();
-    let name = b"label";
-    bytes.extend([0, u8::try_from(1 + name.len() + label.len()).unwrap(), u8::try_from(name.len()).unwrap()]);
-    bytes.extend(name);
-    bytes.extend(label.as_bytes());
+    section(&mut bytes, 0, &[&[5][..], b"label", label.as_bytes()].concat());
     bytes
 }
 
 /// The `chameleon` fixture, turned to a version and a behaviour.
 pub(crate) fn chameleon(world: &World, knob: &str) -> Vec<u8> {
     claviger_testenv::chameleon(&component(world, "chameleon"), knob)
+}
+
+/// What `claviger plugin pack` prints, made to be of this test's operator.
+pub(crate) fn pack(world: &World, bytes: &[u8], name: &str, extra: &[&str]) -> Vec<Value> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("component.wasm");
+    std::fs::write(&file, bytes).unwrap();
+    let output = Command::new(&world.env.claviger)
+        .args(["plugin", "pack", file.to_str().unwrap(), "--name", name, "--namespace", &world.name])
+        .args(extra)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    for object in &mut objects {
+        if object["kind"] == "Plugin" {
+            object["spec"]["controller"] = json!(world.name);
+        }
+    }
+    objects
+}
+
+/// A section of a wasm file.
+pub(crate) fn section(into: &mut Vec<u8>, id: u8, content: &[u8]) {
+    into.push(id);
+    leb(into, u32::try_from(content.len()).unwrap());
+    into.extend(content);
+}
+
+/// Unsigned LEB128; of numbers below 64 the signed one too.
+pub(crate) fn leb(into: &mut Vec<u8>, mut number: u32) {
+    while number >= 0x80 {
+        into.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    into.push(number as u8);
+}
+
+/// Bytes that no compressor makes smaller (xorshift64).
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    let step = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    std::iter::repeat_with(step).flatten().take(length).collect()
 }
 
 impl World {

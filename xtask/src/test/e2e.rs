@@ -3,7 +3,7 @@
 //! What the servers are is claviger-testenv's business, what is tested with them that of `tests/`.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use claviger_testenv::{
@@ -64,6 +64,14 @@ fn with_servers(
         };
         let file = run.path().join("env.json");
         env.write(&file)?;
+        progress.say("compiling the built-in plugins, once for all operators");
+        let mut render = Command::new(&env.claviger);
+        render
+            .args(["render", "-f", "examples/quickstart"])
+            .current_dir(workspace_root())
+            .stdout(Stdio::null());
+        render.arg("--plugin-dir").arg(&env.plugin_dir).arg("--cache-dir").arg(&env.cache_dir);
+        exec::run("rendering the quickstart", &mut render)?;
         progress.say("end-to-end tests");
         let mut command = test_command();
         command

@@ -3,13 +3,8 @@
 //! The operator decides about the objects in a cluster; this is so that nobody packs one in vain.
 
 use anyhow::{bail, ensure};
-
-/// Declared in the definition of the stores, with their fields: the API server drops what it does not know
-/// below them, so a plugin of another make would not get its settings.
-const PROVIDERS: &[&str] = &["aws", "azurekv", "fake", "gcpsm", "kubernetes", "vault", "webhook"];
-
-/// The template engines' names.
-const ENGINES: &[&str] = &["v2", "jinja"];
+use claviger_crds::store::DECLARED;
+use claviger_operator::plugins::built_in;
 
 /// Whether Kubernetes takes it as a label of a domain name: lower-case letters, digits and dashes.
 pub(crate) fn is_dns_label(text: &str) -> bool {
@@ -36,15 +31,15 @@ pub(super) fn choose(asked: Option<&str>, own: &str) -> anyhow::Result<String> {
              beginning and ending with a letter or digit; give another with --name"
         );
     }
-    if PROVIDERS.contains(&name) {
+    if DECLARED.contains(&name) {
         bail!(
             "{whose} {name:?} is taken: the definition of SecretStore fixes the fields of \
              spec.provider.{name}, and the API server would drop those of another plugin; give another with \
              --name"
         );
     }
-    if ENGINES.contains(&name) {
-        bail!("{whose} {name:?} is taken by a built-in template engine; give another with --name");
+    if built_in(name).is_some() {
+        bail!("{whose} {name:?} is taken by a built-in plugin; give another with --name");
     }
     Ok(name.to_owned())
 }
@@ -53,18 +48,6 @@ pub(super) fn choose(asked: Option<&str>, own: &str) -> anyhow::Result<String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn the_providers_of_the_definitions_are_all_here() {
-        let definitions = claviger_crds::generate::definitions();
-        let store = definitions.iter().find(|crd| crd.spec.names.kind == "SecretStore").unwrap();
-        let schema = serde_json::to_value(store.spec.versions[0].schema.as_ref().unwrap()).unwrap();
-        let declared = schema
-            .pointer("/openAPIV3Schema/properties/spec/properties/provider/properties")
-            .and_then(|properties| properties.as_object())
-            .unwrap();
-        assert_eq!(declared.keys().collect::<Vec<_>>(), PROVIDERS);
-    }
 
     #[test]
     fn names_are_checked_and_the_reason_is_given() {
@@ -79,7 +62,7 @@ mod tests {
             (Some(long.as_str()), "etcd", "at most 63"),
             (None, "vault", "spec.provider.vault"),
             (Some("webhook"), "etcd", "definition of SecretStore"),
-            (Some("v2"), "etcd", "built-in template engine"),
+            (Some("v2"), "etcd", "taken by a built-in"),
         ] {
             let error = choose(asked, own).unwrap_err().to_string();
             assert!(error.contains(expected), "{expected:?} is not in {error:?}");

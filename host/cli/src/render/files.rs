@@ -13,7 +13,9 @@ use claviger_core::error::Failure;
 use claviger_core::provider::NeedError;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_crds::external_secret::ExternalSecret;
+use claviger_crds::plugin::Plugin;
 use claviger_crds::store::SecretStoreSpec;
+use claviger_operator::plugins::{ConfigMapPart, Parts};
 use claviger_operator::sync::store_name;
 use claviger_operator::sync::world::{SourceKind, StoreView, World};
 use claviger_operator::watch::Object;
@@ -55,6 +57,14 @@ impl Files {
         .collect()
     }
 
+    /// Every Plugin: its name, and itself or why it does not parse.
+    pub(super) fn plugins(&self) -> Vec<(String, Result<Plugin, String>)> {
+        let all = self.objects.iter().filter(|((kind, ..), _)| kind == "Plugin");
+        let parsed =
+            |object: &Value| serde_json::from_value(object.clone()).map_err(|error| error.to_string());
+        all.map(|((_, _, name), object)| (name.clone(), parsed(object))).collect()
+    }
+
     fn values(&self, kind: &str, namespace: &str, name: &str) -> Option<BTreeMap<String, SecretBytes>> {
         let object = self.find(kind, namespace, name)?;
         let mut values = BTreeMap::new();
@@ -71,6 +81,27 @@ impl Files {
             }
         }
         Some(values)
+    }
+}
+
+/// In files there is no operator's namespace: a ConfigMap of that name in any will do.
+impl Parts for Files {
+    async fn read(&self, name: &str) -> Result<Option<ConfigMapPart>, String> {
+        let found = self.objects.iter().find(|((kind, _, found), _)| kind == "ConfigMap" && found == name);
+        let Some((_, object)) = found else { return Ok(None) };
+        let annotations =
+            serde_json::from_value(object["metadata"]["annotations"].clone()).unwrap_or_default();
+        let mut data = BTreeMap::new();
+        for (key, text) in object["binaryData"].as_object().into_iter().flatten() {
+            let text = text.as_str().unwrap_or_default().split_whitespace().collect::<String>();
+            let bytes = STANDARD.decode(text).map_err(|_| format!("binaryData.{key} is not base64"))?;
+            data.insert(key.clone(), bytes);
+        }
+        Ok(Some(ConfigMapPart { annotations, data }))
+    }
+
+    fn describe(&self, name: &str) -> String {
+        format!("ConfigMap {name} in the given files")
     }
 }
 

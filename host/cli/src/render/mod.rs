@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use claviger_operator::plugins::Registry;
+use claviger_operator::plugins::{InstallError, Registry, install};
 use claviger_operator::sync::Pipeline;
 use claviger_plugins::egress::EgressConfig;
 
@@ -33,18 +33,32 @@ pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     let dir = crate::plugins_dir::find(&args.plugins)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
     registry.load_built_in().await;
-    let pipeline = Pipeline::new(registry);
 
     for problem in &loaded.problems {
         eprintln!("error: {problem}");
     }
     let mut failed = loaded.problems.len();
     let files = Files::new(loaded.objects);
+    for (name, plugin) in files.plugins() {
+        let outcome = match plugin {
+            Ok(plugin) => install(&registry, &name, &plugin.spec, &files).await.map(drop),
+            Err(_) => Err(InstallError::ManifestInvalid),
+        };
+        if let Err(problem) = outcome {
+            failed += 1;
+            eprintln!("error: Plugin {name}: {}: {problem}", problem.reason());
+        }
+    }
+    let pipeline = Pipeline::new(registry);
     let external_secrets = files.external_secrets();
+    let mut rendered = 0;
     let mut out = std::io::stdout().lock();
     for (name, es) in &external_secrets {
         match secret::render(&pipeline, &files, name, es).await {
-            Ok(Some(manifest)) => writeln!(out, "---\n{}", manifest.trim_end())?,
+            Ok(Some(manifest)) => {
+                rendered += 1;
+                writeln!(out, "---\n{}", manifest.trim_end())?;
+            }
             Ok(None) => eprintln!("note: ExternalSecret {name} makes no Secret"),
             Err(problem) => {
                 failed += 1;
@@ -57,7 +71,7 @@ pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
         anyhow::bail!("no ExternalSecret in {}", listed(&args.files));
     }
     if failed > 0 {
-        eprintln!("{failed} failed, {} rendered", external_secrets.len() + loaded.problems.len() - failed);
+        eprintln!("{failed} failed, {rendered} rendered");
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
