@@ -133,7 +133,7 @@ impl Drop for Pending {
     }
 }
 
-/// Removes what is too old: artifacts beyond [`MAX_ARTIFACTS`], the longest unused first, and torsos that a
+/// Removes what is too old: artifacts beyond [`MAX_ARTIFACTS`], the oldest first, and torsos that a
 /// process which was killed left behind. What cannot be removed stays; it only costs room.
 fn prune(dir: &Dir) {
     let Ok(entries) = dir.entries() else { return };
@@ -144,7 +144,8 @@ fn prune(dir: &Dir) {
     let mut artifacts = Vec::new();
     for entry in entries.flatten() {
         let (Ok(name), Some(age)) = (entry.file_name().into_string(), age(&entry)) else { continue };
-        if name.ends_with(".new") && age > TORSO {
+        // A torso, or the sum of one.
+        if (name.ends_with(".new") || name.ends_with(".new.sha256")) && age > TORSO {
             let _ = dir.remove_file(&name);
         } else if name.ends_with(".cwasm") {
             artifacts.push((age, name));

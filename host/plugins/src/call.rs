@@ -1,13 +1,15 @@
 //! One call of a plugin: a fresh store with its limits, the call, and the name of the limit if it met one.
 //!
-//! Nothing survives the call but what the host's memo was handed.
+//! Nothing survives the call but what the host's memo was handed. Limits hold for what the guest does and
+//! for what the host does and keeps on its behalf: handles, header fields, buffers, random bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use claviger_core::provider::Fault;
-use wasmtime::component::ResourceTable;
+use tokio::time::Instant;
+use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -18,11 +20,26 @@ use crate::error::first_line;
 use crate::grants::Grants;
 use crate::log::LogGate;
 use crate::memo::MemoScope;
+use crate::meter::Meter;
 use crate::turns::Turns;
 use crate::usage::Usage;
 
-/// Header fields of one message, bytes. Vault's and the clouds' are under 4 KiB.
-const FIELDS: usize = 64 * 1024;
+/// Header fields that a guest makes, bytes of one set. What Vault and the clouds want is under 4 KiB.
+const FIELDS: usize = 32 * 1024;
+
+/// Handles per MiB of the memory grant: behind each may stand so much of the host's memory (a full set of
+/// header fields), so that what a guest makes the host keep is no more than what it may have itself.
+const HANDLES_PER_MIB: u64 = 1024 * 1024 / FIELDS as u64;
+
+/// Never fewer: a read takes a dozen, and guests with a garbage collector give them back late.
+const LEAST_HANDLES: u64 = 512;
+
+/// Random bytes at once: a key or a salt is under 100; making these takes a millisecond.
+const RANDOM: u64 = 256 * 1024;
+
+/// A plugin's calls together have so many times the memory of one: an admin who grants 64 MiB has not
+/// granted 64 times that, and the usual call takes a fiftieth.
+const SHARE: u64 = 8;
 
 /// What the host functions of a call work on.
 pub(crate) struct CallState {
@@ -41,32 +58,33 @@ pub(crate) struct CallState {
 impl Drop for CallState {
     fn drop(&mut self) {
         self.clock.end_turn();
-        let cpu_ms = self.clock.used.saturating_mul(u64::try_from(TICK.as_millis()).unwrap_or(1));
-        self.usage.ended(u64::try_from(self.limits.peak).unwrap_or(u64::MAX), cpu_ms);
+        let cpu_ms = u64::try_from(self.clock.meter.spent().as_millis()).unwrap_or(u64::MAX);
+        self.usage.ended(bytes(self.limits.peak), cpu_ms);
+        self.usage.released(bytes(self.limits.used));
     }
 }
 
-/// Computing time of a call, in ticks.
+/// Computing time of a call.
 struct Clock {
-    used: u64,
-    limit: u64,
+    meter: Arc<Meter>,
+    limit: Duration,
     turns: Arc<Turns>,
     /// The turn that a call which computes for long has until its next tick; 0: none.
     turn: Arc<AtomicU64>,
 }
 
-/// Ticks that a call may compute before it has to take turns with others that compute for long. Reading
-/// a page of secrets takes less than one.
-const LIGHT: u64 = 5;
+/// What a call may compute before it has to take turns with others that compute for long. Reading a page
+/// of secrets takes a tenth of it.
+const LIGHT: Duration = Duration::from_millis(5 * TICK.as_millis() as u64);
 
 impl Clock {
     fn tick(&mut self) -> Result<UpdateDeadline, Fault> {
         self.end_turn();
-        if self.used >= self.limit {
-            return Err(Fault::CpuLimit { limit_ms: 0 });
+        let used = self.meter.so_far();
+        if used >= self.limit {
+            return Err(Fault::CpuLimit { limit_ms: millis(self.limit) });
         }
-        self.used += 1;
-        if self.used <= LIGHT {
+        if used <= LIGHT {
             return Ok(UpdateDeadline::Yield(1));
         }
         let (turns, turn) = (self.turns.clone(), self.turn.clone());
@@ -104,11 +122,12 @@ impl WasiHttpView for CallState {
     }
 }
 
-/// Memory and tables, of all instances of the component together. A refusal is an error, not a `-1` that the guest may go on with: which limit it met
-/// is then known.
+/// Memory and tables, of all instances of the component together. A refusal is an error, not a `-1` that
+/// the guest may go on with: which limit it met is then known.
 struct Limits {
     memory: usize,
     memory_mib: u64,
+    usage: Arc<Usage>,
     used: usize,
     peak: usize,
     elements: usize,
@@ -129,6 +148,11 @@ impl ResourceLimiter for Limits {
         if used > self.memory {
             self.over = Some(Fault::MemoryLimit { limit_mib: self.memory_mib });
             return Err(wasmtime::Error::msg("memory limit"));
+        }
+        let shared_mib = self.memory_mib.saturating_mul(SHARE);
+        if !self.usage.held(bytes(used - self.used), shared_mib.saturating_mul(MIB)) {
+            self.over = Some(Fault::MemoryLimit { limit_mib: shared_mib });
+            return Err(wasmtime::Error::msg("memory limit of all calls"));
         }
         self.used = used;
         self.peak = self.peak.max(used);
@@ -165,27 +189,73 @@ impl ResourceLimiter for Limits {
     }
 }
 
-/// A fresh store.
-pub(crate) fn store(
+const MIB: u64 = 1024 * 1024;
+
+fn bytes(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Handles that a call may hold.
+fn handles(grants: &Grants) -> usize {
+    let count = grants.memory_mib.saturating_mul(HANDLES_PER_MIB).max(LEAST_HANDLES);
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// Runs `body` in a fresh store under every limit of the grants, until `deadline` at the latest.
+pub(crate) async fn run<T>(
     machine: &Machine,
     grants: &Grants,
     usage: &Arc<Usage>,
     setup: CallSetup,
-) -> Store<CallState> {
-    let memory = usize::try_from(grants.memory_mib * 1024 * 1024).unwrap_or(usize::MAX);
+    deadline: Instant,
+    body: impl AsyncFnOnce(&mut Store<CallState>) -> wasmtime::Result<T>,
+) -> Result<T, Fault> {
+    let mut store = store(machine, grants, usage, setup);
+    let meter = store.data().clock.meter.clone();
+    let outcome = tokio::time::timeout_at(deadline, meter.measure(body(&mut store))).await;
+    match outcome {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(fault(&mut store, grants, &error)),
+        // One that was refused and tried again until its time was over was refused.
+        Err(_) => Err(denial(&mut store).unwrap_or_else(|| too_slow(grants))),
+    }
+}
+
+/// A fresh store.
+fn store(machine: &Machine, grants: &Grants, usage: &Arc<Usage>, setup: CallSetup) -> Store<CallState> {
+    let memory = usize::try_from(grants.memory_mib.saturating_mul(MIB)).unwrap_or(usize::MAX);
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(FIELDS);
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(handles(grants));
     let state = CallState {
-        table: ResourceTable::new(),
+        table,
         // No arguments, environment, preopened folders, standard streams; sockets and name look-ups are
         // denied unless allowed, and nothing is.
-        wasi: WasiCtx::builder().allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build(),
+        wasi: WasiCtx::builder()
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .max_random_size(RANDOM)
+            .build(),
         http,
         hooks: Hooks::new(setup.egress, usage.clone()),
-        limits: Limits { memory, memory_mib: grants.memory_mib, used: 0, peak: 0, elements: 0, over: None },
-        clock: Clock {
+        limits: Limits {
+            memory,
+            memory_mib: grants.memory_mib,
+            usage: usage.clone(),
             used: 0,
-            limit: ticks(grants.cpu),
+            peak: 0,
+            elements: 0,
+            over: None,
+        },
+        clock: Clock {
+            meter: Arc::default(),
+            limit: grants.cpu,
             turns: machine.turns.clone(),
             turn: Arc::default(),
         },
@@ -195,13 +265,12 @@ pub(crate) fn store(
     };
     let mut store = Store::new(&machine.engine, state);
     store.limiter(|state| &mut state.limits);
+    store.set_max_component_handles(handles(grants));
     // What the guest hands over in one call, its HTTP bodies included: twice the answer, and a floor for
-    // plugins whose answers are small.
+    // plugins whose answers are small. Lists count as large as the host holds them.
     let output = usize::try_from(grants.output_bytes).unwrap_or(usize::MAX);
     store.set_hostcall_fuel(output.saturating_mul(2).max(1024 * 1024));
     store.set_epoch_deadline(1);
-    // Ticks that pass while the guest waits for the host are seen as one when it goes on, so this counts
-    // computing and not waiting.
     store.epoch_deadline_callback(|mut context| {
         let state = context.data_mut();
         match state.clock.tick() {
@@ -215,29 +284,27 @@ pub(crate) fn store(
     store
 }
 
-fn ticks(cpu: Duration) -> u64 {
-    u64::try_from(cpu.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX).max(1)
-}
-
 /// Names what ended a call.
-pub(crate) fn fault(store: &mut Store<CallState>, grants: &Grants, error: &wasmtime::Error) -> Fault {
+fn fault(store: &mut Store<CallState>, grants: &Grants, error: &wasmtime::Error) -> Fault {
     let state = store.data_mut();
     if let Some(denied) = state.hooks.denial() {
         return denied;
     }
-    match state.limits.over.take() {
-        Some(Fault::CpuLimit { .. }) => {
-            return Fault::CpuLimit { limit_ms: u64::try_from(grants.cpu.as_millis()).unwrap_or(u64::MAX) };
-        }
-        Some(over) => return over,
-        None => {}
+    if let Some(over) = state.limits.over.take() {
+        return over;
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return Fault::Trapped(trap.to_string().chars().take(120).collect());
     }
     let text = first_line(error);
-    if text.contains("fuel") {
+    // wasmtime has no types for these two.
+    if text.contains("fuel allocated for hostcalls") {
         return Fault::OutputLimit { limit_bytes: grants.output_bytes };
+    }
+    let full = matches!(error.downcast_ref(), Some(ResourceTableError::Full));
+    if full || text.contains("handle limit exceeded") {
+        let limit = handles(grants);
+        return Fault::Trapped(format!("it holds more than its limit of {limit} handles"));
     }
     Fault::Trapped(text)
 }
@@ -254,5 +321,5 @@ pub(crate) fn trouble(store: &mut Store<CallState>) -> Option<String> {
 
 /// The fault of a call that did not end in time.
 pub(crate) fn too_slow(grants: &Grants) -> Fault {
-    Fault::WallLimit { limit_ms: u64::try_from(grants.wall.as_millis()).unwrap_or(u64::MAX) }
+    Fault::WallLimit { limit_ms: millis(grants.wall) }
 }

@@ -3,9 +3,11 @@
 //!
 //! Nothing here runs guest code.
 
+use claviger_core::provider::PropertyStep;
 use serde::Serialize;
 
-use crate::bindings::provider::exports::claviger::plugin::provider::Capability;
+use crate::bindings::provider::exports::claviger::plugin::provider::{Capability, PropertyStep as GuestStep};
+use crate::convert;
 use crate::error::{PluginsError, first_line};
 
 /// The version of `claviger:plugin` that this host speaks.
@@ -132,17 +134,65 @@ pub(crate) fn check_capabilities(capabilities: &[String], exports: &[String]) ->
     Ok(())
 }
 
-/// A name or version of a plugin's own choosing: shown everywhere, so it is held to plain characters.
-pub(crate) fn label(text: &str) -> String {
-    text.chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+'))
-        .take(64)
-        .collect()
+/// Items of one get at most: an answer has to fit the output limit.
+pub(crate) const MAX_BATCH: usize = 100;
+
+/// Steps of a look-up. There are four kinds, and none is of use twice.
+const MAX_STEPS: usize = 8;
+
+/// Lines of a list that a human reads: a template engine has some 300 functions.
+const MAX_LINES: usize = 1000;
+
+/// Interfaces of a component. All of WASI and ours are under 50.
+const MAX_INTERFACES: usize = 200;
+
+fn unusable(why: String) -> PluginsError {
+    PluginsError::BadDescription(why)
 }
 
-/// A line for humans.
+/// A name or version of a plugin's own choosing. It is shown everywhere, so it is held to plain
+/// characters; refused and not filtered, or two versions could look the same.
+pub(crate) fn label(what: &str, text: String) -> Result<String, PluginsError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
+    if text.is_empty() || text.len() > 64 || !text.chars().all(plain) {
+        return Err(unusable(format!("its {what} is not 1 to 64 letters, digits and . - _ +")));
+    }
+    Ok(text)
+}
+
+/// A list of lines for humans, each cut and without what a terminal would obey.
+pub(crate) fn lines(what: &str, list: Vec<String>) -> Result<Vec<String>, PluginsError> {
+    counted(what, list.len(), MAX_LINES)?;
+    Ok(list.iter().map(|text| line(text)).collect())
+}
+
+/// The order of a look-up.
+pub(crate) fn steps(what: &str, list: Vec<GuestStep>) -> Result<Vec<PropertyStep>, PluginsError> {
+    counted(what, list.len(), MAX_STEPS)?;
+    Ok(list.into_iter().map(convert::step).collect())
+}
+
+fn counted(what: &str, count: usize, limit: usize) -> Result<(), PluginsError> {
+    if count > limit { Err(unusable(format!("{count} {what}, more than {limit}"))) } else { Ok(()) }
+}
+
+/// The names of a component's imports or exports.
+pub(crate) fn interfaces<'a>(
+    what: &str,
+    names: impl ExactSizeIterator<Item = &'a str>,
+) -> Result<Vec<String>, PluginsError> {
+    if names.len() > MAX_INTERFACES {
+        let found = format!("{} {what}", names.len());
+        return Err(PluginsError::WrongWorld { found });
+    }
+    Ok(names.map(ToOwned::to_owned).collect())
+}
+
+/// A line for humans: what moves the cursor, colours or turns the direction around is left out.
 pub(crate) fn line(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|c| !c.is_control() && !turns(*c)).take(200).collect()
 }
 
 #[cfg(test)]
@@ -170,6 +220,19 @@ mod tests {
             let said = world(&imports, &exports).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(said.contains(expected), "{expected:?} is not in {said:?}");
         }
+    }
+
+    #[test]
+    fn names_are_plain_and_lines_are_lines() {
+        for good in ["vault", "1.0.0-rc.1+build_7"] {
+            assert_eq!(label("name", good.to_owned()).ok().as_deref(), Some(good));
+        }
+        for bad in ["", " ", "1.0\n", "v\u{1b}[31m", "v\u{202e}x", "\u{a0}", &"n".repeat(65)] {
+            let said = label("name", bad.to_owned()).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(said.contains("its name is not 1 to 64 letters"), "{bad:?}: {said}");
+        }
+        assert_eq!(line("a\u{1b}]0;b\u{7}\r\n\u{202e}c"), "a]0;bc");
+        assert!(lines("origins", vec![String::new(); MAX_LINES + 1]).is_err());
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! `connect` in rounds: the plugin says what it needs, the host resolves it by its own rules, until the
 //! plugin is ready and has named its origins.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,8 +16,9 @@ use sha2::{Digest, Sha256};
 use crate::bindings::provider::exports::claviger::plugin::connection as guest;
 use crate::convert;
 use crate::egress::{Origin, OriginRule, Reach, TlsMaterial};
-use crate::needs::Rules;
+use crate::needs::{Reference, Rules};
 use crate::plugin::Plugin;
+use crate::rooms::Room;
 use crate::session::{Input, Requester, Scope, Session, Slot, StoreRef};
 use crate::source::{AmbientKind, CredentialSource, ObjectKind};
 
@@ -26,6 +27,18 @@ use crate::source::{AmbientKind, CredentialSource, ObjectKind};
 const MAX_ROUNDS: usize = 8;
 /// Needs of one connect.
 const MAX_NEEDS: usize = 64;
+/// Origins of one store: a data endpoint, a login, a few regions. Each costs a client with its pool.
+const MAX_ORIGINS: usize = 32;
+/// Path prefixes of one origin.
+const MAX_PATHS: usize = 64;
+/// Certificate bundles of one origin: each is copied for it, and a Secret may hold 1 MiB.
+const MAX_BUNDLES: usize = 8;
+/// Annotations of one account.
+const MAX_ANNOTATIONS: usize = 16;
+/// Bytes of what tells requesters apart: a namespace, a role, a hash.
+const MAX_PARTITION: usize = 256;
+/// Life of a token: it is for one login. The API server has limits of its own.
+const TOKEN_LIFE: std::ops::RangeInclusive<u64> = 600..=24 * 3600;
 
 /// Connects.
 pub(crate) async fn connect(
@@ -37,41 +50,70 @@ pub(crate) async fn connect(
     source: &dyn CredentialSource,
 ) -> Result<Arc<Session>, CallError> {
     let mut work = Work {
+        room: plugin.rooms.of(&requester.namespace),
         plugin,
         source,
         input: Input { store, requester, config, settings, slots: Vec::new() },
         identities: BTreeSet::new(),
-        annotations: Vec::new(),
+        annotations: BTreeMap::new(),
         redactor: Redactor::default(),
     };
-    for _ in 0..MAX_ROUNDS {
-        match plugin.connect_round(&work.input).await?.map_err(convert::error)? {
-            guest::Step::Need(needs) => {
-                if needs.is_empty() || work.input.slots.len() + needs.len() > MAX_NEEDS {
-                    return Err(Fault::BadAnswer(format!("connect asked for {} needs", needs.len())).into());
-                }
-                for need in needs {
-                    work.resolve(need).await?;
-                }
-            }
-            guest::Step::Ready(ready) => return work.ready(ready),
+    match work.rounds().await {
+        Ok(ready) => {
+            let redactor = Arc::new(std::mem::take(&mut work.redactor));
+            work.ready(ready, redactor.clone()).map_err(|error| convert::cleaned(error, &redactor))
         }
+        // It has been handed credentials, and may quote them.
+        Err(error) => Err(convert::cleaned(error, &work.redactor)),
     }
-    Err(Fault::BadAnswer(format!("connect was not ready after {MAX_ROUNDS} rounds")).into())
 }
 
 struct Work<'a> {
+    room: Room,
     plugin: &'a Arc<Plugin>,
     source: &'a dyn CredentialSource,
     input: Input,
     /// What the credentials are, without being them.
     identities: BTreeSet<String>,
-    /// Annotation values that were shown, for audiences.
-    annotations: Vec<String>,
+    /// Annotations that were shown, by account: they may name audiences for it.
+    annotations: BTreeMap<Reference, Vec<(String, String)>>,
     redactor: Redactor,
 }
 
 impl Work<'_> {
+    /// Asks until the plugin is ready. Its time is that of one call for all rounds; reading objects is not
+    /// its doing.
+    async fn rounds(&mut self) -> Result<guest::Ready, CallError> {
+        let mut time = self.plugin.grants().wall;
+        for _ in 0..MAX_ROUNDS {
+            let began = Instant::now();
+            let mut redactor = Redactor::default();
+            for (_, slot) in &self.input.slots {
+                if let Slot::Bytes(bytes) = slot {
+                    redactor.seed(bytes);
+                }
+            }
+            let step = self.plugin.connect_round(&self.input, Arc::new(redactor), &self.room, time).await?;
+            time = time.saturating_sub(began.elapsed());
+            match step.map_err(convert::error)? {
+                guest::Step::Ready(ready) => return Ok(ready),
+                guest::Step::Need(needs) => {
+                    if needs.is_empty() {
+                        return Err(wrong("connect is not ready and asks for nothing".to_owned()));
+                    }
+                    let count = self.input.slots.len() + needs.len();
+                    if count > MAX_NEEDS {
+                        return Err(wrong(format!("connect asks for {count} things, more than {MAX_NEEDS}")));
+                    }
+                    for need in needs {
+                        self.resolve(need).await?;
+                    }
+                }
+            }
+        }
+        Err(wrong(format!("connect was not ready after {MAX_ROUNDS} rounds")))
+    }
+
     fn rules(&self) -> Result<Rules<'_>, CallError> {
         let schema =
             self.plugin.schema().ok_or_else(|| Fault::BadAnswer("it has no config schema".to_owned()))?;
@@ -85,11 +127,21 @@ impl Work<'_> {
     }
 
     async fn resolve(&mut self, need: guest::Need) -> Result<(), CallError> {
-        let (slot, optional, outcome) = match need {
-            guest::Need::Object(need) => (need.slot.clone(), need.optional, self.object(need).await),
-            guest::Need::Account(need) => (need.slot.clone(), false, self.account(need).await),
-            guest::Need::Token(need) => (need.slot.clone(), false, self.token(need).await),
-            guest::Need::Ambient(need) => (need.slot.clone(), need.optional, self.ambient(&need).await),
+        let slot = match &need {
+            guest::Need::Object(need) => &need.slot,
+            guest::Need::Account(need) => &need.slot,
+            guest::Need::Token(need) => &need.slot,
+            guest::Need::Ambient(need) => &need.slot,
+        };
+        if slot.len() > 100 || self.input.slots.iter().any(|(known, _)| known == slot) {
+            return Err(wrong("connect asks for one slot twice, or gives one an absurd name".to_owned()));
+        }
+        let slot = slot.clone();
+        let (optional, outcome) = match need {
+            guest::Need::Object(need) => (need.optional, self.object(need).await),
+            guest::Need::Account(need) => (false, self.account(need).await),
+            guest::Need::Token(need) => (false, self.token(need).await),
+            guest::Need::Ambient(need) => (need.optional, self.ambient(&need).await),
         };
         let value = match outcome {
             Err(CallError::Need(NeedError::NotFound { .. } | NeedError::AmbientRefused { .. }))
@@ -99,12 +151,6 @@ impl Work<'_> {
             }
             other => other?,
         };
-        if slot.len() > 100 || self.input.slots.iter().any(|(known, _)| *known == slot) {
-            return Err(Fault::BadAnswer(
-                "connect asked for one slot twice, or gave one an absurd name".to_owned(),
-            )
-            .into());
-        }
         self.input.slots.push((slot, value));
         Ok(())
     }
@@ -125,15 +171,19 @@ impl Work<'_> {
     }
 
     async fn account(&mut self, need: guest::AccountNeed) -> Result<Slot, CallError> {
+        let wanted: BTreeSet<String> = need.annotations.into_iter().collect();
+        if wanted.len() > MAX_ANNOTATIONS {
+            return Err(wrong(format!("connect asks for {} annotations of one account", wanted.len())));
+        }
         let reference = self.rules()?.account(&need.at)?;
         let answer = self.source.account(&reference.namespace, &reference.name).await?;
         self.identities.insert(format!("ServiceAccount/{}", answer.identity));
-        let shown = need.annotations.into_iter().filter_map(|name| {
+        let shown = wanted.into_iter().filter_map(|name| {
             let value = answer.annotations.get(&name)?.clone();
             Some((name, value))
         });
         let shown: Vec<_> = shown.collect();
-        self.annotations.extend(shown.iter().map(|(_, value)| value.clone()));
+        self.annotations.entry(reference).or_default().extend(shown.iter().cloned());
         Ok(Slot::Account(shown))
     }
 
@@ -142,8 +192,11 @@ impl Work<'_> {
         let reference = rules.account(&need.at)?;
         let api_server = self.source.api_server_audiences();
         let at = need.audiences_at.as_deref();
-        rules.audiences(&need.at, at, &need.audiences, &self.annotations, &api_server)?;
-        let expiration = need.expiration_seconds.map(Duration::from_secs);
+        let shown = self.annotations.get(&reference).map(Vec::as_slice).unwrap_or_default();
+        rules.audiences(&need.at, at, &need.audiences, shown, &api_server)?;
+        let expiration = need
+            .expiration_seconds
+            .map(|life| Duration::from_secs(life.clamp(*TOKEN_LIFE.start(), *TOKEN_LIFE.end())));
         let answer =
             self.source.token(&reference.namespace, &reference.name, &need.audiences, expiration).await?;
         self.identities
@@ -189,7 +242,14 @@ impl Work<'_> {
         Ok(Slot::Bytes(value))
     }
 
-    fn ready(self, ready: guest::Ready) -> Result<Arc<Session>, CallError> {
+    fn ready(self, ready: guest::Ready, redactor: Arc<Redactor>) -> Result<Arc<Session>, CallError> {
+        if ready.origins.len() > MAX_ORIGINS {
+            let count = ready.origins.len();
+            return Err(wrong(format!("connect names {count} origins, more than {MAX_ORIGINS}")));
+        }
+        if ready.partition.as_ref().is_some_and(|partition| partition.len() > MAX_PARTITION) {
+            return Err(wrong(format!("connect names a partition of more than {MAX_PARTITION} bytes")));
+        }
         let mut warnings = Vec::new();
         let mut rules = Vec::new();
         for origin in ready.origins {
@@ -219,7 +279,8 @@ impl Work<'_> {
             input: self.input,
             scope,
             egress,
-            redactor: Arc::new(self.redactor),
+            room: self.room,
+            redactor,
             warnings,
         }))
     }
@@ -241,6 +302,10 @@ impl Work<'_> {
                     .to_owned(),
             }
             .into());
+        }
+        if asked.paths.len() > MAX_PATHS {
+            let count = asked.paths.len();
+            return Err(wrong(format!("connect names {count} paths of {origin}, more than {MAX_PATHS}")));
         }
         let tls = match asked.tls {
             Some(profile) => {
@@ -267,6 +332,12 @@ impl Work<'_> {
     }
 
     fn tls(&self, profile: guest::TlsProfile) -> Result<TlsMaterial, CallError> {
+        if profile.ca.len() > MAX_BUNDLES {
+            let count = profile.ca.len();
+            return Err(wrong(format!(
+                "connect names {count} CA bundles of one origin, more than {MAX_BUNDLES}"
+            )));
+        }
         let mut ca = Vec::new();
         for material in profile.ca {
             ca.push(self.material(material)?.expose().to_vec());
@@ -306,6 +377,10 @@ impl Work<'_> {
     fn inline(&self, at: &str) -> Result<&str, CallError> {
         self.input.config.pointer(at).and_then(Json::as_str).ok_or_else(|| not_usable(at, "it is missing"))
     }
+}
+
+fn wrong(what: String) -> CallError {
+    Fault::BadAnswer(what).into()
 }
 
 fn not_usable(at: &str, why: &str) -> CallError {

@@ -4,16 +4,18 @@
 use std::time::Duration;
 
 use claviger_core::provider::{
-    Facet, Found, Health, Item, Lease, LeaseHolder, PropertyStep, ProviderError, Query, Value,
+    CallError, Facet, Fault, Found, Health, Item, Lease, LeaseHolder, PropertyStep, ProviderError, Query,
+    Value,
 };
+use claviger_core::redact::Redactor;
 use claviger_core::secret::{SecretBytes, Untrusted};
 
 use crate::bindings::provider::claviger::plugin::types as wit;
 use crate::bindings::provider::exports::claviger::plugin::{connection, provider as guest};
 use crate::source::AmbientKind;
 
-/// Longest remote key or version that a guest may make up, bytes.
-const MAX_NAME: usize = 4096;
+/// Longest remote key, version or lease id that a guest may make up, bytes.
+pub(crate) const MAX_NAME: usize = 4096;
 const MAX_POINTER: usize = 200;
 
 pub(crate) fn error(error: wit::Error) -> ProviderError {
@@ -34,6 +36,40 @@ pub(crate) fn error(error: wit::Error) -> ProviderError {
         wit::Error::NotModified => ProviderError::NotModified,
         wit::Error::Unsupported(detail) => ProviderError::Unsupported(Untrusted::new(detail)),
         wit::Error::Other(detail) => ProviderError::Other(Untrusted::new(detail)),
+    }
+}
+
+/// An error as it may leave the host: what the guest wrote into it is cleaned of what it was handed.
+pub(crate) fn cleaned(error: CallError, redactor: &Redactor) -> CallError {
+    match error {
+        CallError::Provider(error) => cleaned_item(error, redactor).into(),
+        CallError::Fault(Fault::EgressDenied { origin, why }) => {
+            // A host name is the guest's to choose.
+            Fault::EgressDenied { origin: redactor.clean_text(&origin), why }.into()
+        }
+        CallError::Fault(fault) => fault.into(),
+        CallError::Need(need) => need.into(),
+    }
+}
+
+/// The same for the error of one item.
+pub(crate) fn cleaned_item(error: ProviderError, redactor: &Redactor) -> ProviderError {
+    let clean = |detail: Untrusted| Untrusted::new(redactor.clean(&detail));
+    match error {
+        ProviderError::NotFound(detail) => ProviderError::NotFound(clean(detail)),
+        ProviderError::Unauthenticated(detail) => ProviderError::Unauthenticated(clean(detail)),
+        ProviderError::Denied(detail) => ProviderError::Denied(clean(detail)),
+        ProviderError::RateLimited { retry_after, detail } => {
+            ProviderError::RateLimited { retry_after, detail: clean(detail) }
+        }
+        ProviderError::Unavailable(detail) => ProviderError::Unavailable(clean(detail)),
+        ProviderError::InvalidConfig { path, detail } => {
+            ProviderError::InvalidConfig { path: redactor.clean_text(&path), detail: clean(detail) }
+        }
+        ProviderError::Conflict(detail) => ProviderError::Conflict(clean(detail)),
+        ProviderError::NotModified => ProviderError::NotModified,
+        ProviderError::Unsupported(detail) => ProviderError::Unsupported(clean(detail)),
+        ProviderError::Other(detail) => ProviderError::Other(clean(detail)),
     }
 }
 
@@ -102,7 +138,7 @@ pub(crate) fn query(query: &Query) -> guest::Query {
 }
 
 pub(crate) fn found(found: guest::Found) -> Found {
-    Found { key: capped(found.key), value: found.value.map(|found| value(found, Facet::Value)) }
+    Found { key: found.key, value: found.value.map(|found| value(found, Facet::Value)) }
 }
 
 pub(crate) fn health(health: guest::Health) -> Health {

@@ -6,26 +6,28 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use claviger_core::provider::PluginId;
+use claviger_core::provider::{Fault, PluginId};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use wasmtime::Store;
 use wasmtime::component::Component;
 
 use crate::aot::{self, Cache};
 use crate::bindings::engine::TemplateEnginePre;
 use crate::bindings::engine::exports::claviger::plugin::engine as engine_guest;
 use crate::bindings::provider::ProviderPluginPre;
-use crate::call::{self, CallSetup};
+use crate::call::{self, CallSetup, CallState};
 use crate::compile::{self, Compiler};
 use crate::component::{self, Inspection, World};
-use crate::convert;
 use crate::egress::{EgressConfig, EgressPool};
 use crate::engine::Machine;
 use crate::error::{PluginsError, first_line};
 use crate::grants::Grants;
-use crate::log::LogGate;
+use crate::log::{LogBudget, LogGate};
 use crate::memo::Memo;
 use crate::package::{MAX_COMPONENT, digest};
-use crate::plugin::{Code, Description, Plugin, permits};
+use crate::plugin::{Code, Description, Plugin};
+use crate::rooms::Rooms;
 use crate::schema::ConfigSchema;
 use crate::usage::Usage;
 
@@ -106,8 +108,8 @@ impl PluginHost {
         let digest = digest(&bytes);
         let component = self.compiled(bytes, digest.trim_start_matches("sha256:")).await?;
         let (types, engine) = (component.component_type(), &self.machine.engine);
-        let imports: Vec<String> = types.imports(engine).map(|(name, _)| name.to_owned()).collect();
-        let exports: Vec<String> = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        let imports = component::interfaces("imports", types.imports(engine).map(|(name, _)| name))?;
+        let exports = component::interfaces("exports", types.exports(engine).map(|(name, _)| name))?;
         let mut inspection = Inspection {
             digest: digest.clone(),
             size,
@@ -127,7 +129,8 @@ impl PluginHost {
             code: Arc::new(code),
             inspection: Arc::new(inspection),
             usage,
-            permits: permits(&grants),
+            log: Arc::default(),
+            rooms: Rooms::new(grants.concurrency),
             grants,
             egress: self.egress.clone(),
             memo: self.memo.clone(),
@@ -191,26 +194,25 @@ impl PluginHost {
         let link = |error: wasmtime::Error| PluginsError::Link(first_line(&error));
         let pre = self.machine.provider.instantiate_pre(component).map_err(link)?;
         let pre = ProviderPluginPre::new(pre).map_err(link)?;
-        let mut store = call::store(&self.machine, grants, usage, alone("describe"));
-        let said = tokio::time::timeout(grants.wall, async {
-            let instance = pre.instantiate_async(&mut store).await?;
-            instance.claviger_plugin_provider().call_describe(&mut store).await
-        })
-        .await
-        .map_err(|_| PluginsError::Describe(call::too_slow(grants)))?
-        .map_err(|error| PluginsError::Describe(call::fault(&mut store, grants, &error)))?;
+        let said = self
+            .alone("describe", grants, usage, async |store| {
+                let instance = pre.instantiate_async(&mut *store).await?;
+                instance.claviger_plugin_provider().call_describe(store).await
+            })
+            .await
+            .map_err(PluginsError::Describe)?;
         let schema = ConfigSchema::new(&said.config_schema).map_err(PluginsError::BadDescription)?;
         let description = Description {
-            property_order: said.property_order.into_iter().map(convert::step).collect(),
-            metadata_order: said.metadata_order.into_iter().map(convert::step).collect(),
+            property_order: component::steps("property-order", said.property_order)?,
+            metadata_order: component::steps("metadata-order", said.metadata_order)?,
             capabilities: component::capabilities(said.capabilities),
-            max_batch: usize::try_from(said.max_batch).unwrap_or(1).clamp(1, MAX_BATCH),
+            max_batch: usize::try_from(said.max_batch).unwrap_or(1).clamp(1, component::MAX_BATCH),
         };
         component::check_capabilities(&description.capabilities, exports)?;
-        inspection.name = component::label(&said.name);
-        inspection.version = component::label(&said.version);
+        inspection.name = component::label("name", said.name)?;
+        inspection.version = component::label("version", said.version)?;
         inspection.capabilities.clone_from(&description.capabilities);
-        inspection.origins = said.origins.iter().take(64).map(|origin| component::line(origin)).collect();
+        inspection.origins = component::lines("origins", said.origins)?;
         inspection.config_schema = Some(schema.document().clone());
         Ok(Code::Provider(pre, description, schema))
     }
@@ -225,17 +227,16 @@ impl PluginHost {
         let link = |error: wasmtime::Error| PluginsError::Link(first_line(&error));
         let pre = self.machine.template.instantiate_pre(component).map_err(link)?;
         let pre = TemplateEnginePre::new(pre).map_err(link)?;
-        let mut store = call::store(&self.machine, grants, usage, alone("describe"));
-        let said = tokio::time::timeout(grants.wall, async {
-            let instance = pre.instantiate_async(&mut store).await?;
-            instance.claviger_plugin_engine().call_describe(&mut store).await
-        })
-        .await
-        .map_err(|_| PluginsError::Describe(call::too_slow(grants)))?
-        .map_err(|error| PluginsError::Describe(call::fault(&mut store, grants, &error)))?;
-        inspection.name = component::label(&said.name);
-        inspection.version = component::label(&said.version);
-        inspection.functions = said.functions.iter().take(1000).map(|name| component::label(name)).collect();
+        let said = self
+            .alone("describe", grants, usage, async |store| {
+                let instance = pre.instantiate_async(&mut *store).await?;
+                instance.claviger_plugin_engine().call_describe(store).await
+            })
+            .await
+            .map_err(PluginsError::Describe)?;
+        inspection.name = component::label("name", said.name)?;
+        inspection.version = component::label("version", said.version)?;
+        inspection.functions = component::lines("functions", said.functions)?;
         self.first_rendering(&pre, grants, usage).await?;
         Ok(Code::Engine(pre))
     }
@@ -243,7 +244,7 @@ impl PluginHost {
     /// An empty template, which every language has: whether a rendering comes back at all.
     async fn first_rendering(
         &self,
-        pre: &TemplateEnginePre<call::CallState>,
+        pre: &TemplateEnginePre<CallState>,
         grants: &Grants,
         usage: &Arc<Usage>,
     ) -> Result<(), PluginsError> {
@@ -255,26 +256,30 @@ impl PluginHost {
             now_ms: 0,
             seed: 0,
         };
-        let mut store = call::store(&self.machine, grants, usage, alone("smoke test"));
-        let answer = tokio::time::timeout(grants.wall, async {
-            let instance = pre.instantiate_async(&mut store).await?;
-            instance.claviger_plugin_engine().call_render(&mut store, &empty, &[], &options).await
-        })
-        .await
-        .map_err(|_| PluginsError::Smoke(call::too_slow(grants).to_string()))?
-        .map_err(|error| PluginsError::Smoke(call::fault(&mut store, grants, &error).to_string()))?;
+        let answer = self
+            .alone("smoke test", grants, usage, async |store| {
+                let instance = pre.instantiate_async(&mut *store).await?;
+                instance.claviger_plugin_engine().call_render(store, &empty, &[], &options).await
+            })
+            .await
+            .map_err(|fault| PluginsError::Smoke(fault.to_string()))?;
         match answer {
             Ok(rendered) if rendered.len() == 1 => Ok(()),
             Ok(rendered) => Err(PluginsError::Smoke(format!("{} texts for one template", rendered.len()))),
             Err(failure) => Err(PluginsError::Smoke(component::line(&failure.detail))),
         }
     }
-}
 
-/// Items of one get at most: an answer has to fit the output limit.
-const MAX_BATCH: usize = 100;
-
-/// A call that belongs to no session.
-fn alone(what: &str) -> CallSetup {
-    CallSetup { egress: None, memo: None, log: LogGate::new(what.into(), None) }
+    /// A call that belongs to no store: it reaches nothing and keeps nothing.
+    async fn alone<T>(
+        &self,
+        what: &str,
+        grants: &Grants,
+        usage: &Arc<Usage>,
+        body: impl AsyncFnOnce(&mut Store<CallState>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        let log = LogGate::new(what.into(), Arc::new(LogBudget::default()), Vec::new(), None);
+        let setup = CallSetup { egress: None, memo: None, log };
+        call::run(&self.machine, grants, usage, setup, Instant::now() + grants.wall, body).await
+    }
 }

@@ -18,10 +18,13 @@ use crate::session::Scope;
 
 /// Keys of one scope: a token, a second for another region. More is a plugin that leaks.
 const KEYS_PER_SCOPE: usize = 16;
-/// Scopes at once: one per store and identity.
-const MAX_SCOPES: usize = 10_000;
 /// A token is under 4 KiB, a GCP key set under 16.
 const MAX_VALUE: usize = 64 * 1024;
+/// Bytes that one plugin keeps, of keys and values: tokens for some thousands of stores. A plugin chooses
+/// its partitions, so the number of its scopes is no limit.
+const BYTES_PER_PLUGIN: usize = 8 * 1024 * 1024;
+/// What an entry costs besides its value.
+const ENTRY: usize = 512;
 /// Nothing is kept longer: a credential that is never used again should not stay in memory.
 const MAX_TTL: Duration = Duration::from_secs(24 * 3600);
 const MAX_KEY: usize = 256;
@@ -35,12 +38,100 @@ enum Slot {
     Filling(watch::Receiver<()>),
 }
 
+impl Slot {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Filled { value, .. } => ENTRY + value.len(),
+            Self::Filling(_) => ENTRY,
+        }
+    }
+
+    /// When it is gone; `None` while somebody fills it.
+    fn until(&self) -> Option<Instant> {
+        match self {
+            Self::Filled { until, .. } => Some(*until),
+            Self::Filling(_) => None,
+        }
+    }
+}
+
 type Keys = HashMap<String, Slot>;
+
+/// What one plugin keeps.
+#[derive(Default)]
+struct Share {
+    scopes: HashMap<Scope, Keys>,
+    bytes: usize,
+}
+
+impl Share {
+    fn insert(&mut self, scope: &Scope, key: &str, slot: Slot) {
+        self.bytes += slot.bytes();
+        let keys = self.scopes.entry(scope.clone()).or_default();
+        if let Some(old) = keys.insert(key.to_owned(), slot) {
+            self.bytes -= old.bytes();
+        }
+    }
+
+    fn remove(&mut self, scope: &Scope, key: &str) {
+        let Some(keys) = self.scopes.get_mut(scope) else { return };
+        if let Some(old) = keys.remove(key) {
+            self.bytes -= old.bytes();
+        }
+        if keys.is_empty() {
+            self.scopes.remove(scope);
+        }
+    }
+
+    /// Drops what is over.
+    fn sweep(&mut self, now: Instant) {
+        for keys in self.scopes.values_mut() {
+            keys.retain(|_, slot| slot.until().is_none_or(|until| until > now));
+        }
+        self.scopes.retain(|_, keys| !keys.is_empty());
+        self.bytes = self.scopes.values().flat_map(HashMap::values).map(Slot::bytes).sum();
+    }
+
+    /// Makes room for so much by dropping what is over, then what is over soonest. `false` if it is taken
+    /// by what is being filled.
+    fn room(&mut self, bytes: usize, now: Instant) -> bool {
+        let enough = |share: &Self| share.bytes.saturating_add(bytes) <= BYTES_PER_PLUGIN;
+        if enough(self) {
+            return true;
+        }
+        self.sweep(now);
+        if enough(self) {
+            return true;
+        }
+        let all = self.scopes.iter().flat_map(|(scope, keys)| keys.iter().map(move |slot| (scope, slot)));
+        let mut ends: Vec<_> = all
+            .filter_map(|(scope, (key, slot))| Some((slot.until()?, scope.clone(), key.clone())))
+            .collect();
+        ends.sort_by_key(|(until, ..)| *until);
+        // A quarter at once, so that the next who comes does not sort again.
+        let target = BYTES_PER_PLUGIN / 4 * 3;
+        for (_, scope, key) in ends {
+            if self.bytes.saturating_add(bytes) <= target {
+                break;
+            }
+            self.remove(&scope, &key);
+        }
+        enough(self)
+    }
+}
 
 /// The memos of all plugins.
 #[derive(Default)]
 pub(crate) struct Memo {
-    scopes: Mutex<HashMap<Scope, Keys>>,
+    /// By the plugin's digest: what one of them does, others do not feel.
+    plugins: Mutex<HashMap<Arc<str>, Share>>,
+}
+
+impl Memo {
+    fn with<T>(&self, scope: &Scope, work: impl FnOnce(&mut Share) -> T) -> T {
+        let mut plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
+        work(plugins.entry(scope.plugin.clone()).or_default())
+    }
 }
 
 /// One call's part of it.
@@ -57,16 +148,15 @@ pub struct Ticket {
     memo: Arc<Memo>,
     scope: Scope,
     key: String,
-    _filling: watch::Sender<()>,
+    /// Until it is used: whoever waits is woken when this is dropped.
+    filling: Option<watch::Sender<()>>,
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut scopes = self.memo.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keys) = scopes.get_mut(&self.scope)
-            && matches!(keys.get(&self.key), Some(Slot::Filling(_)))
-        {
-            keys.remove(&self.key);
+        // Unused, the key is still ours.
+        if self.filling.is_some() {
+            self.memo.with(&self.scope, |share| share.remove(&self.scope, &self.key));
         }
     }
 }
@@ -84,36 +174,34 @@ impl MemoScope {
     }
 
     fn find(&self, key: &str) -> Found {
-        let now = Instant::now();
-        let mut scopes = self.memo.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        if scopes.len() >= MAX_SCOPES && !scopes.contains_key(&self.scope) {
-            for keys in scopes.values_mut() {
-                keys.retain(|_, slot| !matches!(slot, Slot::Filled { until, .. } if *until <= now));
-            }
-            scopes.retain(|_, keys| !keys.is_empty());
-            if scopes.len() >= MAX_SCOPES {
-                return Found::Full;
-            }
-        }
-        let keys = scopes.entry(self.scope.clone()).or_default();
-        match keys.get(key) {
-            Some(Slot::Filled { value, until }) if *until > now => {
-                return Found::Hit(value.clone(), *until - now);
-            }
-            Some(Slot::Filling(waiting)) => return Found::Wait(waiting.clone()),
-            _ => {}
-        }
-        keys.retain(|_, slot| !matches!(slot, Slot::Filled { until, .. } if *until <= now));
-        if keys.len() >= KEYS_PER_SCOPE || key.len() > MAX_KEY {
+        if key.len() > MAX_KEY {
             return Found::Full;
         }
-        let (filling, waiting) = watch::channel(());
-        keys.insert(key.to_owned(), Slot::Filling(waiting));
-        Found::Miss(Ticket {
-            memo: self.memo.clone(),
-            scope: self.scope.clone(),
-            key: key.to_owned(),
-            _filling: filling,
+        let now = Instant::now();
+        self.memo.with(&self.scope, |share| {
+            match share.scopes.get(&self.scope).and_then(|keys| keys.get(key)) {
+                Some(Slot::Filled { value, until }) if *until > now => {
+                    return Found::Hit(value.clone(), *until - now);
+                }
+                Some(Slot::Filling(waiting)) => return Found::Wait(waiting.clone()),
+                Some(Slot::Filled { .. }) => share.remove(&self.scope, key),
+                None => {}
+            }
+            if share.scopes.get(&self.scope).is_some_and(|keys| keys.len() >= KEYS_PER_SCOPE) {
+                share.sweep(now);
+            }
+            let full = share.scopes.get(&self.scope).is_some_and(|keys| keys.len() >= KEYS_PER_SCOPE);
+            if full || !share.room(ENTRY, now) {
+                return Found::Full;
+            }
+            let (filling, waiting) = watch::channel(());
+            share.insert(&self.scope, key, Slot::Filling(waiting));
+            Found::Miss(Ticket {
+                memo: self.memo.clone(),
+                scope: self.scope.clone(),
+                key: key.to_owned(),
+                filling: Some(filling),
+            })
         })
     }
 
@@ -135,25 +223,29 @@ impl MemoScope {
     }
 
     fn evict(&self, key: &str, value: &SecretBytes) {
-        let mut scopes = self.memo.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keys) = scopes.get_mut(&self.scope)
-            && matches!(keys.get(key), Some(Slot::Filled { value: held, .. }) if held.same(value))
-        {
-            keys.remove(key);
-        }
+        self.memo.with(&self.scope, |share| {
+            let held = share.scopes.get(&self.scope).and_then(|keys| keys.get(key));
+            if matches!(held, Some(Slot::Filled { value: held, .. }) if held.same(value)) {
+                share.remove(&self.scope, key);
+            }
+        });
     }
 }
 
 impl Ticket {
-    fn put(&self, value: SecretBytes, ttl: Duration) {
-        if value.len() > MAX_VALUE || ttl.is_zero() {
-            return;
-        }
-        let slot = Slot::Filled { value: Arc::new(value), until: Instant::now() + ttl.min(MAX_TTL) };
-        let mut scopes = self.memo.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keys) = scopes.get_mut(&self.scope) {
-            keys.insert(self.key.clone(), slot);
-        }
+    /// Once; what is not kept (too large, no life, no room) leaves the key empty.
+    fn put(&mut self, value: SecretBytes, ttl: Duration) {
+        let Some(filling) = self.filling.take() else { return };
+        let now = Instant::now();
+        self.memo.with(&self.scope, |share| {
+            if value.len() > MAX_VALUE || ttl.is_zero() || !share.room(value.len(), now) {
+                share.remove(&self.scope, &self.key);
+                return;
+            }
+            let slot = Slot::Filled { value: Arc::new(value), until: now + ttl.min(MAX_TTL) };
+            share.insert(&self.scope, &self.key, slot);
+        });
+        drop(filling);
     }
 }
 
@@ -180,12 +272,85 @@ impl Host for CallState {
 
 impl HostTicket for CallState {
     async fn put(&mut self, ticket: Resource<Ticket>, value: Vec<u8>, ttl_ms: u64) -> wasmtime::Result<()> {
-        self.table.get(&ticket)?.put(SecretBytes::new(value), Duration::from_millis(ttl_ms));
+        self.table.get_mut(&ticket)?.put(SecretBytes::new(value), Duration::from_millis(ttl_ms));
         Ok(())
     }
 
     async fn drop(&mut self, ticket: Resource<Ticket>) -> wasmtime::Result<()> {
         self.table.delete(ticket)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    fn scope(memo: &Arc<Memo>, plugin: &str, partition: usize) -> MemoScope {
+        let scope = Scope {
+            plugin: plugin.into(),
+            store: "uid".into(),
+            identity: "identity".into(),
+            partition: Some(partition.to_string().into()),
+        };
+        MemoScope::new(memo.clone(), scope, Duration::from_millis(20))
+    }
+
+    fn fill(scope: &MemoScope, key: &str, bytes: usize, ttl: Duration) {
+        let Found::Miss(mut ticket) = scope.find(key) else { panic!("{key} is taken") };
+        ticket.put(SecretBytes::new(vec![7; bytes]), ttl);
+    }
+
+    fn bytes(memo: &Memo, plugin: &str) -> usize {
+        memo.plugins.lock().unwrap().get(plugin).map_or(0, |share| share.bytes)
+    }
+
+    #[test]
+    fn a_plugin_that_fills_ever_more_scopes_loses_its_oldest_and_nobody_elses() {
+        let memo = Arc::new(Memo::default());
+        let neighbour = scope(&memo, "neighbour", 0);
+        fill(&neighbour, "token", 1000, Duration::from_secs(50));
+        for n in 0..5_000 {
+            fill(&scope(&memo, "greedy", n), "token", MAX_VALUE, Duration::from_secs(60 + n as u64));
+            assert!(bytes(&memo, "greedy") <= BYTES_PER_PLUGIN);
+        }
+        assert!(matches!(scope(&memo, "greedy", 4_999).find("token"), Found::Hit(..)), "the latest is there");
+        assert!(matches!(scope(&memo, "greedy", 0).find("token"), Found::Miss(_)), "the first is not");
+        assert!(matches!(neighbour.find("token"), Found::Hit(..)));
+    }
+
+    #[test]
+    fn what_is_counted_is_given_back() {
+        let memo = Arc::new(Memo::default());
+        let scope = scope(&memo, "p", 0);
+        for (size, ttl) in [(10, 0), (MAX_VALUE + 1, 60)] {
+            fill(&scope, "refused", size, Duration::from_secs(ttl));
+        }
+        drop(scope.find("dropped"));
+        assert!(matches!(scope.find(&"k".repeat(MAX_KEY + 1)), Found::Full));
+        assert_eq!(bytes(&memo, "p"), 0);
+        for n in 0..KEYS_PER_SCOPE {
+            fill(&scope, &n.to_string(), 10, Duration::from_secs(60));
+        }
+        assert!(matches!(scope.find("one more"), Found::Full));
+        scope.evict("0", &SecretBytes::new(vec![8; 10]));
+        assert!(matches!(scope.find("0"), Found::Hit(..)), "another value than that is kept");
+        scope.evict("0", &SecretBytes::new(vec![7; 10]));
+        assert!(matches!(scope.find("one more"), Found::Miss(_)));
+    }
+
+    #[tokio::test]
+    async fn who_waits_goes_on_when_the_key_is_filled_or_given_up() {
+        let memo = Arc::new(Memo::default());
+        let scope = scope(&memo, "p", 0);
+        let Found::Miss(mut ticket) = scope.find("token") else { panic!() };
+        assert!(scope.begin("token").await.is_none(), "it waits for a while");
+        ticket.put(SecretBytes::new(vec![7]), Duration::from_secs(60));
+        assert!(matches!(scope.begin("token").await, Some(Ok(_))), "before the ticket is dropped");
+        drop(ticket);
+        assert!(matches!(scope.begin("token").await, Some(Ok(_))));
+        drop(scope.find("other"));
+        assert!(matches!(scope.begin("other").await, Some(Err(_))));
     }
 }

@@ -11,7 +11,7 @@ use crate::session::{Requester, StoreRef};
 use crate::source::ObjectKind;
 
 /// A reference that may be followed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reference {
     pub(crate) namespace: String,
     pub(crate) name: String,
@@ -64,14 +64,15 @@ impl Rules<'_> {
     }
 
     /// Which audiences a token may have: those that the manifest names beside the reference (or at
-    /// `audiences_at`), an annotation of the account's, or the grant; the API server's own only by its own
-    /// grant. `annotations` are the values that an account need of the same connect showed.
+    /// `audiences_at`, a list of that name), an annotation of that very account which is there to name one,
+    /// or the grant; the API server's own only by its own grant. `annotations` are what an account need of
+    /// the same connect showed of the account.
     pub(crate) fn audiences(
         &self,
         at: &str,
         audiences_at: Option<&str>,
         asked: &[String],
-        annotations: &[String],
+        annotations: &[(String, String)],
         api_server: &[String],
     ) -> Result<(), NeedError> {
         let refuse = |audience: &str, why: &str| {
@@ -86,8 +87,16 @@ impl Rules<'_> {
                 "the API server's own audience is not granted to this plugin (spec.grants.apiServerAudience)",
             );
         }
+        if asked.len() > MAX_AUDIENCES {
+            return refuse(
+                "",
+                &format!("{} audiences of one token are more than {MAX_AUDIENCES}", asked.len()),
+            );
+        }
         let beside = format!("{at}/audiences");
-        let places = [Some(beside.as_str()), audiences_at];
+        // Any list of the manifest's could hold what a plugin is after; only these are there for it.
+        let elsewhere = audiences_at.filter(|place| place.ends_with("/audiences"));
+        let places = [Some(beside.as_str()), elsewhere];
         let in_manifest = |audience: &String| {
             places.iter().flatten().any(|place| {
                 let list = self.config.pointer(place).and_then(Value::as_array);
@@ -103,7 +112,7 @@ impl Rules<'_> {
                     );
                 }
             } else if !(in_manifest(audience)
-                || annotations.contains(audience)
+                || annotations.iter().any(|(name, value)| names_audience(name) && value == audience)
                 || self.grants.audiences.contains(audience))
             {
                 return refuse(
@@ -116,6 +125,11 @@ impl Rules<'_> {
     }
 
     fn marked(&self, at: &str) -> Result<(Mark, &Value), NeedError> {
+        /// Deeper than any manifest's place.
+        const MAX_POINTER: usize = 1024;
+        if at.len() > MAX_POINTER {
+            return Err(bad(at, "the pointer is too long"));
+        }
         let mark = self
             .schema
             .mark(at)
@@ -143,6 +157,15 @@ impl Rules<'_> {
         }
         Ok(Reference { namespace, name: name.to_owned(), referent })
     }
+}
+
+/// Audiences of one token: nobody is known to need more than two.
+const MAX_AUDIENCES: usize = 8;
+
+/// Whether an annotation of a ServiceAccount is there to name an audience, as `eks.amazonaws.com/audience`
+/// is. Others hold what tools and people write, whole manifests among it.
+fn names_audience(annotation: &str) -> bool {
+    annotation.rsplit('/').next().is_some_and(|name| name == "audience")
 }
 
 fn text<'a>(place: &'a Value, field: &str) -> Option<&'a str> {
@@ -175,6 +198,7 @@ mod tests {
             "path": {"name": "../../api", "key": "k"},
             "ca": {"type": "ConfigMap", "name": "ca"},
             "account": {"name": "sa", "audiences": ["theirs"]},
+            "jwt": {"audiences": ["from-elsewhere"], "names": ["a-name"]},
             "unmarked": {"name": "n", "key": "k"},
         });
         let place = |mark: &str| json!({"type": "object", "x-claviger": mark});
@@ -224,13 +248,25 @@ mod tests {
         let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
         let granted = Grants { audiences: list(&["vault"]), ..Grants::default() };
         with(false, "own", &granted, |rules| {
-            let ok = |asked: &[&str], annotations: &[&str]| {
-                rules.audiences("/account", None, &list(asked), &list(annotations), &api).is_ok()
+            let ok = |asked: &[&str], annotation: Option<(&str, &str)>| {
+                let shown: Vec<_> = annotation
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect();
+                rules.audiences("/account", None, &list(asked), &shown, &api).is_ok()
             };
-            assert!(ok(&["theirs"], &[]) && ok(&["vault"], &[]) && ok(&["x"], &["x"]));
-            assert!(!ok(&["x"], &[]) && !ok(&["vault", "x"], &[]));
-            assert!(!ok(&[], &[]), "no audience is the API server's");
-            assert!(!ok(&["https://kubernetes.default.svc"], &["https://kubernetes.default.svc"]));
+            let named = |value| Some(("eks.amazonaws.com/audience", value));
+            assert!(ok(&["theirs"], None) && ok(&["vault"], None) && ok(&["x"], named("x")));
+            assert!(!ok(&["x"], None) && !ok(&["vault", "x"], None) && !ok(&["x"], named("y")));
+            assert!(!ok(&["x"], Some(("kubectl.kubernetes.io/last-applied-configuration", "x"))));
+            assert!(!ok(&["x"], Some(("not-an-audience", "x"))));
+            assert!(!ok(&[], None), "no audience is the API server's");
+            assert!(!ok(&["https://kubernetes.default.svc"], named("https://kubernetes.default.svc")));
+            assert!(!ok(&["vault"; MAX_AUDIENCES + 1], None), "that many");
+            let at = |place, asked: &str| {
+                rules.audiences("/account", Some(place), &list(&[asked]), &[], &api).is_ok()
+            };
+            assert!(at("/jwt/audiences", "from-elsewhere") && !at("/jwt/names", "a-name"));
         });
         let own = Grants { api_server_audience: true, ..Grants::default() };
         with(false, "own", &own, |rules| {

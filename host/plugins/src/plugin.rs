@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use claviger_core::provider::{CallError, Fault, PluginId, PropertyStep, ProviderError};
+use claviger_core::redact::Redactor;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use serde_json::Value as Json;
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use wasmtime::Store;
 
 use crate::bindings::engine::TemplateEnginePre;
@@ -22,8 +24,9 @@ use crate::connect;
 use crate::egress::EgressPool;
 use crate::engine::Machine;
 use crate::grants::Grants;
-use crate::log::LogGate;
+use crate::log::{LogBudget, LogGate};
 use crate::memo::{Memo, MemoScope};
+use crate::rooms::{Room, Rooms};
 use crate::schema::ConfigSchema;
 use crate::session::{Input, Requester, Session, StoreRef};
 use crate::source::CredentialSource;
@@ -96,10 +99,11 @@ pub struct Plugin {
     pub(crate) code: Arc<Code>,
     pub(crate) inspection: Arc<Inspection>,
     pub(crate) usage: Arc<Usage>,
+    pub(crate) log: Arc<LogBudget>,
     pub(crate) grants: Grants,
     pub(crate) egress: Arc<EgressPool>,
     pub(crate) memo: Arc<Memo>,
-    pub(crate) permits: Semaphore,
+    pub(crate) rooms: Rooms,
 }
 
 impl Plugin {
@@ -142,7 +146,8 @@ impl Plugin {
             code: self.code.clone(),
             inspection: self.inspection.clone(),
             usage: self.usage.clone(),
-            permits: permits(&grants),
+            log: self.log.clone(),
+            rooms: Rooms::new(grants.concurrency),
             grants,
             egress: self.egress.clone(),
             memo: self.memo.clone(),
@@ -213,9 +218,11 @@ impl Plugin {
             now_ms: options.now_ms,
             seed: options.seed,
         };
-        let setup = CallSetup { egress: None, memo: None, log: self.quiet_log() };
+        // Whatever it says may be of the data.
+        let log = self.log_gate(data.values().cloned().collect(), None);
+        let setup = CallSetup { egress: None, memo: None, log };
         let answer = self
-            .limited(setup, async |store| {
+            .limited(setup, &self.rooms.whole(), self.grants.wall, async |store| {
                 let instance = pre.instantiate_async(&mut *store).await?;
                 instance.claviger_plugin_engine().call_render(store, &texts, &values, &options).await
             })
@@ -242,14 +249,20 @@ impl Plugin {
         Ok(rendered.into_iter().map(|text| SecretBytes::new(text.data)).collect())
     }
 
+    /// One round of `connect`, within what is left of the plugin's time for all of them.
     pub(crate) async fn connect_round(
         &self,
         input: &Input,
+        redactor: Arc<Redactor>,
+        room: &Room,
+        time: Duration,
     ) -> Result<Result<connection_guest::Step, wit::Error>, CallError> {
         let input = input.to_guest();
-        let setup = CallSetup { egress: None, memo: None, log: self.quiet_log() };
+        let setup = CallSetup { egress: None, memo: None, log: self.log_gate(Vec::new(), Some(redactor)) };
         self.provider(
             setup,
+            room,
+            time,
             async |plugin, store| plugin.claviger_plugin_connection().call_connect(store, &input).await,
             |_, _| {},
         )
@@ -264,7 +277,15 @@ impl Plugin {
         let input = session.input.to_guest();
         self.provider(
             self.setup(session),
-            async |plugin, store| plugin.claviger_plugin_provider().call_get(store, &input, items).await,
+            &session.room,
+            self.grants.wall,
+            async |plugin, store| {
+                let answers = plugin.claviger_plugin_provider().call_get(&mut *store, &input, items).await?;
+                for value in answers.iter().flatten().flatten() {
+                    store.data_mut().log.hide(&value.data);
+                }
+                Ok(answers)
+            },
             |answers, trouble| {
                 for answer in answers {
                     if let Err(error) = answer {
@@ -285,8 +306,16 @@ impl Plugin {
         let input = session.input.to_guest();
         self.provider(
             self.setup(session),
+            &session.room,
+            self.grants.wall,
             async |plugin, store| {
-                plugin.claviger_plugin_provider().call_find(store, &input, query, cursor.as_deref()).await
+                let guest = plugin.claviger_plugin_provider();
+                let page = guest.call_find(&mut *store, &input, query, cursor.as_deref()).await?;
+                for value in page.iter().flat_map(|page| &page.found).filter_map(|found| found.value.as_ref())
+                {
+                    store.data_mut().log.hide(&value.data);
+                }
+                Ok(page)
             },
             |_, _| {},
         )
@@ -300,21 +329,24 @@ impl Plugin {
         let input = session.input.to_guest();
         self.provider(
             self.setup(session),
+            &session.room,
+            self.grants.wall,
             async |plugin, store| plugin.claviger_plugin_provider().call_validate(store, &input).await,
             |_, _| {},
         )
         .await
     }
 
-    fn quiet_log(&self) -> LogGate {
-        LogGate::new(self.id.to_string().into(), None)
+    /// What the plugin logs is cleaned of `values` and of what `redactor` knows.
+    fn log_gate(&self, values: Vec<Arc<SecretBytes>>, redactor: Option<Arc<Redactor>>) -> LogGate {
+        LogGate::new(self.id.to_string().into(), self.log.clone(), values, redactor)
     }
 
     fn setup(&self, session: &Session) -> CallSetup {
         CallSetup {
             egress: Some(session.egress.clone()),
             memo: Some(MemoScope::new(self.memo.clone(), session.scope.clone(), self.grants.wall)),
-            log: LogGate::new(self.id.to_string().into(), Some(session.redactor.clone())),
+            log: self.log_gate(Vec::new(), Some(session.redactor.clone())),
         }
     }
 
@@ -324,6 +356,8 @@ impl Plugin {
     async fn provider<T>(
         &self,
         setup: CallSetup,
+        room: &Room,
+        time: Duration,
         run: impl AsyncFnOnce(&ProviderPlugin, &mut Store<CallState>) -> wasmtime::Result<Result<T, wit::Error>>,
         improve: impl FnOnce(&mut T, &str),
     ) -> Result<Result<T, wit::Error>, CallError> {
@@ -332,7 +366,7 @@ impl Plugin {
         };
         let (mut denied, mut trouble) = (None, None);
         let mut answer = self
-            .limited(setup, async |store| {
+            .limited(setup, room, time, async |store| {
                 let instance = pre.instantiate_async(&mut *store).await?;
                 let answer = run(&instance, &mut *store).await?;
                 denied = call::denial(store);
@@ -353,34 +387,26 @@ impl Plugin {
         Ok(answer)
     }
 
-    /// Runs in a fresh store under every limit of the grants.
+    /// Runs in a fresh store under every limit of the grants. Waiting for other calls of the plugin is part
+    /// of `time`.
     async fn limited<T>(
         &self,
         setup: CallSetup,
+        room: &Room,
+        time: Duration,
         run: impl AsyncFnOnce(&mut Store<CallState>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
-        let call = async {
-            let Ok(_permit) = self.permits.acquire().await else {
-                return Err(Fault::NotLoaded("it is being unloaded".to_owned()));
-            };
-            let mut store = call::store(&self.machine, &self.grants, &self.usage, setup);
-            match run(&mut store).await {
-                Ok(answer) => Ok(answer),
-                Err(error) => Err(call::fault(&mut store, &self.grants, &error)),
-            }
+        let deadline = Instant::now() + time;
+        let outcome = match tokio::time::timeout_at(deadline, room.enter()).await {
+            Ok(Ok(_place)) => call::run(&self.machine, &self.grants, &self.usage, setup, deadline, run).await,
+            Ok(Err(fault)) => Err(fault),
+            Err(_) => Err(call::too_slow(&self.grants)),
         };
-        let outcome = tokio::time::timeout(self.grants.wall, call).await;
-        let outcome = outcome.unwrap_or_else(|_| Err(call::too_slow(&self.grants)));
         if outcome.is_err() {
             self.usage.failed();
         }
         outcome
     }
-}
-
-/// Room for as many calls as the grants say, and for one at least.
-pub(crate) fn permits(grants: &Grants) -> Semaphore {
-    Semaphore::new(grants.concurrency.clamp(1, Semaphore::MAX_PERMITS))
 }
 
 /// The host's words for why the backend was unavailable, in place of the guest's guess.

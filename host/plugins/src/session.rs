@@ -5,14 +5,21 @@ use std::sync::Arc;
 
 use claviger_core::provider::{CallError, Fault, Found, Health, Item, ProviderError, Query, Value};
 use claviger_core::redact::Redactor;
-use claviger_core::secret::SecretBytes;
+use claviger_core::secret::{SecretBytes, Untrusted};
 use serde_json::Value as Json;
 
 use crate::bindings::provider::claviger::plugin::types as wit;
 use crate::bindings::provider::exports::claviger::plugin::connection as guest;
-use crate::convert;
+use crate::convert::{self, MAX_NAME};
 use crate::egress::EgressSession;
 use crate::plugin::Plugin;
+use crate::rooms::Room;
+
+/// Keys of one page. The largest pages of the known backends are 1,000.
+const MAX_PAGE: usize = 5_000;
+
+/// A cursor is a token of the backend's or a key.
+const MAX_CURSOR: usize = 64 * 1024;
 
 /// The store that is connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +115,7 @@ pub struct Session {
     pub(crate) input: Input,
     pub(crate) scope: Scope,
     pub(crate) egress: Arc<EgressSession>,
+    pub(crate) room: Room,
     pub(crate) redactor: Arc<Redactor>,
     pub(crate) warnings: Vec<String>,
 }
@@ -139,7 +147,7 @@ impl Session {
     /// If nothing could be tried, or the plugin failed.
     pub async fn get(&self, items: &[Item]) -> Result<Vec<Result<Value, ProviderError>>, CallError> {
         let wanted: Vec<_> = items.iter().map(convert::item).collect();
-        let answers = self.plugin.get(self, &wanted).await?.map_err(convert::error)?;
+        let answers = self.answer(self.plugin.get(self, &wanted).await)?;
         if answers.len() != items.len() {
             let what = format!("{} answers to {} items", answers.len(), items.len());
             return Err(Fault::BadAnswer(what).into());
@@ -149,7 +157,9 @@ impl Session {
         let answers = answers.into_iter().zip(items);
         Ok(answers
             .map(|(answer, item)| {
-                answer.map(|value| convert::value(value, item.facet)).map_err(convert::error)
+                answer
+                    .map(|value| convert::value(value, item.facet))
+                    .map_err(|error| convert::cleaned_item(convert::error(error), &self.redactor))
             })
             .collect())
     }
@@ -163,7 +173,22 @@ impl Session {
         query: &Query,
         cursor: Option<String>,
     ) -> Result<(Vec<Found>, Option<String>), CallError> {
-        let page = self.plugin.find(self, &convert::query(query), cursor).await?.map_err(convert::error)?;
+        let answer = self.plugin.find(self, &convert::query(query), cursor.clone()).await;
+        let page = self.answer(answer)?;
+        let wrong = |what: String| Err(Fault::BadAnswer(what).into());
+        if page.found.len() > MAX_PAGE {
+            return wrong(format!("a page of {} keys, more than {MAX_PAGE}", page.found.len()));
+        }
+        // A key that is cut is another key.
+        if let Some(long) = page.found.iter().map(|found| found.key.len()).find(|length| *length > MAX_NAME) {
+            return wrong(format!("a key of {long} bytes, more than {MAX_NAME}"));
+        }
+        if page.next.as_ref().is_some_and(|next| next.len() > MAX_CURSOR) {
+            return wrong(format!("a cursor of more than {MAX_CURSOR} bytes"));
+        }
+        if page.next.is_some() && page.next == cursor {
+            return wrong("the next page is the same page".to_owned());
+        }
         let total = page.found.iter().filter_map(|found| found.value.as_ref()).map(convert::size);
         self.within_output(total.fold(0, u64::saturating_add))?;
         Ok((page.found.into_iter().map(convert::found).collect(), page.next))
@@ -174,7 +199,16 @@ impl Session {
     /// # Errors
     /// As [`Session::get`].
     pub async fn validate(&self) -> Result<Health, CallError> {
-        Ok(convert::health(self.plugin.validate(self).await?.map_err(convert::error)?))
+        Ok(match convert::health(self.answer(self.plugin.validate(self).await)?) {
+            Health::Unknown(detail) => Health::Unknown(Untrusted::new(self.redactor.clean(&detail))),
+            Health::Ready => Health::Ready,
+        })
+    }
+
+    /// What the guest says of its credentials in an error stays here.
+    fn answer<T>(&self, answer: Result<Result<T, wit::Error>, CallError>) -> Result<T, CallError> {
+        let answer = answer.and_then(|answer| answer.map_err(|error| convert::error(error).into()));
+        answer.map_err(|error| convert::cleaned(error, &self.redactor))
     }
 
     fn within_output(&self, total: u64) -> Result<(), CallError> {

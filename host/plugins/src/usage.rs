@@ -1,5 +1,5 @@
 //! What a plugin has used so far: peaks of memory and time, origins it spoke to. For the admin who
-//! decides what to grant, never an input to a decision of ours.
+//! decides what to grant. The one number that decides something is the memory that its calls hold now.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +15,8 @@ pub(crate) struct Usage {
     cpu_ms: AtomicU64,
     calls: AtomicU64,
     faults: AtomicU64,
+    /// Memory of the calls that run, bytes.
+    live: AtomicU64,
     origins: Mutex<BTreeSet<String>>,
 }
 
@@ -23,7 +25,7 @@ pub(crate) struct Usage {
 pub struct Used {
     /// Most memory of one call, bytes.
     pub memory: u64,
-    /// Most CPU time of one call, milliseconds; counted in steps of 10.
+    /// Most CPU time of one call, milliseconds.
     pub cpu_ms: u64,
     /// Calls that ended.
     pub calls: u64,
@@ -39,6 +41,17 @@ impl Usage {
         self.memory.fetch_max(memory, Ordering::Relaxed);
         self.cpu_ms.fetch_max(cpu_ms, Ordering::Relaxed);
         self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes so much more for a running call, if all of them together stay within `limit`.
+    pub(crate) fn held(&self, bytes: u64, limit: u64) -> bool {
+        let more = |live: u64| live.checked_add(bytes).filter(|live| *live <= limit);
+        self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// A call gives back what it held.
+    pub(crate) fn released(&self, bytes: u64) {
+        self.live.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn failed(&self) {

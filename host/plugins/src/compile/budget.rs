@@ -52,7 +52,10 @@ fn mapped() -> io::Result<u64> {
 
 /// How much of `wanted` MiB can be had without the cgroup's limit being met.
 pub(super) fn affordable(wanted: u64) -> u64 {
-    let left = groups().into_iter().filter_map(|group| group.left_mib()).min();
+    share(wanted, groups().into_iter().filter_map(|group| group.left_mib()).min())
+}
+
+fn share(wanted: u64, left: Option<u64>) -> u64 {
     left.map_or(wanted, |left| wanted.min(left.saturating_sub(MARGIN_MIB).max(LEAST_MIB)))
 }
 
@@ -130,6 +133,45 @@ mod tests {
         assert_eq!(group.left_mib(), Some(156));
         file("memory.stat", "anon 1\ninactive_file 20971520\nactive_file 5\n");
         assert_eq!(group.left_mib(), Some(176));
+    }
+
+    #[test]
+    fn the_child_gets_what_is_left_and_leaves_a_margin() {
+        for (wanted, left, expected) in [
+            (512, None, 512),
+            (512, Some(4_000), 512),
+            (512, Some(536), 512),
+            (512, Some(128), 104),
+            // Too little to be of use: it is tried, and says what it would need.
+            (512, Some(30), LEAST_MIB),
+            (512, Some(0), LEAST_MIB),
+            (8, Some(0), 8),
+        ] {
+            assert_eq!(share(wanted, left), expected, "{wanted} of {left:?}");
+        }
+    }
+
+    #[test]
+    fn version_1_and_files_that_are_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        let group = Group {
+            folder: dir.path().to_owned(),
+            limit: "memory.limit_in_bytes",
+            usage: "memory.usage_in_bytes",
+            reclaimable: "total_inactive_file ",
+        };
+        assert_eq!(group.left_mib(), None, "no group");
+        file("memory.limit_in_bytes", "9223372036854771712\n");
+        file("memory.usage_in_bytes", "1048576\n");
+        assert_eq!(group.left_mib(), None, "no limit");
+        file("memory.limit_in_bytes", "1048576\n");
+        file("memory.usage_in_bytes", "2097152\n");
+        assert_eq!(group.left_mib(), Some(0), "more than there is");
+        file("memory.limit_in_bytes", "134217728\n");
+        assert_eq!(group.left_mib(), Some(126));
+        file("memory.usage_in_bytes", "much\n");
+        assert_eq!(group.left_mib(), None, "what cannot be read is no limit");
     }
 
     #[test]

@@ -105,3 +105,82 @@ fn words_of(bytes: &[u8]) -> String {
     let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
     last.chars().filter(|c| !c.is_control()).take(300).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const CPU: Duration = Duration::from_secs(60);
+
+    fn judged(status: i32, words: &str) -> String {
+        judge(ExitStatus::from_raw(status), words.as_bytes(), 128, CPU).unwrap_err().to_string()
+    }
+
+    /// As `wait` reports them: the code in the second byte, a signal in the first.
+    fn code(code: i32) -> i32 {
+        code << 8
+    }
+
+    #[test]
+    fn every_end_of_the_child_has_a_name() {
+        assert!(judge(ExitStatus::from_raw(0), b"a warning", 128, CPU).is_ok());
+        for (status, words, expected) in [
+            (24, "", "more than 60 s of CPU time: raise --compile-cpu-seconds"),
+            // Rust's abort, the kernel's choice, and an allocation that a library reports.
+            (
+                6,
+                "memory allocation of 8 bytes failed",
+                "more than 128 MiB of memory: raise --compile-memory-mib",
+            ),
+            (9, "", "more than 128 MiB of memory"),
+            (code(1), "Error: Cannot allocate memory (os error 12)", "more than 128 MiB of memory"),
+            (11, "", "the compiler crashed (signal 11)"),
+            (
+                code(EXIT_NOT_A_COMPONENT),
+                "x\nError: it is a core module\n\n",
+                "not a WebAssembly component: Error: it is a core module",
+            ),
+            (code(1), "Error: unsupported\u{1b}[0m", "it cannot be compiled: Error: unsupported[0m"),
+            (code(101), "", "it cannot be compiled: it said nothing"),
+        ] {
+            let said = judged(status, words);
+            assert!(said.contains(expected), "{status} {words:?}: {said}");
+        }
+        let reason = |status| judge(ExitStatus::from_raw(status), b"", 1, CPU).unwrap_err().reason();
+        assert_eq!(
+            [reason(24), reason(9), reason(11), reason(code(1))],
+            ["CompileOverBudget", "CompileOverBudget", "CompileFailed", "CompileFailed"]
+        );
+    }
+
+    #[test]
+    fn its_words_are_cut_and_on_one_line() {
+        assert!(words_of("x".repeat(10_000).as_bytes()).len() <= 300);
+        assert_eq!(words_of(b"first\nlast\r\n\n"), "last");
+        assert_eq!(words_of(b"\xff\xfe"), "\u{fffd}\u{fffd}");
+    }
+
+    #[tokio::test]
+    async fn a_compiler_that_is_not_there_is_said_to_be_that() {
+        let missing = ChildCompiler::new("/nowhere/claviger".into());
+        let artifact = tempfile::tempfile().unwrap();
+        let error = run(&missing, vec![0; 8], artifact).await.unwrap_err();
+        assert_eq!(error.reason(), "CompileFailed");
+        assert!(error.to_string().contains("the compiler cannot be started"), "{error}");
+    }
+
+    /// Programs that are not the compiler: what they say and how they end is what is reported. Neither reads
+    /// its input, which is more than a pipe holds.
+    #[tokio::test]
+    async fn what_a_child_says_is_read_and_its_end_awaited() {
+        for (program, expected) in
+            [("/bin/false", "it cannot be compiled: it said nothing"), ("/bin/sh", "it cannot be compiled: ")]
+        {
+            let artifact = tempfile::tempfile().unwrap();
+            let error = run(&ChildCompiler::new(program.into()), vec![7; 1_000_000], artifact).await;
+            let said = error.unwrap_err().to_string();
+            assert!(said.contains(expected), "{program}: {said}");
+        }
+    }
+}

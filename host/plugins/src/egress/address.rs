@@ -55,7 +55,8 @@ pub fn check(address: SocketAddr, reach: Reach, denied: &[SocketAddr]) -> Result
     }
 }
 
-/// An IPv4 address in IPv6 clothes is that IPv4 address: mapped, compatible, NAT64, 6to4.
+/// An IPv4 address in IPv6 clothes is that IPv4 address: mapped, compatible, translated, NAT64 (RFC 6052,
+/// and the local prefix of RFC 8215), 6to4, ISATAP; Teredo's is turned around.
 fn plain(ip: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = ip else { return ip };
     let segments = v6.segments();
@@ -67,8 +68,11 @@ fn plain(ip: IpAddr) -> IpAddr {
     match segments {
         [0, 0, 0, 0, 0, 0xffff, high, low] => tail(high, low),
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => tail(high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => tail(high, low),
+        [0, 0, 0, 0, 0xffff, 0, high, low] => tail(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 1, _, _, _, high, low] => tail(high, low),
         [0x2002, high, low, ..] => tail(high, low),
+        [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => tail(high, low),
+        [0x2001, 0, _, _, _, _, high, low] => tail(!high, !low),
         _ => ip,
     }
 }
@@ -78,9 +82,11 @@ fn v4(ip: Ipv4Addr) -> Option<Refusal> {
     const ALIBABA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
     /// Azure's wire server.
     const AZURE: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
+    /// Oracle's older ones.
+    const ORACLE: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 192);
     if ip.is_loopback() {
         Some(Refusal::Loopback)
-    } else if ip.is_link_local() || ip == ALIBABA || ip == AZURE {
+    } else if ip.is_link_local() || [ALIBABA, AZURE, ORACLE].contains(&ip) {
         Some(Refusal::LinkLocal)
     } else if ip.octets()[0] == 0 || ip.is_multicast() || ip.octets()[0] >= 240 {
         Some(Refusal::NotAHost)
@@ -127,6 +133,12 @@ mod tests {
             ("[64:ff9b::127.0.0.1]:80", Err(Loopback)),
             ("[2002:7f00:1::]:80", Err(Loopback)),
             ("[::127.0.0.1]:80", Err(Loopback)),
+            ("[::ffff:0:127.0.0.1]:80", Err(Loopback)),
+            ("[64:ff9b:1::127.0.0.1]:80", Err(Loopback)),
+            ("[2001:db8::5efe:127.0.0.1]:80", Err(Loopback)),
+            ("[2001:0:1:2:3:4:80ff:fffe]:80", Err(Loopback)),
+            ("[64:ff9b::a9fe:a9fe]:80", Err(LinkLocal)),
+            ("[2001:0:1:2:3:4:5601:5601]:80", Err(LinkLocal)),
             ("169.254.169.254:80", Err(LinkLocal)),
             ("[::ffff:169.254.169.254]:80", Err(LinkLocal)),
             ("[fe80::1]:80", Err(LinkLocal)),
@@ -134,6 +146,7 @@ mod tests {
             ("[fd20:ce::254]:80", Err(LinkLocal)),
             ("100.100.100.200:80", Err(LinkLocal)),
             ("168.63.129.16:80", Err(LinkLocal)),
+            ("192.0.0.192:80", Err(LinkLocal)),
             ("0.0.0.0:80", Err(NotAHost)),
             ("[::]:80", Err(NotAHost)),
             ("224.0.0.1:80", Err(NotAHost)),

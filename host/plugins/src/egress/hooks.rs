@@ -4,21 +4,34 @@
 use std::error::Error as StdError;
 use std::io;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use claviger_core::provider::Fault;
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use http_body::Frame;
 use http_body_util::{BodyExt, Limited, StreamBody};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use url::Url;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use super::origin::Origin;
 use super::pool::{EgressSession, count, innermost};
 use super::resolver::Refused;
 use crate::usage::Usage;
 
 /// Requests of one call: a page of a thousand keys read one by one. More is a loop.
 const MAX_REQUESTS: u32 = 2_000;
+
+/// Of these at once: the rest waits. Each is a socket, and 64 calls of one plugin may run.
+const AT_ONCE: usize = 32;
+
+/// Bytes of all answers of one call, header fields included: sixteen times what it may answer itself.
+const MAX_RECEIVED: u64 = 64 * 1024 * 1024;
+
+/// Bytes of a request's body that are buffered before it is on its way, and of those that never are.
+const CHUNK: usize = 64 * 1024;
 
 /// What happened during the call, for the host's own messages.
 #[derive(Default)]
@@ -33,6 +46,8 @@ pub(crate) struct Hooks {
     log: Arc<Mutex<Log>>,
     usage: Arc<Usage>,
     requests: u32,
+    flying: Arc<Semaphore>,
+    received: Arc<AtomicU64>,
 }
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -41,7 +56,14 @@ type Answer = Result<(http::Response<WasiBody>, Io), Error>;
 impl Hooks {
     /// Without a session nothing can be reached.
     pub(crate) fn new(session: Option<Arc<EgressSession>>, usage: Arc<Usage>) -> Self {
-        Self { session, log: Arc::default(), usage, requests: 0 }
+        Self {
+            session,
+            log: Arc::default(),
+            usage,
+            requests: 0,
+            flying: Arc::new(Semaphore::new(AT_ONCE)),
+            received: Arc::default(),
+        }
     }
 
     /// The first request that was refused.
@@ -56,6 +78,10 @@ impl Hooks {
 }
 
 impl WasiHttpHooks for Hooks {
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK
+    }
+
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
@@ -64,23 +90,25 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Answer> + Send> {
         self.requests = self.requests.saturating_add(1);
         let (session, log, requests) = (self.session.clone(), self.log.clone(), self.requests);
-        let usage = self.usage.clone();
+        let (usage, flying, received) = (self.usage.clone(), self.flying.clone(), self.received.clone());
         Box::new(async move {
             let (parts, body) = request.into_parts();
             let limit = session.as_ref().map_or(0, |session| session.config.max_request_bytes);
             // Always drained, also before a refusal: a body that is dropped half-way looks to the guest
             // like a broken connection, and it would try again.
             let body = drain(body, limit).await;
+            let mut url = Url::parse(&parts.uri.to_string()).map_err(|_| Error::HttpRequestUriInvalid)?;
+            let refuse = |why: String| Err(Fault::EgressDenied { origin: shown(&url), why });
             let outcome = match &session {
-                None => Err(Fault::EgressDenied {
-                    origin: parts.uri.to_string().chars().take(200).collect(),
-                    why: "this call has no network".to_owned(),
-                }),
-                Some(_) if requests > MAX_REQUESTS => Err(Fault::EgressDenied {
-                    origin: parts.uri.to_string().chars().take(200).collect(),
-                    why: format!("more than {MAX_REQUESTS} requests in one call"),
-                }),
-                Some(session) => session.admit(&parts.uri).map(|target| (session, target)),
+                None => refuse("this call has no network".to_owned()),
+                Some(_) if requests > MAX_REQUESTS => {
+                    refuse(format!("more than {MAX_REQUESTS} requests in one call"))
+                }
+                // It would make a tunnel of the connection.
+                Some(_) if parts.method == http::Method::CONNECT => {
+                    refuse("CONNECT is no request for an answer".to_owned())
+                }
+                Some(session) => session.admit(&url).map(|target| (session, target)),
             };
             let (session, target) = match outcome {
                 Ok(admitted) => admitted,
@@ -94,10 +122,11 @@ impl WasiHttpHooks for Hooks {
             };
             let body = body?;
             let rule = &target.rule;
-            let mut url =
-                reqwest::Url::parse(&parts.uri.to_string()).map_err(|_| Error::HttpRequestUriInvalid)?;
             let mut headers = parts.headers;
             headers.remove(http::header::HOST);
+            // The body is whole, so its length is known, and not the guest's to say: the next request
+            // on the connection would begin where it says.
+            headers.remove(http::header::CONTENT_LENGTH);
             if let Some(name) = rule.tls.as_ref().and_then(|tls| tls.server_name.as_deref()) {
                 // The URL's host is what the client verifies and sends as SNI; the connection goes where
                 // the resolver says, and the server still sees whom it was asked for.
@@ -110,6 +139,7 @@ impl WasiHttpHooks for Hooks {
                     return Err(Error::ConfigurationError);
                 }
             }
+            let seat = flying.acquire_owned().await.map_err(|_| Error::ConnectionTerminated)?;
             let mut sent = target.client.request(parts.method, url).headers(headers).body(body);
             if let Some(timeout) = options.and_then(|options| options.first_byte_timeout) {
                 sent = sent.timeout(timeout.min(session.config.read_timeout * 2));
@@ -129,10 +159,20 @@ impl WasiHttpHooks for Hooks {
             if size > usize::try_from(max_header).unwrap_or(usize::MAX) {
                 return Err(Error::HttpResponseHeaderSectionSize(Some(max_header)));
             }
-            let max_body = rule.max_response_bytes.unwrap_or(u64::MAX).min(session.config.max_response_bytes);
-            Ok((capped(response, max_body, log), Box::new(async { Ok(()) }) as Io))
+            received.fetch_add(u64::try_from(size).unwrap_or(u64::MAX), Ordering::Relaxed);
+            let limit = rule.max_response_bytes.unwrap_or(u64::MAX).min(session.config.max_response_bytes);
+            // Many never read what is empty.
+            let seat = (response.content_length() != Some(0)).then_some(seat);
+            let answer = Receiving { limit, seen: 0, received, log, _seat: seat };
+            Ok((answer.of(response), Box::new(async { Ok(()) }) as Io))
         })
     }
+}
+
+/// A URL as a message may name it: what follows the origin may be a secret.
+fn shown(url: &Url) -> String {
+    let origin = Origin::from_url(url).map(|origin| origin.to_string());
+    origin.unwrap_or_else(|| url.scheme().to_owned()).chars().take(200).collect()
 }
 
 async fn drain(body: WasiBody, limit: u64) -> Result<Bytes, Error> {
@@ -143,31 +183,60 @@ async fn drain(body: WasiBody, limit: u64) -> Result<Bytes, Error> {
     }
 }
 
-fn capped(response: reqwest::Response, limit: u64, log: Arc<Mutex<Log>>) -> http::Response<WasiBody> {
-    let (status, headers) = (response.status(), response.headers().clone());
-    let mut seen = 0u64;
-    let frames = response.bytes_stream().map(move |piece| match piece {
-        Ok(bytes) => {
-            seen = seen.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-            if seen > limit {
-                note(&log, format!("the answer is larger than the limit of {limit} bytes"));
-                return Err(Error::HttpResponseBodySize(Some(limit)));
+/// An answer that comes in.
+struct Receiving {
+    limit: u64,
+    seen: u64,
+    /// Of all answers of the call.
+    received: Arc<AtomicU64>,
+    log: Arc<Mutex<Log>>,
+    /// Given back when the answer is read, or dropped.
+    _seat: Option<OwnedSemaphorePermit>,
+}
+
+impl Receiving {
+    fn of(self, response: reqwest::Response) -> http::Response<WasiBody> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        // Ends with its last piece or first error, and lets go of what it holds then.
+        let frames = stream::unfold(Some((self, response.bytes_stream())), |state| async {
+            let (mut receiving, mut pieces) = state?;
+            let piece = receiving.take(pieces.next().await?);
+            let rest = piece.is_ok().then_some((receiving, pieces));
+            Some((piece, rest))
+        });
+        let mut out = http::Response::new(BodyExt::boxed_unsync(StreamBody::new(frames)));
+        *out.status_mut() = status;
+        *out.headers_mut() = headers;
+        out
+    }
+
+    fn take(&mut self, piece: reqwest::Result<Bytes>) -> Result<Frame<Bytes>, Error> {
+        let bytes = match piece {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_timeout() => {
+                note(&self.log, "the answer stopped half-way (timeout)".to_owned());
+                return Err(Error::ConnectionReadTimeout);
             }
-            Ok(Frame::data(bytes))
+            Err(error) => {
+                note(&self.log, format!("the answer broke off: {}", innermost(&error)));
+                return Err(Error::HttpResponseIncomplete);
+            }
+        };
+        let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.seen = self.seen.saturating_add(more);
+        if self.seen > self.limit {
+            note(&self.log, format!("the answer is larger than the limit of {} bytes", self.limit));
+            return Err(Error::HttpResponseBodySize(Some(self.limit)));
         }
-        Err(error) if error.is_timeout() => {
-            note(&log, "the answer stopped half-way (timeout)".to_owned());
-            Err(Error::ConnectionReadTimeout)
+        if self.received.fetch_add(more, Ordering::Relaxed).saturating_add(more) > MAX_RECEIVED {
+            note(
+                &self.log,
+                format!("the answers are larger than the limit of {MAX_RECEIVED} bytes for one call"),
+            );
+            return Err(Error::HttpResponseBodySize(Some(MAX_RECEIVED)));
         }
-        Err(error) => {
-            note(&log, format!("the answer broke off: {}", innermost(&error)));
-            Err(Error::HttpResponseIncomplete)
-        }
-    });
-    let mut out = http::Response::new(BodyExt::boxed_unsync(StreamBody::new(frames)));
-    *out.status_mut() = status;
-    *out.headers_mut() = headers;
-    out
+        Ok(Frame::data(bytes))
+    }
 }
 
 fn note(log: &Mutex<Log>, trouble: String) {

@@ -30,6 +30,10 @@ impl Origin {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(OriginError("it has a user"));
         }
+        // A star is a legal host for the URL standard, and a mistake for everybody else.
+        if url.host_str().is_some_and(|host| host.contains('*')) {
+            return Err(OriginError("it has a wildcard"));
+        }
         Self::from_url(&url).ok_or(OriginError("its scheme is not http or https, or it has no host"))
     }
 
@@ -38,7 +42,8 @@ impl Origin {
         Self::from_url(&Url::parse(text).ok()?)
     }
 
-    fn from_url(url: &Url) -> Option<Self> {
+    /// The origin of a URL; `None` if it is not http or https.
+    pub(super) fn from_url(url: &Url) -> Option<Self> {
         let tls = match url.scheme() {
             "https" => true,
             "http" => false,
@@ -52,11 +57,6 @@ impl Origin {
         };
         let port = url.port_or_known_default()?;
         (!host.is_empty()).then_some(Self { tls, host, port })
-    }
-
-    /// The origin of a request.
-    pub(super) fn of_uri(uri: &http::Uri) -> Option<Self> {
-        Self::of_url(&uri.to_string())
     }
 
     /// Whether it is https.

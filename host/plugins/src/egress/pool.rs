@@ -10,6 +10,7 @@ use claviger_core::secret::Untrusted;
 use moka::sync::Cache;
 use reqwest::{Certificate, Client, Identity};
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use super::address::{Reach, check};
 use super::origin::Origin;
@@ -193,21 +194,24 @@ fn key(plugin: &PluginId, store_uid: &str, rule: &OriginRule, reach: Reach) -> S
 }
 
 impl EgressSession {
-    /// The rule for a request, checked as far as can be without a look-up.
-    pub(super) fn admit(&self, uri: &http::Uri) -> Result<&Target, Fault> {
+    /// The rule for a request, checked as far as can be without a look-up. What is checked is the URL that
+    /// is sent, after the one parser that makes it: `%2e%2e` and backslashes are steps upwards there.
+    pub(super) fn admit(&self, url: &Url) -> Result<&Target, Fault> {
         let refuse = |origin: String, why: &str| Err(Fault::EgressDenied { origin, why: why.to_owned() });
-        let Some(origin) = Origin::of_uri(uri) else {
-            return refuse(uri.to_string().chars().take(200).collect(), "it is no http or https URL");
+        let Some(origin) = Origin::from_url(url) else {
+            return refuse(url.scheme().to_owned(), "it is no http or https URL");
         };
         let Some(target) = self.targets.iter().find(|target| target.rule.origin == origin) else {
             return refuse(origin.to_string(), "the store does not name it, and it is not granted");
         };
-        let path = uri.path();
-        if path.split('/').any(|segment| matches!(segment, "." | "..")) {
-            return refuse(origin.to_string(), "the path has dot segments");
-        }
-        let paths = &target.rule.paths;
-        if !paths.is_empty() && !paths.iter().any(|prefix| path.starts_with(prefix.as_str())) {
+        let (path, paths) = (url.path(), &target.rule.paths);
+        // A server may decode once more than we do.
+        let climbs = || {
+            let decoded =
+                path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
+            decoded.split('/').any(|segment| matches!(segment, "." | ".."))
+        };
+        if !paths.is_empty() && (climbs() || !paths.iter().any(|prefix| path.starts_with(prefix.as_str()))) {
             return refuse(origin.to_string(), "the path is not one that the plugin named when it connected");
         }
         // A name is checked when it is looked up; an address is never looked up.

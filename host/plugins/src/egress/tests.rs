@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use claviger_core::provider::{CallError, PluginId};
 use claviger_core::secret::SecretBytes;
+use claviger_testenv::isolated;
 use http_body_util::{BodyExt, Full};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::RootCertStore;
@@ -190,6 +191,10 @@ async fn a_client_certificate_is_shown_to_who_asks() {
 
 #[tokio::test]
 async fn what_is_not_followed_and_not_read() {
+    if !isolated("egress::tests::what_is_not_followed_and_not_read") {
+        return;
+    }
+    let metadata = TcpListener::bind("169.254.169.254:80").await.unwrap();
     let authority = Authority::new();
     let redirect =
         "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\n\r\n";
@@ -203,11 +208,27 @@ async fn what_is_not_followed_and_not_read() {
     // Who follows it is refused, before any packet.
     assert!(matches!(get(&mut hooks_, "http://169.254.169.254/latest").await, Err(Error::HttpRequestDenied)));
     assert!(hooks_.denial().is_some());
-    for path in ["/v2/x", "/v1/../sys", "/v1x"] {
+    let nobody = tokio::time::timeout(std::time::Duration::from_millis(100), metadata.accept()).await;
+    assert!(nobody.is_err(), "somebody came");
+    // Steps upwards, as our parser, the server or a proxy between them may read them.
+    for path in [
+        "/v2/x",
+        "/v1/../sys",
+        "/v1x",
+        "/v1/%2e%2e/sys",
+        "/v1/.%2E/sys",
+        "/v1/x/..\\..\\..\\sys",
+        "/v1/%2e%2e%2fsys",
+        "/v1/..%5csys",
+        "/v1/./../sys",
+    ] {
         let mut hooks_ = hooks(&server_, authority.material()).unwrap();
         let outcome = get(&mut hooks_, &format!("{}{path}", server_.origin)).await;
         assert!(matches!(outcome, Err(Error::HttpRequestDenied)), "{path}");
     }
+    let mut hooks_ = hooks(&server_, authority.material()).unwrap();
+    let dotted = get(&mut hooks_, &format!("{}/v1/a..b/%2f.x/...", server_.origin)).await;
+    assert_eq!(dotted.unwrap().0, 302, "dots in names are dots in names");
 
     let long = server(&authority, "127.0.0.1", None, ok(&"x".repeat(2000))).await;
     let mut hooks_ = hooks(&long, authority.material()).unwrap();

@@ -182,6 +182,8 @@ impl<S: Clone + Eq + Hash> Inner<S> {
             _ => true,
         });
         self.bytes -= freed;
+        // A plugin chooses its partitions, so there may be a scope for every pause.
+        self.pauses.retain(|_, until| *until > now);
     }
 }
 

@@ -1,0 +1,122 @@
+//! Credentials as a cluster would hold them, and a count of what was asked for.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use claviger_core::provider::NeedError;
+use claviger_core::secret::SecretBytes;
+use claviger_plugins::{AccountAnswer, AmbientKind, CredentialSource, ObjectAnswer, ObjectKind, TokenAnswer};
+
+/// The API server's own audience.
+pub(crate) const API_SERVER: &str = "https://kubernetes.default.svc";
+
+/// Nothing may be asked of it: these stores refer to nothing.
+pub(crate) struct NoCredentials;
+
+#[async_trait]
+impl CredentialSource for NoCredentials {
+    async fn object(
+        &self,
+        _: ObjectKind,
+        namespace: &str,
+        name: &str,
+        _: &str,
+    ) -> Result<ObjectAnswer, NeedError> {
+        panic!("asked for {namespace}/{name}")
+    }
+
+    async fn account(&self, namespace: &str, name: &str) -> Result<AccountAnswer, NeedError> {
+        panic!("asked for {namespace}/{name}")
+    }
+
+    async fn token(
+        &self,
+        namespace: &str,
+        name: &str,
+        _: &[String],
+        _: Option<Duration>,
+    ) -> Result<TokenAnswer, NeedError> {
+        panic!("asked for {namespace}/{name}")
+    }
+
+    async fn ambient(&self, _: AmbientKind, name: &str) -> Result<Option<SecretBytes>, NeedError> {
+        panic!("asked for {name}")
+    }
+
+    fn api_server_audiences(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Answers everything, with a value that says what was asked for, and writes it down: what a plugin gets is
+/// decided before.
+#[derive(Default)]
+pub(crate) struct Manifest {
+    asked: Mutex<Vec<String>>,
+    /// By ServiceAccount.
+    annotations: BTreeMap<&'static str, Vec<(&'static str, String)>>,
+}
+
+impl Manifest {
+    /// ServiceAccounts with these annotations.
+    pub(crate) fn with(annotations: &[(&'static str, &[(&'static str, &str)])]) -> Self {
+        let owned = |list: &[(&'static str, &str)]| {
+            list.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+        };
+        let annotations = annotations.iter().map(|(account, list)| (*account, owned(list))).collect();
+        Self { annotations, ..Self::default() }
+    }
+
+    /// What was asked for since the last time, in order.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+
+    fn write_down(&self, what: String) -> SecretBytes {
+        self.asked.lock().unwrap().push(what.clone());
+        SecretBytes::copied_from(what.as_bytes())
+    }
+}
+
+#[async_trait]
+impl CredentialSource for Manifest {
+    async fn object(
+        &self,
+        kind: ObjectKind,
+        namespace: &str,
+        name: &str,
+        key: &str,
+    ) -> Result<ObjectAnswer, NeedError> {
+        let value = self.write_down(format!("{kind:?} {namespace}/{name} {key}"));
+        Ok(ObjectAnswer { value, identity: name.to_owned() })
+    }
+
+    async fn account(&self, namespace: &str, name: &str) -> Result<AccountAnswer, NeedError> {
+        self.write_down(format!("account {namespace}/{name}"));
+        let annotations = self.annotations.get(name).into_iter().flatten();
+        let annotations = annotations.map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        Ok(AccountAnswer { annotations, identity: name.to_owned() })
+    }
+
+    async fn token(
+        &self,
+        namespace: &str,
+        name: &str,
+        audiences: &[String],
+        expiration: Option<Duration>,
+    ) -> Result<TokenAnswer, NeedError> {
+        let life = expiration.map_or_else(String::new, |life| format!(" for {} s", life.as_secs()));
+        let token = self.write_down(format!("token {namespace}/{name} {}{life}", audiences.join(",")));
+        Ok(TokenAnswer { token, identity: name.to_owned() })
+    }
+
+    async fn ambient(&self, kind: AmbientKind, name: &str) -> Result<Option<SecretBytes>, NeedError> {
+        Ok(Some(self.write_down(format!("{kind} {name}"))))
+    }
+
+    fn api_server_audiences(&self) -> Vec<String> {
+        vec![API_SERVER.to_owned()]
+    }
+}
