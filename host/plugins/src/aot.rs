@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt, PermissionsExt};
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, MetadataExt, OpenOptions, OpenOptionsExt, PermissionsExt};
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -50,7 +50,12 @@ impl Cache {
             Err(error) => return Err(refused(error)),
         }
         let dir = parent.open_dir(name).map_err(refused)?;
-        let mode = dir.dir_metadata().map_err(refused)?.permissions().mode() & 0o777;
+        let metadata = dir.dir_metadata().map_err(refused)?;
+        let (mode, owner) = (metadata.permissions().mode() & 0o777, metadata.uid());
+        if owner != rustix::process::geteuid().as_raw() {
+            let why = format!("it belongs to user {owner}, who may write machine code into it: use another");
+            return Err(refused(std::io::Error::other(why)));
+        }
         if mode & 0o022 != 0 {
             let why = format!("its mode is {mode:o}, so others may write machine code into it: chmod 700 it");
             return Err(refused(std::io::Error::other(why)));

@@ -41,6 +41,9 @@ const RANDOM: u64 = 256 * 1024;
 /// granted 64 times that, and the usual call takes a fiftieth.
 const SHARE: u64 = 8;
 
+/// But no less than this, which is 64 calls of a small plugin.
+const LEAST_SHARE_MIB: u64 = 256;
+
 /// What the host functions of a call work on.
 pub(crate) struct CallState {
     pub(crate) table: ResourceTable,
@@ -127,6 +130,8 @@ impl WasiHttpView for CallState {
 struct Limits {
     memory: usize,
     memory_mib: u64,
+    /// Of all calls of the plugin together.
+    shared_mib: u64,
     usage: Arc<Usage>,
     used: usize,
     peak: usize,
@@ -149,7 +154,7 @@ impl ResourceLimiter for Limits {
             self.over = Some(Fault::MemoryLimit { limit_mib: self.memory_mib });
             return Err(wasmtime::Error::msg("memory limit"));
         }
-        let shared_mib = self.memory_mib.saturating_mul(SHARE);
+        let shared_mib = self.shared_mib;
         if !self.usage.held(bytes(used - self.used), shared_mib.saturating_mul(MIB)) {
             self.over = Some(Fault::MemoryLimit { limit_mib: shared_mib });
             return Err(wasmtime::Error::msg("memory limit of all calls"));
@@ -205,6 +210,13 @@ fn handles(grants: &Grants) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
+/// Memory of all calls of a plugin, where the process has `room`: half of it, or one plugin could have the
+/// process killed; and what one call is granted in any case.
+fn shared(granted_mib: u64, room_mib: Option<u64>) -> u64 {
+    let wanted = granted_mib.saturating_mul(SHARE).max(LEAST_SHARE_MIB);
+    room_mib.map_or(wanted, |room| wanted.min(room / 2)).max(granted_mib)
+}
+
 /// Runs `body` in a fresh store under every limit of the grants, until `deadline` at the latest.
 pub(crate) async fn run<T>(
     machine: &Machine,
@@ -247,6 +259,7 @@ fn store(machine: &Machine, grants: &Grants, usage: &Arc<Usage>, setup: CallSetu
         limits: Limits {
             memory,
             memory_mib: grants.memory_mib,
+            shared_mib: shared(grants.memory_mib, machine.room_mib),
             usage: usage.clone(),
             used: 0,
             peak: 0,
@@ -322,4 +335,23 @@ pub(crate) fn trouble(store: &mut Store<CallState>) -> Option<String> {
 /// The fault of a call that did not end in time.
 pub(crate) fn too_slow(grants: &Grants) -> Fault {
     Fault::WallLimit { limit_ms: millis(grants.wall) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_together_have_a_share_of_what_there_is() {
+        for (granted, room, expected) in [
+            (64, None, 512),
+            (4, None, 256),
+            (64, Some(4_000), 512),
+            (64, Some(200), 100),
+            (64, Some(40), 64),
+            (4096, Some(400), 4096),
+        ] {
+            assert_eq!(shared(granted, room), expected, "{granted} {room:?}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, OptLevel};
 
 use crate::call::CallState;
+use crate::compile::left_mib;
 use crate::error::{PluginsError, first_line};
 use crate::turns::Turns;
 
@@ -26,6 +27,8 @@ pub(crate) struct Machine {
     pub(crate) template: Linker<CallState>,
     /// Of calls that compute for long.
     pub(crate) turns: Arc<Turns>,
+    /// What was left under the process's memory limit when it started, MiB.
+    pub(crate) room_mib: Option<u64>,
     _ticker: Ticker,
 }
 
@@ -39,7 +42,7 @@ impl Machine {
         // Half of the cores: the others are for whoever needs little.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let turns = Arc::new(Turns::new(cores / 2));
-        Ok(Self { engine, provider, template, turns, _ticker: ticker })
+        Ok(Self { engine, provider, template, turns, room_mib: left_mib(), _ticker: ticker })
     }
 }
 

@@ -109,6 +109,12 @@ impl Grants {
                 self.wall.as_secs()
             ));
         }
+        if self.audiences.iter().any(String::is_empty) {
+            return refuse("audiences: an empty audience is none".to_owned());
+        }
+        if self.output_bytes == 0 {
+            return refuse("outputBytes: no answer fits into 0 bytes".to_owned());
+        }
         for grant in &self.ambient {
             let AmbientGrant { kind, name } = grant;
             match kind {
@@ -176,6 +182,8 @@ mod tests {
             (Grants { concurrency: 0, ..base() }, "concurrency"),
             (Grants { cpu: Duration::from_secs(31), ..base() }, "cpuMilliseconds"),
             (Grants { wall: Duration::from_secs(301), ..base() }, "wallSeconds"),
+            (Grants { audiences: vec![String::new()], ..base() }, "audiences"),
+            (Grants { output_bytes: 0, ..base() }, "outputBytes"),
             (ambient(AmbientKind::Env, ""), "environment variable"),
             (ambient(AmbientKind::Env, "A=B"), "environment variable"),
             (ambient(AmbientKind::PodServiceAccountToken, ""), "audience"),

@@ -104,6 +104,9 @@ impl Rules<'_> {
             })
         };
         for audience in asked {
+            if audience.is_empty() {
+                return refuse("", "an empty audience is none");
+            }
             if api_server.contains(audience) {
                 if !self.grants.api_server_audience {
                     return refuse(

@@ -52,7 +52,12 @@ fn mapped() -> io::Result<u64> {
 
 /// How much of `wanted` MiB can be had without the cgroup's limit being met.
 pub(super) fn affordable(wanted: u64) -> u64 {
-    share(wanted, groups().into_iter().filter_map(|group| group.left_mib()).min())
+    share(wanted, left_mib())
+}
+
+/// MiB until the nearest limit of a cgroup; `None` where there is none.
+pub(crate) fn left_mib() -> Option<u64> {
+    groups().into_iter().filter_map(|group| group.left_mib()).min()
 }
 
 fn share(wanted: u64, left: Option<u64>) -> u64 {

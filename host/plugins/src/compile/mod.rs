@@ -17,6 +17,7 @@ use crate::error::{PluginsError, first_line};
 use crate::package::MAX_COMPONENT;
 use crate::{component, engine};
 
+pub(crate) use budget::left_mib;
 pub use child::EXIT_NOT_A_COMPONENT;
 pub(crate) use child::run;
 

@@ -122,7 +122,7 @@ async fn audiences_are_those_that_somebody_vouches_for() {
         (json!([API_SERVER]), "it is the API server's own"),
         (json!(["granted", API_SERVER]), "it is the API server's own"),
         (json!([]), "the API server's own audience is not granted"),
-        (json!([""]), "it stands neither"),
+        (json!([""]), "an empty audience is none"),
         (json!(["in-the-notes"]), "it stands neither"),
     ] {
         refused(&plugin, needs(token(audiences)), expected).await;
