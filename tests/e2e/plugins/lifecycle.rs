@@ -154,9 +154,7 @@ fn a_component_above_a_mebibyte_comes_in_parts() {
     let _operator = Operator::start(&world);
     // Bytes that no compressor makes smaller, in a custom section.
     let mut bytes = chameleon(&world, "7.0.0 good");
-    let noise: Vec<u8> =
-        (0u64..2_500_000).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33) as u8).collect();
-    append_custom_section(&mut bytes, &noise);
+    section(&mut bytes, 0, &[&[1, b'x'][..], &noise(2_500_000)].concat());
     let objects = pack(&world, &bytes, name, &[]);
     assert_eq!(objects.len(), 4, "three parts and the Plugin");
     let missing =
