@@ -6,17 +6,18 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Operator, World, chameleon, digest, leb, noise, pack, section, world};
+use crate::support::{
+    Operator, World, bystander, bystander_store, chameleon, digest, leb, noise, pack, print_latency, section,
+    world,
+};
 
 /// The reference document's `resources.limits`.
 const MEMORY: u64 = 256 * 1024 * 1024;
 /// Of a core, in thousandths.
 const CPU: u64 = 200;
 const EXTERNAL_SECRETS: usize = 500;
-/// Samples of a latency.
-const SAMPLES: usize = 20;
 
 /// A cgroup of the test's own, version 1 or 2. Removed when dropped.
 struct Cgroup {
@@ -117,36 +118,6 @@ fn grown(component: &[u8], size: usize) -> Vec<u8> {
     bytes
 }
 
-fn external_secret(world: &World, name: &str, interval: &str) -> Value {
-    json!({
-        "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
-        "metadata": {"name": name, "namespace": world.name},
-        "spec": {
-            "refreshInterval": interval, "secretStoreRef": {"name": "fake"},
-            "data": [{"secretKey": "k", "remoteRef": {"key": "k"}}],
-        },
-    })
-}
-
-/// From applying a new ExternalSecret until its Secret is there, `SAMPLES` times.
-fn latencies(world: &World, prefix: &str) -> Vec<Duration> {
-    let mut took = Vec::new();
-    for sample in 0..SAMPLES {
-        let name = format!("{prefix}-{sample}");
-        let started = Instant::now();
-        world.apply_json(&external_secret(world, &name, "1h"));
-        world.wait_data(&name, &[("k", "v")]);
-        took.push(started.elapsed());
-    }
-    took.sort();
-    took
-}
-
-fn shown(what: &str, sorted: &[Duration]) {
-    let at = |part: usize| sorted[(sorted.len() * part / 100).min(sorted.len() - 1)];
-    println!("{what}: p50 {:?}, p95 {:?}, worst {:?}", at(50), at(95), at(100));
-}
-
 /// Packs with the product and applies, for this test's operator.
 fn install_packed(world: &World, name: &str, bytes: &[u8]) {
     // Who packs has a machine of any size.
@@ -170,14 +141,10 @@ fn a_large_component_arrives_in_a_small_pod_while_others_refresh() {
     };
     let operator = Operator::start(&world);
     group.add(operator.pid());
-    world.apply(&format!(
-        "apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: fake, namespace: {ns}}}\n\
-         spec: {{controller: {ns}, provider: {{fake: {{data: [{{key: k, value: v}}]}}}}}}\n",
-        ns = world.name
-    ));
+    bystander_store(&world);
     let mut all = String::new();
     for number in 0..EXTERNAL_SECRETS {
-        let _ = writeln!(all, "---\n{}", external_secret(&world, &format!("es-{number}"), "30s"));
+        let _ = writeln!(all, "---\n{}", bystander(&world, &format!("es-{number}"), "30s"));
     }
     world.apply(&all);
     world.wait_for(Duration::from_secs(240), "500 ExternalSecrets to be ready", || {
@@ -195,7 +162,7 @@ fn a_large_component_arrives_in_a_small_pod_while_others_refresh() {
         let (wanted, found) = (list.lines().count(), secrets.lines().count());
         if found >= EXTERNAL_SECRETS { Ok(()) } else { Err(format!("{found} of {wanted}")) }
     });
-    shown("a new ExternalSecret until its Secret, before", &latencies(&world, "before"));
+    print_latency(&world, "before");
 
     // 18 MB of which little is code, as a language runtime with its library is; and 18 MB of code.
     let small = chameleon(&world, "2.0.0 good");
@@ -206,7 +173,7 @@ fn a_large_component_arrives_in_a_small_pod_while_others_refresh() {
         println!("{name}: {} bytes", bytes.len());
         let arrived = Instant::now();
         install_packed(&world, name, bytes);
-        shown("a new ExternalSecret until its Secret, meanwhile", &latencies(&world, name));
+        print_latency(&world, &format!("while {name} arrives"));
         let (ready, reason, message, _) =
             world.wait_for(Duration::from_secs(300), "a verdict on the plugin", || {
                 world.plugin(name).ok_or_else(|| "none".to_owned())

@@ -223,7 +223,8 @@ impl State {
         self.lock().index.forget_reads(object);
     }
 
-    /// The plugin of that name is another, or is there at last: its stores are validated with it.
+    /// The plugin of that name is another, is there at last, or serves others: its stores are validated with
+    /// it, and who uses one looks whether there is something to do.
     pub fn recheck_stores(&self, plugin: &str) {
         let mut inner = self.lock();
         let of_plugin = |store: &Store| {
@@ -239,6 +240,7 @@ impl State {
             .map(|(object, _)| object)
             .collect();
         for store in stores {
+            inner.wake_users(&store);
             inner.queue.push(store, Class::Fresh, Instant::now());
         }
         drop(inner);

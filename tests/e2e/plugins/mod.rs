@@ -3,6 +3,7 @@
 //! Plugin objects are cluster-scoped: each test names its own after itself, and only its operator serves
 //! them (`spec.controller`). What a component does inside one call is tested in `host/plugins/tests`.
 
+mod hostile;
 mod lifecycle;
 mod refused;
 mod rights;

@@ -1,12 +1,14 @@
 //! What every end-to-end test needs: the servers, an operator of its own, and ways to look.
 
 mod corner;
+mod latency;
 mod leaks;
 mod operator;
 mod package;
 mod vault;
 
 pub(crate) use corner::World;
+pub(crate) use latency::{bystander, bystander_store, print_latency};
 pub(crate) use leaks::assert_no_value_left;
 pub(crate) use operator::Operator;
 pub(crate) use package::{chameleon, component, digest, leb, noise, pack, relabelled, section};
