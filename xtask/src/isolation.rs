@@ -12,18 +12,23 @@ use nix::sched::{CloneFlags, unshare};
 /// The clouds' metadata server, a private address, one of documentation (RFC 5737).
 const ADDRESSES: [&str; 3] = ["169.254.169.254/32", "10.9.9.9/32", "192.0.2.1/32"];
 
-/// Moves this thread, and so whatever it starts from now on, into a fresh network namespace.
+/// Moves this thread, and so whatever it starts from now on, into a fresh network namespace. `Some`: why that
+/// cannot be done here, and we are where we were.
 ///
 /// # Errors
-/// If the kernel does not let us, or `ip` is missing.
-pub(crate) fn enter() -> Result<()> {
-    ip(&["-V"]).context("ip (Debian: iproute2) is needed")?;
-    unshare(CloneFlags::CLONE_NEWNET).context("a network namespace cannot be made")?;
+/// If we are in one and it cannot be used: nothing can be started then.
+pub(crate) fn enter() -> Result<Option<String>> {
+    if let Err(why) = ip(&["-V"]) {
+        return Ok(Some(format!("ip (Debian: iproute2) is needed: {why:#}")));
+    }
+    if let Err(why) = unshare(CloneFlags::CLONE_NEWNET) {
+        return Ok(Some(format!("a network namespace cannot be made: {why}")));
+    }
     ip(&["link", "set", "lo", "up"])?;
     for address in ADDRESSES {
         ip(&["address", "add", address, "dev", "lo"])?;
     }
-    Ok(())
+    Ok(None)
 }
 
 fn ip(args: &[&str]) -> Result<()> {

@@ -53,6 +53,15 @@ pub struct Reach {
     /// Tokens with the API server's audience.
     #[serde(default, skip_serializing_if = "schema::is_default")]
     pub api_server_audience: bool,
+    /// Loopback addresses.
+    #[serde(default, skip_serializing_if = "schema::is_default")]
+    pub loopback: bool,
+    /// Link-local addresses, the metadata services' among them.
+    #[serde(default, skip_serializing_if = "schema::is_default")]
+    pub link_local: bool,
+    /// The API server's address.
+    #[serde(default, skip_serializing_if = "schema::is_default")]
+    pub api_server: bool,
     /// Most memory a call has used, in MiB.
     #[serde(rename = "memoryMiB", default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::count")]

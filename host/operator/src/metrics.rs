@@ -176,6 +176,8 @@ impl Metrics {
     pub fn synced(&self, namespace: &str, name: &str, now: f64, ok: bool) {
         let labels = ObjectLabels { name: name.to_owned(), namespace: namespace.to_owned() };
         self.sync_total.get_or_create(&labels).inc();
+        // There from the first, at 0: a series that begins with its first failure shows no increase.
+        drop(self.sync_error.get_or_create(&labels));
         if ok {
             self.last_sync.get_or_create(&labels).set(now);
         } else {

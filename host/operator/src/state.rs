@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 
 use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::metrics::Metrics;
+use crate::sync::collect::TRANSFORM_ENGINE;
 use crate::watch::Object;
 use crate::watch::cache::{Cache, Change, Name};
 use crate::watch::index::Index;
@@ -252,8 +253,10 @@ impl State {
     pub fn wake_engine_users(&self, engine: &str) {
         let mut inner = self.lock();
         let uses = |es: &Parsed<ExternalSecret>| {
-            let template = es.as_ref().ok().and_then(|es| es.spec.target.template.as_ref());
-            template.is_some_and(|template| template.engine_version == engine)
+            let Ok(es) = es else { return false };
+            let mut rewrites = es.spec.data_from.iter().flat_map(|entry| &entry.rewrite);
+            es.spec.target.template.as_ref().is_some_and(|template| template.engine_version == engine)
+                || (engine == TRANSFORM_ENGINE && rewrites.any(|rewrite| rewrite.transform.is_some()))
         };
         let users: Vec<Name> =
             inner.external_secrets.iter().filter(|(_, es)| uses(es)).map(|(name, _)| name.clone()).collect();

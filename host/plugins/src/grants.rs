@@ -77,6 +77,29 @@ impl Grants {
         Self { cpu: Duration::from_secs(10), ..Self::default() }
     }
 
+    /// These, less whatever `other` does not grant too: rights only go, limits only fall.
+    #[must_use]
+    pub fn narrowed_to(&self, other: &Self) -> Self {
+        fn common<T: Clone + PartialEq>(ours: &[T], theirs: &[T]) -> Vec<T> {
+            ours.iter().filter(|item| theirs.contains(item)).cloned().collect()
+        }
+        Self {
+            origins: common(&self.origins, &other.origins),
+            loopback: self.loopback && other.loopback,
+            link_local: self.link_local && other.link_local,
+            api_server: self.api_server && other.api_server,
+            ambient: common(&self.ambient, &other.ambient),
+            api_server_audience: self.api_server_audience && other.api_server_audience,
+            audiences: common(&self.audiences, &other.audiences),
+            memory_mib: self.memory_mib.min(other.memory_mib),
+            cpu: self.cpu.min(other.cpu),
+            wall: self.wall.min(other.wall),
+            output_bytes: self.output_bytes.min(other.output_bytes),
+            concurrency: self.concurrency.min(other.concurrency),
+            built_in: self.built_in,
+        }
+    }
+
     /// Whether they make sense: a grant that can never match, or a limit that no call can meet, is a
     /// mistake that should be told before somebody relies on it.
     ///
@@ -161,6 +184,30 @@ pub fn builtin_grants(name: &str) -> Grants {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn narrowing_gives_nothing() {
+        let origin = |text: &str| text.to_owned();
+        let old = Grants {
+            origins: vec![origin("https://a.example"), origin("https://b.example")],
+            loopback: true,
+            memory_mib: 32,
+            ..Grants::default()
+        };
+        let new = Grants {
+            origins: vec![origin("https://b.example"), origin("https://c.example")],
+            api_server_audience: true,
+            link_local: true,
+            memory_mib: 128,
+            concurrency: 1,
+            ..Grants::default()
+        };
+        let narrowed = old.narrowed_to(&new);
+        assert_eq!(narrowed.origins, ["https://b.example"]);
+        assert_eq!((narrowed.memory_mib, narrowed.concurrency), (32, 1));
+        assert!(!narrowed.loopback && !narrowed.link_local && !narrowed.api_server_audience);
+        assert_eq!(old.narrowed_to(&old), old);
+    }
 
     #[test]
     fn grants_that_make_no_sense_are_named() {

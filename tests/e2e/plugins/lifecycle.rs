@@ -22,7 +22,7 @@ fn bystander(world: &World) {
 }
 
 fn calls(operator: &Operator, world: &World, series: &str) -> f64 {
-    operator.metric(&format!("{series}{{name=\"other\",namespace=\"{}\"}}", world.name)).unwrap_or(0.0)
+    operator.metric(&format!("{series}{{name=\"other\",namespace=\"{}\"}}", world.name)).unwrap()
 }
 
 fn store(world: &World, provider: &Value) {
@@ -142,8 +142,15 @@ fn a_plugin_is_installed_upgraded_broken_rolled_back_and_removed() {
     println!("refreshes of another store meanwhile: {}", after - before);
     assert!(after > before + 10.0, "{before} and {after} refreshes");
     assert_eq!(calls(&operator, &world, "externalsecret_sync_calls_error"), failed_before);
-    let values =
-        ["MARKED-lifecycle-one", "MARKED-lifecycle-two", "MARKED-lifecycle-three", "MARKED-etcd-login"];
+    let values = [
+        "MARKED-lifecycle-DigestMismatch",
+        "MARKED-lifecycle-NotAComponent",
+        "MARKED-lifecycle-DescribeFailed",
+        "MARKED-lifecycle-one",
+        "MARKED-lifecycle-two",
+        "MARKED-lifecycle-three",
+        "MARKED-etcd-login",
+    ];
     assert_no_value_left(&world, &operator, &values);
 }
 

@@ -43,8 +43,8 @@ fn with_servers(
     // Everything is fetched and built; from here on nothing needs a network but the loopback.
     let mut build_tests = test_command();
     exec::run("building the end-to-end tests", build_tests.arg("--no-run"))?;
-    if let Err(why) = isolation::enter() {
-        tally.skip(format!("isolation of the end-to-end tests: {why:#}; run as root on Linux"));
+    if let Some(why) = isolation::enter()? {
+        tally.skip(format!("isolation of the end-to-end tests: {why}; run as root on Linux"));
     }
     let run = RunDir::create("test")?;
     let result = (|| {

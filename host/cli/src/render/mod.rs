@@ -41,7 +41,7 @@ pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     let files = Files::new(loaded.objects);
     for (name, plugin) in files.plugins() {
         let outcome = match plugin {
-            Ok(plugin) => install(&registry, &name, &plugin.spec, &files).await.map(drop),
+            Ok(plugin) => install(&registry, &name, &plugin.spec, &files, &|| true).await.map(drop),
             Err(_) => Err(InstallError::ManifestInvalid),
         };
         if let Err(problem) = outcome {

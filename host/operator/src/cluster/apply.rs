@@ -43,7 +43,7 @@ pub async fn apply(client: &Client, namespace: &str, plan: &ApplySecret) -> Resu
             }
         }
     }
-    let body = body(namespace, plan, precondition);
+    let body = body(namespace, plan, precondition.clone());
     let mut params = PatchParams::apply(&plan.manager);
     params.force = plan.force == Force::Always;
     let mut result = api.patch(&plan.name, &params, &Patch::Apply(&body)).await;
@@ -53,7 +53,8 @@ pub async fn apply(client: &Client, namespace: &str, plan: &ApplySecret) -> Resu
                 // The API server looks at who owns a field before it looks at the version: two that begin
                 // to share a Secret at the same moment conflict over what neither would write once it has
                 // seen the other.
-                if moved_on(&api, plan).await {
+                let seen = precondition.as_ref().map(|(_, version)| version.as_str());
+                if moved_on(&api, &plan.name, seen).await {
                     return Ok(Applied::Stale);
                 }
                 return Err(Failure::TargetConflict {
@@ -75,10 +76,9 @@ pub async fn apply(client: &Client, namespace: &str, plan: &ApplySecret) -> Resu
     }
 }
 
-/// Whether the Secret is not the one that was looked at any more.
-async fn moved_on(api: &Api<Secret>, plan: &ApplySecret) -> bool {
-    let seen = plan.precondition.as_ref().map(|(_, version)| version.as_str());
-    let now = api.get_metadata_opt(&plan.name).await.ok().flatten();
+/// Whether the Secret is not the one that was looked at any more. If that cannot be told, the conflict stands.
+async fn moved_on(api: &Api<Secret>, name: &str, seen: Option<&str>) -> bool {
+    let Ok(now) = api.get_metadata_opt(name).await else { return false };
     seen != now.as_ref().and_then(|secret| secret.metadata.resource_version.as_deref())
 }
 

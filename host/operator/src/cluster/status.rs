@@ -1,8 +1,8 @@
 //! Writes of the status subresource.
 //!
 //! A merge patch of the whole status: the operator is its only writer, and a patch without a
-//! resourceVersion cannot be refused because somebody edited the spec meanwhile. An object that is gone
-//! needs no status.
+//! resourceVersion cannot be refused because somebody edited the spec meanwhile. What the status said and
+//! says no more is taken out by name, for a merge leaves it otherwise. An object that is gone needs no status.
 
 use claviger_core::error::Failure;
 use kube::api::{Patch, PatchParams};
@@ -10,7 +10,7 @@ use kube::core::{ClusterResourceScope, DeserializeGuard, NamespaceResourceScope}
 use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::live::api_failure;
 use crate::watch::cache::Name;
@@ -18,31 +18,58 @@ use crate::watch::cache::Name;
 /// The manager of status fields, so that `kubectl get --show-managed-fields` tells whose they are.
 const MANAGER: &str = "claviger";
 
-/// Writes the status of a namespaced object.
+/// Writes the status of a namespaced object; `old` is what it says now.
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn write<K>(client: &Client, name: &Name, status: &impl Serialize) -> Result<(), Failure>
+pub async fn write<K>(
+    client: &Client,
+    name: &Name,
+    old: Option<&impl Serialize>,
+    new: &impl Serialize,
+) -> Result<(), Failure>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + DeserializeOwned,
 {
-    patch::<K>(Api::namespaced(client.clone(), &name.namespace), name, status).await
+    patch::<K>(Api::namespaced(client.clone(), &name.namespace), name, body(old, new)).await
 }
 
-/// Writes the status of a cluster-scoped object.
+/// Writes the status of a cluster-scoped object; `old` is what it says now.
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn write_cluster<K>(client: &Client, name: &str, status: &impl Serialize) -> Result<(), Failure>
+pub async fn write_cluster<K>(
+    client: &Client,
+    name: &str,
+    old: Option<&impl Serialize>,
+    new: &impl Serialize,
+) -> Result<(), Failure>
 where
     K: Resource<Scope = ClusterResourceScope, DynamicType = ()> + DeserializeOwned,
 {
-    patch::<K>(Api::all(client.clone()), &Name::new("", name), status).await
+    patch::<K>(Api::all(client.clone()), &Name::new("", name), body(old, new)).await
+}
+
+/// The new status, with null for what the old one has besides.
+fn body(old: Option<&impl Serialize>, new: &impl Serialize) -> Value {
+    let mut new = json!(new);
+    remove(&json!(old), &mut new);
+    new
+}
+
+fn remove(old: &Value, new: &mut Value) {
+    let (Some(old), Some(new)) = (old.as_object(), new.as_object_mut()) else { return };
+    for (field, was) in old {
+        match new.get_mut(field) {
+            Some(is) => remove(was, is),
+            None => drop(new.insert(field.clone(), Value::Null)),
+        }
+    }
 }
 
 /// Guarded, because the answer may be an object that does not parse, which is just what its status is
 /// about to say.
-async fn patch<K>(api: Api<DeserializeGuard<K>>, name: &Name, status: &impl Serialize) -> Result<(), Failure>
+async fn patch<K>(api: Api<DeserializeGuard<K>>, name: &Name, status: Value) -> Result<(), Failure>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned,
 {
@@ -54,5 +81,21 @@ where
         Err(error) => {
             Err(api_failure("writing the status of", &K::kind(&()), &name.namespace, &name.name, &error))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_no_more_is_taken_out() {
+        let old = json!({"a": 1, "granted": {"origins": ["x"], "loopback": true}, "list": [{"x": 1}]});
+        let new = json!({"granted": {"memoryMiB": 64}, "list": []});
+        assert_eq!(
+            body(Some(&old), &new),
+            json!({"a": null, "granted": {"memoryMiB": 64, "origins": null, "loopback": null}, "list": []})
+        );
+        assert_eq!(body(None::<&Value>, &new), new);
     }
 }

@@ -1,5 +1,7 @@
 //! Why a plugin is not installed, as its `Plugin` object's condition says it.
 
+use std::time::Duration;
+
 use claviger_plugins::PluginsError;
 
 /// Why not.
@@ -38,6 +40,14 @@ pub enum InstallError {
     /// A source that this version does not have.
     #[error("plugins from a registry (source.oci) cannot be installed by this version: use source.configMap")]
     SourceNotSupported,
+    /// A ConfigMap without a digest: the definition asks for one, and so do we.
+    #[error(
+        "spec.digest is missing: whoever may edit the ConfigMap must not decide what is loaded; name the digest that `claviger plugin inspect` prints"
+    )]
+    DigestMissing,
+    /// The object changed meanwhile.
+    #[error("the object changed while its plugin was being loaded")]
+    Superseded,
     /// A name that is taken.
     #[error("the name {0:?} is kept for the plugin that comes with the operator: give this one another name")]
     NameReserved(String),
@@ -54,27 +64,31 @@ impl InstallError {
             Self::SourceInvalid { .. } => "SourceInvalid",
             Self::SourceUnreadable { .. } => "SourceUnreadable",
             Self::SourceNotSupported => "SourceNotSupported",
+            Self::DigestMissing => "DigestMissing",
+            Self::Superseded => "Superseded",
             Self::NameReserved(_) => "NameReserved",
         }
     }
 
-    /// Whether trying again can help though nothing in the cluster changes.
-    pub fn may_pass(&self) -> bool {
+    /// After how long trying again can help though nothing in the cluster changes; none: it cannot. What has
+    /// to be compiled again costs a minute of CPU time, so that is tried seldom.
+    pub fn try_again(&self) -> Option<Duration> {
         match self {
-            Self::SourceUnreadable { .. } => true,
-            // Both depend on what else the machine does at the time.
-            Self::Plugin(error) => matches!(
-                error,
-                PluginsError::OverBudget { .. }
-                    | PluginsError::Compile(_)
-                    | PluginsError::Describe(_)
-                    | PluginsError::Smoke(_)
-            ),
-            Self::ManifestInvalid
+            Self::SourceUnreadable { .. } => Some(Duration::from_secs(30)),
+            // These depend on what else the machine does at the time.
+            Self::Plugin(PluginsError::OverBudget { .. } | PluginsError::Compile(_)) => {
+                Some(Duration::from_secs(3600))
+            }
+            Self::Plugin(PluginsError::Describe(_) | PluginsError::Smoke(_)) => Some(Duration::from_secs(600)),
+            Self::Plugin(_)
+            | Self::ManifestInvalid
             | Self::SourceNotFound { .. }
             | Self::SourceInvalid { .. }
             | Self::SourceNotSupported
-            | Self::NameReserved(_) => false,
+            | Self::DigestMissing
+            // The change has queued the object.
+            | Self::Superseded
+            | Self::NameReserved(_) => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::source::{Parts, config_map, file};
 use super::{InstallError, grants};
 
 /// Installs the plugin `name`; ConfigMaps are read from `maps`. What was in place stays where this fails, and
-/// the registry keeps the reason.
+/// the registry keeps the reason. `still` says, when it is loaded, whether it is still wanted.
 ///
 /// # Errors
 /// Why not.
@@ -17,8 +17,11 @@ pub async fn install(
     name: &str,
     spec: &PluginSpec,
     maps: &impl Parts,
+    still: &(dyn Fn() -> bool + Sync),
 ) -> Result<Installed, InstallError> {
-    let outcome = try_install(registry, name, spec, maps).await;
+    registry.restrict(name, spec.namespaces.as_ref());
+    let outcome = try_install(registry, name, spec, maps, still).await;
+    registry.settled(name);
     if let Err(error) = &outcome {
         // Somebody's mistake in a name takes nothing from those who use the built-in.
         if let (InstallError::NameReserved(_), Some(built_in), None) =
@@ -26,7 +29,9 @@ pub async fn install(
         {
             let _ = registry.install_built_in(built_in).await;
         }
-        registry.refuse(name, error);
+        if !matches!(error, InstallError::Superseded) {
+            registry.refuse(name, error);
+        }
     }
     outcome
 }
@@ -36,6 +41,7 @@ async fn try_install(
     name: &str,
     spec: &PluginSpec,
     maps: &impl Parts,
+    still: &(dyn Fn() -> bool + Sync),
 ) -> Result<Installed, InstallError> {
     let builtin = spec.source.builtin.as_ref();
     if builtin.is_none() && (built_in(name).is_some() || DECLARED.contains(&name)) {
@@ -48,6 +54,7 @@ async fn try_install(
         grants: grants(name, builtin.is_some(), granted)?,
         usual_cpu: granted.is_none_or(|granted| granted.cpu_milliseconds.is_none()),
         namespaces: spec.namespaces.clone(),
+        still,
     };
     match &spec.source {
         Source { builtin: Some(source), .. } => {
@@ -61,6 +68,9 @@ async fn try_install(
             };
             registry.install(wanted, file(registry.directory(), found.file)).await
         }
+        // The API server refuses such an object; but one from a file, or under an older definition, must not
+        // be trusted more.
+        Source { config_map: Some(_), .. } if spec.digest.is_empty() => Err(InstallError::DigestMissing),
         Source { config_map: Some(source), .. } => registry.install(wanted, config_map(source, maps)).await,
         Source { file: Some(source), .. } => {
             registry.install(wanted, file(registry.directory(), &source.path)).await

@@ -5,7 +5,7 @@
 //! works: calls in flight end on what they began with. One that does not load leaves what ran before
 //! running, or, where nothing did, stands here with its reason, so that each store that names it says why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +13,7 @@ use claviger_core::error::Failure;
 use claviger_crds::plugin::AllowedNamespaces;
 use claviger_plugins::package::digest;
 use claviger_plugins::{Grants, Plugin, PluginHost, PluginKind, builtin_grants, package};
+use tokio::sync::watch;
 
 use super::InstallError;
 use super::source::file;
@@ -48,6 +49,9 @@ pub struct Installed {
     pub namespaces: Option<AllowedNamespaces>,
 }
 
+/// The longest reason that is kept and shown: parts of it may be names in somebody's ConfigMap.
+const MAX_REASON: usize = 1024;
+
 /// What should stand under a name.
 pub struct Wanted<'a> {
     /// The name.
@@ -60,6 +64,8 @@ pub struct Wanted<'a> {
     pub usual_cpu: bool,
     /// Who may use it.
     pub namespaces: Option<AllowedNamespaces>,
+    /// Whether that is still wanted, asked when it is loaded.
+    pub still: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl Wanted<'_> {
@@ -87,13 +93,17 @@ pub struct Registry {
     /// Whoever loads holds it from before the first byte is read: a component takes as much memory as it is
     /// large, and several at once would take that together.
     loading: tokio::sync::Mutex<()>,
+    /// Built-ins that are announced and not loaded yet. The others wait for them: somebody's large component
+    /// must not keep everybody's Vault from working after a start.
+    pending: watch::Sender<BTreeSet<&'static str>>,
 }
 
 impl Registry {
     /// No plugin yet, over the directory where the built-in components lie.
     pub fn new(host: Arc<PluginHost>, directory: impl AsRef<Path>) -> Self {
         let directory = directory.as_ref().to_owned();
-        Self { host, directory, entries: Mutex::default(), loading: tokio::sync::Mutex::default() }
+        let (pending, _) = watch::channel(BTreeSet::new());
+        Self { host, directory, entries: Mutex::default(), loading: tokio::sync::Mutex::default(), pending }
     }
 
     /// The host that the plugins run in.
@@ -109,6 +119,19 @@ impl Registry {
     /// Says that a plugin of that name is coming: who asks for it waits instead of failing.
     pub fn announce(&self, name: &str) {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default();
+    }
+
+    /// Says that the built-ins are coming, and before all others.
+    pub fn announce_built_in(&self) {
+        for built_in in BUILT_IN {
+            self.announce(built_in.name);
+        }
+        self.pending.send_modify(|pending| pending.extend(BUILT_IN.iter().map(|built_in| built_in.name)));
+    }
+
+    /// A built-in was loaded or refused, or has nothing to wait for any more.
+    pub fn settled(&self, name: &str) {
+        self.pending.send_if_modified(|pending| pending.remove(name));
     }
 
     /// Loads every built-in with its default grants, one after the other.
@@ -130,13 +153,15 @@ impl Registry {
             grants: builtin_grants(built_in.name),
             usual_cpu: true,
             namespaces: None,
+            still: &|| true,
         };
         self.install(wanted, file(&self.directory, built_in.file)).await
     }
 
     /// Puts a plugin in place: reads its bytes, checks their digest, and, unless just these are in place
-    /// already, loads them. The admin's grants and namespaces hold for what runs from the moment they are
-    /// said, whether or not the new bytes are any good.
+    /// already, loads them. The admin's grants hold for what runs from the moment they are said, before any
+    /// waiting and whether or not the new bytes are any good; rights that were not there before are for the
+    /// bytes that the object names.
     ///
     /// # Errors
     /// Why not; what was in place stays.
@@ -146,12 +171,20 @@ impl Registry {
         bytes: impl Future<Output = Result<Vec<u8>, InstallError>>,
     ) -> Result<Installed, InstallError> {
         self.announce(wanted.name);
-        let _turn = self.loading.lock().await;
         self.hold_to(&wanted);
+        if built_in(wanted.name).is_none() {
+            // It fails only without a sender, and that is ours.
+            let _ = self.pending.subscribe().wait_for(BTreeSet::is_empty).await;
+        }
+        let _turn = self.loading.lock().await;
         let outcome = self.take(&wanted, bytes).await;
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.entry(wanted.name.to_owned()).or_default();
         match outcome {
+            Ok(_) if !(wanted.still)() => {
+                // Its object was changed or deleted while it was being loaded: what that says comes next.
+                Err(InstallError::Superseded)
+            }
             Ok(plugin) => {
                 let installed = Installed { plugin, namespaces: wanted.namespaces };
                 *entry = Entry { installed: Some(installed.clone()), refused: None };
@@ -159,7 +192,7 @@ impl Registry {
             }
             Err(error) => {
                 tracing::error!(plugin = wanted.name, reason = error.reason(), why = %error, "plugin not loaded");
-                entry.refused = Some(error.to_string());
+                entry.refused = Some(shown(&error));
                 Err(error)
             }
         }
@@ -184,12 +217,23 @@ impl Registry {
         Ok(if *plugin.grants() == grants { plugin } else { Arc::new(plugin.with_grants(grants)) })
     }
 
-    /// Applies grants and namespaces to what is in place.
+    /// Restricts what is in place to those namespaces, whatever else is wrong with the object that says so.
+    pub fn restrict(&self, name: &str, namespaces: Option<&AllowedNamespaces>) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(installed) = entries.get_mut(name).and_then(|entry| entry.installed.as_mut()) {
+            installed.namespaces = namespaces.cloned();
+        }
+    }
+
+    /// Applies grants to what is in place. Bytes that the object does not name lose what it does not grant,
+    /// and gain nothing: new rights may be meant for the version that is to come.
     fn hold_to(&self, wanted: &Wanted<'_>) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(installed) = entries.get_mut(wanted.name).and_then(|entry| entry.installed.as_mut()) {
-            installed.namespaces.clone_from(&wanted.namespaces);
-            let grants = wanted.grants(installed.plugin.kind());
+            let mut grants = wanted.grants(installed.plugin.kind());
+            if !wanted.digests.is_empty() && !wanted.digests.contains(&installed.plugin.id().digest) {
+                grants = installed.plugin.grants().narrowed_to(&grants);
+            }
             if *installed.plugin.grants() != grants {
                 installed.plugin = Arc::new(installed.plugin.with_grants(grants));
             }
@@ -199,7 +243,7 @@ impl Registry {
     /// Notes that what is wanted under a name was refused before anything was loaded.
     pub fn refuse(&self, name: &str, why: &InstallError) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.entry(name.to_owned()).or_default().refused = Some(why.to_string());
+        entries.entry(name.to_owned()).or_default().refused = Some(shown(why));
     }
 
     /// Takes a plugin out. Calls in flight end on it. Whether there was one.
@@ -257,4 +301,9 @@ impl Registry {
             }
         }
     }
+}
+
+/// A refusal as it is kept and shown.
+pub fn shown(error: &InstallError) -> String {
+    error.to_string().chars().take(MAX_REASON).collect()
 }

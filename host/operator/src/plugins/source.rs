@@ -5,6 +5,7 @@
 //! `claviger_plugins::package`'s.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use cap_std::ambient_authority;
@@ -78,6 +79,11 @@ async fn part(
     )?;
     let invalid = |why: String| InstallError::SourceInvalid { what: what.clone(), why };
     let keys: Vec<&str> = map.data.keys().map(String::as_str).collect();
+    // Whoever writes the ConfigMap writes the keys, so not all of them are repeated.
+    let some = || {
+        let more = if keys.len() > 5 { ", …" } else { "" };
+        format!("{}{more}", keys.iter().copied().take(5).collect::<Vec<_>>().join(", "))
+    };
     let key = match (&source.key, keys.as_slice()) {
         (Some(key), keys) if keys.contains(&key.as_str()) => key.clone(),
         (None, [key]) => (*key).to_owned(),
@@ -86,16 +92,16 @@ async fn part(
                 "its binaryData is empty: the component belongs there (not into data)".to_owned(),
             ));
         }
-        (Some(key), keys) => {
+        (Some(key), _) => {
             return Err(invalid(format!(
                 "its binaryData has no key {key:?}, but {}: correct source.configMap.key",
-                keys.join(", ")
+                some()
             )));
         }
-        (None, keys) => {
+        (None, _) => {
             return Err(invalid(format!(
                 "its binaryData has several keys ({}): name one in source.configMap.key",
-                keys.join(", ")
+                some()
             )));
         }
     };
@@ -111,12 +117,20 @@ pub(super) async fn file(directory: &Path, path: &str) -> Result<Vec<u8>, Instal
     let (directory, path) = (directory.to_owned(), path.to_owned());
     let what = format!("{path} in the plugin directory {}", directory.display());
     let read = tokio::task::spawn_blocking(move || {
+        let limit = u64::try_from(MAX_COMPONENT).unwrap_or(u64::MAX);
         let dir = Dir::open_ambient_dir(&directory, ambient_authority())?;
-        let size = dir.metadata(&path)?.len();
-        if size > u64::try_from(MAX_COMPONENT).unwrap_or(u64::MAX) {
+        // Before it is opened: opening a pipe would wait for whoever writes to it.
+        if !dir.metadata(&path)?.is_file() {
+            return Err(std::io::Error::other("it is not a file"));
+        }
+        let file = dir.open(&path)?;
+        let size = file.metadata()?.len();
+        if size > limit {
             return Ok(Err(size));
         }
-        dir.read(&path).map(Ok)
+        let mut bytes = Vec::new();
+        file.take(limit).read_to_end(&mut bytes)?;
+        Ok(Ok(bytes))
     });
     let read = read.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
     match read {
@@ -243,6 +257,7 @@ mod tests {
         std::fs::create_dir(&inner).unwrap();
         std::fs::write(inner.join("a.wasm"), b"inside").unwrap();
         std::fs::write(outer.path().join("b.wasm"), b"outside").unwrap();
+        std::fs::create_dir(inner.join("folder")).unwrap();
         std::os::unix::fs::symlink("../b.wasm", inner.join("link.wasm")).unwrap();
         std::fs::File::create(inner.join("huge.wasm")).unwrap().set_len(200 * 1024 * 1024).unwrap();
         assert_eq!(file(&inner, "a.wasm").await.unwrap(), b"inside");
@@ -251,6 +266,7 @@ mod tests {
             ("../b.wasm", "SourceUnreadable"),
             ("link.wasm", "SourceUnreadable"),
             (absolute.to_str().unwrap(), "SourceUnreadable"),
+            ("folder", "SourceUnreadable"),
             ("absent.wasm", "SourceNotFound"),
             ("huge.wasm", "TooLarge"),
         ] {

@@ -342,7 +342,9 @@ async fn unreadable(context: &Context, name: &Name, parsed: &Parsed<ExternalSecr
 }
 
 async fn write(context: &Context, name: &Name, new: &ExternalSecretStatus) -> bool {
-    match status_writer::write::<ExternalSecret>(&context.client, name, new).await {
+    let known = context.state.external_secret(name);
+    let old = known.as_ref().and_then(|parsed| parsed.as_ref().as_ref().ok()?.status.as_ref());
+    match status_writer::write::<ExternalSecret>(&context.client, name, old, new).await {
         Ok(()) => {
             context.state.status_written(name, new);
             true

@@ -19,15 +19,15 @@ use kube::Resource;
 use super::{Context, Next};
 use crate::cluster::config_maps::ConfigMaps;
 use crate::cluster::status as status_writer;
-use crate::plugins::{self, BUILT_IN, InstallError, Installed, built_in};
+use crate::plugins::{self, BUILT_IN, InstallError, Installed, built_in, shown};
 use crate::state::Parsed;
 use crate::watch::Object;
 
 /// How often a status says anew what the plugin has used.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
-/// After a failure that may pass. Compiling costs a minute of CPU time, so not often.
-const TRY_AGAIN: Duration = Duration::from_secs(300);
+/// After a status that could not be written.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
 /// Says of every plugin that one is coming, before anybody asks for one; and has the built-ins loaded like
 /// all others, so that what an admin says of one in a Plugin object holds before its defaults are ever used.
@@ -36,8 +36,8 @@ pub(super) fn announce_all(context: &Context) {
     for (name, _) in objects.iter().filter(|(_, parsed)| is_ours(context, parsed)) {
         context.registry.announce(name);
     }
+    context.registry.announce_built_in();
     for built_in in BUILT_IN {
-        context.registry.announce(built_in.name);
         context.state.push(Object::Plugin(built_in.name.to_owned()), Class::Fresh);
     }
 }
@@ -60,8 +60,8 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str, class: Class) 
     let (object, outcome) = match parsed.as_ref() {
         Ok(plugin) if class == Class::Refresh && is_current(plugin) && before.is_some() => {
             let Some(installed) = before else { return None };
-            report(context, name, plugin, &Ok(installed)).await;
-            return Some((Class::Refresh, Instant::now() + LOOK_AGAIN));
+            let written = report(context, name, plugin, &Ok(installed)).await;
+            return Some((Class::Refresh, Instant::now() + if written { LOOK_AGAIN } else { WRITE_AGAIN }));
         }
         Ok(plugin) => (plugin.clone(), install(context, name, plugin).await),
         Err(invalid) => {
@@ -72,12 +72,15 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str, class: Class) 
             (Plugin { metadata, ..Plugin::default() }, Err(error))
         }
     };
-    report(context, name, &object, &outcome).await;
+    if matches!(outcome, Err(InstallError::Superseded)) {
+        return None;
+    }
+    let written = report(context, name, &object, &outcome).await;
     wake(context, name, before.as_ref());
     match outcome {
+        _ if !written => Some((Class::Retry, Instant::now() + WRITE_AGAIN)),
         Ok(_) => Some((Class::Refresh, Instant::now() + LOOK_AGAIN)),
-        Err(error) if error.may_pass() => Some((Class::Retry, Instant::now() + TRY_AGAIN)),
-        Err(_) => None,
+        Err(error) => error.try_again().map(|wait| (Class::Retry, Instant::now() + wait)),
     }
 }
 
@@ -87,7 +90,10 @@ async fn without_object(context: &Context, name: &str) {
     context.state.forget_reads(&Object::Plugin(name.to_owned()));
     match built_in(name) {
         // The reason is kept in the registry and shown by whoever asks for the plugin.
-        Some(built_in) => drop(context.registry.install_built_in(built_in).await),
+        Some(built_in) => {
+            let _ = context.registry.install_built_in(built_in).await;
+            context.registry.settled(name);
+        }
         None => drop(context.registry.remove(name)),
     }
 }
@@ -99,7 +105,12 @@ async fn install(context: &Context, name: &str, plugin: &Plugin) -> Result<Insta
         state: &context.state,
         reader: Object::Plugin(name.to_owned()),
     };
-    plugins::install(&context.registry, name, &plugin.spec, &maps).await
+    let version = |plugin: &Plugin| (plugin.metadata.uid.clone(), plugin.metadata.generation);
+    let still = || {
+        let now = context.state.plugin(name);
+        now.is_some_and(|now| now.as_ref().as_ref().is_ok_and(|now| version(now) == version(plugin)))
+    };
+    plugins::install(&context.registry, name, &plugin.spec, &maps, &still).await
 }
 
 /// Whether the object's status is about this generation, and good.
@@ -111,8 +122,13 @@ fn is_current(plugin: &Plugin) -> bool {
     })
 }
 
-/// Writes status and event if they say something new.
-async fn report(context: &Context, name: &str, plugin: &Plugin, outcome: &Result<Installed, InstallError>) {
+/// Writes status and event if they say something new. Whether that worked.
+async fn report(
+    context: &Context,
+    name: &str,
+    plugin: &Plugin,
+    outcome: &Result<Installed, InstallError>,
+) -> bool {
     let running = context.registry.installed(name);
     let (ready, reason, message) = verdict(outcome, running.as_ref());
     let conditions = plugin.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
@@ -133,7 +149,7 @@ async fn report(context: &Context, name: &str, plugin: &Plugin, outcome: &Result
         new.used = Some(used(&running.used(), plugin.status.as_ref()));
     }
     if plugin.status.as_ref() == Some(&new) {
-        return;
+        return true;
     }
     let said = |status: &PluginStatus| {
         status.conditions.first().map(|condition| (condition.reason.clone(), condition.message.clone()))
@@ -146,8 +162,13 @@ async fn report(context: &Context, name: &str, plugin: &Plugin, outcome: &Result
             context.events.warning(&about, reason, &message).await;
         }
     }
-    if let Err(failure) = status_writer::write_cluster::<Plugin>(&context.client, name, &new).await {
-        tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
+    let old = plugin.status.as_ref();
+    match status_writer::write_cluster::<Plugin>(&context.client, name, old, &new).await {
+        Ok(()) => true,
+        Err(failure) => {
+            tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
+            false
+        }
     }
 }
 
@@ -157,9 +178,10 @@ fn verdict(
 ) -> (bool, &'static str, String) {
     match (outcome, running) {
         (Ok(installed), _) => (true, "Loaded", format!("{} is loaded", installed.plugin.id())),
-        (Err(error), None) => (false, error.reason(), error.to_string()),
+        (Err(error), None) => (false, error.reason(), shown(error)),
         (Err(error), Some(Installed { plugin, .. })) => {
-            let message = format!("{error}; meanwhile {} goes on ({})", plugin.id(), plugin.id().digest);
+            let why = shown(error);
+            let message = format!("{why}; meanwhile {} goes on ({})", plugin.id(), plugin.id().digest);
             (false, error.reason(), message)
         }
     }
@@ -187,6 +209,9 @@ fn granted(grants: &claviger_plugins::Grants) -> Reach {
         ambient: ambient.collect(),
         audiences: grants.audiences.clone(),
         api_server_audience: grants.api_server_audience,
+        loopback: grants.loopback,
+        link_local: grants.link_local,
+        api_server: grants.api_server,
         memory_mib: u32::try_from(grants.memory_mib).ok(),
         cpu_milliseconds: u64::try_from(grants.cpu.as_millis()).ok(),
     }

@@ -23,6 +23,9 @@ use crate::state::store_object;
 use crate::sync::world::World;
 use crate::watch::Object;
 
+/// What `rewrite.transform` is written in, as ESO's: it has no engineVersion of its own.
+pub(crate) const TRANSFORM_ENGINE: &str = "v2";
+
 /// Keys that one `find` may bring: a Secret holds 1 MiB.
 const MAX_FOUND: usize = 5_000;
 
@@ -87,7 +90,7 @@ impl Pipeline {
                 continue;
             };
             let options = Options::of(entry);
-            for (key, value) in self.rewritten(values, entry, &options, &place).await? {
+            for (key, value) in self.rewritten(asker, world, values, entry, &place).await? {
                 let value = shape::decode(value, options.decoding, options.null_bytes)
                     .map_err(|error| shaped(&format!("{place} (key {key:?})"), &error))?;
                 redactor.seed(&value);
@@ -190,7 +193,14 @@ impl Pipeline {
         let mut keys = Vec::new();
         let mut values = Values::new();
         let mut cursor = None;
-        loop {
+        // As many pages as keys: who turns more, and finds little on them, never comes to an end.
+        for page in 0.. {
+            if page >= MAX_FOUND {
+                return Err(unusable(
+                    "dataFrom",
+                    "find takes more than 5000 pages: narrow it by path, name or tags",
+                ));
+            }
             let (found, next) = session
                 .find(&query, cursor)
                 .await
@@ -242,13 +252,15 @@ impl Pipeline {
 
     async fn rewritten(
         &self,
+        asker: &Asker<'_>,
+        world: &dyn World,
         mut values: Values,
         entry: &DataFrom,
-        options: &Options,
         place: &str,
     ) -> Result<Values, Failure> {
         if entry.rewrite.is_empty() {
-            return shape::convert(values, options.conversion).map_err(|error| shaped(place, &error));
+            return shape::convert(values, Options::of(entry).conversion)
+                .map_err(|error| shaped(place, &error));
         }
         for (index, rewrite) in entry.rewrite.iter().enumerate() {
             let place = format!("{place}.rewrite[{index}]");
@@ -257,7 +269,7 @@ impl Pipeline {
                 Rewrite { regexp: Some(regexp), .. } => shape::apply_regexp(values, regexp).map_err(fail)?,
                 Rewrite { merge: Some(merge), .. } => shape::apply_merge(values, merge).map_err(fail)?,
                 Rewrite { transform: Some(transform), .. } => {
-                    let names = self.transformed(&values, &transform.template, &place).await?;
+                    let names = self.transformed(asker, world, &values, &transform.template, &place).await?;
                     shape::apply_transform(values, names).map_err(fail)?
                 }
                 _ => return Err(unusable(&place, "it is empty: give regexp, transform or merge")),
@@ -269,11 +281,13 @@ impl Pipeline {
     /// Renders a key-transforming template once for each key, with the key as `.value`.
     async fn transformed(
         &self,
+        asker: &Asker<'_>,
+        world: &dyn World,
         values: &Values,
         template: &str,
         place: &str,
     ) -> Result<Vec<String>, Failure> {
-        let engine = self.registry.engine("v2")?.plugin;
+        let engine = self.engine(TRANSFORM_ENGINE, asker, world).await?;
         let templates = [(place.to_owned(), template.to_owned())];
         let mut names = Vec::with_capacity(values.len());
         for key in values.keys() {

@@ -4,7 +4,7 @@
 //!
 //! It writes nothing, and it decides nothing about the target: that is the planner's.
 
-mod collect;
+pub(crate) mod collect;
 mod connect;
 mod export;
 mod render;
@@ -108,20 +108,22 @@ impl Pipeline {
     }
 }
 
-/// Whether a namespace may use a plugin. Nobody's namespace is a store's own validation.
+/// Whether a namespace may use a plugin. Nobody's namespace is a cluster-scoped store's own validation: that is
+/// let where anybody is.
 async fn permitted(
     installed: &Installed,
     name: &str,
     namespace: &str,
     world: &dyn World,
 ) -> Result<(), Failure> {
-    let Some(allowed) = installed.namespaces.as_ref().filter(|_| !namespace.is_empty()) else {
+    let Some(allowed) = installed.namespaces.as_ref() else { return Ok(()) };
+    if namespace.is_empty() && (allowed.selector.is_some() || !allowed.names.is_empty()) {
         return Ok(());
-    };
+    }
     // Labels are read only where they decide.
     let named = allowed.names.iter().any(|named| named == namespace);
     let labels = match &allowed.selector {
-        Some(_) if !named => world.namespace_labels(namespace).await?,
+        Some(_) if !named && !namespace.is_empty() => world.namespace_labels(namespace).await?,
         _ => Arc::default(),
     };
     if plugin_allows(Some(allowed), namespace, &labels) {

@@ -1,16 +1,30 @@
 //! Rendering: the target's template, by the engine that it names.
 
+use std::sync::Arc;
+
 use claviger_core::error::Failure;
 use claviger_core::provider::PluginId;
 use claviger_core::redact::Redactor;
 use claviger_core::template::{Job, Rendered, Sources, sources_needed};
-use claviger_plugins::RenderError;
+use claviger_plugins::{Plugin, RenderError};
 
 use super::collect::render_options;
 use super::{Asker, Data, Pipeline, permitted};
 use crate::sync::world::World;
 
 impl Pipeline {
+    /// The engine of that name, if the asker's namespace may use it.
+    pub(super) async fn engine(
+        &self,
+        name: &str,
+        asker: &Asker<'_>,
+        world: &dyn World,
+    ) -> Result<Arc<Plugin>, Failure> {
+        let installed = self.registry.engine(name)?;
+        permitted(&installed, name, asker.namespace, world).await?;
+        Ok(installed.plugin)
+    }
+
     pub(super) async fn render(
         &self,
         asker: &Asker<'_>,
@@ -21,9 +35,7 @@ impl Pipeline {
         let Some(template) = &asker.spec.target.template else {
             return Ok(Rendered::copied(data, asker.labels, asker.annotations));
         };
-        let installed = self.registry.engine(&template.engine_version)?;
-        permitted(&installed, &template.engine_version, asker.namespace, world).await?;
-        let engine = installed.plugin;
+        let engine = self.engine(&template.engine_version, asker, world).await?;
         let mut sources = Sources::new();
         for (kind, name) in sources_needed(template) {
             if let Some(texts) = world.source(kind, asker.namespace, &name).await? {
