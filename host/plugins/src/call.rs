@@ -228,7 +228,15 @@ pub(crate) async fn run<T>(
 ) -> Result<T, Fault> {
     let mut store = store(machine, grants, usage, setup);
     let meter = store.data().clock.meter.clone();
-    let outcome = tokio::time::timeout_at(deadline, meter.measure(body(&mut store))).await;
+    let seats = store.data().hooks.seats();
+    let outcome = {
+        let mut calling = std::pin::pin!(meter.measure(body(&mut store)));
+        let outcome = tokio::time::timeout_at(deadline, calling.as_mut()).await;
+        // Before the call is taken down, which frees one seat after the other: none may pass to the next
+        // request in the queue.
+        seats.close();
+        outcome
+    };
     match outcome {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(fault(&mut store, grants, &error)),

@@ -18,6 +18,7 @@ use claviger_plugins::package::{Header, MAX_COMPONENT, join, unpack};
 use super::InstallError;
 
 /// A ConfigMap, as far as it may be a part.
+#[derive(Clone)]
 pub struct ConfigMapPart {
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
@@ -165,14 +166,14 @@ mod tests {
 
     /// ConfigMaps in memory.
     #[derive(Default)]
-    struct Maps(BTreeMap<String, (BTreeMap<String, String>, BTreeMap<String, Vec<u8>>)>);
+    struct Maps(BTreeMap<String, ConfigMapPart>);
 
     impl Maps {
         fn put(&mut self, name: &str, annotations: &[(&str, String)], data: &[(&str, &[u8])]) {
             let annotations =
                 annotations.iter().map(|(key, text)| ((*key).to_owned(), text.clone())).collect();
             let data = data.iter().map(|(key, bytes)| ((*key).to_owned(), bytes.to_vec())).collect();
-            self.0.insert(name.to_owned(), (annotations, data));
+            self.0.insert(name.to_owned(), ConfigMapPart { annotations, data });
         }
     }
 
@@ -181,8 +182,7 @@ mod tests {
             if name == "forbidden" {
                 return Err("configmaps \"forbidden\" is forbidden".to_owned());
             }
-            let found = self.0.get(name).cloned();
-            Ok(found.map(|(annotations, data)| ConfigMapPart { annotations, data }))
+            Ok(self.0.get(name).cloned())
         }
 
         fn describe(&self, name: &str) -> String {

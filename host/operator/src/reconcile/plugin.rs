@@ -59,7 +59,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str, class: Class) 
     };
     let (object, outcome) = match parsed.as_ref() {
         Ok(plugin) if class == Class::Refresh && is_current(plugin) && before.is_some() => {
-            let Some(installed) = before else { return None };
+            let installed = before?;
             let written = report(context, name, plugin, &Ok(installed)).await;
             return Some((Class::Refresh, Instant::now() + if written { LOOK_AGAIN } else { WRITE_AGAIN }));
         }

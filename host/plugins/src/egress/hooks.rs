@@ -66,6 +66,11 @@ impl Hooks {
         }
     }
 
+    /// The seats of requests under way. Closed, no further one is sent.
+    pub(crate) fn seats(&self) -> Arc<Semaphore> {
+        self.flying.clone()
+    }
+
     /// The first request that was refused.
     pub(crate) fn denial(&self) -> Option<Fault> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).denial.clone()
