@@ -142,6 +142,7 @@ fn a_large_component_arrives_in_a_small_pod_while_others_refresh() {
     let operator = Operator::start(&world);
     group.add(operator.pid());
     bystander_store(&world);
+    world.wait_ready("secretstore", "bystander");
     let mut all = String::new();
     for number in 0..EXTERNAL_SECRETS {
         let _ = writeln!(all, "---\n{}", bystander(&world, &format!("es-{number}"), "30s"));
@@ -174,20 +175,12 @@ fn a_large_component_arrives_in_a_small_pod_while_others_refresh() {
         let arrived = Instant::now();
         install_packed(&world, name, bytes);
         print_latency(&world, &format!("while {name} arrives"));
-        let (ready, reason, message, _) =
+        let (ready, reason, message, status) =
             world.wait_for(Duration::from_secs(300), "a verdict on the plugin", || {
                 world.plugin(name).ok_or_else(|| "none".to_owned())
             });
         println!("{name}: {ready} {reason} after at most {:?}: {message}", arrived.elapsed());
-        match name {
-            "limits-data" => {
-                assert_eq!(world.plugin(name).unwrap().3["digest"], json!(digest(bytes)), "{message}")
-            }
-            _ => {
-                assert_eq!(reason, "CompileOverBudget", "{message}");
-                assert!(message.contains("MiB") || message.contains(" s "), "the number: {message}");
-            }
-        }
+        assert_eq!(status["digest"], json!(digest(bytes)), "{name}: {message}");
     }
     let (peak, kills) = group.memory();
     println!("peak of the cgroup: {} MiB of {}, killed: {kills}", peak >> 20, MEMORY >> 20);

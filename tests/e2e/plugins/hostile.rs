@@ -135,7 +135,13 @@ fn whatever_a_plugin_does_is_contained_and_named() {
             "PluginFault",
             "link-local or metadata",
         ),
-        ("never-ready", json!({"connect": {"then": "never-ready"}}), "secretstore", "PluginFault", "needs"),
+        (
+            "never-ready",
+            json!({"connect": {"then": "never-ready"}}),
+            "secretstore",
+            "PluginFault",
+            "asks for nothing",
+        ),
         ("foreign-namespace", object("/foreign"), "secretstore", "ReferenceForbidden", "kube-system"),
         ("unmarked-field", object("/unmarked"), "secretstore", "ReferenceForbidden", "/unmarked"),
         (

@@ -53,7 +53,7 @@ fn a_plugin_serves_the_namespaces_that_its_object_names() {
     other.wait_ready("externalsecret", "es");
 
     // Nobody is nobody.
-    world.install("rights-chameleon", &bytes, json!({"namespaces": {}}));
+    world.install("rights-chameleon", &bytes, json!({"namespaces": {"names": []}}));
     world.kubectl(&["-n", &other.name, "annotate", "externalsecret", "es", "force-sync=1"]);
     other.wait_reason("externalsecret", "es", "PluginForbidden");
     world.kubectl(&["delete", "plugin/rights-chameleon", "clustersecretstore/rights-store"]);
