@@ -10,6 +10,8 @@ fn claviger(world: &World, args: &[&str]) -> Output {
     Command::new(&world.env.claviger)
         .args(["--log-level", "error"])
         .args(args)
+        // Commands that take one keep there what they compile.
+        .env("CLAVIGER_CACHE_DIR", &world.env.cache_dir)
         .current_dir(workspace_root())
         .output()
         .unwrap()

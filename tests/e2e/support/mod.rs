@@ -10,7 +10,7 @@ mod vault;
 pub(crate) use corner::World;
 pub(crate) use latency::{bystander, bystander_store, print_latency};
 pub(crate) use leaks::assert_no_value_left;
-pub(crate) use operator::Operator;
+pub(crate) use operator::{AMBIENT_VALUE, Operator};
 pub(crate) use package::{chameleon, component, digest, leb, noise, pack, relabelled, section};
 pub(crate) use vault::Mount;
 

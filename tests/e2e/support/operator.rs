@@ -10,6 +10,9 @@ use claviger_testenv::poll;
 
 use super::corner::{DEADLINE, World};
 
+/// What stands in every operator's environment, for plugins that are granted it and those that are not.
+pub(crate) const AMBIENT_VALUE: &str = "MARKED-ambient-value";
+
 /// A running operator; it is stopped when dropped.
 pub(crate) struct Operator {
     child: Child,
@@ -37,6 +40,8 @@ impl Operator {
              subjects: [{{kind: ServiceAccount, name: {account}, namespace: {ns}}}]\n",
             ns = world.name
         ));
+        let ambient = dir.path().join("ambient");
+        std::fs::write(&ambient, AMBIENT_VALUE).unwrap();
         let kubeconfig = world.env.cluster.kubeconfig_for_service_account(&world.name, &account).unwrap();
         let child = Command::new(&world.env.claviger)
             .args([
@@ -56,6 +61,8 @@ impl Operator {
             .arg(plugin_dir)
             .arg("--cache-dir")
             .arg(&world.env.cache_dir)
+            .env("CLAVIGER_TEST_AMBIENT", AMBIENT_VALUE)
+            .env("CLAVIGER_TEST_AMBIENT_FILE", &ambient)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(out)

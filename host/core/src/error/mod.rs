@@ -115,12 +115,13 @@ pub enum Failure {
     },
     /// The plugin does not serve this namespace.
     #[error(
-        "plugin {name:?} may not be used from namespace {namespace}: ask for it in spec.namespaces of its Plugin object"
+        "plugin {name:?} may not be used from {}: ask for it in spec.namespaces of its Plugin object",
+        namespace_text(.namespace)
     )]
     PluginForbidden {
         /// Its name.
         name: String,
-        /// Who asked.
+        /// Who asked; empty: nobody may use it at all.
         namespace: String,
     },
     /// The provider's object in the store is wrong.
@@ -402,6 +403,10 @@ fn api_answer(code: Option<u16>) -> String {
 
 fn known_plugins(known: &[String]) -> String {
     if known.is_empty() { String::new() } else { format!(" (there are: {})", known.join(", ")) }
+}
+
+fn namespace_text(namespace: &str) -> String {
+    if namespace.is_empty() { "any namespace".to_owned() } else { format!("namespace {namespace}") }
 }
 
 fn pointer(path: &str) -> &str {
