@@ -28,6 +28,11 @@ fn external_secret(namespace: &str, name: &str, store: &str, target: Value) -> V
     })
 }
 
+/// A refresh that is not due for an hour, now.
+fn sync_now(world: &World) {
+    world.kubectl(&["-n", &world.name, "annotate", "externalsecret", "es", "force-sync=now", "--overwrite"]);
+}
+
 #[test]
 fn a_plugin_serves_the_namespaces_that_its_object_names() {
     let world = world!("plugin-rights");
@@ -59,6 +64,8 @@ fn a_plugin_serves_the_namespaces_that_its_object_names() {
     // Nobody is nobody: not even the store itself is tried.
     world.install("rights-chameleon", &bytes, json!({"namespaces": {"names": []}}));
     for corner in [&world, &other] {
+        // What was read stays; it is the next read that is refused.
+        sync_now(corner);
         let message = corner.wait_reason("externalsecret", "es", "StoreNotReady");
         assert!(message.contains("PluginForbidden") && message.contains("any namespace"), "{message}");
     }
@@ -191,6 +198,7 @@ fn a_built_in_is_held_to_what_its_object_says() {
         Some((ready, .., status)) if ready == "True" && status["granted"]["origins"].is_null() => Ok(()),
         other => Err(format!("{other:?}")),
     });
+    sync_now(&world);
     world.wait_reason("externalsecret", "es", "PluginForbidden");
     // Without the object it is as it was.
     world.kubectl(&["delete", "plugin", "fake"]);
