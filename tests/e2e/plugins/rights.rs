@@ -63,6 +63,7 @@ fn a_plugin_serves_the_namespaces_that_its_object_names() {
 
     // Nobody is nobody: not even the store itself is tried.
     world.install("rights-chameleon", &bytes, json!({"namespaces": {"names": []}}));
+    world.wait_loaded("rights-chameleon", &digest(&bytes));
     for corner in [&world, &other] {
         // What was read stays; it is the next read that is refused.
         sync_now(corner);
