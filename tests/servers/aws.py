@@ -29,7 +29,7 @@ from xml.sax.saxutils import escape
 from moto.core.utils import utcnow
 from moto.iam import access_control
 from moto.iam.models import get_account_id_from, iam_backends
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.server import create_backend_app
 from waitress import serve
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request, Response
@@ -40,6 +40,7 @@ from aws_authorization import ACCOUNT, Refused
 from aws_metadata import INSTANCE_ROLE, POD_ROLE, Metadata
 from aws_sts import XMLNS, Issuer, assume_role_with_web_identity
 
+SERVICES = ("iam", "secretsmanager", "ssm", "sts")
 # Where the metadata's credentials say they are.
 REGION = "eu-central-1"
 # "Signature Version 4 request signing": the time stamp must be within five minutes of AWS's clock.
@@ -101,7 +102,7 @@ class Aws:
 
     def __init__(self, endpoint: str, issuer: Issuer, log: Path):
         self.endpoint, self.issuer = endpoint, issuer
-        self.moto = DomainDispatcherApplication(create_backend_app)
+        self.moto = {service: create_backend_app(service) for service in SERVICES}
         self.log, self.lock, self.numbers = log.open("a"), threading.Lock(), itertools.count(1)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
@@ -126,10 +127,10 @@ class Aws:
             text = assume_role_with_web_identity(asked.form, self.issuer, asked.region)
             return Response(text, content_type="text/xml")
         asked.check_signing()
-        if environ["PATH_INFO"].startswith("/moto-api"):
-            raise Refused("UnknownOperationException", "there is no such operation", 404)
+        if asked.service not in self.moto or environ["PATH_INFO"] != "/":
+            raise Refused("UnknownOperationException", f"no such operation of {asked.service}", 400)
         environ["wsgi.input"] = io.BytesIO(asked.body)
-        parts, status, headers = run_wsgi_app(self.moto, environ)
+        parts, status, headers = run_wsgi_app(self.moto[asked.service], environ)
         response = Response(b"".join(parts), int(status.split()[0]), headers)
         for differs, correct in CORRECTIONS:
             if differs(asked, response):

@@ -1,6 +1,6 @@
 //! A private certificate authority and leaf certificates, made anew for each run.
 //!
-//! All keys are ECDSA P-256: quick to make, and accepted by every server here. Nothing is reused between
+//! All keys of certificates are ECDSA P-256: quick to make, and accepted by every server here. Nothing is reused between
 //! runs, nothing is trusted by the system.
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize, SanType,
 };
 
 use crate::error::{Error, Result};
@@ -110,8 +110,9 @@ impl Leaf {
     }
 }
 
-/// A fresh P-256 key as (private PKCS#8 PEM, public PEM): what an API server signs tokens with.
+/// A fresh RSA key as (private PKCS#8 PEM, public PEM): what an API server signs tokens with. RSA, as
+/// installers make it: Microsoft Entra takes no other tokens of a foreign issuer.
 pub(crate) fn signing_key() -> Result<(String, String)> {
-    let key = KeyPair::generate()?;
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
     Ok((key.serialize_pem(), key.public_key_pem()))
 }
