@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 from botocore import xform_name
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from moto.iam.models import iam_backends
 
 from aws_authorization import ACCOUNT, EVERYTHING
@@ -46,7 +46,10 @@ def client(endpoint: str, service: str, region: str, access: str, secret: str, t
 
 
 def call(endpoint: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """`{"service", "operation", "arguments", "region", "account" | "as"}` to `{"ok"}` or `{"error"}`."""
+    """`{"service", "operation", "arguments", "region", "account" | "as"}` to `{"ok"}` or `{"error"}`.
+
+    `{"not sent"}` is what boto3 itself refuses.
+    """
     identity = asked.get("as")
     if identity:
         key = (identity["access_key_id"], identity["secret_access_key"], identity.get("session_token"))
@@ -61,6 +64,8 @@ def call(endpoint: str, asked: dict[str, Any]) -> dict[str, Any]:
         found = error.response
         status = found["ResponseMetadata"]["HTTPStatusCode"]
         return {"error": {"code": found["Error"]["Code"], "message": found["Error"]["Message"], "status": status}}
+    except BotoCoreError as error:
+        return {"not sent": str(error)}
     answer.pop("ResponseMetadata")
     return {"ok": encoded(answer)}
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::jsonl::{self, Mark};
-use crate::pki::{Authority, Usage, signing_key};
+use crate::pki::{Authority, Usage, sign_jwt, signing_key};
 use crate::run::{Process, free_port, write_private};
 use crate::tools::Tools;
 
@@ -277,6 +277,16 @@ impl ClusterView {
         let token =
             self.must(&["-n", namespace, "create", "token", name, "--audience", audience, "--duration=10m"])?;
         Ok(token.trim().to_owned())
+    }
+
+    /// A token of any claims by the key of the cluster's own tokens: one that is over, say.
+    ///
+    /// # Errors
+    /// If the key cannot be read.
+    pub fn forged_token(&self, claims: &Value) -> Result<String> {
+        let path = self.dir.join("sa.key");
+        let key = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
+        sign_jwt(&key, &jsonl::text(&self.jwks()?, "/keys/0/kid"), claims)
     }
 
     /// The end of the audit log as it is now.

@@ -36,7 +36,7 @@ pub use error::{Error, Missing, Result};
 pub use etcd::Etcd;
 pub use isolated::isolated;
 pub use jsonl::Mark;
-pub use pki::{Authority, Leaf, Usage};
+pub use pki::{Authority, Leaf, Usage, sign_jwt, signing_key};
 pub use postgres::{Postgres, PostgresView};
 pub use progress::Progress;
 pub use run::{RunDir, poll};
