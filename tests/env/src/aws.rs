@@ -242,7 +242,7 @@ impl AwsView {
 }
 
 /// A program of `tests/servers`, with nothing of the caller's environment: no proxy, no cloud's credentials.
-fn python(tools: &Tools, dir: &Path, program: &str) -> Command {
+pub(crate) fn python(tools: &Tools, dir: &Path, program: &str) -> Command {
     let mut command = Command::new(&tools.python);
     // No `__pycache__` in the source tree.
     command.env_clear().env("HOME", dir).env("PYTHONDONTWRITEBYTECODE", "1").current_dir(dir);

@@ -1,10 +1,10 @@
 //! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao,
 //! PostgreSQL and AWS, on free loopback ports, stopped by their own pids whatever happens to the caller.
 //!
-//! Two sides, kept apart by type. *Handles* ([`Cluster`], [`Bao`], [`Postgres`], [`Aws`]) own processes and stop
-//! them when dropped. *Views* ([`ClusterView`], [`BaoView`] …) are plain descriptions
-//! with client methods; they are written to a JSON file so that a test process can use servers that
-//! another process owns ([`Env`]).
+//! Two sides, kept apart by type. *Handles* ([`Cluster`], [`Bao`], [`Postgres`], [`Aws`], [`VaultLogins`])
+//! own processes and stop them when dropped. *Views* ([`ClusterView`], [`BaoView`] and so on) are plain
+//! descriptions with client methods; they are written to a JSON file so that a test process can use servers
+//! that another process owns ([`Env`]).
 //!
 //! Deliberately not here: anything of the product. This crate depends on none of its crates, so that it
 //! can judge them from outside.
@@ -25,6 +25,7 @@ mod postgres;
 mod progress;
 mod run;
 mod tools;
+mod vault_logins;
 
 pub use aws::{Aws, AwsError, AwsIdentity, AwsOptions, AwsRequest, AwsView};
 pub use bao::{AuditEntry, Bao, BaoOptions, BaoView};
@@ -41,3 +42,4 @@ pub use postgres::{Postgres, PostgresView};
 pub use progress::Progress;
 pub use run::{RunDir, poll};
 pub use tools::Tools;
+pub use vault_logins::{VaultLogins, VaultLoginsView};

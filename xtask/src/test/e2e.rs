@@ -45,7 +45,7 @@ fn with_servers(
     exec::run("building the end-to-end tests", build_tests.arg("--no-run"))?;
     let outside = isolation::enter()?;
     // Outside, those addresses may be somebody's.
-    let metadata = if outside.is_none() { &isolation::AWS_METADATA[..] } else { &[] };
+    let metadata: &[&str] = if outside.is_none() { &isolation::AWS_METADATA } else { &[] };
     if let Some(why) = outside {
         tally.skip(format!("isolation of the end-to-end tests: {why}; run as root on Linux"));
     }
