@@ -9,8 +9,11 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use nix::sched::{CloneFlags, unshare};
 
-/// The clouds' metadata server, a private address, one of documentation (RFC 5737).
-const ADDRESSES: [&str; 3] = ["169.254.169.254/32", "10.9.9.9/32", "192.0.2.1/32"];
+/// The clouds' metadata server, EKS Pod Identity's agent, a private address, one of documentation (RFC 5737).
+const ADDRESSES: [&str; 4] = ["169.254.169.254/32", "169.254.170.23/32", "10.9.9.9/32", "192.0.2.1/32"];
+
+/// Where AWS's metadata is asked for. Only inside may anything listen there, or ask.
+pub(crate) const AWS_METADATA: [&str; 2] = ["169.254.169.254:80", "169.254.170.23:80"];
 
 /// Moves this thread, and so whatever it starts from now on, into a fresh network namespace. `Some`: why that
 /// cannot be done here, and we are where we were.

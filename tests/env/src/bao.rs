@@ -187,6 +187,16 @@ impl BaoView {
         jsonl::between(&self.audit_log, since, until).map(entries)
     }
 
+    /// The plain listener for set-up.
+    pub(crate) fn admin(&self) -> &str {
+        &self.admin
+    }
+
+    /// The root token.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     fn call(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
         let url = format!("{}/v1/{path}", self.admin);
         http::call(method, &url, &[("x-vault-token", &self.token)], (!body.is_null()).then_some(body))

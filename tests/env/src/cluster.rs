@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::jsonl::{self, Mark};
-use crate::pki::{Authority, Usage, signing_key};
+use crate::pki::{Authority, Usage, sign_jwt, signing_key};
 use crate::run::{Process, free_port, write_private};
 use crate::tools::Tools;
 
@@ -196,6 +196,19 @@ impl ClusterView {
         command
     }
 
+    /// What kubectl prints, if it succeeds.
+    fn must(&self, args: &[&str]) -> Result<String> {
+        let output = self.kubectl(args)?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(Error::Failed {
+            what: format!("kubectl {}", args.join(" ")),
+            status: output.status.to_string(),
+            detail: format!("\n{}", String::from_utf8_lossy(&output.stderr)),
+        })
+    }
+
     /// Applies manifests.
     ///
     /// # Errors
@@ -229,15 +242,7 @@ impl ClusterView {
     /// # Errors
     /// If the API server gives no token.
     pub fn kubeconfig_for_service_account(&self, namespace: &str, name: &str) -> Result<PathBuf> {
-        let output = self.kubectl(&["-n", namespace, "create", "token", name, "--duration=2h"])?;
-        if !output.status.success() {
-            return Err(Error::Failed {
-                what: format!("make a token for {namespace}/{name}"),
-                status: output.status.to_string(),
-                detail: format!("\n{}", String::from_utf8_lossy(&output.stderr)),
-            });
-        }
-        let token = String::from_utf8_lossy(&output.stdout);
+        let token = self.must(&["-n", namespace, "create", "token", name, "--duration=2h"])?;
         let path = self.dir.join(format!("{namespace}-{name}.kubeconfig"));
         let user = format!("{{token: {:?}}}", token.trim());
         write_private(&path, &kubeconfig(&self.server, &self.dir.join("ca.crt"), &user))?;
@@ -247,6 +252,41 @@ impl ClusterView {
     /// The public key that ServiceAccount tokens verify with, PEM.
     pub fn token_key_pem(&self) -> &str {
         &self.token_key
+    }
+
+    /// The issuer of ServiceAccount tokens; it is also the API server's address.
+    pub fn issuer(&self) -> &str {
+        &self.server
+    }
+
+    /// The public keys that ServiceAccount tokens verify with, as the API server publishes them.
+    ///
+    /// # Errors
+    /// If the API server does not give them.
+    pub fn jwks(&self) -> Result<Value> {
+        let text = self.must(&["get", "--raw", "/openid/v1/jwks"])?;
+        serde_json::from_str(&text)
+            .map_err(|source| Error::Json { what: "the API server's keys".to_owned(), source })
+    }
+
+    /// A token of a ServiceAccount for one audience, valid for ten minutes, the shortest that there is.
+    ///
+    /// # Errors
+    /// If the API server gives no token.
+    pub fn service_account_token(&self, namespace: &str, name: &str, audience: &str) -> Result<String> {
+        let token =
+            self.must(&["-n", namespace, "create", "token", name, "--audience", audience, "--duration=10m"])?;
+        Ok(token.trim().to_owned())
+    }
+
+    /// A token of any claims by the key of the cluster's own tokens: one that is over, say.
+    ///
+    /// # Errors
+    /// If the key cannot be read.
+    pub fn forged_token(&self, claims: &Value) -> Result<String> {
+        let path = self.dir.join("sa.key");
+        let key = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
+        sign_jwt(&key, &jsonl::text(&self.jwks()?, "/keys/0/kid"), claims)
     }
 
     /// The end of the audit log as it is now.

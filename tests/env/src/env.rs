@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::aws::AwsView;
 use crate::bao::BaoView;
 use crate::cluster::ClusterView;
 use crate::error::{Error, Result};
@@ -21,6 +22,8 @@ pub struct Env {
     pub cluster: ClusterView,
     /// The shared OpenBao, plain HTTP.
     pub bao: BaoView,
+    /// The shared AWS.
+    pub aws: AwsView,
     /// For servers of a test's own.
     pub tools: Tools,
     /// The binary.

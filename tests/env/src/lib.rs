@@ -1,14 +1,15 @@
-//! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao and
-//! PostgreSQL, on free loopback ports, stopped by their own pids whatever happens to the caller.
+//! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao,
+//! PostgreSQL and AWS, on free loopback ports, stopped by their own pids whatever happens to the caller.
 //!
-//! Two sides, kept apart by type. *Handles* ([`Cluster`], [`Bao`], [`Postgres`]) own processes and stop
-//! them when dropped. *Views* ([`ClusterView`], [`BaoView`], [`PostgresView`]) are plain descriptions
-//! with client methods; they are written to a JSON file so that a test process can use servers that
-//! another process owns ([`Env`]).
+//! Two sides, kept apart by type. *Handles* ([`Cluster`], [`Bao`], [`Postgres`], [`Aws`], [`VaultLogins`])
+//! own processes and stop them when dropped. *Views* ([`ClusterView`], [`BaoView`] and so on) are plain
+//! descriptions with client methods; they are written to a JSON file so that a test process can use servers
+//! that another process owns ([`Env`]).
 //!
 //! Deliberately not here: anything of the product. This crate depends on none of its crates, so that it
 //! can judge them from outside.
 
+mod aws;
 mod bao;
 mod cache;
 mod chameleon;
@@ -24,7 +25,9 @@ mod postgres;
 mod progress;
 mod run;
 mod tools;
+mod vault_logins;
 
+pub use aws::{Aws, AwsError, AwsIdentity, AwsOptions, AwsRequest, AwsView};
 pub use bao::{AuditEntry, Bao, BaoOptions, BaoView};
 pub use cache::{cache_home, workspace_root};
 pub use chameleon::chameleon;
@@ -34,8 +37,9 @@ pub use error::{Error, Missing, Result};
 pub use etcd::Etcd;
 pub use isolated::isolated;
 pub use jsonl::Mark;
-pub use pki::{Authority, Leaf, Usage};
+pub use pki::{Authority, Leaf, Usage, sign_jwt, signing_key};
 pub use postgres::{Postgres, PostgresView};
 pub use progress::Progress;
 pub use run::{RunDir, poll};
 pub use tools::Tools;
+pub use vault_logins::{VaultLogins, VaultLoginsView};

@@ -1,15 +1,19 @@
 //! A private certificate authority and leaf certificates, made anew for each run.
 //!
-//! All keys are ECDSA P-256: quick to make, and accepted by every server here. Nothing is reused between
+//! All keys of certificates are ECDSA P-256: quick to make, and accepted by every server here. Nothing is reused between
 //! runs, nothing is trusted by the system.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize, SanType, SigningKey as _,
 };
+
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::run::write_private;
@@ -110,8 +114,21 @@ impl Leaf {
     }
 }
 
-/// A fresh P-256 key as (private PKCS#8 PEM, public PEM): what an API server signs tokens with.
-pub(crate) fn signing_key() -> Result<(String, String)> {
-    let key = KeyPair::generate()?;
+/// A fresh RSA key as (private PKCS#8 PEM, public PEM): what an API server signs tokens with. RSA, as
+/// installers make it: Microsoft Entra takes no other tokens of a foreign issuer.
+pub fn signing_key() -> Result<(String, String)> {
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
     Ok((key.serialize_pem(), key.public_key_pem()))
+}
+
+/// A JSON Web Token (RS256) of those claims by an RSA key (PKCS#8 PEM) that others know as `kid`.
+///
+/// # Errors
+/// If it is no such key.
+pub fn sign_jwt(key_pem: &str, kid: &str, claims: &Value) -> Result<String> {
+    let key = KeyPair::from_pkcs8_pem_and_sign_algo(key_pem, &PKCS_RSA_SHA256)?;
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(&json!({"alg": "RS256", "typ": "JWT", "kid": kid})), part(claims));
+    let signature = key.sign(signed.as_bytes())?;
+    Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }

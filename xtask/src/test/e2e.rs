@@ -1,4 +1,4 @@
-//! The end-to-end stage: starts a control plane and OpenBao, hands them to the tests, stops them.
+//! The end-to-end stage: starts a control plane, OpenBao and AWS, hands them to the tests, stops them.
 //!
 //! What the servers are is claviger-testenv's business, what is tested with them that of `tests/`.
 
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use claviger_testenv::{
-    Bao, BaoOptions, Cluster, ENV_VAR, Env, Error, Progress, RunDir, Tools, workspace_root,
+    Aws, AwsOptions, Bao, BaoOptions, Cluster, ENV_VAR, Env, Error, Progress, RunDir, Tools, workspace_root,
 };
 
 use super::{E2E, ENVIRONMENT, Tally, run_tests};
@@ -43,20 +43,30 @@ fn with_servers(
     // Everything is fetched and built; from here on nothing needs a network but the loopback.
     let mut build_tests = test_command();
     exec::run("building the end-to-end tests", build_tests.arg("--no-run"))?;
-    if let Some(why) = isolation::enter()? {
+    let outside = isolation::enter()?;
+    // Outside, those addresses may be somebody's.
+    let metadata: &[&str] = if outside.is_none() { &isolation::AWS_METADATA } else { &[] };
+    if let Some(why) = outside {
         tally.skip(format!("isolation of the end-to-end tests: {why}; run as root on Linux"));
     }
     let run = RunDir::create("test")?;
     let result = (|| {
-        progress.say("starting etcd, kube-apiserver, kube-controller-manager and OpenBao");
+        progress.say("starting etcd, kube-apiserver, kube-controller-manager, OpenBao and AWS");
         let cluster = Cluster::start(&tools, run.path())?;
         let bao = Bao::start(&tools, run.path(), BaoOptions::default())?;
+        let options = AwsOptions {
+            jwks: cluster.view().jwks()?,
+            issuer: cluster.view().issuer().to_owned(),
+            metadata: metadata.iter().map(|address| address.parse()).collect::<Result<_, _>>()?,
+        };
+        let aws = Aws::start(&tools, run.path(), &options)?;
         install(cluster.view(), &claviger)?;
         let cache_dir = paths::compiled_plugins();
         let without_postgres = tools.postgres().err();
         let env = Env {
             cluster: cluster.view().clone(),
             bao: bao.view().clone(),
+            aws: aws.view().clone(),
             tools,
             claviger,
             plugin_dir: plugins.to_owned(),

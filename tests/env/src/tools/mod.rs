@@ -7,6 +7,7 @@
 mod kube;
 mod openbao;
 mod postgres;
+mod python;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ pub struct Tools {
     pub kubectl: PathBuf,
     /// OpenBao's single binary.
     pub bao: PathBuf,
+    /// The interpreter that runs the servers of `tests/servers`.
+    pub python: PathBuf,
     /// The folder with PostgreSQL's server programs (`initdb`, `postgres`), if it is installed.
     pub postgres_bin: Option<PathBuf>,
 }
@@ -57,6 +60,7 @@ impl Tools {
             kube_controller_manager: kube.controller_manager,
             kubectl: kube.kubectl,
             bao,
+            python: python::prepare(progress)?,
             postgres_bin: postgres::find(),
         })
     }

