@@ -177,12 +177,14 @@ impl Work<'_> {
         }
         let reference = self.rules()?.account(&need.at)?;
         let answer = self.source.account(&reference.namespace, &reference.name).await?;
-        self.identities.insert(format!("ServiceAccount/{}", answer.identity));
         let shown = wanted.into_iter().filter_map(|name| {
             let value = answer.annotations.get(&name)?.clone();
             Some((name, value))
         });
         let shown: Vec<_> = shown.collect();
+        // They say which role the account has: another role is somebody else.
+        let said: Vec<String> = shown.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        self.identities.insert(format!("ServiceAccount/{}/{}", answer.identity, said.join(",")));
         self.annotations.entry(reference).or_default().extend(shown.iter().cloned());
         Ok(Slot::Account(shown))
     }

@@ -77,10 +77,10 @@ fn whatever_a_plugin_does_is_contained_and_named() {
     }
     let (own, own_requests) = server("127.0.0.1:0", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
     let (metadata, metadata_requests) =
-        server("169.254.169.254:80", "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nnever!");
+        server("169.254.169.254:8200", "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nnever!");
     let (leading, _) = server(
         "127.0.0.1:0",
-        "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254:8200/latest\r\ncontent-length: 0\r\n\r\n",
     );
     world.apply_json(&json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "mine", "namespace": world.name},
@@ -122,7 +122,7 @@ fn whatever_a_plugin_does_is_contained_and_named() {
         ("requests", json!({"server": own}), "externalsecret", "PluginFault", "more than"),
         (
             "foreign",
-            json!({"server": own, "path": "http://169.254.169.254/latest"}),
+            json!({"server": own, "path": "http://169.254.169.254:8200/latest"}),
             "externalsecret",
             "PluginFault",
             "http://169.254.169.254",

@@ -49,6 +49,12 @@ impl World {
         self.env.cluster.kubectl(args).unwrap_or_else(|error| panic!("kubectl {args:?} cannot run: {error}"))
     }
 
+    /// Asks for a refresh of an ExternalSecret that is not due yet.
+    pub(crate) fn sync_now(&self, name: &str) {
+        let at = format!("force-sync={}", std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos());
+        self.kubectl(&["-n", &self.name, "annotate", "externalsecret", name, &at, "--overwrite"]);
+    }
+
     /// An object of this namespace, if it is there.
     pub(crate) fn get(&self, kind: &str, name: &str) -> Option<Value> {
         let output = self.try_kubectl(&["-n", &self.name, "get", kind, name, "-o", "json"]);

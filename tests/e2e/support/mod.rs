@@ -1,16 +1,19 @@
 //! What every end-to-end test needs: the servers, an operator of its own, and ways to look.
 
+mod aws;
 mod corner;
 mod latency;
 mod leaks;
 mod operator;
 mod package;
+mod seed;
 mod vault;
 
+pub(crate) use aws::{Account, allow};
 pub(crate) use corner::World;
 pub(crate) use latency::{bystander, bystander_store, print_latency};
 pub(crate) use leaks::assert_no_value_left;
-pub(crate) use operator::{AMBIENT_VALUE, Operator};
+pub(crate) use operator::{AMBIENT_VALUE, ENDPOINTS, Operator};
 pub(crate) use package::{chameleon, component, digest, leb, noise, pack, relabelled, section};
 pub(crate) use vault::Mount;
 

@@ -13,6 +13,10 @@ use super::corner::{DEADLINE, World};
 /// What stands in every operator's environment, for plugins that are granted it and those that are not.
 pub(crate) const AMBIENT_VALUE: &str = "MARKED-ambient-value";
 
+/// ESO's variables for AWS's endpoints.
+pub(crate) const ENDPOINTS: [&str; 3] =
+    ["AWS_SECRETSMANAGER_ENDPOINT", "AWS_SSM_ENDPOINT", "AWS_STS_ENDPOINT"];
+
 /// A running operator; it is stopped when dropped.
 pub(crate) struct Operator {
     child: Child,
@@ -24,11 +28,20 @@ pub(crate) struct Operator {
 impl Operator {
     /// Starts one for the test's controller class and waits until it is ready.
     pub(crate) fn start(world: &World) -> Self {
-        Self::start_with(world, &world.env.plugin_dir)
+        Self::launch(world, &world.env.plugin_dir, &[])
     }
 
     /// The same, with other plugins.
     pub(crate) fn start_with(world: &World, plugin_dir: &Path) -> Self {
+        Self::launch(world, plugin_dir, &[])
+    }
+
+    /// The same, with more environment variables.
+    pub(crate) fn start_in(world: &World, variables: &[(&str, &str)]) -> Self {
+        Self::launch(world, &world.env.plugin_dir, variables)
+    }
+
+    fn launch(world: &World, plugin_dir: &Path, variables: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("operator.log");
         let out = File::create(&log).unwrap();
@@ -61,6 +74,8 @@ impl Operator {
             .arg(plugin_dir)
             .arg("--cache-dir")
             .arg(&world.env.cache_dir)
+            .envs(ENDPOINTS.map(|name| (name, world.env.aws.address())))
+            .envs(variables.iter().copied())
             .env("CLAVIGER_TEST_AMBIENT", AMBIENT_VALUE)
             .env("CLAVIGER_TEST_AMBIENT_FILE", &ambient)
             .stdin(Stdio::null())
