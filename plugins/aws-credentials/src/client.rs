@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProt
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_smithy_wasm::wasi::{WasiHttpClientBuilder, WasiSleep};
-use aws_types::SdkConfig;
+pub use aws_types::SdkConfig;
 use aws_types::region::Region;
 use claviger_plugin_sdk::Error;
 
@@ -74,6 +74,9 @@ impl HttpConnector for HostConnector {
     }
 }
 
+/// What the SDK says of a call that did not succeed.
+pub type CallError<E> = SdkError<E, HttpResponse>;
+
 /// A call that did not succeed.
 #[derive(Debug)]
 pub enum Trouble {
@@ -85,7 +88,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// Reads the SDK's error. AWS's own words are cleaned of the credentials in use.
-    pub fn of<E>(error: &SdkError<E, HttpResponse>, credentials: Option<&Credentials>) -> Self {
+    pub fn of<E>(error: &CallError<E>, credentials: Option<&Credentials>) -> Self {
         let response = match error {
             SdkError::ServiceError(context) => context.raw(),
             SdkError::ResponseError(context) => context.raw(),
