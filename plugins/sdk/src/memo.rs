@@ -27,3 +27,19 @@ pub fn get_or_make(
 pub fn evict(key: &str, value: &[u8]) {
     memo::evict(key, value);
 }
+
+/// The value of a key, if there is one; nobody is made to wait for a new one.
+pub fn peek(key: &str) -> Option<Vec<u8>> {
+    match memo::begin(key) {
+        Lookup::Hit(entry) => Some(entry.value),
+        // Dropped unfilled: the next who asks may have it.
+        Lookup::Miss(_) | Lookup::Busy => None,
+    }
+}
+
+/// Keeps a value, unless there is one already.
+pub fn keep(key: &str, value: &[u8], ttl_ms: u64) {
+    if let Lookup::Miss(ticket) = memo::begin(key) {
+        ticket.put(value, ttl_ms);
+    }
+}

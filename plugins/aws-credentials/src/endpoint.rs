@@ -1,0 +1,165 @@
+//! Which URL a service has in a region, unless the admin's settings name another. The SDK is given this
+//! URL, so what `connect` names is what is called. No FIPS and no dual-stack endpoints.
+
+use claviger_plugin_sdk::json::text;
+use claviger_plugin_sdk::provider::connection::{Origin, Reach};
+use claviger_plugin_sdk::{Error, invalid_config};
+use serde_json::Value;
+
+/// A service of AWS that plugins call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Secrets Manager.
+    SecretsManager,
+    /// Systems Manager, of which Parameter Store is a part.
+    Ssm,
+    /// Security Token Service.
+    Sts,
+}
+
+impl Service {
+    /// As in hostnames, and in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "secretsmanager",
+            Self::Ssm => "ssm",
+            Self::Sts => "sts",
+        }
+    }
+
+    fn purpose(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "AWS Secrets Manager",
+            Self::Ssm => "AWS Systems Manager (Parameter Store)",
+            Self::Sts => "AWS STS",
+        }
+    }
+}
+
+/// Partitions other than `aws`, by the beginning of their regions: as in the rules of the SDKs.
+const SUFFIXES: [(&str, &str); 7] = [
+    ("cn-", "amazonaws.com.cn"),
+    ("eusc-", "amazonaws.eu"),
+    ("us-iso-", "c2s.ic.gov"),
+    ("us-isob-", "sc2s.sgov.gov"),
+    ("eu-isoe-", "cloud.adc-e.uk"),
+    ("us-isof-", "csp.hci.ic.gov"),
+    ("eu-isof-", "csp.hci.ic.gov"),
+];
+
+/// The region at a pointer.
+///
+/// # Errors
+/// If there is none, or it is no label of a hostname (a region decides which host is called).
+pub fn region<'a>(config: &'a Value, at: &str) -> Result<&'a str, Error> {
+    let region = text(config, at).ok_or_else(|| invalid_config(at, "it is needed, e.g. eu-central-1"))?;
+    let label = region.len() <= 63
+        && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !region.starts_with('-')
+        && !region.ends_with('-');
+    if label {
+        Ok(region)
+    } else {
+        Err(invalid_config(at, "it is not the name of a region, e.g. eu-central-1"))
+    }
+}
+
+/// The URL of a service: the one of the settings (`{"endpoints": {"sts": "https://…"}}`), else AWS's own.
+///
+/// # Errors
+/// If the settings are no JSON, or what they name is no URL.
+pub fn url(service: Service, region: &str, settings: &str) -> Result<String, Error> {
+    let settings: Value = match settings.trim() {
+        "" => Value::Null,
+        settings => serde_json::from_str(settings)
+            .map_err(|_| Error::Other("the settings of the plugin are not JSON".to_owned()))?,
+    };
+    if let Some(url) = text(&settings, &format!("/endpoints/{}", service.name())) {
+        if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(Error::Other(format!(
+                "the operator's endpoint for {} is not a URL: set AWS_{}_ENDPOINT to https://host",
+                service.name(),
+                service.name().to_uppercase()
+            )));
+        }
+        return Ok(url.trim_end_matches('/').to_owned());
+    }
+    let suffix = SUFFIXES.iter().find(|(start, _)| region.starts_with(start));
+    let suffix = suffix.map_or("amazonaws.com", |(_, suffix)| suffix);
+    Ok(format!("https://{}.{region}.{suffix}", service.name()))
+}
+
+/// What `connect` names for a service.
+///
+/// # Errors
+/// As [`url`].
+pub fn origin(service: Service, region: &str, settings: &str) -> Result<Origin, Error> {
+    let url = url(service, region, settings)?;
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |end| host + end);
+    Ok(Origin {
+        url: url[..end].to_owned(),
+        reach: Reach::Network,
+        paths: Vec::new(),
+        tls: None,
+        purpose: service.purpose().to_owned(),
+        max_response_bytes: None,
+        max_header_bytes: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    /// Expected hosts from AWS's endpoint rules (`partitions.json` of the SDKs).
+    #[test]
+    fn hosts_of_partitions() {
+        for (service, region, expected) in [
+            (Service::SecretsManager, "eu-central-1", "https://secretsmanager.eu-central-1.amazonaws.com"),
+            (Service::Ssm, "us-gov-west-1", "https://ssm.us-gov-west-1.amazonaws.com"),
+            (Service::Sts, "cn-north-1", "https://sts.cn-north-1.amazonaws.com.cn"),
+            (Service::Sts, "us-iso-east-1", "https://sts.us-iso-east-1.c2s.ic.gov"),
+            (Service::Sts, "us-isob-east-1", "https://sts.us-isob-east-1.sc2s.sgov.gov"),
+            (Service::Sts, "eu-isoe-west-1", "https://sts.eu-isoe-west-1.cloud.adc-e.uk"),
+            (Service::Sts, "us-isof-east-1", "https://sts.us-isof-east-1.csp.hci.ic.gov"),
+            (Service::Sts, "eusc-de-east-1", "https://sts.eusc-de-east-1.amazonaws.eu"),
+        ] {
+            assert_eq!(url(service, region, "{}").unwrap(), expected);
+            assert_eq!(origin(service, region, "").unwrap().url, expected);
+        }
+    }
+
+    #[test]
+    fn the_admin_s_endpoints_win() {
+        let settings = json!({"endpoints": {"sts": "http://10.0.0.7:4566/base/", "ssm": ""}}).to_string();
+        assert_eq!(url(Service::Sts, "eu-west-1", &settings).unwrap(), "http://10.0.0.7:4566/base");
+        assert_eq!(origin(Service::Sts, "eu-west-1", &settings).unwrap().url, "http://10.0.0.7:4566");
+        assert_eq!(url(Service::Ssm, "eu-west-1", &settings).unwrap(), "https://ssm.eu-west-1.amazonaws.com");
+        let odd = json!({"endpoints": {"sts": "localhost"}}).to_string();
+        assert!(
+            matches!(url(Service::Sts, "eu-west-1", &odd), Err(Error::Other(detail)) if detail.contains("AWS_STS_ENDPOINT"))
+        );
+    }
+
+    #[test]
+    fn a_region_is_one_label() {
+        let at = |region: Value| region_error(&json!({"region": region}));
+        assert_eq!(at(json!("ap-southeast-7")), None);
+        for wrong in ["", "EU-WEST-1", "eu-west-1.evil.example", "eu/x", "x@y", "-a", "a-", " eu-west-1"] {
+            assert_eq!(at(json!(wrong)).as_deref(), Some("/region"), "{wrong}");
+        }
+        assert_eq!(region_error(&json!({})).as_deref(), Some("/region"));
+    }
+
+    fn region_error(config: &Value) -> Option<String> {
+        match region(config, "/region") {
+            Ok(_) => None,
+            Err(Error::InvalidConfig(error)) => Some(error.path),
+            Err(other) => Some(format!("{other:?}")),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The provider's object: the fields that are not about credentials.
+
+use aws_credentials::{Places, Service, endpoint};
+use claviger_plugin_sdk::json::text;
+use claviger_plugin_sdk::{Error, invalid_config};
+use serde_json::Value;
+
+/// Where the fields about credentials stand.
+pub const PLACES: Places = Places { auth: "/auth", role: "", plugin: "aws" };
+
+/// A store's config, ready for use.
+#[derive(Debug)]
+pub struct Config {
+    /// What is read.
+    pub service: Service,
+    /// A label of the hosts that are called.
+    pub region: String,
+    /// Put before every key.
+    pub prefix: String,
+    /// Everything.
+    pub json: Value,
+}
+
+impl Config {
+    /// Parses.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn parse(config: &str) -> Result<Self, Error> {
+        let json: Value =
+            serde_json::from_str(config).map_err(|_| invalid_config("", "the config is not JSON"))?;
+        let service = match text(&json, "/service") {
+            Some("SecretsManager") => Service::SecretsManager,
+            Some("ParameterStore") => Service::Ssm,
+            Some("CertificateManager") => {
+                return Err(Error::Unsupported(
+                    "service CertificateManager is not supported; SecretsManager and ParameterStore are"
+                        .to_owned(),
+                ));
+            }
+            _ => {
+                return Err(invalid_config("/service", "SecretsManager or ParameterStore is needed"));
+            }
+        };
+        let region = endpoint::region(&json, "/region")?.to_owned();
+        let prefix = text(&json, "/prefix").unwrap_or_default().to_owned();
+        Ok(Self { service, region, prefix, json })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn service_and_region_are_needed() {
+        let parse = |config: Value| Config::parse(&config.to_string());
+        let config =
+            parse(json!({"service": "ParameterStore", "region": "eu-west-1", "prefix": "/a/"})).unwrap();
+        assert_eq!((config.service, config.prefix.as_str()), (Service::Ssm, "/a/"));
+        let path = |config| match parse(config) {
+            Err(Error::InvalidConfig(error)) => error.path,
+            other => format!("{other:?}"),
+        };
+        assert_eq!(path(json!({"region": "eu-west-1"})), "/service");
+        assert_eq!(path(json!({"service": "SecretsManager"})), "/region");
+        let certificates = parse(json!({"service": "CertificateManager", "region": "eu-west-1"}));
+        assert!(
+            matches!(certificates, Err(Error::Unsupported(detail)) if detail.contains("CertificateManager"))
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! The `aws` provider: Secrets Manager and Parameter Store.
+//!
+//! ESO's spelling of the config and the reference document's. What decides (names, versions, filters, which
+//! answer belongs to which item) is in plain modules with native tests; the others talk to the host, through
+//! AWS's own SDK. How credentials come about is in `claviger-plugin-aws-credentials`. Certificate Manager
+//! and pushing are not here.
+
+pub mod config;
+pub mod filter;
+pub mod parameter;
+pub mod secret;
+
+#[cfg(target_arch = "wasm32")]
+mod aws;
+#[cfg(target_arch = "wasm32")]
+mod find;
+#[cfg(target_arch = "wasm32")]
+mod parameter_store;
+#[cfg(target_arch = "wasm32")]
+mod plugin;
+#[cfg(target_arch = "wasm32")]
+mod secrets_manager;

@@ -1,0 +1,148 @@
+//! Parameter Store's names: how a version is written, which fit into one request, and which answer is whose.
+
+/// Names of one `GetParameters`.
+pub const BATCH: usize = 10;
+
+/// `name`, or `name:version` with a number or a label.
+pub fn selector(name: &str, version: Option<&str>) -> String {
+    match version.filter(|version| !version.is_empty()) {
+        Some(version) => format!("{name}:{version}"),
+        None => name.to_owned(),
+    }
+}
+
+/// Cuts names into batches, by index. Two versions of one parameter do not go into the same: AWS wants the
+/// names of a request to differ, and the answers could not be told apart.
+pub fn batches(names: &[(usize, &str)]) -> Vec<Vec<usize>> {
+    let mut batches: Vec<(Vec<usize>, Vec<&str>)> = Vec::new();
+    for (index, name) in names {
+        let fits =
+            |(indices, taken): &&mut (Vec<usize>, Vec<&str>)| indices.len() < BATCH && !taken.contains(name);
+        match batches.iter_mut().find(fits) {
+            Some((indices, taken)) => {
+                indices.push(*index);
+                taken.push(name);
+            }
+            None => batches.push((vec![*index], vec![name])),
+        }
+    }
+    // One alone is one request either way, and needs one right less.
+    batches.into_iter().map(|(indices, _)| indices).filter(|indices| indices.len() > 1).collect()
+}
+
+/// An answer, as far as it says whose it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    /// Without version.
+    pub name: &'a str,
+    /// The same, of another account too.
+    pub arn: &'a str,
+    /// `:3` or `:label`, if that was asked for; some servers leave it out.
+    pub selector: &'a str,
+    /// Number of the version.
+    pub version: i64,
+}
+
+impl Answered<'_> {
+    /// Whether it answers `name` or `name:version`.
+    pub fn is_for(&self, asked: &str) -> bool {
+        [self.name, self.arn].into_iter().filter(|own| !own.is_empty()).any(|own| {
+            let rest = asked.strip_prefix(own);
+            rest.is_some_and(|rest| {
+                rest == self.selector
+                    || (self.selector.is_empty() && rest.strip_prefix(':') == Some(&self.version.to_string()))
+            })
+        })
+    }
+}
+
+/// A page of a search: which of the two ways it goes, and AWS's token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    /// `GetParametersByPath`, which brings values.
+    Path(Option<String>),
+    /// `DescribeParameters`, which can filter by tags.
+    Describe(Option<String>),
+}
+
+impl Cursor {
+    /// Reads what [`Cursor::next`] wrote; the beginning of a search where there is nothing.
+    pub fn read(cursor: Option<&str>, tags: bool) -> Self {
+        let token = |token: &str| Some(token.to_owned());
+        match cursor.and_then(|cursor| cursor.split_once(':')) {
+            Some(("path", rest)) => Self::Path(token(rest)),
+            Some((_, rest)) => Self::Describe(token(rest)),
+            None if tags => Self::Describe(None),
+            None => Self::Path(None),
+        }
+    }
+
+    /// For the next page.
+    pub fn next(&self, token: Option<String>) -> Option<String> {
+        let way = match self {
+            Self::Path(_) => "path",
+            Self::Describe(_) => "describe",
+        };
+        token.filter(|token| !token.is_empty()).map(|token| format!("{way}:{token}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_part_of_the_name() {
+        for (version, expected) in
+            [(None, "/a/b"), (Some(""), "/a/b"), (Some("3"), "/a/b:3"), (Some("old"), "/a/b:old")]
+        {
+            assert_eq!(selector("/a/b", version), expected);
+        }
+    }
+
+    #[test]
+    fn batches_of_ten_without_twins() {
+        let names: Vec<String> = (0..21).map(|index| index.to_string()).collect();
+        let pairs: Vec<_> = names.iter().enumerate().map(|(index, name)| (index, name.as_str())).collect();
+        let sizes: Vec<usize> = batches(&pairs).iter().map(Vec::len).collect();
+        assert_eq!(sizes, [10, 10]);
+        assert_eq!(batches(&[(0, "a"), (1, "a"), (2, "b"), (3, "b")]), [vec![0, 2], vec![1, 3]]);
+        assert_eq!(batches(&[(0, "a"), (1, "a")]), Vec::<Vec<usize>>::new());
+    }
+
+    #[test]
+    fn answers_find_their_questions() {
+        let arn = "arn:aws:ssm:eu-west-1:1:parameter/a";
+        let answer = |selector| Answered { name: "/a", arn, selector, version: 3 };
+        for (asked, selector, expected) in [
+            ("/a", "", true),
+            (arn, "", true),
+            ("/a:3", ":3", true),
+            ("/a:old", ":old", true),
+            ("/a", ":3", false),
+            ("/a:3", "", true),
+            ("/a:2", "", false),
+            ("/a:old", "", false),
+            ("arn:aws:ssm:eu-west-1:1:parameter/a:3", ":3", true),
+            ("/ab", "", false),
+            ("/", "", false),
+        ] {
+            assert_eq!(answer(selector).is_for(asked), expected, "{asked} {selector}");
+        }
+    }
+
+    #[test]
+    fn a_search_goes_on_as_it_began() {
+        assert_eq!(Cursor::read(None, false), Cursor::Path(None));
+        assert_eq!(Cursor::read(None, true), Cursor::Describe(None));
+        for cursor in [Cursor::Path(None), Cursor::Describe(None)] {
+            let next = cursor.next(Some("a:b=".to_owned()));
+            let read = Cursor::read(next.as_deref(), false);
+            assert_eq!(std::mem::discriminant(&read), std::mem::discriminant(&cursor));
+            assert!(
+                matches!(read, Cursor::Path(Some(token)) | Cursor::Describe(Some(token)) if token == "a:b=")
+            );
+            assert_eq!(cursor.next(None), None);
+        }
+    }
+}

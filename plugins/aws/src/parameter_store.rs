@@ -1,0 +1,116 @@
+//! Reading Parameter Store: values by the ten, tags one by one.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::types::{Parameter, ResourceTypeForTagging};
+use claviger_plugin_sdk::provider::interface::{Facet, Item, Value};
+use claviger_plugin_sdk::{Error, memo};
+use futures_util::StreamExt as _;
+
+use crate::aws::{AT_ONCE, Aws, Batch, DENIED_MS};
+use crate::parameter::{self, Answered};
+use crate::secrets_manager::plain;
+
+/// Set while the store's credentials have no right to `GetParameters`.
+const BATCH_DENIED: &str = "batch-denied";
+
+type Answer = Result<Value, Error>;
+
+/// One answer per item, in order, for keys that the prefix is put before.
+pub(crate) async fn read(aws: &Aws, items: &[Item], prefix: &str) -> Vec<Answer> {
+    let client = &aws.ssm();
+    let names: Vec<String> = items.iter().map(|item| format!("{prefix}{}", item.key)).collect();
+    let values: Vec<(usize, &str)> = (0..items.len())
+        .filter(|index| items[*index].facet == Facet::Value)
+        .map(|index| (index, names[index].as_str()))
+        .collect();
+    let batches = parameter::batches(&values);
+    let mut answers: BTreeMap<usize, Answer> = BTreeMap::new();
+    let mut denied = Vec::new();
+    if !batches.is_empty() && memo::peek(BATCH_DENIED).is_none() {
+        for indices in batches {
+            let asked: Vec<String> = indices
+                .iter()
+                .map(|index| parameter::selector(&names[*index], items[*index].version.as_deref()))
+                .collect();
+            match batch(aws, client, &asked).await {
+                Ok(read) => answers.extend(read.into_iter().map(|(at, answer)| (indices[at], answer))),
+                Err(()) => denied.extend(indices),
+            }
+        }
+    }
+    let left: Vec<usize> = (0..items.len()).filter(|index| !answers.contains_key(index)).collect();
+    let singles = left.into_iter().map(|index| {
+        let name = &names[index];
+        async move { (index, one(aws, client, name, &items[index]).await) }
+    });
+    let singles: Vec<_> = futures_util::stream::iter(singles).buffer_unordered(AT_ONCE).collect().await;
+    answers.extend(singles);
+    // One forbidden parameter forbids its whole batch. Only if each may be read by itself, it is the right
+    // to batches that is missing.
+    let read = |index: &usize| !matches!(answers.get(index), Some(Err(Error::Denied(_))) | None);
+    if !denied.is_empty() && denied.iter().all(read) {
+        memo::keep(BATCH_DENIED, b"1", DENIED_MS);
+    }
+    answers.into_values().collect()
+}
+
+/// What a batch brings, by the index of what was asked; what it does not bring is read by itself. `Err` if
+/// it is denied.
+async fn batch(aws: &Aws, client: &Client, asked: &[String]) -> Result<Vec<(usize, Answer)>, ()> {
+    let request = client.get_parameters().set_names(Some(asked.to_vec())).with_decryption(true);
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            return match Batch::of(aws.trouble(&error), "ssm:GetParameters", &asked.join(", ")) {
+                Batch::Single { denied: true } => Err(()),
+                Batch::Single { denied: false } => Ok(Vec::new()),
+                Batch::Over(error) => Ok((0..asked.len()).map(|at| (at, Err(error.clone()))).collect()),
+            };
+        }
+    };
+    let mut found = Vec::new();
+    for parameter in answer.parameters.unwrap_or_default() {
+        let answered = Answered {
+            name: parameter.name.as_deref().unwrap_or_default(),
+            arn: parameter.arn.as_deref().unwrap_or_default(),
+            selector: parameter.selector.as_deref().unwrap_or_default(),
+            version: parameter.version,
+        };
+        if let Some(at) = asked.iter().position(|asked| answered.is_for(asked)) {
+            found.push((at, value(parameter)));
+        }
+    }
+    for name in answer.invalid_parameters.unwrap_or_default() {
+        if let Some(at) = asked.iter().position(|asked| *asked == name) {
+            found.push((at, Err(Error::NotFound(format!("{name}: there is no such parameter or version")))));
+        }
+    }
+    Ok(found)
+}
+
+async fn one(aws: &Aws, client: &Client, name: &str, item: &Item) -> Answer {
+    if item.facet == Facet::Metadata {
+        let request = client
+            .list_tags_for_resource()
+            .resource_type(ResourceTypeForTagging::Parameter)
+            .resource_id(name);
+        let answer =
+            request.send().await.map_err(|error| aws.error(&error, "ssm:ListTagsForResource", name))?;
+        let tags = answer.tag_list.unwrap_or_default();
+        let pairs: BTreeMap<String, String> = tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
+        return Ok(plain(serde_json::json!(pairs).to_string().into_bytes(), None));
+    }
+    let asked = parameter::selector(name, item.version.as_deref());
+    let answer = client.get_parameter().name(&asked).with_decryption(true).send().await;
+    let answer = answer.map_err(|error| aws.error(&error, "ssm:GetParameter", &asked))?;
+    value(answer.parameter.ok_or_else(|| Error::Other("the answer has no parameter".to_owned()))?)
+}
+
+/// A parameter's value, with the number of its version.
+pub(crate) fn value(parameter: Parameter) -> Answer {
+    let version = (parameter.version > 0).then(|| parameter.version.to_string());
+    let data = parameter.value.ok_or_else(|| Error::Other("the parameter has no value".to_owned()))?;
+    Ok(plain(data.into_bytes(), version))
+}
