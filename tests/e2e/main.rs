@@ -14,5 +14,6 @@ mod definitions;
 mod limits;
 mod plugins;
 mod policies;
+mod scale;
 mod support;
 mod vault_store;

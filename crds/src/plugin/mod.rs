@@ -59,6 +59,11 @@ pub struct PluginSpec {
     /// What the plugin may reach and use up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants: Option<Grants>,
+    /// What it should know for all its stores: other endpoints, a cloud's environment. URLs in it are origins
+    /// that it may reach. Everybody who may read this object can read it: no place for secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::open_object")]
+    pub settings: Option<serde_json::Map<String, serde_json::Value>>,
     /// Namespaces whose objects may use it; by default all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<AllowedNamespaces>,

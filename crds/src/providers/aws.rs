@@ -78,6 +78,8 @@ pub struct AwsSecretRef {
     pub access_key_id: Option<SecretKeySelector>,
     /// Another spelling of secretAccessKeySecretRef.
     pub secret_access_key: Option<SecretKeySelector>,
+    /// Another spelling of sessionTokenSecretRef.
+    pub session_token: Option<SecretKeySelector>,
 }
 
 /// One tag of the session.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use claviger_core::refresh::{company, first_key};
 use claviger_core::scheduler::{Class, Scheduler};
 use claviger_crds::external_secret::{ExternalSecret, ExternalSecretStatus, StoreKind};
 use claviger_crds::plugin::Plugin;
@@ -83,6 +84,8 @@ struct Inner {
     progress: BTreeMap<Name, Progress>,
     queue: Scheduler<Object>,
     synced: Synced,
+    /// When the list of ExternalSecrets that is coming in began.
+    listed: Option<Instant>,
 }
 
 /// The shared state.
@@ -347,7 +350,10 @@ impl State {
     /// An event of the ExternalSecret watch.
     pub fn external_secret_event(&self, event: Event<DeserializeGuard<ExternalSecret>>) {
         let mut inner = self.lock();
-        let listing = matches!(event, Event::InitApply(_));
+        if matches!(event, Event::Init) {
+            inner.listed = Some(Instant::now());
+        }
+        let listing = matches!(event, Event::InitApply(_)).then_some(inner.listed).flatten();
         let seen =
             |object: &DeserializeGuard<ExternalSecret>| (Name::of(object), wanted_state(object.meta()));
         let before = match &event {
@@ -365,9 +371,15 @@ impl State {
                 Change::Upserted(name) => {
                     inner.reindex(&name);
                     inner.progress.entry(name.clone()).or_default().changed = Some(Instant::now());
-                    let class =
-                        if listing && inner.was_synced(&name) { Class::Refresh } else { Class::Fresh };
-                    inner.queue.push(Object::ExternalSecret(name), class, Instant::now());
+                    match listing {
+                        Some(at) => {
+                            let class = if inner.was_synced(&name) { Class::Refresh } else { Class::Fresh };
+                            inner.push_in_company(name, class, at);
+                        }
+                        None => {
+                            inner.queue.push(Object::ExternalSecret(name), Class::Fresh, Instant::now());
+                        }
+                    }
                 }
                 Change::Deleted(name) => {
                     inner.index.forget_external_secret(&name);
@@ -513,9 +525,21 @@ impl State {
 
 impl Inner {
     fn wake_users(&mut self, store: &Object) {
+        let now = Instant::now();
         for user in self.index.users(store) {
-            self.queue.push(Object::ExternalSecret(user), Class::Fresh, Instant::now());
+            self.push_in_company(user, Class::Fresh, now);
         }
+    }
+
+    /// Queues one of many that are due at the same moment.
+    fn push_in_company(&mut self, name: Name, class: Class, at: Instant) {
+        let parsed = self.external_secrets.get(&name);
+        let later = parsed.as_deref().and_then(|parsed| {
+            let es = parsed.as_ref().ok()?;
+            let (_, store) = store_refs(es).into_iter().next()?;
+            Some(company(&store, first_key(&es.spec)?))
+        });
+        self.queue.push(Object::ExternalSecret(name), class, at + later.unwrap_or_default());
     }
 
     fn wake_writers(&mut self, target: &Name) {

@@ -46,9 +46,9 @@ pub(crate) async fn connect(
     store: StoreRef,
     requester: Requester,
     config: Json,
-    settings: Json,
     source: &dyn CredentialSource,
 ) -> Result<Arc<Session>, CallError> {
+    let settings = plugin.grants().settings.clone();
     let mut work = Work {
         room: plugin.rooms.of(&requester.namespace),
         plugin,
@@ -229,7 +229,11 @@ impl Work<'_> {
             }
             .into());
         }
-        let Some(value) = self.source.ambient(kind, name).await? else {
+        let value = match kind {
+            AmbientKind::AwsMetadata => self.plugin.ambient.aws(name).await?,
+            _ => self.source.ambient(kind, name).await?,
+        };
+        let Some(value) = value else {
             return if need.optional {
                 Ok(Slot::Absent)
             } else {
@@ -237,7 +241,13 @@ impl Work<'_> {
                 Err(NeedError::Unreadable { what: profile, detail, transient: false }.into())
             };
         };
-        self.identities.insert(format!("Ambient/{profile}"));
+        // What is handed over by the surroundings has no version but itself: a token that each request makes
+        // anew is known by its audience, everything else by what it says.
+        let version = match kind {
+            AmbientKind::PodServiceAccountToken => String::new(),
+            _ => hex::encode(Sha256::digest(value.expose())),
+        };
+        self.identities.insert(format!("Ambient/{profile}/{version}"));
         self.redactor.seed(&value);
         Ok(Slot::Bytes(value))
     }
@@ -255,6 +265,7 @@ impl Work<'_> {
         for origin in ready.origins {
             rules.push(self.origin(origin, &mut warnings)?);
         }
+        let rules_origins: Vec<String> = rules.iter().map(|rule| rule.origin.to_string()).collect();
         let grants = self.plugin.grants();
         let egress = self.plugin.egress().session(
             self.plugin.id(),
@@ -267,7 +278,10 @@ impl Work<'_> {
             identity.update(part.as_bytes());
             identity.update([0]);
         }
+        let account = account(&rules_origins, &self.identities, &self.input.store.uid);
         identity.update(self.input.config.to_string().as_bytes());
+        identity.update([0]);
+        identity.update(self.input.settings.to_string().as_bytes());
         let scope = Scope {
             plugin: self.plugin.id().digest.as_str().into(),
             store: self.input.store.uid.as_str().into(),
@@ -278,6 +292,7 @@ impl Work<'_> {
             plugin: self.plugin.clone(),
             input: self.input,
             scope,
+            account,
             egress,
             room: self.room,
             redactor,
@@ -294,8 +309,13 @@ impl Work<'_> {
             })
         })?;
         let grants = self.plugin.grants();
+        let config = &self.input.config;
         let granted = grants.origins.iter().any(|pattern| origin.matches_grant(pattern, grants.built_in));
-        if !granted && !names_origin(&self.input.config, &origin) {
+        let follows = || {
+            grants.store_origins.iter().any(|it| Origin::of_template(it, config).as_ref() == Some(&origin))
+        };
+        let named = granted || names_origin(config, &origin) || names_origin(&grants.settings, &origin);
+        if !named && !follows() {
             return Err(Fault::EgressDenied {
                 origin: origin.to_string(),
                 why: "the store does not name it, and it is not granted (spec.grants.origins of the Plugin)"
@@ -377,6 +397,23 @@ impl Work<'_> {
     fn inline(&self, at: &str) -> Result<&str, CallError> {
         self.input.config.pointer(at).and_then(Json::as_str).ok_or_else(|| not_usable(at, "it is missing"))
     }
+}
+
+/// The account at a backend that is asked: its origins, and whoever logs in. Stores that share both share its
+/// limits, whatever else they say. Where nobody logs in, or nothing is reached, it is the store's own: who
+/// sees a limit there must not be able to stop others.
+fn account(origins: &[String], identities: &BTreeSet<String>, store_uid: &str) -> Arc<str> {
+    if origins.is_empty() || identities.is_empty() {
+        return format!("store {store_uid}").into();
+    }
+    let mut hash = Sha256::new();
+    let sorted: BTreeSet<&String> = origins.iter().collect();
+    for (mark, part) in sorted.into_iter().map(|it| ("o", it)).chain(identities.iter().map(|it| ("i", it))) {
+        hash.update(mark);
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hex::encode(hash.finalize()).into()
 }
 
 fn wrong(what: String) -> CallError {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
+use crate::ambient::AWS_PROFILES;
 use crate::egress::Origin;
 use crate::error::PluginsError;
 use crate::source::AmbientKind;
@@ -12,6 +15,12 @@ use crate::source::AmbientKind;
 pub struct Grants {
     /// Origins besides those that the store's own config names: exact, or `https://*.suffix`.
     pub origins: Vec<String>,
+    /// Origins that follow from a field of the store, of which a plugin that comes with the binary knows how:
+    /// `https://ssm.{/region}.amazonaws.com`.
+    pub store_origins: Vec<String>,
+    /// What the admin sets for every store of the plugin (endpoints, a cloud's environment); no secret. URLs
+    /// in it are origins that it may reach.
+    pub settings: Json,
     /// Whether it may reach loopback addresses.
     pub loopback: bool,
     /// Whether it may reach link-local and metadata addresses.
@@ -43,7 +52,8 @@ pub struct Grants {
 pub struct AmbientGrant {
     /// What it is.
     pub kind: AmbientKind,
-    /// Name of the variable, or the audience of the token; empty for the others.
+    /// Name of the variable, the audience of the token, the profile of the metadata service; empty for the
+    /// others.
     pub name: String,
 }
 
@@ -51,6 +61,8 @@ impl Default for Grants {
     fn default() -> Self {
         Self {
             origins: Vec::new(),
+            store_origins: Vec::new(),
+            settings: Json::Null,
             loopback: false,
             link_local: false,
             api_server: false,
@@ -85,6 +97,9 @@ impl Grants {
         }
         Self {
             origins: common(&self.origins, &other.origins),
+            store_origins: common(&self.store_origins, &other.store_origins),
+            // Of two settings neither is less. Endpoints of the new ones may be meant for the version to come.
+            settings: self.settings.clone(),
             loopback: self.loopback && other.loopback,
             link_local: self.link_local && other.link_local,
             api_server: self.api_server && other.api_server,
@@ -147,10 +162,17 @@ impl Grants {
                 AmbientKind::PodServiceAccountToken if name.is_empty() => {
                     return refuse(format!("ambient: {kind} needs a name, which is the token's audience"));
                 }
-                AmbientKind::GcpMetadata | AmbientKind::AwsMetadata | AmbientKind::AzureMetadata => {
+                AmbientKind::AwsMetadata if !AWS_PROFILES.contains(&name.as_str()) => {
+                    let known = AWS_PROFILES.join(" or ");
+                    return refuse(format!("ambient: {kind} needs a name, which is {known}"));
+                }
+                AmbientKind::GcpMetadata | AmbientKind::AzureMetadata => {
                     return refuse(format!("ambient: no plugin of this version can use {kind}: remove it"));
                 }
-                AmbientKind::Env | AmbientKind::FileByEnv | AmbientKind::PodServiceAccountToken => {}
+                AmbientKind::Env
+                | AmbientKind::FileByEnv
+                | AmbientKind::PodServiceAccountToken
+                | AmbientKind::AwsMetadata => {}
             }
         }
         Ok(())
@@ -164,14 +186,46 @@ fn variable(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
+/// Domains of AWS's partitions: commercial and GovCloud, China, the isolated ones, Europe's sovereign cloud.
+const AWS_DOMAINS: [&str; 7] = [
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "c2s.ic.gov",
+    "sc2s.sgov.gov",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
+    "amazonaws.eu",
+];
+
+/// STS for the `iam` login of a Vault store; where it names no region, ESO's default.
+const VAULT_STS: [&str; 3] = [
+    "https://sts.{/auth/iam/region}.amazonaws.com",
+    "https://sts.{/auth/iam/region}.amazonaws.com.cn",
+    "https://sts.us-east-1.amazonaws.com",
+];
+
+fn aws_origins(service: &str) -> impl Iterator<Item = String> {
+    AWS_DOMAINS.iter().map(move |domain| format!("https://{service}.{{/region}}.{domain}"))
+}
+
 /// The default grants of a plugin that comes with the binary, by its name in manifests.
 pub fn builtin_grants(name: &str) -> Grants {
     match name {
         // ESO asks for audience `vault` where the manifest names none. Vault's Kubernetes login verifies
         // the token with the API server, so it may need the API server's own audience.
         "vault" => Grants {
-            audiences: vec!["vault".to_owned()],
+            // Vault's `iam` login is a signed request to STS, whose credentials may have to come from there.
+            store_origins: VAULT_STS.map(ToOwned::to_owned).to_vec(),
+            audiences: vec!["vault".to_owned(), "sts.amazonaws.com".to_owned()],
             api_server_audience: true,
+            built_in: true,
+            ..Grants::default()
+        },
+        // Data, parameters, logins: in the region that the store names.
+        "aws" => Grants {
+            store_origins: ["secretsmanager", "ssm", "sts"].into_iter().flat_map(aws_origins).collect(),
+            // EKS's webhook and ESO ask for this one unless an annotation names another.
+            audiences: vec!["sts.amazonaws.com".to_owned()],
             built_in: true,
             ..Grants::default()
         },
@@ -234,7 +288,8 @@ mod tests {
             (ambient(AmbientKind::Env, ""), "environment variable"),
             (ambient(AmbientKind::Env, "A=B"), "environment variable"),
             (ambient(AmbientKind::PodServiceAccountToken, ""), "audience"),
-            (ambient(AmbientKind::AwsMetadata, ""), "awsMetadata"),
+            (ambient(AmbientKind::AwsMetadata, ""), "container or instance"),
+            (ambient(AmbientKind::AzureMetadata, ""), "azureMetadata"),
         ] {
             let said = grants.check().unwrap_err().to_string();
             assert!(said.contains(expected), "{expected:?} is not in {said:?}");
@@ -245,6 +300,8 @@ mod tests {
             origin("https://*.example.com"),
             origin("http://etcd.example:2379"),
             ambient(AmbientKind::Env, "AWS_REGION"),
+            ambient(AmbientKind::AwsMetadata, "instance"),
+            builtin_grants("aws"),
             builtin_grants("vault"),
         ] {
             grants.check().unwrap();

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::Component;
 
+use crate::ambient::Ambient;
 use crate::aot::{self, Cache};
 use crate::bindings::engine::TemplateEnginePre;
 use crate::bindings::engine::exports::claviger::plugin::engine as engine_guest;
@@ -51,6 +52,7 @@ pub struct PluginHost {
     compiling: Semaphore,
     egress: Arc<EgressPool>,
     memo: Arc<Memo>,
+    ambient: Arc<Ambient>,
 }
 
 impl PluginHost {
@@ -68,6 +70,7 @@ impl PluginHost {
             compiling: Semaphore::new(1),
             egress: Arc::new(EgressPool::new(config.egress)),
             memo: Arc::default(),
+            ambient: Arc::new(Ambient::new()),
         }))
     }
 
@@ -134,6 +137,7 @@ impl PluginHost {
             grants,
             egress: self.egress.clone(),
             memo: self.memo.clone(),
+            ambient: self.ambient.clone(),
         })
     }
 

@@ -4,6 +4,7 @@
 //! It knows no Kubernetes: where credentials come from is behind [`CredentialSource`]. A plugin is
 //! called in a fresh instance each time; what outlives a call (connections, the memo) is the host's.
 
+mod ambient;
 mod aot;
 mod bindings;
 mod call;

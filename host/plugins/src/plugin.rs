@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use tokio::time::Instant;
 use wasmtime::Store;
 
+use crate::ambient::Ambient;
 use crate::bindings::engine::TemplateEnginePre;
 use crate::bindings::engine::exports::claviger::plugin::engine as engine_guest;
 use crate::bindings::provider::claviger::plugin::types as wit;
@@ -103,6 +104,7 @@ pub struct Plugin {
     pub(crate) grants: Grants,
     pub(crate) egress: Arc<EgressPool>,
     pub(crate) memo: Arc<Memo>,
+    pub(crate) ambient: Arc<Ambient>,
     pub(crate) rooms: Rooms,
 }
 
@@ -151,6 +153,7 @@ impl Plugin {
             grants,
             egress: self.egress.clone(),
             memo: self.memo.clone(),
+            ambient: self.ambient.clone(),
         }
     }
 
@@ -187,10 +190,9 @@ impl Plugin {
         store: StoreRef,
         requester: Requester,
         config: Json,
-        settings: Json,
         source: Arc<dyn CredentialSource>,
     ) -> Result<Arc<Session>, CallError> {
-        connect::connect(self, store, requester, config, settings, source.as_ref()).await
+        connect::connect(self, store, requester, config, source.as_ref()).await
     }
 
     /// Renders templates, each against all of the data, in order.

@@ -114,6 +114,7 @@ pub struct Session {
     pub(crate) plugin: Arc<Plugin>,
     pub(crate) input: Input,
     pub(crate) scope: Scope,
+    pub(crate) account: Arc<str>,
     pub(crate) egress: Arc<EgressSession>,
     pub(crate) room: Room,
     pub(crate) redactor: Arc<Redactor>,
@@ -134,6 +135,11 @@ impl Session {
     /// Who may share what is read through it.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// Whose limits at the backend it shares: a hash of its origins and of who logs in.
+    pub fn account(&self) -> &Arc<str> {
+        &self.account
     }
 
     /// What an admin should know: plain HTTP, verification turned off.

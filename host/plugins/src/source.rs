@@ -97,7 +97,7 @@ pub trait CredentialSource: Send + Sync {
     ) -> Result<TokenAnswer, NeedError>;
 
     /// Something of the process's surroundings, which a grant names: a variable, or an audience. `None` if
-    /// it is not there.
+    /// it is not there. AWS's metadata services are asked by the plugin host itself.
     async fn ambient(&self, kind: AmbientKind, name: &str) -> Result<Option<SecretBytes>, NeedError>;
 
     /// The audiences that the API server accepts for itself.

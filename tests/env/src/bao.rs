@@ -55,6 +55,8 @@ pub struct AuditEntry {
     pub operation: String,
     /// Path below `/v1/`.
     pub path: String,
+    /// A hash of the token that was sent, known or not: who asked.
+    pub token_hash: String,
 }
 
 impl Bao {
@@ -174,12 +176,15 @@ impl BaoView {
     /// # Errors
     /// If the log cannot be read.
     pub fn audit_entries(&self, since: Mark) -> Result<Vec<AuditEntry>> {
-        let entry = |line: Value| AuditEntry {
-            kind: jsonl::text(&line, "/type"),
-            operation: jsonl::text(&line, "/request/operation"),
-            path: jsonl::text(&line, "/request/path"),
-        };
-        Ok(jsonl::since(&self.audit_log, since)?.into_iter().map(entry).collect())
+        jsonl::since(&self.audit_log, since).map(entries)
+    }
+
+    /// Entries between two moments.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn audit_between(&self, since: Mark, until: Mark) -> Result<Vec<AuditEntry>> {
+        jsonl::between(&self.audit_log, since, until).map(entries)
     }
 
     /// The plain listener for set-up.
@@ -205,4 +210,14 @@ impl BaoView {
             }
         }
     }
+}
+
+fn entries(lines: Vec<Value>) -> Vec<AuditEntry> {
+    let entry = |line: Value| AuditEntry {
+        kind: jsonl::text(&line, "/type"),
+        operation: jsonl::text(&line, "/request/operation"),
+        path: jsonl::text(&line, "/request/path"),
+        token_hash: jsonl::text(&line, "/request/client_token"),
+    };
+    lines.into_iter().map(entry).collect()
 }

@@ -22,6 +22,11 @@ pub(crate) fn end(path: &Path) -> Mark {
 
 /// All complete lines after `since`, parsed. A file that does not exist yet has none.
 pub(crate) fn since(path: &Path, since: Mark) -> Result<Vec<Value>> {
+    between(path, since, Mark(u64::MAX))
+}
+
+/// All complete lines after `since` and before `until`, parsed. A file that does not exist yet has none.
+pub(crate) fn between(path: &Path, since: Mark, until: Mark) -> Result<Vec<Value>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -29,7 +34,7 @@ pub(crate) fn since(path: &Path, since: Mark) -> Result<Vec<Value>> {
     };
     let mut text = Vec::new();
     file.seek(SeekFrom::Start(since.0))
-        .and_then(|_| file.read_to_end(&mut text))
+        .and_then(|_| file.take(until.0.saturating_sub(since.0)).read_to_end(&mut text))
         .map_err(Error::file("read", path))?;
     let complete = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     text[..complete]
@@ -60,6 +65,7 @@ mod tests {
         let lines = since(&path, Mark::default()).unwrap();
         std::fs::write(&path, "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n").unwrap();
         let rest = since(&path, Mark(8)).unwrap();
+        assert_eq!(between(&path, Mark(8), Mark(16)).unwrap(), vec![serde_json::json!({"a": 2})]);
         std::fs::remove_file(&path).unwrap();
         assert_eq!(lines, vec![serde_json::json!({"a": 1}), serde_json::json!({"a": 2})]);
         assert_eq!(rest, vec![serde_json::json!({"a": 2}), serde_json::json!({"a": 3})]);

@@ -258,7 +258,7 @@ impl CredentialSource for Reporting {
                 let audiences = [name.to_owned()];
                 Ok(Some(self.token(&namespace, &account, &audiences, None).await?.token))
             }
-            // Profiles with fixed requests, which no plugin uses yet: `Grants::check` refuses the grant.
+            // AWS's are asked by the plugin host; the others no plugin uses yet, and the grant is refused.
             AmbientKind::GcpMetadata | AmbientKind::AwsMetadata | AmbientKind::AzureMetadata => {
                 Err(NeedError::AmbientRefused { profile: kind.to_string() })
             }

@@ -3,18 +3,26 @@
 use std::time::Duration;
 
 use claviger_crds::plugin::{AmbientKind as Kind, Grants as Granted};
-use claviger_plugins::{AmbientGrant, AmbientKind, Grants, builtin_grants};
+use claviger_plugins::{AmbientGrant, AmbientKind, Grants};
+use serde_json::{Map, Value};
 
 use super::InstallError;
+use super::settings::{merged, variable, with_environment};
 
 /// The grants of the plugin `name`: for a built-in its own where the object says nothing of grants at all.
-/// Limits that are left out are the defaults, and the audiences that a built-in brings stay: they are what
-/// its manifests mean where they name none.
+/// Limits that are left out are the defaults, and what follows from the stores' own fields stays: the audiences
+/// that a built-in's manifests mean where they name none, the origins of the region that they name.
 ///
 /// # Errors
 /// [`claviger_plugins::PluginsError::Grants`] for grants that make no sense.
-pub(super) fn grants(name: &str, built_in: bool, granted: Option<&Granted>) -> Result<Grants, InstallError> {
-    let defaults = if built_in { builtin_grants(name) } else { Grants::default() };
+pub(super) fn grants(
+    name: &str,
+    built_in: bool,
+    granted: Option<&Granted>,
+    settings: Option<&Map<String, Value>>,
+) -> Result<Grants, InstallError> {
+    let mut defaults = if built_in { with_environment(name, variable)? } else { Grants::default() };
+    defaults.settings = merged(defaults.settings, settings);
     let Some(granted) = granted else { return Ok(defaults) };
     let grants = Grants {
         origins: granted.origins.clone(),
@@ -67,13 +75,13 @@ mod tests {
 
     #[test]
     fn what_is_not_granted_is_not_there() {
-        let none = grants("acme", false, None).unwrap();
+        let none = grants("acme", false, None, None).unwrap();
         assert_eq!(none, Grants::default());
         let some = granted(json!({
             "origins": ["https://*.acme.example"], "memoryMiB": 128, "wallSeconds": 60,
             "audiences": ["acme"], "ambient": [{"kind": "env", "name": "ACME_REGION"}],
         }));
-        let some = grants("acme", false, some.as_ref()).unwrap();
+        let some = grants("acme", false, some.as_ref(), None).unwrap();
         assert_eq!((some.memory_mib, some.wall, some.cpu), (128, Duration::from_secs(60), none.cpu));
         assert_eq!(some.ambient[0], AmbientGrant { kind: AmbientKind::Env, name: "ACME_REGION".to_owned() });
         assert!(!some.loopback && !some.link_local && !some.api_server && !some.api_server_audience);
@@ -81,10 +89,15 @@ mod tests {
 
     #[test]
     fn an_object_that_grants_replaces_the_rights_of_a_built_in() {
-        assert!(grants("vault", true, None).unwrap().api_server_audience);
-        let narrowed = grants("vault", true, granted(json!({"memoryMiB": 32})).as_ref()).unwrap();
-        assert!(!narrowed.api_server_audience && narrowed.audiences == ["vault"]);
+        assert!(grants("vault", true, None, None).unwrap().api_server_audience);
+        let narrowed = grants("vault", true, granted(json!({"memoryMiB": 32})).as_ref(), None).unwrap();
+        assert!(!narrowed.api_server_audience && narrowed.audiences.contains(&"vault".to_owned()));
+        let ambient = granted(json!({"ambient": [{"kind": "awsMetadata", "name": "instance"}]}));
+        let settings = json!({"endpoints": {"sts": "https://sts.example"}});
+        let aws = grants("aws", true, ambient.as_ref(), settings.as_object()).unwrap();
+        assert_eq!(aws.settings, settings);
+        assert!(aws.store_origins.contains(&"https://ssm.{/region}.amazonaws.com".to_owned()));
         let wildcard = granted(json!({"origins": ["https://*.acme.example"]}));
-        assert_eq!(grants("vault", true, wildcard.as_ref()).unwrap_err().reason(), "GrantsInvalid");
+        assert_eq!(grants("vault", true, wildcard.as_ref(), None).unwrap_err().reason(), "GrantsInvalid");
     }
 }

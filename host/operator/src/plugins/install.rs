@@ -51,7 +51,7 @@ async fn try_install(
     let wanted = Wanted {
         name,
         digests: &spec.digest,
-        grants: grants(name, builtin.is_some(), granted)?,
+        grants: grants(name, builtin.is_some(), granted, spec.settings.as_ref())?,
         usual_cpu: granted.is_none_or(|granted| granted.cpu_milliseconds.is_none()),
         namespaces: spec.namespaces.clone(),
         still,

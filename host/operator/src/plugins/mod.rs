@@ -8,6 +8,7 @@ mod error;
 mod granted;
 mod install;
 mod registry;
+mod settings;
 mod source;
 
 pub use error::InstallError;

@@ -12,10 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use claviger_core::error::Failure;
 use claviger_crds::plugin::AllowedNamespaces;
 use claviger_plugins::package::digest;
-use claviger_plugins::{Grants, Plugin, PluginHost, PluginKind, builtin_grants, package};
+use claviger_plugins::{Grants, Plugin, PluginHost, PluginKind, package};
 use tokio::sync::watch;
 
 use super::InstallError;
+use super::grants;
 use super::source::file;
 
 /// A plugin that comes with the binary.
@@ -29,6 +30,7 @@ pub struct BuiltIn {
 
 /// Providers go by their key under `spec.provider`, template engines by their `engineVersion`.
 pub const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn { name: "aws", file: "aws.wasm" },
     BuiltIn { name: "fake", file: "fake.wasm" },
     BuiltIn { name: "jinja", file: "template-jinja.wasm" },
     BuiltIn { name: "v2", file: "template-go.wasm" },
@@ -147,10 +149,13 @@ impl Registry {
     /// # Errors
     /// As [`Registry::install`].
     pub async fn install_built_in(&self, built_in: BuiltIn) -> Result<Installed, InstallError> {
+        let grants = grants(built_in.name, true, None, None).inspect_err(|error| {
+            self.refuse(built_in.name, error);
+        })?;
         let wanted = Wanted {
             name: built_in.name,
             digests: &[],
-            grants: builtin_grants(built_in.name),
+            grants,
             usual_cpu: true,
             namespaces: None,
             still: &|| true,

@@ -231,10 +231,7 @@ fn rhythm(context: &Context, name: &Name, es: &ExternalSecret, interval: Duratio
     let store =
         store_refs(es).into_iter().next().map(|(kind, store)| store_object(kind, &name.namespace, &store));
     let uid = store.and_then(|store| context.state.store(&store)?.metadata.uid.clone()).unwrap_or_default();
-    let first = es.spec.data.first().map(|entry| entry.remote_ref.key.as_str());
-    let first =
-        first.or_else(|| es.spec.data_from.first()?.extract.as_ref().map(|extract| extract.key.as_str()));
-    Rhythm::new(interval, &uid, first.unwrap_or(&name.name))
+    Rhythm::new(interval, &uid, refresh::first_key(&es.spec).unwrap_or(&name.name))
 }
 
 fn siblings(context: &Context, name: &Name, es: &ExternalSecret) -> Vec<Sibling> {

@@ -205,7 +205,7 @@ fn granted(grants: &claviger_plugins::Grants) -> Reach {
         name: (!grant.name.is_empty()).then(|| grant.name.clone()),
     });
     Reach {
-        origins: grants.origins.clone(),
+        origins: grants.origins.iter().chain(&grants.store_origins).cloned().collect(),
         ambient: ambient.collect(),
         audiences: grants.audiences.clone(),
         api_server_audience: grants.api_server_audience,

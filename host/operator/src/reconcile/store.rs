@@ -82,7 +82,7 @@ async fn validate(context: &Arc<Context>, object: &Object, store: &Store) -> Fou
     let outcome = async {
         let view: StoreView = world.store(object, &namespace).await?;
         let session = context.pipeline.session(object, &view, &namespace, &world).await?;
-        let health = session.validate().await;
+        let health = context.pipeline.validate(&session).await;
         let health =
             health.map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
         Ok::<_, Failure>((session, health))

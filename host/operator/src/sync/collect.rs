@@ -201,8 +201,9 @@ impl Pipeline {
                     "find takes more than 5000 pages: narrow it by path, name or tags",
                 ));
             }
-            let (found, next) = session
-                .find(&query, cursor)
+            let (found, next) = self
+                .fetcher
+                .call(session.as_ref(), session.find(&query, cursor))
                 .await
                 .map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
             for found in found {

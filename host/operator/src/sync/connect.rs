@@ -148,8 +148,5 @@ async fn connect(
         generation: view.generation,
     };
     let requester = Requester { namespace: requester.to_owned() };
-    plugin
-        .connect(store_ref, requester, config.clone(), serde_json::Value::Null, world.credentials(store))
-        .await
-        .map_err(failed)
+    plugin.connect(store_ref, requester, config.clone(), world.credentials(store)).await.map_err(failed)
 }

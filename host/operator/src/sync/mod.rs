@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::error::Failure;
+use claviger_core::provider::{CallError, Health};
 use claviger_core::redact::Redactor;
 use claviger_core::secret::SecretBytes;
 use claviger_core::template::Rendered;
@@ -91,6 +92,14 @@ impl Pipeline {
             Ok(desired) => Ok((desired, Arc::new(redactor))),
             Err(failure) => Err(Box::new(Failed { failure, redactor: Arc::new(redactor) })),
         }
+    }
+
+    /// The cheapest real call that shows that a store works.
+    ///
+    /// # Errors
+    /// As every call of the plugin.
+    pub async fn validate(&self, session: &Session) -> Result<Health, CallError> {
+        self.fetcher.call(session, session.validate()).await
     }
 
     async fn run(

@@ -59,6 +59,21 @@ impl Origin {
         (!host.is_empty()).then_some(Self { tls, host, port })
     }
 
+    /// The origin that a template means for a store: `https://ssm.{/region}.amazonaws.com` names a place in
+    /// the store's config by JSON pointer. What stands there is one label of a host name and nothing else, so
+    /// a store chooses among the origins of that shape and can make no other. `None` if it does not.
+    pub(crate) fn of_template(template: &str, config: &serde_json::Value) -> Option<Self> {
+        let Some((before, rest)) = template.split_once('{') else { return Self::parse(template).ok() };
+        let (pointer, after) = rest.split_once('}')?;
+        let value = config.pointer(pointer)?.as_str()?;
+        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let label = (1..=63).contains(&value.len())
+            && value.bytes().all(|byte| inner(byte) || byte == b'-')
+            && value.bytes().next().is_some_and(inner)
+            && value.bytes().next_back().is_some_and(inner);
+        if label { Self::parse(&format!("{before}{value}{after}")).ok() } else { None }
+    }
+
     /// Whether it is https.
     pub fn is_tls(&self) -> bool {
         self.tls
@@ -155,6 +170,25 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_template_takes_one_label_of_the_store() {
+        let of = |template: &str, region: &str| {
+            let config = serde_json::json!({"region": region, "auth": {"iam": {"region": region}}});
+            Origin::of_template(template, &config).map(|origin| origin.to_string())
+        };
+        let ssm = "https://ssm.{/region}.amazonaws.com";
+        assert_eq!(of(ssm, "eu-central-1").as_deref(), Some("https://ssm.eu-central-1.amazonaws.com:443"));
+        assert_eq!(of("https://sts.{/auth/iam/region}.x.y", "a1").as_deref(), Some("https://sts.a1.x.y:443"));
+        assert_eq!(of("https://sts.x.y", "a").as_deref(), Some("https://sts.x.y:443"), "no place in it");
+        for bad in
+            ["", "evil.example/", "evil.example#", "a.b", "x@y", "-a", "a-", "A", "a:1", "ü", &"a".repeat(64)]
+        {
+            assert_eq!(of(ssm, bad), None, "{bad}");
+        }
+        assert_eq!(of("https://ssm.{/other}.amazonaws.com", "a"), None);
+        assert_eq!(of("https://ssm.{/region.amazonaws.com", "a"), None);
     }
 
     #[test]

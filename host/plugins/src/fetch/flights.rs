@@ -34,7 +34,6 @@ enum Entry {
 struct Inner<S> {
     entries: HashMap<(S, Item), Entry>,
     bytes: usize,
-    pauses: HashMap<S, Instant>,
     swept: Option<Instant>,
     next_id: u64,
 }
@@ -45,8 +44,7 @@ pub(super) struct Flights<S> {
 
 impl<S> Default for Flights<S> {
     fn default() -> Self {
-        let inner =
-            Inner { entries: HashMap::new(), bytes: 0, pauses: HashMap::new(), swept: None, next_id: 0 };
+        let inner = Inner { entries: HashMap::new(), bytes: 0, swept: None, next_id: 0 };
         Self { inner: Mutex::new(inner) }
     }
 }
@@ -98,21 +96,6 @@ impl<S: Clone + Eq + Hash> Flights<S> {
         let id = inner.next_id;
         inner.replace(key.clone(), Entry::Flying { began, arrival, id });
         Seat::Leader(Leader { flights: self, key, id, began, arrival: sender })
-    }
-
-    pub(super) fn paused(&self, scope: &S) -> Option<Duration> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = *inner.pauses.get(scope)?;
-        let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
-        if left.is_none() {
-            inner.pauses.remove(scope);
-        }
-        left
-    }
-
-    pub(super) fn pause(&self, scope: &S, pause: Duration) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.pauses.insert(scope.clone(), Instant::now() + pause);
     }
 }
 
@@ -182,8 +165,6 @@ impl<S: Clone + Eq + Hash> Inner<S> {
             _ => true,
         });
         self.bytes -= freed;
-        // A plugin chooses its partitions, so there may be a scope for every pause.
-        self.pauses.retain(|_, until| *until > now);
     }
 }
 

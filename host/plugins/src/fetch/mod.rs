@@ -3,8 +3,9 @@
 //! Sharing is by scope (plugin, store, credentials, partition) and item, of answers that the provider
 //! marks shareable and of nothing else. An asker says how old an answer may be; a read that began before
 //! that is not taken. What is kept is bounded and forgotten within half a minute: this is no cache of
-//! secrets but a meeting point.
+//! secrets but a meeting point. Every call of a backend goes by the limits of its account.
 
+mod accounts;
 mod flights;
 
 use std::hash::Hash;
@@ -12,18 +13,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use claviger_core::provider::{CallError, Item, ProviderError, Value};
+use claviger_core::provider::{CallError, Found, Health, Item, ProviderError, Value};
 use claviger_core::secret::Untrusted;
 
 use crate::session::{Scope, Session};
+use accounts::{Accounts, Outcome};
 use flights::{Flights, Leader, Seat};
 
 /// Answers are kept no longer, whoever may still want them.
 pub(crate) const RETENTION: Duration = Duration::from_secs(30);
-/// A backend that asks for patience is left alone at most so long before it is tried again.
-const MAX_PAUSE: Duration = Duration::from_secs(60);
-/// Where it says "slow down" and not for how long.
-const DEFAULT_PAUSE: Duration = Duration::from_secs(2);
 
 /// Something that reads: a session, or a test's stand-in.
 pub trait Reader: Send + Sync {
@@ -32,6 +30,9 @@ pub trait Reader: Send + Sync {
 
     /// Its scope.
     fn scope(&self) -> &Self::Scope;
+
+    /// Whose limits at the backend it shares.
+    fn account(&self) -> &Arc<str>;
 
     /// Most items of one read.
     fn max_batch(&self) -> usize;
@@ -48,6 +49,10 @@ impl Reader for Session {
 
     fn scope(&self) -> &Scope {
         Self::scope(self)
+    }
+
+    fn account(&self) -> &Arc<str> {
+        Self::account(self)
     }
 
     fn max_batch(&self) -> usize {
@@ -76,12 +81,13 @@ pub type Answer = Result<Arc<Value>, CallError>;
 /// The meeting point.
 pub struct Fetcher<R: Reader> {
     flights: Flights<R::Scope>,
+    accounts: Accounts,
     counters: Counters,
 }
 
 impl<R: Reader> Default for Fetcher<R> {
     fn default() -> Self {
-        Self { flights: Flights::default(), counters: Counters::default() }
+        Self { flights: Flights::default(), accounts: Accounts::default(), counters: Counters::default() }
     }
 }
 
@@ -109,7 +115,8 @@ impl<R: Reader> Fetcher<R> {
                 if answers[index].is_some() {
                     continue;
                 }
-                if let Some(left) = self.flights.paused(reader.scope()) {
+                // Before anybody is made to wait for a read that will not be sent.
+                if let Some(left) = self.accounts.paused(reader.account()) {
                     answers[index] = Some(Err(limited(left)));
                     continue;
                 }
@@ -145,6 +152,31 @@ impl<R: Reader> Fetcher<R> {
         answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(limited(Duration::ZERO)))).collect()
     }
 
+    /// A call of `reader`'s backend that shares nothing (a search, a validation): under the account's limits
+    /// like every other.
+    ///
+    /// # Errors
+    /// The call's, or that the backend limits at the moment, and then it is not made.
+    pub async fn call<T: Limitable>(
+        &self,
+        reader: &R,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let place = self.accounts.enter(reader.account()).await.map_err(limited)?;
+        let answer = call.await;
+        let limit = match &answer {
+            Ok(answer) => answer.limit(),
+            Err(CallError::Provider(error)) => limit(error),
+            Err(_) => None,
+        };
+        place.ended(match (limit, &answer) {
+            (Some(wish), _) => Outcome::Limited(wish),
+            (None, Ok(_)) => Outcome::Answered,
+            (None, Err(_)) => Outcome::Unknown,
+        });
+        answer
+    }
+
     async fn lead(
         &self,
         reader: &R,
@@ -159,16 +191,15 @@ impl<R: Reader> Fetcher<R> {
                 return;
             }
             let wanted: Vec<Item> = batch.iter().map(|(index, _)| items[*index].clone()).collect();
-            count(&self.counters.read, wanted.len());
-            let results: Vec<Result<Value, CallError>> = match reader.read(&wanted).await {
+            let read = async {
+                count(&self.counters.read, wanted.len());
+                reader.read(&wanted).await
+            };
+            let results: Vec<Result<Value, CallError>> = match self.call(reader, read).await {
                 Ok(results) => results.into_iter().map(|result| result.map_err(CallError::from)).collect(),
                 Err(error) => wanted.iter().map(|_| Err(error.clone())).collect(),
             };
             for ((index, leader), result) in batch.into_iter().zip(results) {
-                if let Err(CallError::Provider(ProviderError::RateLimited { retry_after, .. })) = &result {
-                    let pause = retry_after.unwrap_or(DEFAULT_PAUSE).min(MAX_PAUSE);
-                    self.flights.pause(reader.scope(), pause);
-                }
                 let result = result.map(Arc::new);
                 if let Some(leader) = leader {
                     leader.land(result.clone());
@@ -176,6 +207,31 @@ impl<R: Reader> Fetcher<R> {
                 answers[index] = Some(result);
             }
         }
+    }
+}
+
+/// An answer that may itself say "slow down".
+pub trait Limitable {
+    /// `Some` if it does, with the time it names.
+    fn limit(&self) -> Option<Option<Duration>> {
+        None
+    }
+}
+
+impl Limitable for Vec<Result<Value, ProviderError>> {
+    /// The longest of its items' wishes.
+    fn limit(&self) -> Option<Option<Duration>> {
+        self.iter().filter_map(|item| item.as_ref().err().and_then(limit)).max()
+    }
+}
+
+impl Limitable for (Vec<Found>, Option<String>) {}
+impl Limitable for Health {}
+
+fn limit(error: &ProviderError) -> Option<Option<Duration>> {
+    match error {
+        ProviderError::RateLimited { retry_after, .. } => Some(*retry_after),
+        _ => None,
     }
 }
 

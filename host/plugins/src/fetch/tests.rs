@@ -14,6 +14,7 @@ use super::*;
 
 struct Stand {
     scope: u32,
+    account: Arc<str>,
     batch: usize,
     shareable: bool,
     reads: Mutex<Vec<Item>>,
@@ -25,6 +26,7 @@ struct Stand {
 fn stand() -> Stand {
     Stand {
         scope: 1,
+        account: Arc::from("account"),
         batch: 10,
         shareable: true,
         reads: Mutex::default(),
@@ -39,6 +41,10 @@ impl Reader for Stand {
 
     fn scope(&self) -> &u32 {
         &self.scope
+    }
+
+    fn account(&self) -> &Arc<str> {
+        &self.account
     }
 
     fn max_batch(&self) -> usize {
@@ -188,6 +194,38 @@ async fn a_backend_that_limits_is_left_alone() {
         assert!(left > Duration::from_secs(20) && left <= Duration::from_secs(30));
     }
     assert_eq!(read(&stand), 1);
+    let (mut same, mut other) = (self::stand(), self::stand());
+    (same.scope, other.scope, other.account) = (2, 3, Arc::from("another"));
+    assert!(fetcher.get(&same, &[item(0)], now).await[0].is_err());
+    assert_eq!(read(&same), 0, "another store of the same account");
+    assert!(fetcher.get(&other, &[item(0)], now).await[0].is_ok(), "another account");
+    let search = fetcher.call(&same, async { Ok(Health::Ready) }).await;
+    assert!(search.is_err(), "a search or a validation waits too");
+}
+
+#[tokio::test]
+async fn of_an_account_so_many_calls_are_made_at_once() {
+    let (fetcher, stand) =
+        (Arc::new(Fetcher::default()), Arc::new(Stand { gate: Some(Notify::new()), batch: 1, ..stand() }));
+    let now = Instant::now();
+    let askers: Vec<_> = (0..100)
+        .map(|key| {
+            let (fetcher, stand) = (fetcher.clone(), stand.clone());
+            tokio::spawn(async move { fetcher.get(stand.as_ref(), &[item(key)], now).await[0].is_ok() })
+        })
+        .collect();
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(read(&stand), 32);
+    for asker in askers {
+        while !asker.is_finished() {
+            stand.gate.as_ref().unwrap().notify_one();
+            tokio::task::yield_now().await;
+        }
+        assert!(asker.await.unwrap());
+    }
+    assert_eq!(read(&stand), 100);
 }
 
 #[test]

@@ -63,7 +63,7 @@ async fn a_namespace_whose_server_is_silent_has_its_own_queue() {
         let store = StoreRef { namespace: Some(namespace.to_owned()), ..store(namespace) };
         let requester = Requester { namespace: namespace.to_owned() };
         let source = Arc::new(Manifest::default());
-        plugin.connect(store, requester, config, Value::Null, source).await.unwrap()
+        plugin.connect(store, requester, config, source).await.unwrap()
     };
     let mut waiting = JoinSet::new();
     let greedy = connect("greedy", json!({"mode": "get", "server": silent.origin})).await;

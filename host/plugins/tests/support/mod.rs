@@ -70,7 +70,7 @@ pub(crate) async fn connect_with(
     source: Arc<dyn CredentialSource>,
 ) -> Result<Arc<Session>, CallError> {
     let requester = Requester { namespace: "ns".to_owned() };
-    plugin.connect(store(uid), requester, config, Value::Null, source).await
+    plugin.connect(store(uid), requester, config, source).await
 }
 
 /// Connects a store that refers to nothing.

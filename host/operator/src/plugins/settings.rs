@@ -1,0 +1,115 @@
+//! What an admin sets for all stores of a plugin: `spec.settings` of its object, and for built-ins the
+//! environment variables that ESO's users know.
+//!
+//! Settings are the admin's word: URLs in them are origins that the plugin may reach. They are no place for
+//! secrets, and nothing here looks into what a plugin makes of them.
+
+use claviger_plugins::egress::Origin;
+use claviger_plugins::{Grants, PluginsError, builtin_grants};
+use serde_json::{Map, Value, json};
+
+use super::InstallError;
+
+/// ESO's variables for other endpoints than AWS's own (a private link, an emulator), and what the plugins
+/// call them.
+const ENDPOINTS: [(&str, &str); 3] = [
+    ("AWS_SECRETSMANAGER_ENDPOINT", "secretsmanager"),
+    ("AWS_SSM_ENDPOINT", "ssm"),
+    ("AWS_STS_ENDPOINT", "sts"),
+];
+
+/// Built-ins that talk to AWS, with those of the endpoints that they know.
+const USERS: [(&str, &[&str]); 2] = [("aws", &["secretsmanager", "ssm", "sts"]), ("vault", &["sts"])];
+
+/// The default grants of a built-in, with the settings that stand in the operator's environment.
+///
+/// # Errors
+/// [`PluginsError::Grants`] for a variable that is set to something else than a URL: to go on with AWS's own
+/// endpoint would send credentials where the admin does not want them.
+pub(super) fn with_environment(
+    name: &str,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Grants, InstallError> {
+    let known = USERS.iter().find(|(user, _)| *user == name).map_or(&[][..], |(_, endpoints)| endpoints);
+    let mut endpoints = Map::new();
+    for (from, endpoint) in ENDPOINTS {
+        let Some(url) = variable(from).filter(|_| known.contains(&endpoint)) else { continue };
+        if Origin::of_url(&url).is_none() {
+            return Err(PluginsError::Grants(format!("{from} is set and is no http or https URL")).into());
+        }
+        endpoints.insert(endpoint.to_owned(), Value::String(url));
+    }
+    let settings = if endpoints.is_empty() { Value::Null } else { json!({ "endpoints": endpoints }) };
+    Ok(Grants { settings, ..builtin_grants(name) })
+}
+
+/// `settings` of an object over those of the environment, field by field (RFC 7396).
+pub(super) fn merged(environment: Value, object: Option<&Map<String, Value>>) -> Value {
+    let Some(object) = object else { return environment };
+    let mut merged = environment;
+    patch(&mut merged, &Value::Object(object.clone()));
+    merged
+}
+
+fn patch(target: &mut Value, patch_with: &Value) {
+    let Value::Object(changes) = patch_with else {
+        target.clone_from(patch_with);
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    let Some(entries) = target.as_object_mut() else { return };
+    for (key, change) in changes {
+        if change.is_null() {
+            entries.remove(key);
+        } else {
+            patch(entries.entry(key.as_str()).or_insert(Value::Null), change);
+        }
+    }
+}
+
+/// An environment variable that is set and not empty.
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_variables_of_eso_are_endpoints_of_whom_they_concern() {
+        let set = |name: &str| {
+            let value = match name {
+                "AWS_STS_ENDPOINT" => "http://127.0.0.1:4566",
+                "AWS_SSM_ENDPOINT" => "https://vpce.example/x",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let settings = |name: &str| with_environment(name, set).unwrap().settings;
+        assert_eq!(
+            settings("aws"),
+            json!({"endpoints": {"ssm": "https://vpce.example/x", "sts": "http://127.0.0.1:4566"}})
+        );
+        assert_eq!(settings("vault"), json!({"endpoints": {"sts": "http://127.0.0.1:4566"}}));
+        assert_eq!(settings("fake"), Value::Null);
+        let refused = with_environment("aws", |_| Some("localhost:4566".to_owned())).unwrap_err();
+        assert!(refused.to_string().contains("AWS_SECRETSMANAGER_ENDPOINT"), "{refused}");
+    }
+
+    #[test]
+    fn an_object_says_more_than_the_environment() {
+        let environment = json!({"endpoints": {"ssm": "http://a", "sts": "http://b"}});
+        let object = json!({"endpoints": {"sts": "http://c", "ssm": null}, "cloud": "x"});
+        let object = object.as_object().unwrap();
+        assert_eq!(
+            merged(environment.clone(), Some(object)),
+            json!({"endpoints": {"sts": "http://c"}, "cloud": "x"})
+        );
+        assert_eq!(merged(environment.clone(), None), environment);
+        assert_eq!(merged(Value::Null, Some(object))["cloud"], "x");
+    }
+}
