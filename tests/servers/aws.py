@@ -21,26 +21,27 @@ import json
 import re
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
-
-from moto.core.utils import utcnow
-from moto.iam import access_control
-from moto.iam.models import get_account_id_from, iam_backends
-from moto.server import create_backend_app
-from waitress import serve
-from werkzeug.test import run_wsgi_app
-from werkzeug.wrappers import Request, Response
 
 import aws_authorization
 import aws_client
 from aws_authorization import ACCOUNT, Refused
 from aws_metadata import INSTANCE_ROLE, POD_ROLE, Metadata
 from aws_sts import XMLNS, Issuer, assume_role_with_web_identity
+from moto.backends import SERVICE_NAMES
+from moto.core.utils import utcnow
+from moto.iam import access_control
+from moto.iam.models import get_account_id_from, iam_backends
+from moto.moto_server.werkzeug_app import create_backend_app
+from waitress import serve
+from werkzeug.test import run_wsgi_app
+from werkzeug.wrappers import Request, Response
 
-SERVICES = ("iam", "secretsmanager", "ssm", "sts")
+SERVICES: tuple[SERVICE_NAMES, ...] = ("iam", "secretsmanager", "ssm", "sts")
 # Where the metadata's credentials say they are.
 REGION = "eu-central-1"
 # "Signature Version 4 request signing": the time stamp must be within five minutes of AWS's clock.
@@ -70,9 +71,7 @@ class Asked:
         self.parameters = aws_authorization.parameters({}, self.body) if self.target else self.form
         self.action = self.target.rpartition(".")[2] or self.form.get("Action", "")
         self.scope = SCOPE.fullmatch(request.headers.get("Authorization", ""))
-        unsigned = request.headers.get("User-Agent", "")
-        region = re.search(r"region[/#]([a-z0-9-]+)", unsigned)
-        self.region = self.scope["region"] if self.scope else region[1] if region else REGION
+        self.region = self.scope["region"] if self.scope else REGION
         self.service = self.scope["service"] if self.scope else "sts"
         self.key = self.scope["key"] if self.scope else ""
 
@@ -81,7 +80,10 @@ class Asked:
         if not self.scope:
             raise Refused("MissingAuthenticationToken", "Missing Authentication Token")
         signed = self.scope["signed"].split(";")
-        for name in {"host", *(name.lower() for name in self.headers.keys() if name.lower().startswith("x-amz-"))}:
+        for name in {
+            "host",
+            *(name.lower() for name, _ in self.headers if name.lower().startswith("x-amz-")),
+        }:
             if name not in signed:
                 message = f"'{name}' must be a 'SignedHeader' in the AWS Authorization."
                 raise Refused("SignatureDoesNotMatch", message)
@@ -102,7 +104,7 @@ class Aws:
 
     def __init__(self, endpoint: str, issuer: Issuer, log: Path):
         self.endpoint, self.issuer = endpoint, issuer
-        self.moto = {service: create_backend_app(service) for service in SERVICES}
+        self.moto: dict[str, Any] = {service: create_backend_app(service) for service in SERVICES}
         self.log, self.lock, self.numbers = log.open("a"), threading.Lock(), itertools.count(1)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
@@ -139,9 +141,13 @@ class Aws:
 
     def note(self, asked: Asked, response: Response) -> None:
         """Into the access log. No parameter but the names of what was asked for."""
-        names = [asked.parameters[name] for name in ("SecretId", "Name", "Path", "RoleArn") if name in asked.parameters]
+        names = [
+            asked.parameters[name]
+            for name in ("SecretId", "Name", "Path", "RoleArn")
+            if name in asked.parameters
+        ]
         for lists in ("SecretIdList", "Names"):
-            names += asked.parameters.get(lists, [])
+            names += asked.parameters.get(lists) or []
         with self.lock:
             entry = {
                 "number": next(self.numbers),
@@ -235,7 +241,6 @@ def main() -> None:
     application = Aws(f"http://127.0.0.1:{options.port}", issuer, options.access_log)
     # A test's call occupies a thread and then needs another one.
     serve(application, listen=f"127.0.0.1:{options.port}", threads=32)
-
 
 
 if __name__ == "__main__":

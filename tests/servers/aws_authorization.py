@@ -11,6 +11,7 @@ import json
 import re
 from typing import Any, NoReturn
 
+import policy
 from moto import settings
 from moto.core.utils import utcnow
 from moto.iam import access_control
@@ -19,12 +20,13 @@ from moto.secretsmanager.models import SecretsStore, secretsmanager_backends
 from moto.sts.models import AssumedRole, sts_backends
 from moto.sts.responses import TokenResponse
 
-import policy
-
 ACCOUNT = "123456789012"
 EVERYTHING = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 )
+
+# By access key; moto drops them.
+SESSION_TAGS: dict[str, dict[str, str]] = {}
 
 
 class Refused(Exception):
@@ -65,7 +67,7 @@ class Authorization(access_control.IAMRequest):
 def install() -> None:
     """Puts all this into moto: every request must be signed from now on."""
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
-    access_control.IAMRequest = Authorization
+    setattr(access_control, "IAMRequest", Authorization)
 
     assume_role = TokenResponse.assume_role
 
@@ -73,18 +75,23 @@ def install() -> None:
         asked = parameters(response.querystring, b"")
         role = role_of(asked.get("RoleArn", ""))
         check_duration(role, asked)
-        result = assume_role(response)
-        result.result["Credentials"].tags = tags(asked)
+        result: Any = assume_role(response)
+        SESSION_TAGS[result.result["Credentials"].access_key_id] = tags(asked)
         return result
 
-    TokenResponse.assume_role = with_tags
+    setattr(TokenResponse, "assume_role", with_tags)
 
     # moto looks at every secret to find one; most are asked for by their name, which is the key.
     contains, getitem = SecretsStore.__contains__, SecretsStore.__getitem__
-    SecretsStore.__contains__ = lambda store, key: dict.__contains__(store, key) or contains(store, key)
-    SecretsStore.__getitem__ = lambda store, key: (
-        dict.__getitem__(store, key) if dict.__contains__(store, key) else getitem(store, key)
-    )
+
+    def quick_contains(store: SecretsStore, key: str) -> bool:
+        return dict.__contains__(store, key) or contains(store, key)
+
+    def quick_getitem(store: SecretsStore, key: str) -> Any:
+        return dict.__getitem__(store, key) if dict.__contains__(store, key) else getitem(store, key)
+
+    setattr(SecretsStore, "__contains__", quick_contains)
+    setattr(SecretsStore, "__getitem__", quick_getitem)
 
 
 def permitted(key: Any, action: str, resource: str, context: dict[str, list[str]]) -> bool:
@@ -109,10 +116,10 @@ def check_trust(key: Any, asked: dict[str, str]) -> None:
     """Whether the role's trust policy lets the caller in: principal, external ID, tags."""
     arn = asked.get("RoleArn", "")
     account = key.account_id
-    names = {key.arn, account, f"arn:aws:iam::{account}:root"}
-    if isinstance(key, access_control.AssumedRoleAccessKey):
-        names.add(session(key).role_arn)
-    context = {**request_context(asked), **caller_context(key), "aws:principalarn": [min(names - {account})]}
+    of_session = isinstance(key, access_control.AssumedRoleAccessKey)
+    identity = session(key).role_arn if of_session else key.arn
+    names = {key.arn, identity, account, f"arn:aws:iam::{account}:root"}
+    context = {**request_context(asked), **caller_context(key), "aws:principalarn": [identity]}
     if "ExternalId" in asked:
         context["sts:externalid"] = [asked["ExternalId"]]
     if "RoleSessionName" in asked:
@@ -196,7 +203,7 @@ def caller_context(key: Any) -> dict[str, list[str]]:
     """Condition keys from the caller: the tags of its session."""
     if not isinstance(key, access_control.AssumedRoleAccessKey):
         return {}
-    found: dict[str, str] = getattr(session(key), "tags", {})
+    found = SESSION_TAGS.get(key._access_key_id, {})
     return {f"aws:principaltag/{name.lower()}": [value] for name, value in found.items()}
 
 

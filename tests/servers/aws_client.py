@@ -10,12 +10,11 @@ import functools
 from typing import Any
 
 import boto3
+from aws_authorization import ACCOUNT, EVERYTHING
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.iam.models import iam_backends
-
-from aws_authorization import ACCOUNT, EVERYTHING
 
 ADMIN = "claviger-admin"
 
@@ -63,7 +62,9 @@ def call(endpoint: str, asked: dict[str, Any]) -> dict[str, Any]:
     except ClientError as error:
         found = error.response
         status = found["ResponseMetadata"]["HTTPStatusCode"]
-        return {"error": {"code": found["Error"]["Code"], "message": found["Error"]["Message"], "status": status}}
+        return {
+            "error": {"code": found["Error"]["Code"], "message": found["Error"]["Message"], "status": status}
+        }
     except BotoCoreError as error:
         return {"not sent": str(error)}
     answer.pop("ResponseMetadata")

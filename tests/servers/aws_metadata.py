@@ -11,12 +11,11 @@ import secrets
 import time
 from typing import Any
 
+import tokens
+from aws_authorization import ACCOUNT, SESSION_TAGS, Refused
+from aws_sts import Issuer, expiration, issue
 from moto.core.utils import utcnow
 from werkzeug.wrappers import Request, Response
-
-import tokens
-from aws_authorization import ACCOUNT, Refused
-from aws_sts import Issuer, expiration, issue
 
 INSTANCE_ROLE = "claviger-instance"
 POD_ROLE = "claviger-pod-identity"
@@ -79,7 +78,7 @@ class Metadata:
         made = issue(role_arn(POD_ROLE), "eks-claviger-pod", SESSION_SECONDS, self.region)
         account = claims["kubernetes.io"]
         # "Grant Pods access to AWS resources based on tags", EKS User Guide.
-        made.tags = {
+        SESSION_TAGS[made.access_key_id] = {
             "kubernetes-namespace": account["namespace"],
             "kubernetes-service-account": account["serviceaccount"]["name"],
         }

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
-from moto.iam.models import iam_backends
-from moto.sts.models import AssumedRole, sts_backends
-
 import policy
 import tokens
 from aws_authorization import Refused, check_duration, role_of, trusts
+from moto.iam.models import iam_backends
+from moto.sts.models import AssumedRole, sts_backends
 
 XMLNS = "https://sts.amazonaws.com/doc/2011-06-15/"
 
@@ -57,12 +56,13 @@ def assume_role_with_web_identity(asked: dict[str, str], issuer: Issuer, region:
     if role and not provider:
         message = f"No OpenIDConnect provider found in your account for {issuer.url}"
         raise Refused("InvalidIdentityToken", message, 400)
-    audience = next((aud for aud in tokens.audiences(claims) if provider and aud in provider.client_id_list), None)
-    if role and audience is None:
+    known = provider.client_id_list if provider else []
+    audience = next((aud for aud in tokens.audiences(claims) if aud in known), "")
+    if role and not audience:
         raise Refused("InvalidIdentityToken", "Incorrect token audience", 400)
     context = {
         f"{issuer.provider}:sub".lower(): [claims["sub"]],
-        f"{issuer.provider}:aud".lower(): [audience or ""],
+        f"{issuer.provider}:aud".lower(): [audience],
         "sts:rolesessionname": [asked["RoleSessionName"]],
     }
     question = policy.Question(
@@ -70,10 +70,11 @@ def assume_role_with_web_identity(asked: dict[str, str], issuer: Issuer, region:
     )
     if not trusts(role, question):
         raise Refused("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
-    made = issue(asked["RoleArn"], asked["RoleSessionName"], check_duration(role, asked), region, asked.get("Policy"))
+    seconds = check_duration(role, asked)
+    made = issue(asked["RoleArn"], asked["RoleSessionName"], seconds, region, asked.get("Policy", ""))
     result = (
         f"<SubjectFromWebIdentityToken>{escape(claims['sub'])}</SubjectFromWebIdentityToken>"
-        f"<Audience>{escape(audience or '')}</Audience><Provider>{escape(arn)}</Provider>"
+        f"<Audience>{escape(audience)}</Audience><Provider>{escape(arn)}</Provider>"
         f"<AssumedRoleUser><Arn>{escape(made.arn)}</Arn><AssumedRoleId>{made.user_id}</AssumedRoleId>"
         f"</AssumedRoleUser><Credentials><AccessKeyId>{made.access_key_id}</AccessKeyId>"
         f"<SecretAccessKey>{escape(made.secret_access_key)}</SecretAccessKey>"
@@ -87,9 +88,7 @@ def assume_role_with_web_identity(asked: dict[str, str], issuer: Issuer, region:
     )
 
 
-def issue(
-    role_arn: str, name: str, seconds: int, region: str, session_policy: str | None = None
-) -> AssumedRole:
+def issue(role_arn: str, name: str, seconds: int, region: str, session_policy: str = "") -> AssumedRole:
     """Credentials of a session of that role."""
     return sts_backends[role_arn.split(":")[4]]["aws"].assume_role(
         region_name=region,
@@ -97,7 +96,7 @@ def issue(
         role_arn=role_arn,
         policy=session_policy,
         duration=seconds,
-        external_id=None,
+        external_id="",
     )
 
 

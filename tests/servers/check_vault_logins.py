@@ -8,7 +8,8 @@ token's policies, or the error's words.
 import json
 import sys
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import hvac
 import jwt
@@ -47,7 +48,8 @@ def main() -> None:
         client = hvac.Client(url=given["address"])
         try:
             how(client)
-            return client.auth.token.lookup_self()["data"]["policies"]
+            policies: list[str] = client.auth.token.lookup_self()["data"]["policies"]
+            return policies
         except hvac.exceptions.VaultError as error:
             return [f"{type(error).__name__}: {error}"]
 

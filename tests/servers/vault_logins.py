@@ -40,10 +40,14 @@ TYPES = ("aws", "gcp", "ldap")
 SERVER_ID = "x-vault-aws-iam-server-id"
 # Of the `X-Amz-` headers Vault sends on only those of signing (allowed_sts_header_values).
 AMZ_HEADERS = {
-    f"x-amz-{name}"
-    for name in (
-        "algorithm content-sha256 credential date security-token signature signedheaders user-agent".split()
-    )
+    "x-amz-algorithm",
+    "x-amz-content-sha256",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-amz-signedheaders",
+    "x-amz-user-agent",
 }
 # Of one connection, not of the request.
 HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length"}
@@ -165,7 +169,8 @@ class Logins:
         canonical = canonical_arn(arn)
         name = given.get("role") or canonical.rpartition("/")[2]
         role = mount.entry(name)
-        if not any(fnmatch.fnmatchcase(canonical, each) for each in listed(role["bound_iam_principal_arn"])):
+        bound = listed(role.get("bound_iam_principal_arn", []))
+        if not any(fnmatch.fnmatchcase(canonical, each) for each in bound):
             raise Refused(f"IAM Principal {arn!r} does not belong to the role {name!r}")
         return role, {"auth_type": "iam", "canonical_arn": canonical, "client_arn": arn, "role_id": name}
 
@@ -186,7 +191,7 @@ class Logins:
             raise Refused(f"unable to verify the JWT: {error}") from error
         if claims["exp"] > time.time() + MAX_EXPIRY_SECONDS:
             raise Refused(f"role requires that service account JWTs expire within {MAX_EXPIRY_SECONDS} seconds")
-        if account not in listed(role["bound_service_accounts"]):
+        if account not in listed(role.get("bound_service_accounts", [])):
             raise Refused(f"service account {account} is not bound to role {given['role']}")
         return role, {"service_account_email": account, "role": given["role"]}
 

@@ -257,7 +257,7 @@ fn pods_and_instances_get_credentials_from_the_metadata_endpoints() {
         sts = boto3.client('sts', endpoint_url=sys.argv[1], region_name='eu-central-1')\n\
         print(sts.get_caller_identity()['Arn'])";
     let env = handed_over();
-    let [_, agent] = env.aws.metadata() else {
+    let [imds, agent] = env.aws.metadata() else {
         eprintln!("SKIPPED: the metadata endpoints: no network of the tests' own");
         return;
     };
@@ -267,6 +267,9 @@ fn pods_and_instances_get_credentials_from_the_metadata_endpoints() {
         let output = python.output().unwrap();
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
     };
+    let role = format!("http://{imds}/latest/meta-data/iam/security-credentials/claviger-instance");
+    let first_version = ureq::get(&role).config().http_status_as_error(false).build().call().unwrap();
+    assert_eq!(first_version.status(), 401, "a session token is asked for");
     let (instance, said) = who(&[]);
     assert!(instance.contains(":assumed-role/claviger-instance/i-"), "{instance}{said}");
 
