@@ -72,4 +72,26 @@ mod tests {
             matches!(certificates, Err(Error::Unsupported(detail)) if detail.contains("CertificateManager"))
         );
     }
+
+    /// Every field of ESO's, as its definition of SecretStore lists them, is one that the schema takes.
+    #[test]
+    fn the_schema_takes_every_field_of_eso() {
+        let schema: Value = serde_json::from_str(include_str!("../config-schema.json")).unwrap();
+        let fields = include_str!("../../../crds/tests/eso-fields/provider-aws.txt");
+        let mut count = 0;
+        for line in fields.lines().filter(|line| !line.starts_with('#')) {
+            let (path, _) = line.split_once(" : ").unwrap();
+            let mut place = &schema;
+            for step in path.split('.') {
+                let name = step.trim_end_matches('*').trim_end_matches("[]");
+                place = &place["properties"][name];
+                assert!(place.is_object(), "{path}");
+                if step.trim_end_matches('*').ends_with("[]") {
+                    place = &place["items"];
+                }
+            }
+            count += 1;
+        }
+        assert_eq!(count, 22);
+    }
 }
