@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod commands;
+mod conformance;
 mod counts;
 mod definitions;
 mod limits;

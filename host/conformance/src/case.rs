@@ -77,9 +77,17 @@ const TABLE: &[(Case, &str, &str)] = &[
     (Metadata, "metadata", "the metadata of a key is JSON that holds what is expected"),
     (LoginOnce, "loginOnce", "many reads at once log in once"),
     (ExpiredToken, "expiredToken", "after a login ended, the next read works with one new login"),
-    (TokenRefusedForEver, "tokenRefusedForEver", "a credential that ended with its login is `unauthenticated`"),
+    (
+        TokenRefusedForEver,
+        "tokenRefusedForEver",
+        "a credential that ended with its login is `unauthenticated`",
+    ),
     (Validate, "validate", "a store that works is `ready`"),
-    (ValidateBadCredential, "validateBadCredential", "validating with a wrong credential is `unauthenticated`"),
+    (
+        ValidateBadCredential,
+        "validateBadCredential",
+        "validating with a wrong credential is `unauthenticated`",
+    ),
     (NoLeaks, "noLeaks", "no error and no log line of any case holds a credential or a value"),
 ];
 

@@ -19,7 +19,15 @@ const BOUNDARIES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "host/core/Cargo.toml",
-        &["kube", "tokio", "wasmtime", "reqwest", "claviger-plugins", "claviger-conformance", "claviger-operator"],
+        &[
+            "kube",
+            "tokio",
+            "wasmtime",
+            "reqwest",
+            "claviger-plugins",
+            "claviger-conformance",
+            "claviger-operator",
+        ],
         "core is pure",
     ),
     (
@@ -32,11 +40,7 @@ const BOUNDARIES: &[(&str, &[&str], &str)] = &[
         &["kube", "k8s-openapi", "claviger-crds", "claviger-operator"],
         "the suite needs a backend and no Kubernetes",
     ),
-    (
-        "host/operator/Cargo.toml",
-        &["claviger-conformance"],
-        "the operator runs no tests",
-    ),
+    ("host/operator/Cargo.toml", &["claviger-conformance"], "the operator runs no tests"),
     (
         "tests/env/Cargo.toml",
         &["claviger-core", "claviger-crds", "claviger-plugins", "claviger-conformance", "claviger-operator"],

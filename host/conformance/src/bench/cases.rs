@@ -242,19 +242,15 @@ impl Cases {
     }
 
     fn expected_mut(&mut self) -> Vec<&mut Expected> {
-        let single = [
-            &mut self.value,
-            &mut self.binary,
-            &mut self.unicode,
-            &mut self.large,
-        ];
+        let single = [&mut self.value, &mut self.binary, &mut self.unicode, &mut self.large];
         let mut all: Vec<&mut Expected> =
             single.into_iter().flatten().filter_map(|case| case.expect.as_mut()).collect();
         let lists = [&mut self.property, &mut self.version];
         all.extend(lists.into_iter().flatten().flatten().filter_map(|case| case.expect.as_mut()));
         all.extend(self.slow.as_mut().and_then(|case| case.expect.as_mut()));
         all.extend(self.thousand_keys.as_mut().map(|many| &mut many.expect));
-        let finds = [&mut self.find_by_name, &mut self.find_by_path, &mut self.find_by_tags, &mut self.paging];
+        let finds =
+            [&mut self.find_by_name, &mut self.find_by_path, &mut self.find_by_tags, &mut self.paging];
         for find in finds.into_iter().flatten() {
             if let Found::Values(values) = &mut find.expect {
                 all.extend(values.values_mut());

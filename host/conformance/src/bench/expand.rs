@@ -25,9 +25,7 @@ pub(crate) fn expand(value: &Json, origins: &BTreeMap<String, String>) -> Json {
             Json::Array(expanded)
         }
         Json::Object(entries) => match repeated(value) {
-            Some((Json::String(text), times)) => {
-                Json::String(with_origins(text, origins).repeat(times))
-            }
+            Some((Json::String(text), times)) => Json::String(with_origins(text, origins).repeat(times)),
             _ => Json::Object(
                 entries.iter().map(|(key, value)| (key.clone(), expand(value, origins))).collect(),
             ),

@@ -20,8 +20,8 @@ pub(crate) use cases::{Answer, Cases, Expire, ExpireRequest, FaultCase, Find, Ke
 pub(crate) use expand::{expand, numbered};
 pub(crate) use expected::Expected;
 use grants::GrantsGiven;
-pub(crate) use objects::{NAMESPACE, Objects};
 use objects::ObjectGiven;
+pub(crate) use objects::{NAMESPACE, Objects};
 
 /// Why a bench cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -217,7 +217,8 @@ mod tests {
 
     #[test]
     fn a_mistake_is_told_without_quoting_the_file() {
-        let said = refusal("store: {}\nobjects: [{kind: Secret, name: x, stringData: {a: [hunter2-secret]}}]");
+        let said =
+            refusal("store: {}\nobjects: [{kind: Secret, name: x, stringData: {a: [hunter2-secret]}}]");
         assert!(!said.contains("hunter2"), "{said}");
     }
 }

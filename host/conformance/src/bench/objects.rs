@@ -126,7 +126,8 @@ impl Objects {
             if *kind == Kind::Secret {
                 secrets.extend(object.values.values().map(SecretBytes::duplicate));
             }
-            secrets.extend(object.tokens.iter().map(|token| SecretBytes::copied_from(token.token.as_bytes())));
+            secrets
+                .extend(object.tokens.iter().map(|token| SecretBytes::copied_from(token.token.as_bytes())));
         }
         secrets
     }

@@ -83,8 +83,13 @@ fn trickling(body: Bytes) -> Body {
 }
 
 fn half(body: Bytes) -> Body {
-    let broken = Err(io::ErrorKind::ConnectionReset.into());
-    streamed(stream::iter([Ok(body.slice(..body.len() / 2)), broken]))
+    let half = body.slice(..body.len() / 2);
+    // The break comes when the half is on its way, or nothing at all would be sent.
+    let broken = async {
+        tokio::time::sleep(PAUSE).await;
+        Err(io::ErrorKind::ConnectionReset.into())
+    };
+    streamed(stream::once(async { Ok(half) }).chain(stream::once(broken)))
 }
 
 fn endless(size: u64) -> Body {

@@ -45,19 +45,23 @@ impl TryFrom<Given> for Matcher {
     type Error = String;
 
     fn try_from(given: Given) -> Result<Self, String> {
-        let regex = |text: String| {
-            Regex::new(&text).map_err(|_| format!("{text:?} is not a regular expression"))
-        };
+        let regex =
+            |text: String| Regex::new(&text).map_err(|_| format!("{text:?} is not a regular expression"));
         let matcher = Self {
             server: given.server,
             method: given.method,
             path: given.path.map(regex).transpose()?,
-            header: given.header.map(|header| Ok::<_, String>((header.name, regex(header.regex)?))).transpose()?,
+            header: given
+                .header
+                .map(|header| Ok::<_, String>((header.name, regex(header.regex)?)))
+                .transpose()?,
             body: given.body.map(regex).transpose()?,
         };
         let Self { server, method, path, header, body } = &matcher;
         if server.is_none() && method.is_none() && path.is_none() && header.is_none() && body.is_none() {
-            return Err("a request without server, method, path, header or body matches everything".to_owned());
+            return Err(
+                "a request without server, method, path, header or body matches everything".to_owned()
+            );
         }
         Ok(matcher)
     }

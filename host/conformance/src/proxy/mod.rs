@@ -97,7 +97,8 @@ impl Proxy {
         for (name, upstream) in servers {
             let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
             origins.insert(name.clone(), origin(listener.local_addr()?));
-            let server = Arc::new(Server { name: name.clone(), upstream: upstream.clone(), wire: wire.clone() });
+            let server =
+                Arc::new(Server { name: name.clone(), upstream: upstream.clone(), wire: wire.clone() });
             tasks.spawn(server.serve(listener));
         }
         Ok(Self { wire, origins, _tasks: tasks })

@@ -24,7 +24,8 @@ async fn echo() -> (Upstream, JoinSet<()>) {
                     break;
                 }
             }
-            let head = format!("HTTP/1.1 203 Fine\r\nX-Mixed: Case\r\ncontent-length: {}\r\n\r\n", seen.len());
+            let head =
+                format!("HTTP/1.1 203 Fine\r\nX-Mixed: Case\r\ncontent-length: {}\r\n\r\n", seen.len());
             stream.write_all(&[head.as_bytes(), &seen].concat()).await.unwrap();
         }
     });

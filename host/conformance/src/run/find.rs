@@ -90,7 +90,10 @@ async fn pages(
         match next {
             None => return Ok((found, page)),
             Some(next) if !seen.insert(next.clone()) => {
-                return Err(Miss::new("pages that end", format!("a cursor that came before, on page {page}")));
+                return Err(Miss::new(
+                    "pages that end",
+                    format!("a cursor that came before, on page {page}"),
+                ));
             }
             Some(next) => cursor = Some(next),
         }

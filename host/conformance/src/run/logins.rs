@@ -101,9 +101,9 @@ async fn ended(
 
 async fn past_the_proxy(suite: &Running<'_>, given: &ExpireRequest) -> Verdict {
     let servers = &suite.bench.servers;
-    let target = servers.iter().find_map(|(name, upstream)| {
-        Some((upstream, given.url.strip_prefix(&format!("${{{name}}}"))?))
-    });
+    let target = servers
+        .iter()
+        .find_map(|(name, upstream)| Some((upstream, given.url.strip_prefix(&format!("${{{name}}}"))?)));
     let (upstream, path) = target.ok_or_else(|| Miss::bench("expire: a url without ${NAME} of a server"))?;
     let mut request = Request::builder()
         .method(given.method.as_str())

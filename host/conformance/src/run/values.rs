@@ -112,9 +112,9 @@ pub(super) async fn thousand_keys(suite: &Running<'_>) -> Verdict {
         (0..many.times).map(|n| value_of(&crate::bench::numbered(&many.key, n), None)).collect();
     let session = suite.fresh().await?;
     for (n, answer) in suite.read_all(&session, &items).await.iter().enumerate() {
-        suite.brought(answer, None, &many.expect.numbered(n)).map_err(|miss| {
-            Miss::new(format!("key {:?}: {}", items[n].key, miss.expected), miss.seen)
-        })?;
+        suite
+            .brought(answer, None, &many.expect.numbered(n))
+            .map_err(|miss| Miss::new(format!("key {:?}: {}", items[n].key, miss.expected), miss.seen))?;
     }
     Ok(())
 }

@@ -11,6 +11,12 @@ fn bench() -> Value {
     serde_saphyr::from_str(BENCH).unwrap()
 }
 
+#[test]
+fn the_authors_page_shows_this_bench() {
+    let page = include_str!("../../../../docs/plugins/conformance.md");
+    assert!(page.contains(BENCH), "copy examples/conformance/fake.yaml into the page");
+}
+
 fn without(pointer: &str) -> Value {
     let mut bench = bench();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -20,8 +26,7 @@ fn without(pointer: &str) -> Value {
 
 #[tokio::test]
 async fn the_example_passes() {
-    let cache = tempfile::tempdir().unwrap();
-    let Some(subject) = Subject::new("fake", &cache) else { return };
+    let Some(subject) = Subject::new("fake") else { return };
     let report = subject.report(&bench(), &[]).await;
     assert!(report.passed(), "{}", shown(&report));
     assert_eq!(report.summary(), "15 passed, 0 failed, 19 not supported");
@@ -30,8 +35,7 @@ async fn the_example_passes() {
 
 #[tokio::test]
 async fn a_wrong_expectation_fails_its_case_and_no_value_is_shown() {
-    let cache = tempfile::tempdir().unwrap();
-    let Some(subject) = Subject::new("fake", &cache) else { return };
+    let Some(subject) = Subject::new("fake") else { return };
     for (pointer, value, case, seen) in [
         ("/cases/value/expect", json!("another-secret"), "value", "differs from byte 0"),
         ("/cases/value/key", json!("absent"), "value", "not-found"),
@@ -69,8 +73,7 @@ async fn a_wrong_expectation_fails_its_case_and_no_value_is_shown() {
 
 #[tokio::test]
 async fn what_a_bench_says_nothing_about_fails() {
-    let cache = tempfile::tempdir().unwrap();
-    let Some(subject) = Subject::new("fake", &cache) else { return };
+    let Some(subject) = Subject::new("fake") else { return };
     for (pointer, case) in [("/cases/unicode", "unicode"), ("/unsupported/binary", "binary")] {
         let Outcome::Failed { seen, .. } = subject.outcome(&without(pointer), case).await else { panic!() };
         assert_eq!(seen, "the bench says nothing about it");
@@ -82,11 +85,13 @@ async fn what_a_bench_says_nothing_about_fails() {
 
 #[tokio::test]
 async fn who_claims_a_capability_is_not_excused_and_who_does_not_is_not_asked() {
-    let cache = tempfile::tempdir().unwrap();
-    let Some(subject) = Subject::new("fake", &cache) else { return };
-    for (case, capability) in
-        [("version", "versions"), ("missingVersion", "versions"), ("findByName", "find-by-name"), ("findNothing", "find-by-name")]
-    {
+    let Some(subject) = Subject::new("fake") else { return };
+    for (case, capability) in [
+        ("version", "versions"),
+        ("missingVersion", "versions"),
+        ("findByName", "find-by-name"),
+        ("findNothing", "find-by-name"),
+    ] {
         let bench = without(&format!("/cases/{case}"));
         let bench = changed(&bench, &format!("/unsupported/{case}"), json!("it is hard"));
         let Outcome::Failed { expected, .. } = subject.outcome(&bench, case).await else { panic!("{case}") };
@@ -100,8 +105,7 @@ async fn who_claims_a_capability_is_not_excused_and_who_does_not_is_not_asked() 
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_told_before_any_case() {
-    let cache = tempfile::tempdir().unwrap();
-    let Some(subject) = Subject::new("fake", &cache) else { return };
+    let Some(subject) = Subject::new("fake") else { return };
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let bench = changed(&bench(), "/servers", json!({"API": format!("http://{free}")}));
     let said = subject.refused(&bench).await.to_string();

@@ -14,8 +14,8 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// It, or a loud skip. Compiled once for all that this test runs over it.
-    pub(crate) fn new(name: &str, cache: &tempfile::TempDir) -> Option<Self> {
+    /// It, or a loud skip. Compiled once for all tests.
+    pub(crate) fn new(name: &str) -> Option<Self> {
         let dir = std::env::var_os("CLAVIGER_PLUGIN_DIR").map(PathBuf::from);
         let bytes = dir.and_then(|dir| std::fs::read(dir.join(format!("{name}.wasm"))).ok());
         let Some(bytes) = bytes else {
@@ -24,7 +24,7 @@ impl Subject {
             eprintln!("{message}");
             return None;
         };
-        let cache_dir = Some(cache.path().join("compiled"));
+        let cache_dir = Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("conformance-compiled"));
         let host = PluginHost::new(HostConfig { cache_dir, ..HostConfig::default() }).unwrap();
         Some(Self { host, bytes })
     }
