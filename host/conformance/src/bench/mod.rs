@@ -111,6 +111,9 @@ impl Bench {
         bench.folder = folder;
         bench.check()?;
         bench.cases.load_files(&bench.folder)?;
+        for upstream in bench.servers.values_mut() {
+            upstream.ca = upstream.ca.take().map(|ca| bench.folder.join(ca));
+        }
         Ok(bench)
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
@@ -17,19 +17,51 @@ async fn echo() -> (Upstream, JoinSet<()>) {
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut seen = Vec::new();
-            while !seen.ends_with(b"the-end") {
-                if stream.read_buf(&mut seen).await.unwrap() == 0 {
-                    break;
-                }
-            }
-            let head =
-                format!("HTTP/1.1 203 Fine\r\nX-Mixed: Case\r\ncontent-length: {}\r\n\r\n", seen.len());
-            stream.write_all(&[head.as_bytes(), &seen].concat()).await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            echo_to(stream).await;
         }
     });
     (serde_json::from_value(url.into()).unwrap(), tasks)
+}
+
+async fn echo_to(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"the-end") {
+        if stream.read_buf(&mut seen).await.unwrap() == 0 {
+            break;
+        }
+    }
+    let head = format!("HTTP/1.1 203 Fine\r\nX-Mixed: Case\r\ncontent-length: {}\r\n\r\n", seen.len());
+    stream.write_all(&[head.as_bytes(), &seen].concat()).await.unwrap();
+    stream.flush().await.unwrap();
+}
+
+/// The same behind TLS, with a certificate of the CA in that file.
+async fn echo_with_tls(ca: &std::path::Path) -> (Upstream, JoinSet<()>) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(ca, made.cert.pem()).unwrap();
+    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            // A client that does not trust the certificate goes away.
+            if let Ok(stream) = acceptor.accept(stream).await {
+                echo_to(stream).await;
+            }
+        }
+    });
+    (serde_json::from_value(serde_json::json!({"url": url, "ca": ca})).unwrap(), tasks)
 }
 
 struct Bench {
@@ -39,7 +71,10 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Self {
-        let (upstream, backend) = echo().await;
+        Self::before(echo().await).await
+    }
+
+    async fn before((upstream, backend): (Upstream, JoinSet<()>)) -> Self {
         let logins = serde_json::from_str(r#"[{"path": "^/login"}]"#).unwrap();
         let rules = Rules { logins, data: Vec::new() };
         let proxy = Proxy::start(&BTreeMap::from([("API".to_owned(), upstream)]), rules).await.unwrap();
@@ -77,6 +112,18 @@ async fn without_a_fault_nothing_is_changed_either_way() {
     bench.ask("/login").await;
     assert_eq!(bench.proxy.counts(), Counts { logins: 1, data: 1, other: 0, faults: 0 });
     assert_eq!(bench.proxy.counts(), Counts::default(), "since the last time");
+}
+
+#[tokio::test]
+async fn a_backend_behind_tls_is_verified_and_reached_in_plain() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ca, other) = (dir.path().join("ca.pem"), dir.path().join("other.pem"));
+    let bench = Bench::before(echo_with_tls(&ca).await).await;
+    assert_eq!(body(&bench.ask("/x").await), Bench::request("/x"));
+    let (mut upstream, backend) = echo_with_tls(&other).await;
+    upstream.ca = Some(ca);
+    let bench = Bench::before((upstream, backend)).await;
+    assert_eq!(bench.ask("/x").await, "", "another CA: the connection ends without an answer");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Logins: how many there are, what becomes of one that ended, and credentials that are wrong.
 
 use claviger_core::provider::{CallError, Health, ProviderError};
+use claviger_core::secret::Untrusted;
 use claviger_plugins::Session;
 use futures::future::join_all;
 use http::Request;
@@ -35,7 +36,7 @@ pub(super) async fn validate_bad_credential(suite: &Running<'_>) -> Verdict {
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(Health::Unknown(_)) => Err(Miss::new("unauthenticated", "unknown")),
+        Ok(Health::Unknown(why)) => Err(Miss::new("unauthenticated", unknown(suite, why))),
         outcome => suite.failed(&outcome, "unauthenticated", is_unauthenticated),
     }
 }
@@ -53,9 +54,14 @@ pub(super) async fn validate(suite: &Running<'_>) -> Verdict {
     let session = suite.fresh().await?;
     match session.validate().await {
         Ok(Health::Ready) => Ok(()),
-        Ok(Health::Unknown(_)) => Err(Miss::new("ready", "unknown")),
+        Ok(Health::Unknown(why)) => Err(Miss::new("ready", unknown(suite, why))),
         Err(error) => Err(Miss::new("ready", suite.said(&error))),
     }
+}
+
+/// What a plugin says that cannot tell; remembered as an error's text is.
+fn unknown(suite: &Running<'_>, why: Untrusted) -> String {
+    format!("unknown, {}", suite.said(&ProviderError::Other(why).into()))
 }
 
 /// The usual read, which has to work.
