@@ -10,6 +10,7 @@
 mod aws;
 mod bad_input;
 mod commands;
+mod conformance;
 mod counts;
 mod definitions;
 mod limits;

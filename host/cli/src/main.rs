@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Render(args) => on_runtime(log, quiet, render::render(&args)),
         Command::Plugin(PluginCommand::Inspect(args)) => on_runtime(log, quiet, plugin::inspect(&args)),
         Command::Plugin(PluginCommand::Pack(args)) => on_runtime(log, quiet, plugin::pack(&args)),
+        Command::Plugin(PluginCommand::Test(args)) => on_runtime(log, quiet, plugin::test(&args)),
     };
     match outcome {
         Ok(code) => code,

@@ -19,17 +19,31 @@ const BOUNDARIES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "host/core/Cargo.toml",
-        &["kube", "tokio", "wasmtime", "reqwest", "claviger-plugins", "claviger-operator"],
+        &[
+            "kube",
+            "tokio",
+            "wasmtime",
+            "reqwest",
+            "claviger-plugins",
+            "claviger-conformance",
+            "claviger-operator",
+        ],
         "core is pure",
     ),
     (
         "host/plugins/Cargo.toml",
-        &["kube", "k8s-openapi", "claviger-crds", "claviger-operator"],
+        &["kube", "k8s-openapi", "claviger-crds", "claviger-conformance", "claviger-operator"],
         "the plugin host knows no Kubernetes",
     ),
     (
+        "host/conformance/Cargo.toml",
+        &["kube", "k8s-openapi", "claviger-crds", "claviger-operator"],
+        "the suite needs a backend and no Kubernetes",
+    ),
+    ("host/operator/Cargo.toml", &["claviger-conformance"], "the operator runs no tests"),
+    (
         "tests/env/Cargo.toml",
-        &["claviger-core", "claviger-crds", "claviger-plugins", "claviger-operator"],
+        &["claviger-core", "claviger-crds", "claviger-plugins", "claviger-conformance", "claviger-operator"],
         "the test servers judge the product from outside",
     ),
 ];

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use claviger_conformance::Case;
 use claviger_plugins::ChildCompiler;
 use claviger_plugins::package::Compression;
 
@@ -16,6 +17,9 @@ pub(crate) enum PluginCommand {
     Inspect(InspectArgs),
     /// Print the manifests that install a component: its ConfigMaps and its Plugin object
     Pack(PackArgs),
+    /// Run the conformance suite over a provider: what every provider has to do, against a backend that a
+    /// bench describes
+    Test(TestArgs),
     /// Compile a component from standard input to standard output. This is what the operator runs, as a
     /// process of its own, for each component that it has not compiled before; there is no need to run it
     /// by hand, and what it writes is not accepted from anybody else
@@ -101,6 +105,34 @@ pub(crate) struct PackArgs {
     pub upgrade_from: Option<String>,
     #[command(flatten)]
     pub compile: CompileBudget,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// The component, as it is or compressed with gzip or zstd
+    #[arg(value_name = "FILE.wasm")]
+    pub file: PathBuf,
+    /// The bench: what lies prepared in the backend, and what each case gives and expects
+    #[arg(long, value_name = "BENCH.yaml")]
+    pub bench: PathBuf,
+    /// Name that the plugin is loaded under [default: the bench's]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Run this case alone. May be given several times
+    #[arg(long, value_name = "CASE", value_parser = case)]
+    pub only: Vec<Case>,
+    /// Folder where compiled plugins are kept between runs [default: none, compile each time]
+    #[arg(long, env = "CLAVIGER_CACHE_DIR", value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub compile: CompileBudget,
+}
+
+fn case(text: &str) -> Result<Case, String> {
+    Case::named(text).ok_or_else(|| {
+        let names: Vec<_> = Case::all().map(Case::name).collect();
+        format!("expected one of {}", names.join(", "))
+    })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,5 +1,5 @@
-//! `claviger plugin …`: looks at components, packs them for installing, and compiles them for the
-//! operator. None of it talks to a cluster, and none gives a component any rights.
+//! `claviger plugin …`: looks at components, packs them for installing, tests them, and compiles them for
+//! the operator. None of it talks to a cluster; only a test gives a component rights, those of its bench.
 
 mod compile;
 mod config_maps;
@@ -7,6 +7,7 @@ mod inspect;
 mod name;
 mod object;
 mod pack;
+mod test;
 mod text;
 
 use std::fs::File;
@@ -21,6 +22,7 @@ pub(crate) use compile::compile;
 pub(crate) use inspect::inspect;
 pub(crate) use name::is_dns_label;
 pub(crate) use pack::pack;
+pub(crate) use test::test;
 
 /// A component from a file, and how many bytes it has there: it may be compressed.
 ///

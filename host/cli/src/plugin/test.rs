@@ -1,0 +1,31 @@
+//! `claviger plugin test`: the conformance suite over a component and a bench, a row for each case as it
+//! ends. What the cases are is `claviger-conformance`'s.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use claviger_conformance::{Bench, CaseReport};
+use claviger_plugins::egress::EgressConfig;
+
+use super::text::shown;
+use crate::args::TestArgs;
+
+/// Runs it and prints the table.
+///
+/// # Errors
+/// If no case can run: the file is no provider, or the bench cannot be used. A case that fails is a row
+/// and the exit code.
+pub(crate) async fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
+    let bench = Bench::load(&args.bench)?;
+    let (component, _) = super::read(&args.file)?;
+    let host = crate::plugin_host::start(args.compile, args.cache_dir.clone(), EgressConfig::default())?;
+    let row = |row: &CaseReport| println!("{}", shown(&row.to_string()));
+    let name = args.name.as_deref();
+    let report = claviger_conformance::run(&host, component, name, &bench, &args.only, row)
+        .await
+        .with_context(|| args.file.display().to_string())?;
+    println!("{}", report.summary());
+    std::io::stdout().lock().flush()?;
+    Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,16 @@
+//! The conformance suite of provider plugins: what any of them must do, checked against a real backend.
+//!
+//! A *bench* says what lies prepared in the backend ([`Bench`]); the suite knows cases ([`Case`]) and no
+//! provider. Between plugin and backend stands a proxy that can make the network and the backend fail.
+//! It changes nothing in a backend and prepares nothing there; it knows no Kubernetes.
+
+mod bench;
+mod case;
+mod proxy;
+mod report;
+mod run;
+
+pub use bench::{Bench, BenchError};
+pub use case::Case;
+pub use report::{CaseReport, Outcome, Report};
+pub use run::{SuiteError, run};

@@ -1,0 +1,182 @@
+//! Runs the cases of a bench over a plugin, one after the other, each with a store of its own: so with a
+//! memo and connections that nobody used before.
+
+mod ears;
+mod faults;
+mod find;
+mod logins;
+mod session;
+mod unclaimed;
+mod values;
+
+use std::io;
+
+use claviger_plugins::{PluginHost, PluginsError};
+use tracing::instrument::WithSubscriber as _;
+
+use crate::bench::{Bench, BenchError};
+use crate::case::Case;
+use crate::proxy::{Proxy, Rules, reach};
+use crate::report::{CaseReport, Outcome, Report};
+use ears::Ears;
+use session::Suite;
+
+/// Why no case could run.
+#[derive(Debug, thiserror::Error)]
+pub enum SuiteError {
+    /// The component is no plugin.
+    #[error("the component is not taken: {0}")]
+    Plugin(#[from] PluginsError),
+    /// A template engine.
+    #[error("it is a template engine: the suite is for providers")]
+    NoProvider,
+    /// The bench cannot be used.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    /// Nobody there.
+    #[error("server {name} of the bench does not answer at {origin}: {source}")]
+    Server {
+        /// Its name.
+        name: String,
+        /// Where.
+        origin: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// No proxy.
+    #[error("the proxy cannot listen on loopback: {0}")]
+    Proxy(io::Error),
+}
+
+/// How a case ended otherwise than it had to. Texts are clean.
+struct Miss {
+    expected: String,
+    seen: String,
+}
+
+impl Miss {
+    fn new(expected: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self { expected: expected.into(), seen: seen.into() }
+    }
+
+    /// The bench does not say what the case needs.
+    fn bench(what: impl Into<String>) -> Self {
+        Self::new("a bench that says what the case needs", what)
+    }
+}
+
+type Verdict = Result<(), Miss>;
+
+/// Runs the cases in `only`, or all, over the component as the plugin of that name (or the bench's). Each
+/// row is handed to `each` when it is there.
+///
+/// # Errors
+/// If no case can run at all. A case that fails is a row.
+pub async fn run(
+    host: &PluginHost,
+    component: Vec<u8>,
+    name: Option<&str>,
+    bench: &Bench,
+    only: &[Case],
+    mut each: impl FnMut(&CaseReport),
+) -> Result<Report, SuiteError> {
+    for (name, upstream) in &bench.servers {
+        reach(upstream).await.map_err(|source| SuiteError::Server {
+            name: name.clone(),
+            origin: upstream.origin(),
+            source,
+        })?;
+    }
+    let rules = Rules { logins: bench.login_requests.clone(), data: bench.data_requests.clone() };
+    let proxy = Proxy::start(&bench.servers, rules).await.map_err(SuiteError::Proxy)?;
+    let ears = Ears::new(&bench.secrets()?);
+    let grants = bench.grants(proxy.origins())?;
+    let name = name.or(bench.plugin.as_deref()).unwrap_or("plugin");
+    let plugin = host.load(name, component, grants).await?;
+    let Some(description) = plugin.description().cloned() else { return Err(SuiteError::NoProvider) };
+    let suite = Suite::new(bench, plugin, description, proxy, ears);
+    let mut report = Report::default();
+    for case in Case::all().filter(|case| only.is_empty() || only.contains(case)) {
+        let subscriber = suite.ears.subscriber();
+        let outcome = one(&suite.about(case)).with_subscriber(subscriber).await;
+        suite.proxy.heal();
+        let row = CaseReport { case, outcome, log: suite.ears.log(case) };
+        each(&row);
+        report.cases.push(row);
+    }
+    Ok(report)
+}
+
+/// One case, from what the bench says about it to how it ended.
+async fn one(suite: &session::Running<'_>) -> Outcome {
+    let (bench, case) = (suite.bench, suite.case);
+    let failed = |miss: Miss| Outcome::Failed { expected: miss.expected, seen: miss.seen };
+    if let Some(reason) = bench.unsupported.get(&case) {
+        return match unclaimed::excused(suite).await {
+            Ok(()) => Outcome::NotSupported { reason: reason.clone() },
+            Err(miss) => failed(miss),
+        };
+    }
+    if bench.silent_about().contains(&case) {
+        return failed(Miss::new("an entry under cases or unsupported", "the bench says nothing about it"));
+    }
+    let verdict = match unclaimed::claimed(suite) {
+        Ok(()) => check(suite).await,
+        Err(miss) => Err(miss),
+    };
+    match verdict {
+        Ok(()) => Outcome::Passed,
+        Err(miss) => failed(miss),
+    }
+}
+
+async fn check(suite: &session::Running<'_>) -> Verdict {
+    match suite.case {
+        Case::Value => values::key(suite, &suite.bench.cases.value).await,
+        Case::Binary => values::key(suite, &suite.bench.cases.binary).await,
+        Case::Unicode => values::key(suite, &suite.bench.cases.unicode).await,
+        Case::Large => values::key(suite, &suite.bench.cases.large).await,
+        Case::Property => values::keys(suite, &suite.bench.cases.property).await,
+        Case::Version => values::keys(suite, &suite.bench.cases.version).await,
+        Case::MissingKey => values::missing_key(suite).await,
+        Case::MissingVersion => values::missing_version(suite).await,
+        Case::MissingProperty => values::missing_property(suite).await,
+        Case::Denied => values::denied(suite).await,
+        Case::Metadata => values::metadata(suite).await,
+        Case::ThousandKeys => values::thousand_keys(suite).await,
+        Case::OneBadKeyInBatch => values::one_bad_key(suite).await,
+        Case::Throttled => faults::throttled(suite).await,
+        Case::ServerError | Case::ServerErrorAtLogin => faults::server_error(suite).await,
+        Case::Timeout => faults::timeout(suite).await,
+        Case::Slow => faults::slow(suite).await,
+        Case::TruncatedBody => faults::truncated(suite).await,
+        Case::OversizedBody => faults::oversized(suite).await,
+        Case::NotTheBackend => faults::not_the_backend(suite).await,
+        Case::Unreachable => faults::unreachable(suite).await,
+        Case::FindByName => find::exactly(suite, &suite.bench.cases.find_by_name).await,
+        Case::FindByPath => find::exactly(suite, &suite.bench.cases.find_by_path).await,
+        Case::FindByTags => find::exactly(suite, &suite.bench.cases.find_by_tags).await,
+        Case::FindNothing => find::exactly(suite, &suite.bench.cases.find_nothing).await,
+        Case::Paging => find::exactly(suite, &suite.bench.cases.paging).await,
+        Case::BadCredential => logins::bad_credential(suite).await,
+        Case::LoginOnce => logins::once(suite).await,
+        Case::ExpiredToken => logins::expired(suite).await,
+        Case::TokenRefusedForEver => logins::refused_for_ever(suite).await,
+        Case::Validate => logins::validate(suite).await,
+        Case::ValidateBadCredential => logins::validate_bad_credential(suite).await,
+        Case::NoLeaks => no_leaks(suite),
+    }
+}
+
+/// What all cases before have said.
+fn no_leaks(suite: &session::Running<'_>) -> Verdict {
+    let leaks = suite.ears.leaks();
+    if leaks.is_empty() {
+        return Ok(());
+    }
+    let cases: Vec<_> = leaks.iter().map(|case| case.name()).collect();
+    Err(Miss::new(
+        "no credential and no value in errors and log lines",
+        format!("some in what was said during {}", cases.join(", ")),
+    ))
+}

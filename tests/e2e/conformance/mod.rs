@@ -1,0 +1,31 @@
+//! The conformance suite over the shipped providers, each with a bench that a test prepares in a real
+//! backend, through the binary as an author runs it.
+
+mod vault;
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::World;
+
+/// Runs `claviger plugin test` over a built-in plugin; its table, if everything passed.
+fn conforms(world: &World, plugin: &str, bench: &Value) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bench.yaml");
+    // JSON is YAML.
+    std::fs::write(&file, bench.to_string()).unwrap();
+    let output = Command::new(&world.env.claviger)
+        .args(["plugin", "test"])
+        .arg(world.env.plugin_dir.join(format!("{plugin}.wasm")))
+        .arg("--bench")
+        .arg(&file)
+        .env("CLAVIGER_CACHE_DIR", &world.env.cache_dir)
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    println!("{out}");
+    out
+}
