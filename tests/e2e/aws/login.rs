@@ -1,9 +1,9 @@
 //! Logging in to AWS: keys, chains of roles, external ids, session tags, and how often STS is asked.
 
-use claviger_testenv::AwsIdentity;
+use claviger_testenv::{Aws, AwsIdentity, AwsOptions};
 use serde_json::{Value, json};
 
-use crate::support::{Account, Operator, allow, assert_no_value_left, world};
+use crate::support::{Account, ENDPOINTS, Operator, allow, assert_no_value_left, world};
 
 const REGION: &str = "eu-central-1";
 
@@ -72,7 +72,15 @@ fn a_chain_of_roles_with_external_id_and_session_tags() {
 #[test]
 fn a_session_of_somebody_elses_and_one_that_ends() {
     let world = world!("aws-session");
-    let account = Account::new(&world, REGION);
+    // Of its own: it ends everybody's sessions.
+    let dir = tempfile::tempdir().unwrap();
+    let options = AwsOptions {
+        jwks: world.env.cluster.jwks().unwrap(),
+        issuer: world.env.cluster.issuer().to_owned(),
+        metadata: Vec::new(),
+    };
+    let server = Aws::start(&world.env.tools, dir.path(), &options).unwrap();
+    let account = Account::at(&world, server.view().in_region(REGION));
     account.secret("aws-session/value", "MARKED-session");
     let user = account.user("aws-session", &json!([allow(&["sts:AssumeRole"], &["*"])]));
     let reads = json!([allow(
@@ -92,7 +100,7 @@ fn a_session_of_somebody_elses_and_one_that_ends() {
         secret_access_key: text("SecretAccessKey"),
         session_token: Some(text("SessionToken")),
     };
-    let operator = Operator::start(&world);
+    let operator = Operator::start_in(&world, &ENDPOINTS.map(|name| (name, account.aws.address())));
     account.key_secret("session", &session);
     let mut auth = Account::key_auth("session");
     auth["secretRef"]["sessionTokenSecretRef"] = json!({"name": "session", "key": "session-token"});

@@ -1,6 +1,7 @@
 //! The conformance suite over the shipped providers, each with a bench that a test prepares in a real
 //! backend, through the binary as an author runs it.
 
+mod aws;
 mod vault;
 
 use std::process::Command;

@@ -29,7 +29,12 @@ pub(crate) fn allow(actions: &[&str], resources: &[&str]) -> Value {
 
 impl<'a> Account<'a> {
     pub(crate) fn new(world: &'a World, region: &str) -> Self {
-        Self { world, aws: world.env.aws.in_region(region) }
+        Self::at(world, world.env.aws.in_region(region))
+    }
+
+    /// At a server of the test's own.
+    pub(crate) fn at(world: &'a World, aws: AwsView) -> Self {
+        Self { world, aws }
     }
 
     /// A call that must succeed.

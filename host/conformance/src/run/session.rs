@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use claviger_core::provider::{CallError, Facet, Item, Value};
 use claviger_core::secret::SecretBytes;
 use claviger_core::shape;
-use claviger_plugins::{Description, Plugin, Requester, Session, StoreRef};
+use claviger_plugins::{Description, Grants, Plugin, Requester, Session, StoreRef};
 
 use super::ears::Ears;
 use super::{Miss, Verdict};
@@ -96,7 +96,12 @@ impl Running<'_> {
             generation: 1,
         };
         let requester = Requester { namespace: NAMESPACE.to_owned() };
-        Ok(plugin.connect(reference, requester, store, settings, Arc::new(objects)).await)
+        // Settings are the admin's, so they come with the grants.
+        let plugin = match settings.is_null() {
+            true => plugin,
+            false => Arc::new(plugin.with_grants(Grants { settings, ..plugin.grants().clone() })),
+        };
+        Ok(plugin.connect(reference, requester, store, Arc::new(objects)).await)
     }
 
     /// Reads keys in batches as large as the plugin wants them, in order.
