@@ -18,4 +18,5 @@ mod plugins;
 mod policies;
 mod scale;
 mod support;
+mod tenancy;
 mod vault_store;
