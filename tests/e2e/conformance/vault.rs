@@ -1,13 +1,15 @@
 //! OpenBao for the suite: KV version 2 behind an AppRole, with a path that its policy denies, keys in
 //! folders and with custom metadata, two versions of one, and a thousand to read at once.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::conforms;
 use crate::support::{Mount, world};
 
 /// What keeps a case from being tried, in words that stand in the table.
 const BINARY: &str = "KV holds JSON, which is text";
+
+const GREETING: &str = "Grüße aus Zürich – 你好 🗝";
 
 #[test]
 fn vault_conforms() {
@@ -16,7 +18,7 @@ fn vault_conforms() {
     prepare(&mount);
     let (path, role_id, secret_id) = mount.app_role("10m");
     let revoker = revoker(&mount, &path);
-    let bench = bench(&mount, &world.env.bao.address().to_owned(), &path, &role_id, &secret_id, &revoker);
+    let bench = bench(&mount, world.env.bao.address(), &path, &role_id, &secret_id, &revoker);
     let table = conforms(&world, "vault", &bench);
     assert!(table.ends_with("33 passed, 0 failed, 1 not supported\n"), "{table}");
     assert!(table.contains(BINARY), "{table}");
@@ -35,7 +37,7 @@ fn prepare(mount: &Mount<'_>) {
         "app/login",
         json!({"user": "app-user-1", "password": "correct-horse", "deep": {"a.b": "staple-9"}}),
     );
-    mount.put("app/greeting", json!({"text": "Grüße aus Zürich – 你好 🗝"}));
+    mount.put("app/greeting", json!({"text": GREETING}));
     mount.put("app/large", json!({"text": "x".repeat(65_536)}));
     mount.put("forbidden/key", json!({"text": "never-to-be-read"}));
     for (key, team) in [("tagged/one", "red-team"), ("tagged/two", "red-team"), ("tagged/three", "blue-team")]
@@ -69,74 +71,101 @@ fn bench(
     revoker: &str,
 ) -> Value {
     let login = |secret_id: &str| json!([{"kind": "Secret", "name": "login", "stringData": {"secret-id": secret_id}}]);
+    let expire = json!({"request": {
+        "method": "PUT",
+        "url": format!("${{VAULT}}/v1/sys/leases/revoke-prefix/auth/{path}/login"),
+        "headers": {"X-Vault-Token": revoker, "Content-Type": "application/json"},
+        "body": "{\"sync\":true}",
+    }});
+    let mut cases = reads();
+    cases.extend(searches());
+    for case in [
+        "badCredential",
+        "throttled",
+        "serverError",
+        "serverErrorAtLogin",
+        "timeout",
+        "slow",
+        "truncatedBody",
+        "oversizedBody",
+        "notTheBackend",
+        "unreachable",
+        "loginOnce",
+        "validate",
+        "validateBadCredential",
+    ] {
+        cases.insert(case.to_owned(), json!({}));
+    }
+    let refused = json!({"status": 400, "body": "{\"errors\":[\"invalid role or secret ID\"]}"});
+    cases.insert("tokenRefusedForEver".to_owned(), json!({"loginAnswer": refused}));
+    cases.insert("expiredToken".to_owned(), json!({"expire": expire}));
+    let secret_ref = json!({"name": "login", "key": "secret-id"});
     json!({
         "plugin": "vault",
         "servers": {"VAULT": address},
         "store": {
-            "server": "${VAULT}", "path": mount.path, "version": "v2",
-            "auth": {"appRole": {"path": path, "roleId": role_id, "secretRef": {"name": "login", "key": "secret-id"}}},
+            "server": "${VAULT}",
+            "path": mount.path,
+            "version": "v2",
+            "auth": {"appRole": {"path": path, "roleId": role_id, "secretRef": secret_ref}},
         },
         "objects": login(secret_id),
         "badCredential": login("00000000-aaaa-bbbb-cccc-000000000000"),
         "dataRequests": [{"method": "GET", "path": format!("^/v1/{}/data/", mount.path)}],
         "loginRequests": [{"method": "POST", "path": format!("^/v1/auth/{path}/login$")}],
-        "cases": {
-            "value": {
-                "key": "app/login",
-                "expect": {"json": {"user": "app-user-1", "password": "correct-horse", "deep": {"a.b": "staple-9"}}},
-            },
-            "property": [
-                {"property": "password", "expect": "correct-horse"},
-                {"property": "deep.a\\.b", "expect": "staple-9"},
-            ],
-            "version": [
-                {"version": "1", "property": "password", "expect": "older-battery"},
-                {"version": "2", "property": "password", "expect": "correct-horse"},
-            ],
-            "missingKey": {"key": "app/absent"},
-            "missingVersion": {"version": "99"},
-            "missingProperty": {"property": "absent"},
-            "denied": {"key": "forbidden/key"},
-            "badCredential": {},
-            "throttled": {},
-            "serverError": {},
-            "serverErrorAtLogin": {},
-            "timeout": {},
-            "slow": {},
-            "truncatedBody": {},
-            "oversizedBody": {},
-            "notTheBackend": {},
-            "unreachable": {},
-            "unicode": {"key": "app/greeting", "property": "text", "expect": "Grüße aus Zürich – 你好 🗝"},
-            "large": {"key": "app/large", "property": "text", "expect": {"repeat": {"text": "x", "times": 65_536}}},
-            "thousandKeys": {"key": "many/k-{n}", "expect": {"json": {"v": "value-of-{n}"}}},
-            "oneBadKeyInBatch": {"keys": ["app/login", "app/greeting"]},
-            "findByName": {"name": "^(app/|many/k-99$)", "expect": ["app/login", "app/greeting", "app/large", "many/k-99"]},
-            "findByPath": {
-                "path": "tagged",
-                "expect": {
-                    "tagged/one": {"json": {"text": "value-of-tagged/one"}},
-                    "tagged/two": {"json": {"text": "value-of-tagged/two"}},
-                    "tagged/three": {"json": {"text": "value-of-tagged/three"}},
-                },
-            },
-            "findByTags": {"path": "tagged", "tags": {"team": "red-team", "stage": "test"}, "expect": ["tagged/one", "tagged/two"]},
-            "findNothing": {"path": "no-such-folder"},
-            "paging": {"path": "many", "expect": {"pattern": "many/k-{n}", "times": 1_000}},
-            "metadata": {"key": "tagged/one", "expect": {"custom_metadata": {"team": "red-team"}, "current_version": 1}},
-            "loginOnce": {},
-            "expiredToken": {"expire": {"request": {
-                "method": "PUT",
-                "url": format!("${{VAULT}}/v1/sys/leases/revoke-prefix/auth/{path}/login"),
-                "headers": {"X-Vault-Token": revoker, "Content-Type": "application/json"},
-                "body": "{\"sync\":true}",
-            }}},
-            "tokenRefusedForEver": {
-                "loginAnswer": {"status": 400, "body": "{\"errors\":[\"invalid role or secret ID\"]}"},
-            },
-            "validate": {},
-            "validateBadCredential": {},
-        },
+        "cases": cases,
         "unsupported": {"binary": BINARY},
     })
+}
+
+fn reads() -> Map<String, Value> {
+    let login = json!({"user": "app-user-1", "password": "correct-horse", "deep": {"a.b": "staple-9"}});
+    let Value::Object(cases) = json!({
+        "value": {"key": "app/login", "expect": {"json": login}},
+        "property": [
+            {"property": "password", "expect": "correct-horse"},
+            {"property": "deep.a\\.b", "expect": "staple-9"},
+        ],
+        "version": [
+            {"version": "1", "property": "password", "expect": "older-battery"},
+            {"version": "2", "property": "password", "expect": "correct-horse"},
+        ],
+        "missingKey": {"key": "app/absent"},
+        "missingVersion": {"version": "99"},
+        "missingProperty": {"property": "absent"},
+        "denied": {"key": "forbidden/key"},
+        "unicode": {"key": "app/greeting", "property": "text", "expect": GREETING},
+        "large": {
+            "key": "app/large", "property": "text", "expect": {"repeat": {"text": "x", "times": 65_536}}
+        },
+        "thousandKeys": {"key": "many/k-{n}", "expect": {"json": {"v": "value-of-{n}"}}},
+        "oneBadKeyInBatch": {"keys": ["app/login", "app/greeting"]},
+        "metadata": {
+            "key": "tagged/one",
+            "expect": {"custom_metadata": {"team": "red-team"}, "current_version": 1},
+        },
+    }) else {
+        panic!("an object")
+    };
+    cases
+}
+
+fn searches() -> Map<String, Value> {
+    let tagged = |key: &str| json!({"json": {"text": format!("value-of-{key}")}});
+    let by_path: Map<String, Value> = ["tagged/one", "tagged/two", "tagged/three"]
+        .map(|key| (key.to_owned(), tagged(key)))
+        .into_iter()
+        .collect();
+    let by_name = ["app/login", "app/greeting", "app/large", "many/k-99"];
+    let tags = json!({"team": "red-team", "stage": "test"});
+    let Value::Object(cases) = json!({
+        "findByName": {"name": "^(app/|many/k-99$)", "expect": by_name},
+        "findByPath": {"path": "tagged", "expect": by_path},
+        "findByTags": {"path": "tagged", "tags": tags, "expect": ["tagged/one", "tagged/two"]},
+        "findNothing": {"path": "no-such-folder"},
+        "paging": {"path": "many", "expect": {"pattern": "many/k-{n}", "times": 1_000}},
+    }) else {
+        panic!("an object")
+    };
+    cases
 }
