@@ -7,7 +7,11 @@
 pub mod answer;
 pub mod auth;
 pub mod config;
+pub mod headers;
+pub mod login;
+pub mod mount;
 pub mod path;
+pub mod refusal;
 pub mod tls;
 
 #[cfg(target_arch = "wasm32")]
