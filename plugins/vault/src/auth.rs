@@ -5,7 +5,7 @@ use claviger_plugin_sdk::json::{given, text};
 use claviger_plugin_sdk::{Error, invalid_config};
 use serde_json::Value;
 
-use crate::path;
+use crate::{iam, path};
 
 /// Where a JWT comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,15 @@ pub enum Credential {
     },
     /// The TLS client certificate.
     Certificate,
+    /// A signed request to AWS.
+    Iam {
+        /// Which is signed for.
+        region: String,
+        /// What Vault's mount may ask for besides (`iam_server_id_header_value`).
+        server_id: Option<String>,
+    },
+    /// A JWT that a Google service account's key signs.
+    Gcp,
 }
 
 /// A login.
@@ -121,11 +130,20 @@ impl Auth {
                 (mount, Some(form.needed("username")?), Credential::Password { at })
             }
             "cert" => (form.mount("path", "cert")?, form.text("vaultRole"), Credential::Certificate),
-            other => {
-                return Err(invalid_config(
-                    &format!("/auth/{other}"),
-                    "this login method is not supported yet",
-                ));
+            "iam" => {
+                let server_id = form.text("vaultAwsIamServerID");
+                let credential = Credential::Iam { region: iam::region(config)?, server_id };
+                (form.mount("path", "aws")?, Some(form.needed("vaultRole")?), credential)
+            }
+            _ => {
+                if !form.given("secretRef") {
+                    return Err(invalid_config(
+                        "/auth/gcp/secretRef",
+                        "a service account's key is needed (secretRef.secretAccessKeySecretRef): workloadIdentity, serviceAccountRef and the operator's own credentials are not supported yet",
+                    ));
+                }
+                form.reference("secretRef/secretAccessKeySecretRef")?;
+                (form.mount("path", "gcp")?, Some(form.needed("role")?), Credential::Gcp)
             }
         };
         Ok(Self { method, mount, role, credential })
@@ -321,6 +339,12 @@ mod tests {
             (json!({"kubernetes": {"role": "r"}}), "/auth/kubernetes/serviceAccountRef"),
             (json!({"userPass": {"secretRef": {"name": "s"}}}), "/auth/userPass/username"),
             (json!({"ldap": {"username": "u"}}), "/auth/ldap/secretRef"),
+            (json!({"iam": {}}), "/auth/iam/vaultRole"),
+            (json!({"iam": {"vaultRole": "r", "region": "a/b"}}), "/auth/iam/region"),
+            (json!({"gcp": {"role": "r"}}), "/auth/gcp/secretRef"),
+            (json!({"gcp": {"role": "r", "workloadIdentity": {}}}), "/auth/gcp/secretRef"),
+            (json!({"gcp": {"role": "r", "secretRef": {}}}), "/auth/gcp/secretRef/secretAccessKeySecretRef"),
+            (json!({"gcp": {"secretRef": {"secretAccessKeySecretRef": {"name": "k"}}}}), "/auth/gcp/role"),
         ] {
             assert_eq!(parse(auth.clone()), Err(path.to_owned()), "{auth}");
         }
@@ -364,6 +388,18 @@ mod tests {
                 Credential::Password { at: "/auth/userPass/secretRef".to_owned() },
             ),
             (json!({"cert": {}}), Some("auth/cert/login"), None, Credential::Certificate),
+            (
+                json!({"iam": {"vaultRole": "dev", "region": "eu-west-1", "vaultAwsIamServerID": "v"}}),
+                Some("auth/aws/login"),
+                Some("dev"),
+                Credential::Iam { region: "eu-west-1".to_owned(), server_id: Some("v".to_owned()) },
+            ),
+            (
+                json!({"gcp": {"role": "r", "secretRef": {"secretAccessKeySecretRef": secret}}}),
+                Some("auth/gcp/login"),
+                Some("r"),
+                Credential::Gcp,
+            ),
             (
                 json!({"cert": {"vaultRole": "web"}}),
                 Some("auth/cert/login"),

@@ -1,6 +1,7 @@
 //! Requests to Vault: with a token that is in the memo, logging in when there is none or it has ended.
 
 use std::cell::RefCell;
+use std::time::SystemTime;
 
 use claviger_plugin_sdk::http::{self, Answer};
 use claviger_plugin_sdk::provider::connection::{Resolved, Session};
@@ -9,6 +10,7 @@ use claviger_plugin_sdk::{Error, memo};
 use crate::auth::{Auth, Credential};
 use crate::config::Config;
 use crate::headers::merge_index;
+use crate::iam;
 use crate::login::{self, Held};
 use crate::mount;
 use crate::path::encode;
@@ -75,13 +77,13 @@ impl<'a> Client<'a> {
         if self.auth.credential == Credential::Token {
             return Err(self.ended());
         }
-        if memo::get_or_make(REFUSED.0, || Err(Error::NotModified)).is_ok() {
+        if memo::peek(REFUSED.0).is_some() {
             return checked(answer);
         }
         memo::evict(TOKEN, &token.raw);
         let answer = self.send(method, path, query, &self.token()?, namespace)?;
         if answer.status == 403 && refusal::hint(&answer.body) != Hint::Known {
-            memo::get_or_make(REFUSED.0, || Ok((Vec::new(), REFUSED.1)))?;
+            memo::keep(REFUSED.0, &[], REFUSED.1);
         }
         checked(answer)
     }
@@ -183,11 +185,29 @@ impl<'a> Client<'a> {
 
     fn login(&self) -> Result<(Vec<u8>, u64), Error> {
         let path = self.auth.login_path().unwrap_or_default();
-        let body = login::body(&self.auth, &|name| self.slot(name))?;
+        let now = SystemTime::now();
+        let mut aws = None;
+        let body = match &self.auth.credential {
+            Credential::Iam { region, server_id } => {
+                let Session { store, requester, settings, .. } = self.session;
+                let access = iam::access(&self.config.json, store, requester)?;
+                let sts = iam::sts(region, settings)?;
+                let login = aws_credentials::login::login(&access, self.session, region, &sts)?;
+                let role = self.auth.role.as_deref();
+                let body = iam::body(role, region, server_id.as_deref(), &login.credentials, now)?;
+                aws = Some(login);
+                body
+            }
+            _ => login::body(&self.auth, &|name| self.slot(name), now)?,
+        };
         let mut headers = self.headers(self.config.login_namespace.as_deref());
         headers.push(("content-type".to_owned(), "application/json".to_owned()));
         let answer = http::send("POST", &self.url(&path, ""), &headers, body.to_string().into_bytes())?;
         if !(200..=299).contains(&answer.status) {
+            // They may have been taken back before their time.
+            if let (400..=403, Some(aws)) = (answer.status, &aws) {
+                aws.evict();
+            }
             let asked = LoginAsked {
                 method: self.auth.method,
                 mount: &self.auth.mount,

@@ -1,11 +1,14 @@
 //! A login: what is sent, and what is kept of the answer. Sending is the client's.
 
+use std::time::SystemTime;
+
 use claviger_plugin_sdk::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::answer::Envelope;
 use crate::auth::{Auth, Credential};
+use crate::gcp;
 
 /// A token that does not expire is logged in for again after an hour, so that a role that was taken away
 /// is noticed.
@@ -22,15 +25,20 @@ pub struct Held {
     pub index: Vec<String>,
 }
 
-/// The body of the login request. `slot` gives what the manifest refers to.
+/// The body of the login request; that of `iam` is made by [`crate::iam::body`], since it takes requests of
+/// its own. `slot` gives what the manifest refers to.
 ///
 /// # Errors
 /// A credential that is empty or no text.
-pub fn body(auth: &Auth, slot: &dyn Fn(&str) -> Result<Vec<u8>, Error>) -> Result<Value, Error> {
+pub fn body(
+    auth: &Auth,
+    slot: &dyn Fn(&str) -> Result<Vec<u8>, Error>,
+    now: SystemTime,
+) -> Result<Value, Error> {
     // Tokens and identifiers have no blanks around them, but files they came from often end in a newline.
     let trimmed = |name: &str| Ok::<_, Error>(text(name, slot(name)?)?.trim().to_owned());
     let mut body = match &auth.credential {
-        Credential::Token => json!({}),
+        Credential::Token | Credential::Iam { .. } => json!({}),
         Credential::AppRole { role_id } => {
             let role_id = role_id.clone().map_or_else(|| trimmed("role-id"), Ok)?;
             json!({"role_id": role_id, "secret_id": trimmed("secret-id")?})
@@ -41,6 +49,10 @@ pub fn body(auth: &Auth, slot: &dyn Fn(&str) -> Result<Vec<u8>, Error>) -> Resul
             json!({"password": text("password", slot("password")?)?.trim_end_matches(['\r', '\n'])})
         }
         Credential::Certificate => json!({"name": auth.role}),
+        Credential::Gcp => {
+            let jwt = gcp::jwt(&slot("gcp-key")?, auth.role.as_deref().unwrap_or_default(), now)?;
+            json!({"role": auth.role, "jwt": jwt})
+        }
     };
     if let Some(fields) = body.as_object_mut() {
         // Without a role Vault takes the mount's default.
@@ -121,11 +133,16 @@ mod tests {
             (json!({"cert": {}}), "", json!({})),
         ] {
             let slot = |_: &str| Ok(held.as_bytes().to_vec());
-            assert_eq!(body(&auth(manifest.clone()), &slot).unwrap(), expected, "{manifest}");
+            assert_eq!(
+                body(&auth(manifest.clone()), &slot, SystemTime::UNIX_EPOCH).unwrap(),
+                expected,
+                "{manifest}"
+            );
         }
         let approle = auth(json!({"appRole": {"roleRef": secret, "secretRef": secret}}));
         for bytes in [&b"\n"[..], &[0xff]] {
-            assert!(matches!(body(&approle, &|_| Ok(bytes.to_vec())), Err(Error::Unauthenticated(_))));
+            let found = body(&approle, &|_| Ok(bytes.to_vec()), SystemTime::UNIX_EPOCH);
+            assert!(matches!(found, Err(Error::Unauthenticated(_))));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Vault behind the plugin interface.
 
+use aws_credentials::Service;
 use claviger_plugin_sdk::provider::connection::{
     ConnectInput, Guest as Connection, Material, Need, ObjectKind, ObjectNeed, Origin, Reach, Ready, Step,
     TlsProfile, TokenNeed,
@@ -16,6 +17,7 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::path::{self, Kv};
 use crate::tls::Tls;
+use crate::{gcp, iam};
 
 struct Vault;
 
@@ -32,24 +34,42 @@ impl Connection for Vault {
             return Err(invalid_config("/server", "a login by certificate needs https://"));
         }
         let needs = needs(&auth, &tls);
-        // One round: no need depends on what another brings.
-        if input.have.is_empty() && !needs.is_empty() {
-            return Ok(Step::Need(needs.into_iter().map(|(need, _)| need).collect()));
-        }
         let referent = input.store.namespace.is_none()
             && needs.iter().any(|(_, at)| json::text(&config.json, &format!("{at}/namespace")).is_none());
-        Ok(Step::Ready(Ready {
-            origins: vec![Origin {
-                url: config.origin(),
-                reach: Reach::Network,
-                paths: Vec::new(),
-                tls: profile(&tls, &config),
-                purpose: "Vault server".to_owned(),
-                max_response_bytes: None,
-                max_header_bytes: None,
-            }],
-            partition: referent.then(|| input.requester.namespace.clone()),
-        }))
+        // No need of these depends on what another brings, so they are asked for in the first round.
+        let mut missing: Vec<Need> = Vec::new();
+        if input.have.is_empty() {
+            missing.extend(needs.into_iter().map(|(need, _)| need));
+        }
+        let mut partition = referent;
+        let mut origins = vec![Origin {
+            url: config.origin(),
+            reach: Reach::Network,
+            paths: Vec::new(),
+            tls: profile(&tls, &config),
+            purpose: "Vault server".to_owned(),
+            max_response_bytes: None,
+            max_header_bytes: None,
+        }];
+        let aws = match &auth.credential {
+            Credential::Iam { region, .. } => {
+                Some((iam::access(&config.json, &input.store, &input.requester)?, region))
+            }
+            _ => None,
+        };
+        if let Some((access, _)) = &aws {
+            missing.extend(access.needs(&config.json, &input.have)?);
+            partition |= access.depends_on_requester(&config.json, &input.store);
+        }
+        if !missing.is_empty() {
+            return Ok(Step::Need(missing));
+        }
+        if let Some((access, region)) = &aws
+            && access.calls_sts(&input.have)?
+        {
+            origins.push(aws_credentials::endpoint::origin(Service::Sts, region, &input.settings)?);
+        }
+        Ok(Step::Ready(Ready { origins, partition: partition.then_some(input.requester.namespace) }))
     }
 }
 
@@ -83,7 +103,8 @@ fn needs(auth: &Auth, tls: &Tls) -> Vec<(Need, String)> {
         Credential::Password { at } => {
             secret("password", at, ObjectKind::Secret, Some("password"), false);
         }
-        Credential::Jwt(Jwt::Account { .. }) | Credential::Certificate => {}
+        Credential::Gcp => secret("gcp-key", gcp::KEY_AT, ObjectKind::Secret, None, false),
+        Credential::Jwt(Jwt::Account { .. }) | Credential::Certificate | Credential::Iam { .. } => {}
     }
     if let Some((at, default_key)) = tls.ca_at {
         secret(CA, at, ObjectKind::Either, Some(default_key), false);
