@@ -71,14 +71,14 @@ impl<'a> Client<'a> {
         };
         let token = self.token()?;
         let answer = self.send(method, path, query, &token, namespace)?;
-        if answer.status != 403 || self.is_known(&token, refusal::hint(&answer.body))? {
+        if answer.status != 403 || memo::peek(REFUSED.0).is_some() {
+            return checked(answer);
+        }
+        if self.is_known(&token, refusal::hint(&answer.body))? {
             return checked(answer);
         }
         if self.auth.credential == Credential::Token {
             return Err(self.ended());
-        }
-        if memo::peek(REFUSED.0).is_some() {
-            return checked(answer);
         }
         memo::evict(TOKEN, &token.raw);
         let answer = self.send(method, path, query, &self.token()?, namespace)?;

@@ -165,7 +165,10 @@ impl Provider for Vault {
                 | Capability::VERSIONS,
             property_order: vec![PropertyStep::Literal, PropertyStep::Path],
             metadata_order: vec![PropertyStep::Literal, PropertyStep::Path],
-            origins: vec!["the store's server".to_owned()],
+            origins: vec![
+                "the store's server".to_owned(),
+                "https://sts.REGION.amazonaws.com (iam with a role or a ServiceAccount)".to_owned(),
+            ],
             // Vault reads one key a request, so a batch saves instances and nothing else.
             max_batch: 20,
         }

@@ -78,8 +78,15 @@ pub fn error(refused: &Refused<'_>, asked: &Asked<'_>) -> Error {
         403 => {
             // A list is asked for with a slash at its end, and goes on into what it finds.
             let path = if capability == "list" { format!("{path}/*") } else { path.to_owned() };
+            let because = match hint(refused.body) {
+                Hint::Known => "The token's policies lack",
+                // Also after a new login.
+                _ => {
+                    "The token may be refused for its address (bound CIDRs) or its entity, or its policies lack"
+                }
+            };
             Error::Denied(format!(
-                "{detail}. The token's policies lack: path \"{path}\" {{ capabilities = [\"{capability}\"] }}{within}"
+                "{detail}. {because}: path \"{path}\" {{ capabilities = [\"{capability}\"] }}{within}"
             ))
         }
         405 => Error::Other(format!("{detail}. What is mounted there cannot do that: is it a KV engine?")),
@@ -196,7 +203,7 @@ fn tidy(errors: &[String]) -> String {
     let lines = errors.iter().flat_map(|error| error.lines()).map(|line| line.trim());
     let lines = lines.map(|line| line.strip_prefix("* ").unwrap_or(line));
     let lines = lines.filter(|line| !line.is_empty() && !line.ends_with("occurred:"));
-    lines.collect::<Vec<_>>().join("; ")
+    lines.collect::<Vec<_>>().join("; ").trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -242,6 +249,7 @@ mod tests {
                 "",
                 "HTTP 403: permission denied. The token's policies lack: path \"secret/data/app/x\" { capabilities = [\"read\"] } in namespace team",
             ),
+            (403, r#"{"errors":["permission denied"]}"#, "denied", "", "bound CIDRs"),
             (404, NONE, "not-found", "", "no such key"),
             (404, "<html>nothing here</html>", "unavailable", "", "proxy"),
             (404, "", "unavailable", "", "proxy"),
