@@ -31,6 +31,8 @@ pub enum Jwt {
 /// What is shown at a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
+    /// Nothing: a Vault Agent or Proxy in between adds a token of its own.
+    Nothing,
     /// A token that is there already: no login.
     Token,
     /// AppRole.
@@ -63,7 +65,7 @@ pub enum Credential {
 pub struct Auth {
     /// The manifest's name of the method.
     pub method: &'static str,
-    /// Where it is mounted, below `auth/`. Empty for a token.
+    /// Where it is mounted, below `auth/`. Empty without a login.
     pub mount: String,
     /// Vault's role, or the user.
     pub role: Option<String>,
@@ -86,6 +88,10 @@ impl Auth {
     /// # Errors
     /// None, several, or one that is incomplete or not supported.
     pub fn parse(config: &Value) -> Result<Self, Error> {
+        if !given(config, "/auth") {
+            let (mount, role) = (String::new(), None);
+            return Ok(Self { method: "nothing", mount, role, credential: Credential::Nothing });
+        }
         let found: Vec<&'static str> =
             METHODS.into_iter().filter(|method| given(config, &format!("/auth/{method}"))).collect();
         let method = match found[..] {
@@ -149,10 +155,10 @@ impl Auth {
         Ok(Self { method, mount, role, credential })
     }
 
-    /// The path of the login request; none for a token.
+    /// The path of the login request; none without a login.
     pub fn login_path(&self) -> Option<String> {
         match (&self.credential, &self.role) {
-            (Credential::Token, _) => None,
+            (Credential::Nothing | Credential::Token, _) => None,
             (Credential::Password { .. }, Some(user)) => Some(format!("auth/{}/login/{user}", self.mount)),
             _ => Some(format!("auth/{}/login", self.mount)),
         }
@@ -327,6 +333,7 @@ mod tests {
     fn exactly_one_whole_login() {
         for (auth, path) in [
             (json!({}), "/auth"),
+            (json!({"namespace": "team"}), "/auth"),
             (json!({"tokenSecretRef": {"name": "t"}, "jwt": {"secretRef": {"name": "j"}}}), "/auth"),
             (json!({"appRole": {"roleId": "r"}}), "/auth/appRole/secretRef"),
             (json!({"appRole": {"secretRef": {"name": "s"}}}), "/auth/appRole/roleId"),
@@ -354,6 +361,8 @@ mod tests {
     #[test]
     fn mounts_roles_and_paths() {
         let secret = json!({"name": "s"});
+        let none = Auth::parse(&json!({})).unwrap();
+        assert_eq!((none.login_path(), none.credential), (None, Credential::Nothing));
         let by_account = account("/auth/kubernetes/serviceAccountRef", None, &[], 600);
         for (auth, login, role, credential) in [
             (json!({"tokenSecretRef": secret}), None, None, Credential::Token),

@@ -77,7 +77,7 @@ impl<'a> Client<'a> {
         if self.is_known(&token, refusal::hint(&answer.body))? {
             return checked(answer);
         }
-        if self.auth.credential == Credential::Token {
+        if self.auth.login_path().is_none() {
             return Err(self.ended());
         }
         memo::evict(TOKEN, &token.raw);
@@ -102,7 +102,7 @@ impl<'a> Client<'a> {
         if self.looks_itself_up(&token)? {
             return Ok(());
         }
-        if self.auth.credential == Credential::Token {
+        if self.auth.login_path().is_none() {
             return Err(self.ended());
         }
         memo::evict(TOKEN, &token.raw);
@@ -162,13 +162,21 @@ impl<'a> Client<'a> {
     }
 
     fn ended(&self) -> Error {
-        Error::Unauthenticated(
-            "the token of auth.tokenSecretRef is not valid: revoked, expired, or not for this server or address"
-                .to_owned(),
-        )
+        let detail = match self.auth.credential {
+            Credential::Nothing => {
+                "the store has no auth, and nothing between (a Vault Agent or Proxy) adds a token that holds"
+            }
+            _ => {
+                "the token of auth.tokenSecretRef is not valid: revoked, expired, or not for this server or address"
+            }
+        };
+        Error::Unauthenticated(detail.to_owned())
     }
 
     fn token(&self) -> Result<Token, Error> {
+        if self.auth.credential == Credential::Nothing {
+            return Ok(Token { held: Held::default(), raw: Vec::new() });
+        }
         if self.auth.credential == Credential::Token {
             let raw = self.slot(TOKEN)?;
             let token = login::text(TOKEN, raw.clone())?.trim().to_owned();
@@ -233,7 +241,9 @@ impl<'a> Client<'a> {
         namespace: Option<&str>,
     ) -> Result<Answer, Error> {
         let mut headers = self.headers(namespace);
-        headers.push(("x-vault-token".to_owned(), token.held.token.clone()));
+        if !token.held.token.is_empty() {
+            headers.push(("x-vault-token".to_owned(), token.held.token.clone()));
+        }
         if self.config.read_your_writes {
             let mut index = token.held.index.clone();
             for newer in self.index.borrow().iter() {

@@ -38,7 +38,7 @@ pub fn body(
     // Tokens and identifiers have no blanks around them, but files they came from often end in a newline.
     let trimmed = |name: &str| Ok::<_, Error>(text(name, slot(name)?)?.trim().to_owned());
     let mut body = match &auth.credential {
-        Credential::Token | Credential::Iam { .. } => json!({}),
+        Credential::Nothing | Credential::Token | Credential::Iam { .. } => json!({}),
         Credential::AppRole { role_id } => {
             let role_id = role_id.clone().map_or_else(|| trimmed("role-id"), Ok)?;
             json!({"role_id": role_id, "secret_id": trimmed("secret-id")?})

@@ -104,7 +104,10 @@ fn needs(auth: &Auth, tls: &Tls) -> Vec<(Need, String)> {
             secret("password", at, ObjectKind::Secret, Some("password"), false);
         }
         Credential::Gcp => secret("gcp-key", gcp::KEY_AT, ObjectKind::Secret, None, false),
-        Credential::Jwt(Jwt::Account { .. }) | Credential::Certificate | Credential::Iam { .. } => {}
+        Credential::Nothing
+        | Credential::Jwt(Jwt::Account { .. })
+        | Credential::Certificate
+        | Credential::Iam { .. } => {}
     }
     if let Some((at, default_key)) = tls.ca_at {
         secret(CA, at, ObjectKind::Either, Some(default_key), false);
