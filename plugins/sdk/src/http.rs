@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wstd::http::{Body, Client, Method, Request};
+use wstd::http::{Body, Client, HeaderMap, Method, Request};
 
 use crate::Error;
 
@@ -19,6 +19,14 @@ pub struct Answer {
     pub retry_after_ms: Option<u64>,
     /// The body.
     pub body: Vec<u8>,
+    headers: HeaderMap,
+}
+
+impl Answer {
+    /// The first value of a header field, if it is text. Its name counts in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 /// Sends a request and reads the whole answer.
@@ -39,8 +47,8 @@ pub fn send(method: &str, url: &str, headers: &[(String, String)], body: Vec<u8>
         let mut client = Client::new();
         client.set_first_byte_timeout(FIRST_BYTE);
         let response = client.send(request).await.map_err(|_| Error::Unavailable("no answer".to_owned()))?;
-        let retry_after_ms = response
-            .headers()
+        let headers = response.headers().clone();
+        let retry_after_ms = headers
             .get("retry-after")
             .and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok())
             .map(|seconds| seconds.saturating_mul(1000));
@@ -48,6 +56,6 @@ pub fn send(method: &str, url: &str, headers: &[(String, String)], body: Vec<u8>
         let mut body = response.into_body();
         let body =
             body.contents().await.map_err(|_| Error::Unavailable("the answer broke off".to_owned()))?;
-        Ok(Answer { status, retry_after_ms, body: body.to_vec() })
+        Ok(Answer { status, retry_after_ms, body: body.to_vec(), headers })
     })
 }

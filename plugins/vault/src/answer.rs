@@ -1,8 +1,14 @@
-//! Vault's answers: values as they stand, and errors as the host understands them.
+//! Vault's answers that are a success: values as they stand, metadata as ESO shows it, logins, mounts.
+//! Refusals are in `refusal`.
 
-use claviger_plugin_sdk::{Error, RateLimit};
+use std::collections::BTreeMap;
+
+use claviger_plugin_sdk::Error;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::path::Kv;
 
 /// The envelope of every answer.
 #[derive(Debug, Deserialize)]
@@ -21,7 +27,8 @@ pub struct Envelope<'a> {
 /// What a login gives.
 #[derive(Debug, Deserialize)]
 pub struct Login {
-    /// The token.
+    /// The token; empty if a second factor is asked for.
+    #[serde(default)]
     pub client_token: String,
     /// Seconds; 0: it does not expire.
     #[serde(default)]
@@ -54,17 +61,20 @@ pub struct Secret {
     pub leased: bool,
 }
 
+fn odd() -> Error {
+    Error::Other("the answer is not Vault's".to_owned())
+}
+
 /// Reads the answer to a read.
 ///
 /// # Errors
 /// If it is none, or the version was deleted.
-pub fn secret(body: &[u8], versioned: bool) -> Result<Secret, Error> {
-    let odd = || Error::Other("the answer is not Vault's".to_owned());
+pub fn secret(body: &[u8], kv: Kv) -> Result<Secret, Error> {
     let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|_| odd())?;
     let leased = !envelope.lease_id.is_empty();
     let gone = || Error::NotFound("it has no data: deleted, or never written".to_owned());
     let data = envelope.data.filter(|data| data.get() != "null").ok_or_else(gone)?;
-    if !versioned {
+    if kv == Kv::V1 {
         return Ok(Secret { json: data.get().to_owned(), version: None, leased });
     }
     let inner: Versioned<'_> = serde_json::from_str(data.get()).map_err(|_| odd())?;
@@ -73,34 +83,61 @@ pub fn secret(body: &[u8], versioned: bool) -> Result<Secret, Error> {
     Ok(Secret { json: value.get().to_owned(), version, leased })
 }
 
-/// An answer that is no success, as an error. `what` is the path, which is no secret.
-pub fn error(status: u16, retry_after_ms: Option<u64>, body: &[u8], what: &str) -> Error {
-    let said = said(body);
-    let detail = if said.is_empty() {
-        format!("{what}: HTTP {status}")
-    } else {
-        format!("{what}: HTTP {status}: {said}")
-    };
-    match status {
-        404 => Error::NotFound(detail),
-        401 => Error::Unauthenticated(detail),
-        403 => {
-            Error::Denied(format!("{detail} (the policy of the store's role must allow \"read\" on {what})"))
-        }
-        429 => Error::RateLimited(RateLimit { retry_after_ms, detail }),
-        412 | 472 | 473 | 500..=599 => Error::Unavailable(detail),
-        _ => Error::Other(detail),
+/// What `metadataPolicy: Fetch` shows, as in ESO: custom metadata beside three fields of Vault's own, all
+/// as text. Custom metadata of such a name hides the field.
+///
+/// # Errors
+/// If the answer is none.
+pub fn metadata(body: &[u8]) -> Result<BTreeMap<String, String>, Error> {
+    #[derive(Deserialize)]
+    struct Answer {
+        data: BTreeMap<String, Value>,
     }
+    let answer: Answer = serde_json::from_slice(body).map_err(|_| odd())?;
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let mut found = BTreeMap::new();
+    for name in ["created_time", "current_version", "delete_version_after"] {
+        if let Some(value) = answer.data.get(name).filter(|value| !value.is_null()) {
+            found.insert(name.to_owned(), text(value));
+        }
+    }
+    let custom = answer.data.get("custom_metadata").and_then(Value::as_object);
+    found.extend(custom.into_iter().flatten().map(|(name, value)| (name.clone(), text(value))));
+    Ok(found)
 }
 
-/// Vault's `errors`, joined.
-fn said(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Errors {
-        #[serde(default)]
-        errors: Vec<String>,
+/// JSON of a map as Go writes it, which is what ESO hands out: sorted, and without what HTML minds.
+pub fn go_json(map: &BTreeMap<String, String>) -> String {
+    let mut out = String::new();
+    for char in serde_json::json!(map).to_string().chars() {
+        match char {
+            // They can only stand in strings.
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", u32::from(char))),
+            other => out.push(other),
+        }
     }
-    serde_json::from_slice::<Errors>(body).map(|errors| errors.errors.join("; ")).unwrap_or_default()
+    out
+}
+
+/// The keys of a folder; those that end in a slash are folders.
+///
+/// # Errors
+/// If the answer is none.
+pub fn keys(body: &[u8]) -> Result<Vec<String>, Error> {
+    #[derive(Deserialize)]
+    struct Listing {
+        data: Keys,
+    }
+    #[derive(Deserialize)]
+    struct Keys {
+        #[serde(default)]
+        keys: Vec<String>,
+    }
+    let listing: Listing = serde_json::from_slice(body).map_err(|_| odd())?;
+    Ok(listing.data.keys)
 }
 
 #[cfg(test)]
@@ -108,32 +145,46 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// Bodies as OpenBao sends them.
+    /// Bodies of OpenBao 2.7.2.
     #[test]
     fn values_stand_as_the_server_wrote_them() {
-        let v2 = br#"{"request_id":"x","lease_id":"","data":{"data":{"z":1.50,"a":"b"},"metadata":{"version":7}}}"#;
-        let found = secret(v2, true).unwrap();
+        let v2 = br#"{"request_id":"c4ddb8ca-61e8-f678-e667-3bc6b6ede48b","lease_id":"","renewable":false,"lease_duration":0,"data":{"data":{"a":"\u003cb\u003e\u0026","z":1.5},"metadata":{"created_time":"2026-11-25T19:07:48.246505173Z","custom_metadata":{"env":"prod","team":"a\u0026b"},"deletion_time":"","destroyed":false,"version":7}},"wrap_info":null,"warnings":null,"auth":null}"#;
         assert_eq!(
-            found,
-            Secret { json: r#"{"z":1.50,"a":"b"}"#.to_owned(), version: Some("7".to_owned()), leased: false }
+            secret(v2, Kv::V2).unwrap(),
+            Secret {
+                json: r#"{"a":"\u003cb\u003e\u0026","z":1.5}"#.to_owned(),
+                version: Some("7".to_owned()),
+                leased: false
+            }
         );
-        let v1 = br#"{"lease_id":"database/creds/x/1","data":{"a":"b"}}"#;
-        assert!(secret(v1, false).unwrap().leased);
+        let v1 = br#"{"request_id":"450635b5-7574-8514-f554-d822d1f55777","lease_id":"","renewable":false,"lease_duration":2764800,"data":{"a":"\u003cb\u003e","z":1.50},"wrap_info":null,"warnings":null,"auth":null}"#;
+        let found = secret(v1, Kv::V1).unwrap();
+        assert_eq!((found.json.as_str(), found.leased), (r#"{"a":"\u003cb\u003e","z":1.50}"#, false));
+        let leased = br#"{"lease_id":"database/creds/x/1","data":{"a":"b"}}"#;
+        assert!(secret(leased, Kv::V1).unwrap().leased);
         let deleted = br#"{"data":{"data":null,"metadata":{"version":2,"deletion_time":"now"}}}"#;
-        assert!(matches!(secret(deleted, true), Err(Error::NotFound(_))));
-        assert!(matches!(secret(b"<html>", true), Err(Error::Other(_))));
+        assert!(matches!(secret(deleted, Kv::V2), Err(Error::NotFound(_))));
+        assert!(matches!(secret(b"<html>", Kv::V2), Err(Error::Other(_))));
+    }
+
+    /// Of OpenBao 2.7.2, but for the last of the custom fields; expected: what ESO's readSecretMetadata and
+    /// Go's encoder make of it.
+    #[test]
+    fn metadata_is_what_eso_shows() {
+        let body = br#"{"request_id":"31a7f92d-d084-0938-3571-e29ddd8c11b9","lease_id":"","renewable":false,"lease_duration":0,"data":{"cas_required":false,"created_time":"2026-11-25T19:07:48.246505173Z","current_metadata_version":1,"current_version":2,"custom_metadata":{"env":"prod","team":"a\u0026b","delete_version_after":"never"},"delete_version_after":"0s","max_versions":0,"metadata_cas_required":false,"oldest_version":0,"updated_time":"2026-11-25T19:07:48.298266682Z","versions":{"1":{"created_time":"2026-11-25T19:07:48.246505173Z","deletion_time":"","destroyed":false}}},"wrap_info":null,"warnings":null,"auth":null}"#;
+        assert_eq!(
+            go_json(&metadata(body).unwrap()),
+            r#"{"created_time":"2026-11-25T19:07:48.246505173Z","current_version":"2","delete_version_after":"never","env":"prod","team":"a\u0026b"}"#
+        );
+        let none = br#"{"data":{"custom_metadata":null,"current_version":2}}"#;
+        assert_eq!(go_json(&metadata(none).unwrap()), r#"{"current_version":"2"}"#);
+        assert!(metadata(br#"{"errors":[]}"#).is_err());
     }
 
     #[test]
-    fn errors_drive_behaviour() {
-        let kind =
-            |status| error(status, Some(3000), br#"{"errors":["permission denied"]}"#, "secret/data/x");
-        assert!(matches!(kind(404), Error::NotFound(_)));
-        assert!(
-            matches!(kind(403), Error::Denied(detail) if detail.contains("permission denied") && detail.contains("\"read\" on secret/data/x"))
-        );
-        assert!(matches!(kind(429), Error::RateLimited(RateLimit { retry_after_ms: Some(3000), .. })));
-        assert!(matches!(kind(503), Error::Unavailable(_)));
-        assert!(matches!(kind(400), Error::Other(_)));
+    fn listings() {
+        let body = br#"{"request_id":"d9cf51fc-7402-d057-01b7-8b7fd883fe10","lease_id":"","renewable":false,"lease_duration":0,"data":{"keys":["foo","app/"]},"wrap_info":null,"warnings":null,"auth":null}"#;
+        assert_eq!(keys(body).unwrap(), ["foo", "app/"]);
+        assert!(keys(b"{}").is_err());
     }
 }

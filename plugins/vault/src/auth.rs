@@ -1,8 +1,11 @@
-//! Which login a store asks for: exactly one, in ESO's spelling or the reference document's.
+//! Which login a store asks for: exactly one, in ESO's spelling or the reference document's. What is sent
+//! for it is in `login`; `iam` and `gcp` have modules of their own.
 
 use claviger_plugin_sdk::json::{given, text};
 use claviger_plugin_sdk::{Error, invalid_config};
 use serde_json::Value;
+
+use crate::{iam, path};
 
 /// Where a JWT comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,47 +24,53 @@ pub enum Jwt {
         /// What is asked for.
         audiences: Vec<String>,
         /// How long it should live.
-        expiration_seconds: Option<u64>,
+        expiration_seconds: u64,
     },
 }
 
-/// A login.
+/// What is shown at a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Auth {
-    /// A token that is there already.
+pub enum Credential {
+    /// Nothing: a Vault Agent or Proxy in between adds a token of its own.
+    Nothing,
+    /// A token that is there already: no login.
     Token,
     /// AppRole.
     AppRole {
-        /// Mount.
-        path: String,
         /// In the manifest; else it is in slot `role-id`.
         role_id: Option<String>,
     },
     /// JWT or Kubernetes: both send a role and a token.
-    Jwt {
-        /// Mount.
-        path: String,
-        /// Role in Vault.
-        role: Option<String>,
-        /// The token.
-        jwt: Jwt,
-    },
+    Jwt(Jwt),
     /// userpass or LDAP: both send a password to the user's path.
     Password {
-        /// Mount.
-        path: String,
-        /// Who.
-        username: String,
         /// Pointer to the password's reference.
         at: String,
     },
-    /// The TLS client certificate is the credential.
-    Cert {
-        /// Mount.
-        path: String,
-        /// Role in Vault.
-        role: Option<String>,
+    /// The TLS client certificate.
+    Certificate,
+    /// A signed request to AWS.
+    Iam {
+        /// Which is signed for.
+        region: String,
+        /// What Vault's mount may ask for besides (`iam_server_id_header_value`).
+        server_id: Option<String>,
     },
+    /// A JWT that a Google service account's key signs.
+    Gcp,
+}
+
+/// A login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    /// The manifest's name of the method.
+    pub method: &'static str,
+    /// Where it is mounted, below `auth/`. Empty without a login.
+    pub mount: String,
+    /// Vault's role, or the user.
+    pub role: Option<String>,
+    /// What is shown.
+    pub credential: Credential,
 }
 
 const METHODS: [&str; 9] =
@@ -69,6 +78,9 @@ const METHODS: [&str; 9] =
 
 /// Where a ServiceAccount's token for Vault's JWT login is meant for, unless the manifest says (as ESO).
 const DEFAULT_AUDIENCE: &str = "vault";
+/// How long a ServiceAccount's token should live, unless the manifest says (as ESO; the least that the API
+/// server gives).
+const DEFAULT_EXPIRATION_SECONDS: u64 = 600;
 
 impl Auth {
     /// Reads the one login of a config.
@@ -76,151 +88,181 @@ impl Auth {
     /// # Errors
     /// None, several, or one that is incomplete or not supported.
     pub fn parse(config: &Value) -> Result<Self, Error> {
-        let found: Vec<&str> =
+        if !given(config, "/auth") {
+            let (mount, role) = (String::new(), None);
+            return Ok(Self { method: "nothing", mount, role, credential: Credential::Nothing });
+        }
+        let found: Vec<&'static str> =
             METHODS.into_iter().filter(|method| given(config, &format!("/auth/{method}"))).collect();
         let method = match found[..] {
             [one] => one,
             [] => {
                 return Err(invalid_config(
                     "/auth",
-                    format!("one login method is needed: {}", METHODS[..7].join(", ")),
+                    format!("one login method is needed: {}", METHODS.join(", ")),
                 ));
             }
             _ => {
                 return Err(invalid_config(
                     "/auth",
-                    format!("exactly one login method is needed, and there are {}", found.join(", ")),
+                    format!(
+                        "exactly one login method is needed, and there are {}: remove all but one",
+                        found.join(", ")
+                    ),
                 ));
             }
         };
-        let at = |field: &str| format!("/auth/{method}/{field}");
-        let field = |name: &str| text(config, &at(name)).map(ToOwned::to_owned);
-        let or = |name: &str, default: &str| field(name).unwrap_or_else(|| default.to_owned());
-        let needed = |name: &str| field(name).ok_or_else(|| invalid_config(&at(name), "it is needed"));
-        let reference = |name: &str| {
-            if given(config, &at(name)) {
-                Ok(at(name))
-            } else {
-                Err(invalid_config(&at(name), "it is needed"))
-            }
-        };
-        Ok(match method {
-            "tokenSecretRef" => Self::Token,
+        let form = Form { config, method };
+        let (mount, role, credential) = match method {
+            "tokenSecretRef" => (String::new(), None, Credential::Token),
             "appRole" => {
-                reference("secretRef")?;
-                let role_id = field("roleId");
-                match (&role_id, given(config, &at("roleRef"))) {
-                    (Some(_), true) => {
-                        return Err(invalid_config(&at("roleRef"), "roleId is given too: remove one"));
-                    }
-                    (None, false) => {
-                        return Err(invalid_config(&at("roleId"), "roleId or roleRef is needed"));
-                    }
-                    _ => {}
+                form.reference("secretRef")?;
+                // As ESO: roleId before roleRef.
+                let role_id = form.text("roleId");
+                if role_id.is_none() && !form.given("roleRef") {
+                    return Err(invalid_config(&form.at("roleId"), "roleId or roleRef is needed"));
                 }
-                Self::AppRole { path: or("path", "approle"), role_id }
+                (form.mount("path", "approle")?, role_id.clone(), Credential::AppRole { role_id })
             }
-            "kubernetes" => Self::Jwt {
-                path: or("mountPath", "kubernetes"),
-                role: Some(needed("role")?),
-                jwt: match (given(config, &at("serviceAccountRef")), given(config, &at("secretRef"))) {
-                    (true, false) => Jwt::Account {
-                        audiences: list(config, &at("serviceAccountRef/audiences")),
-                        at: at("serviceAccountRef"),
-                        audiences_at: None,
-                        expiration_seconds: None,
-                    },
-                    (false, true) => Jwt::Secret { at: at("secretRef") },
-                    (true, true) => {
-                        return Err(invalid_config(
-                            &at("secretRef"),
-                            "serviceAccountRef is given too: remove one",
-                        ));
-                    }
-                    (false, false) => {
-                        return Err(invalid_config(
-                            &at("serviceAccountRef"),
-                            "serviceAccountRef or secretRef is needed: the operator's own token is not lent to stores",
-                        ));
-                    }
-                },
-            },
-            "jwt" => Self::Jwt { path: or("path", "jwt"), role: field("role"), jwt: jwt(config)? },
-            "ldap" | "userPass" => Self::Password {
-                path: or("path", if method == "ldap" { "ldap" } else { "userpass" }),
-                username: needed("username")?,
-                at: reference("secretRef")?,
-            },
-            "cert" => {
-                reference("clientCert")?;
-                reference("secretRef")?;
-                Self::Cert { path: or("path", "cert"), role: field("vaultRole") }
+            "kubernetes" => (
+                form.mount("mountPath", "kubernetes")?,
+                Some(form.needed("role")?),
+                Credential::Jwt(form.kubernetes()?),
+            ),
+            "jwt" => (form.mount("path", "jwt")?, form.text("role"), Credential::Jwt(form.jwt()?)),
+            "ldap" | "userPass" => {
+                let mount = form.mount("path", if method == "ldap" { "ldap" } else { "userpass" })?;
+                let at = form.reference("secretRef")?;
+                (mount, Some(form.needed("username")?), Credential::Password { at })
             }
-            other => {
-                return Err(invalid_config(
-                    &format!("/auth/{other}"),
-                    "this login method is not supported yet",
-                ));
+            "cert" => (form.mount("path", "cert")?, form.text("vaultRole"), Credential::Certificate),
+            "iam" => {
+                let server_id = form.text("vaultAwsIamServerID");
+                let credential = Credential::Iam { region: iam::region(config)?, server_id };
+                (form.mount("path", "aws")?, Some(form.needed("vaultRole")?), credential)
             }
-        })
+            _ => {
+                if !form.given("secretRef") {
+                    return Err(invalid_config(
+                        "/auth/gcp/secretRef",
+                        "a service account's key is needed (secretRef.secretAccessKeySecretRef): workloadIdentity, serviceAccountRef and the operator's own credentials are not supported yet",
+                    ));
+                }
+                form.reference("secretRef/secretAccessKeySecretRef")?;
+                (form.mount("path", "gcp")?, Some(form.needed("role")?), Credential::Gcp)
+            }
+        };
+        Ok(Self { method, mount, role, credential })
     }
 
-    /// The path of the login request.
+    /// The path of the login request; none without a login.
     pub fn login_path(&self) -> Option<String> {
-        match self {
-            Self::Token => None,
-            Self::AppRole { path, .. } | Self::Jwt { path, .. } | Self::Cert { path, .. } => {
-                Some(format!("auth/{}/login", path.trim_matches('/')))
-            }
-            Self::Password { path, username, .. } => {
-                Some(format!("auth/{}/login/{username}", path.trim_matches('/')))
-            }
+        match (&self.credential, &self.role) {
+            (Credential::Nothing | Credential::Token, _) => None,
+            (Credential::Password { .. }, Some(user)) => Some(format!("auth/{}/login/{user}", self.mount)),
+            _ => Some(format!("auth/{}/login", self.mount)),
         }
     }
 }
 
-/// ESO's `secretRef` and `kubernetesServiceAccountToken`, and the reference document's
-/// `serviceAccountRef` directly under `jwt`.
-fn jwt(config: &Value) -> Result<Jwt, Error> {
-    let at = |field: &str| format!("/auth/jwt/{field}");
-    let forms = ["secretRef", "kubernetesServiceAccountToken", "serviceAccountRef"];
-    let found: Vec<&str> = forms.into_iter().filter(|form| given(config, &at(form))).collect();
-    match found[..] {
-        ["secretRef"] => Ok(Jwt::Secret { at: at("secretRef") }),
-        ["kubernetesServiceAccountToken"] => {
-            let reference = at("kubernetesServiceAccountToken/serviceAccountRef");
-            if !given(config, &reference) {
-                return Err(invalid_config(&reference, "it is needed"));
-            }
-            let audiences_at = at("kubernetesServiceAccountToken/audiences");
-            let mut audiences = list(config, &audiences_at);
-            audiences.extend(list(config, &format!("{reference}/audiences")));
-            let expiration = config.pointer(&at("kubernetesServiceAccountToken/expirationSeconds"));
-            Ok(Jwt::Account {
-                audiences: or_default(audiences),
-                at: reference,
-                audiences_at: Some(audiences_at),
-                expiration_seconds: expiration.and_then(Value::as_u64),
-            })
-        }
-        ["serviceAccountRef"] => Ok(Jwt::Account {
-            audiences: or_default(list(config, &at("serviceAccountRef/audiences"))),
-            at: at("serviceAccountRef"),
-            audiences_at: None,
-            expiration_seconds: None,
-        }),
-        [] => Err(invalid_config("/auth/jwt", format!("one of {} is needed", forms.join(", ")))),
-        _ => Err(invalid_config("/auth/jwt", format!("only one of {} may be given", found.join(", ")))),
+/// One method's part of the manifest.
+pub(crate) struct Form<'a> {
+    pub(crate) config: &'a Value,
+    pub(crate) method: &'static str,
+}
+
+impl Form<'_> {
+    pub(crate) fn at(&self, field: &str) -> String {
+        format!("/auth/{}/{field}", self.method)
     }
-}
 
-fn or_default(audiences: Vec<String>) -> Vec<String> {
-    if audiences.is_empty() { vec![DEFAULT_AUDIENCE.to_owned()] } else { audiences }
-}
+    pub(crate) fn given(&self, field: &str) -> bool {
+        given(self.config, &self.at(field))
+    }
 
-fn list(config: &Value, at: &str) -> Vec<String> {
-    let items = config.pointer(at).and_then(Value::as_array).into_iter().flatten();
-    items.filter_map(|item| item.as_str().map(ToOwned::to_owned)).collect()
+    /// Without blanks around it, as ESO.
+    pub(crate) fn text(&self, field: &str) -> Option<String> {
+        let found = text(self.config, &self.at(field)).map(str::trim);
+        found.filter(|text| !text.is_empty()).map(ToOwned::to_owned)
+    }
+
+    pub(crate) fn needed(&self, field: &str) -> Result<String, Error> {
+        self.text(field).ok_or_else(|| invalid_config(&self.at(field), "it is needed"))
+    }
+
+    /// A reference that must be there; the pointer to it.
+    pub(crate) fn reference(&self, field: &str) -> Result<String, Error> {
+        let at = self.at(field);
+        if given(self.config, &at) { Ok(at) } else { Err(invalid_config(&at, "it is needed")) }
+    }
+
+    pub(crate) fn mount(&self, field: &str, default: &str) -> Result<String, Error> {
+        let mount = self.text(field).unwrap_or_else(|| default.to_owned());
+        path::clean(&mount)
+            .map_err(|_| invalid_config(&self.at(field), "it cannot have . or .. between slashes"))
+    }
+
+    pub(crate) fn list(&self, field: &str) -> Vec<String> {
+        let items = self.config.pointer(&self.at(field)).and_then(Value::as_array).into_iter().flatten();
+        items.filter_map(|item| item.as_str().map(ToOwned::to_owned)).collect()
+    }
+
+    /// As ESO: the ServiceAccount before the Secret. ESO's third way, the operator's own token, is not
+    /// lent: every store of the cluster could then log in as the operator.
+    fn kubernetes(&self) -> Result<Jwt, Error> {
+        if self.given("serviceAccountRef") {
+            return Ok(Jwt::Account {
+                at: self.at("serviceAccountRef"),
+                audiences_at: None,
+                audiences: self.list("serviceAccountRef/audiences"),
+                expiration_seconds: DEFAULT_EXPIRATION_SECONDS,
+            });
+        }
+        if self.given("secretRef") {
+            return Ok(Jwt::Secret { at: self.at("secretRef") });
+        }
+        Err(invalid_config(
+            &self.at("serviceAccountRef"),
+            "serviceAccountRef or secretRef is needed: the operator's own token is not lent to stores",
+        ))
+    }
+
+    /// ESO's `secretRef` and `kubernetesServiceAccountToken`, and the reference document's
+    /// `serviceAccountRef` directly under `jwt`.
+    fn jwt(&self) -> Result<Jwt, Error> {
+        let forms = ["secretRef", "kubernetesServiceAccountToken", "serviceAccountRef"];
+        let found: Vec<&str> = forms.into_iter().filter(|form| self.given(form)).collect();
+        let default = || vec![DEFAULT_AUDIENCE.to_owned()];
+        match found[..] {
+            ["secretRef"] => Ok(Jwt::Secret { at: self.at("secretRef") }),
+            ["kubernetesServiceAccountToken"] => {
+                let reference = self.reference("kubernetesServiceAccountToken/serviceAccountRef")?;
+                // As ESO: those beside the reference, and the others or their default.
+                let mut audiences = self.list("kubernetesServiceAccountToken/serviceAccountRef/audiences");
+                let others = "kubernetesServiceAccountToken/audiences";
+                audiences.extend(if self.given(others) { self.list(others) } else { default() });
+                let expiration = self.at("kubernetesServiceAccountToken/expirationSeconds");
+                let expiration = self.config.pointer(&expiration).and_then(Value::as_u64);
+                Ok(Jwt::Account {
+                    audiences,
+                    at: reference,
+                    audiences_at: Some(self.at(others)).filter(|_| self.given(others)),
+                    expiration_seconds: expiration.unwrap_or(DEFAULT_EXPIRATION_SECONDS),
+                })
+            }
+            ["serviceAccountRef"] => {
+                let audiences = self.list("serviceAccountRef/audiences");
+                Ok(Jwt::Account {
+                    audiences: if audiences.is_empty() { default() } else { audiences },
+                    at: self.at("serviceAccountRef"),
+                    audiences_at: None,
+                    expiration_seconds: DEFAULT_EXPIRATION_SECONDS,
+                })
+            }
+            [] => Err(invalid_config("/auth/jwt", format!("one of {} is needed", forms.join(", ")))),
+            _ => Err(invalid_config("/auth/jwt", format!("only one of {} may be given", found.join(", ")))),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -237,71 +279,147 @@ mod tests {
         })
     }
 
-    fn account(at: &str, audiences_at: Option<&str>, audiences: &[&str], seconds: Option<u64>) -> Jwt {
-        Jwt::Account {
+    fn account(
+        at: &str,
+        audiences_at: Option<&str>,
+        audiences: &[&str],
+        expiration_seconds: u64,
+    ) -> Credential {
+        Credential::Jwt(Jwt::Account {
             at: at.to_owned(),
             audiences_at: audiences_at.map(ToOwned::to_owned),
             audiences: audiences.iter().map(|audience| (*audience).to_owned()).collect(),
-            expiration_seconds: seconds,
-        }
+            expiration_seconds,
+        })
     }
 
+    /// Expected: what ESO's auth_jwt.go asks for.
     #[test]
     fn both_spellings_of_jwt() {
-        let sa = json!({"name": "sa"});
-        let jwt = |jwt| Ok(Auth::Jwt { path: "jwt".to_owned(), role: None, jwt });
-        assert_eq!(
-            parse(json!({"jwt": {"serviceAccountRef": sa}})),
-            jwt(account("/auth/jwt/serviceAccountRef", None, &["vault"], None))
-        );
-        assert_eq!(
-            parse(
-                json!({"jwt": {"kubernetesServiceAccountToken": {"serviceAccountRef": sa, "audiences": ["x"], "expirationSeconds": 900}}})
+        let (sa, token) =
+            ("/auth/jwt/serviceAccountRef", "/auth/jwt/kubernetesServiceAccountToken/serviceAccountRef");
+        let audiences = Some("/auth/jwt/kubernetesServiceAccountToken/audiences");
+        for (jwt, expected) in [
+            (json!({"serviceAccountRef": {"name": "sa"}}), account(sa, None, &["vault"], 600)),
+            (
+                json!({"serviceAccountRef": {"name": "sa", "audiences": ["x"]}}),
+                account(sa, None, &["x"], 600),
             ),
-            jwt(account(
-                "/auth/jwt/kubernetesServiceAccountToken/serviceAccountRef",
-                Some("/auth/jwt/kubernetesServiceAccountToken/audiences"),
-                &["x"],
-                Some(900)
-            ))
-        );
-        assert_eq!(
-            parse(
-                json!({"jwt": {"serviceAccountRef": sa, "kubernetesServiceAccountToken": {"serviceAccountRef": sa}}})
+            (
+                json!({"kubernetesServiceAccountToken": {"serviceAccountRef": {"name": "sa"}, "audiences": ["x"], "expirationSeconds": 900}}),
+                account(token, audiences, &["x"], 900),
             ),
-            Err("/auth/jwt".to_owned()),
-            "both at once"
-        );
-        assert_eq!(parse(json!({"jwt": {}})), Err("/auth/jwt".to_owned()));
+            (
+                json!({"kubernetesServiceAccountToken": {"serviceAccountRef": {"name": "sa", "audiences": ["x"]}}}),
+                account(token, None, &["x", "vault"], 600),
+            ),
+            (
+                json!({"kubernetesServiceAccountToken": {"serviceAccountRef": {"name": "sa"}, "audiences": []}}),
+                account(token, audiences, &[], 600),
+            ),
+            (
+                json!({"secretRef": {"name": "s"}}),
+                Credential::Jwt(Jwt::Secret { at: "/auth/jwt/secretRef".to_owned() }),
+            ),
+        ] {
+            assert_eq!(parse(json!({"jwt": jwt})).unwrap().credential, expected, "{jwt}");
+        }
+        for jwt in [json!({}), json!({"serviceAccountRef": {"name": "s"}, "secretRef": {"name": "s"}})] {
+            assert_eq!(parse(json!({"jwt": jwt})), Err("/auth/jwt".to_owned()), "{jwt}");
+        }
     }
 
     #[test]
     fn exactly_one_whole_login() {
         for (auth, path) in [
             (json!({}), "/auth"),
+            (json!({"namespace": "team"}), "/auth"),
             (json!({"tokenSecretRef": {"name": "t"}, "jwt": {"secretRef": {"name": "j"}}}), "/auth"),
             (json!({"appRole": {"roleId": "r"}}), "/auth/appRole/secretRef"),
             (json!({"appRole": {"secretRef": {"name": "s"}}}), "/auth/appRole/roleId"),
+            (json!({"appRole": {"roleId": " ", "secretRef": {"name": "s"}}}), "/auth/appRole/roleId"),
             (
-                json!({"appRole": {"roleId": "r", "roleRef": {"name": "r"}, "secretRef": {"name": "s"}}}),
-                "/auth/appRole/roleRef",
+                json!({"appRole": {"path": "../x", "roleId": "r", "secretRef": {"name": "s"}}}),
+                "/auth/appRole/path",
             ),
             (json!({"kubernetes": {"serviceAccountRef": {"name": "s"}}}), "/auth/kubernetes/role"),
             (json!({"kubernetes": {"role": "r"}}), "/auth/kubernetes/serviceAccountRef"),
             (json!({"userPass": {"secretRef": {"name": "s"}}}), "/auth/userPass/username"),
-            (json!({"iam": {"vaultRole": "r"}}), "/auth/iam"),
+            (json!({"ldap": {"username": "u"}}), "/auth/ldap/secretRef"),
+            (json!({"iam": {}}), "/auth/iam/vaultRole"),
+            (json!({"iam": {"vaultRole": "r", "region": "a/b"}}), "/auth/iam/region"),
+            (json!({"gcp": {"role": "r"}}), "/auth/gcp/secretRef"),
+            (json!({"gcp": {"role": "r", "workloadIdentity": {}}}), "/auth/gcp/secretRef"),
+            (json!({"gcp": {"role": "r", "secretRef": {}}}), "/auth/gcp/secretRef/secretAccessKeySecretRef"),
+            (json!({"gcp": {"secretRef": {"secretAccessKeySecretRef": {"name": "k"}}}}), "/auth/gcp/role"),
         ] {
             assert_eq!(parse(auth.clone()), Err(path.to_owned()), "{auth}");
         }
-        assert_eq!(
-            parse(json!({"kubernetes": {"role": "r", "serviceAccountRef": {"name": "s"}}})),
-            Ok(Auth::Jwt {
-                path: "kubernetes".to_owned(),
-                role: Some("r".to_owned()),
-                jwt: account("/auth/kubernetes/serviceAccountRef", None, &[], None),
-            })
-        );
-        let ldap = parse(json!({"ldap": {"username": "u", "secretRef": {"name": "s"}}})).unwrap();
-        assert_eq!(ldap.login_path().as_deref(), Some("auth/ldap/login/u"));
+    }
+
+    /// Defaults and preferences of ESO's auth_*.go.
+    #[test]
+    fn mounts_roles_and_paths() {
+        let secret = json!({"name": "s"});
+        let none = Auth::parse(&json!({})).unwrap();
+        assert_eq!((none.login_path(), none.credential), (None, Credential::Nothing));
+        let by_account = account("/auth/kubernetes/serviceAccountRef", None, &[], 600);
+        for (auth, login, role, credential) in [
+            (json!({"tokenSecretRef": secret}), None, None, Credential::Token),
+            (
+                json!({"appRole": {"roleId": " r ", "roleRef": secret, "secretRef": secret}}),
+                Some("auth/approle/login"),
+                Some("r"),
+                Credential::AppRole { role_id: Some("r".to_owned()) },
+            ),
+            (
+                json!({"appRole": {"path": "/team/approle/", "roleId": "", "roleRef": secret, "secretRef": secret}}),
+                Some("auth/team/approle/login"),
+                None,
+                Credential::AppRole { role_id: None },
+            ),
+            (
+                json!({"kubernetes": {"role": "r", "serviceAccountRef": secret, "secretRef": secret}}),
+                Some("auth/kubernetes/login"),
+                Some("r"),
+                by_account,
+            ),
+            (
+                json!({"ldap": {"username": "u", "secretRef": secret}}),
+                Some("auth/ldap/login/u"),
+                Some("u"),
+                Credential::Password { at: "/auth/ldap/secretRef".to_owned() },
+            ),
+            (
+                json!({"userPass": {"path": "up", "username": " u", "secretRef": secret}}),
+                Some("auth/up/login/u"),
+                Some("u"),
+                Credential::Password { at: "/auth/userPass/secretRef".to_owned() },
+            ),
+            (json!({"cert": {}}), Some("auth/cert/login"), None, Credential::Certificate),
+            (
+                json!({"iam": {"vaultRole": "dev", "region": "eu-west-1", "vaultAwsIamServerID": "v"}}),
+                Some("auth/aws/login"),
+                Some("dev"),
+                Credential::Iam { region: "eu-west-1".to_owned(), server_id: Some("v".to_owned()) },
+            ),
+            (
+                json!({"gcp": {"role": "r", "secretRef": {"secretAccessKeySecretRef": secret}}}),
+                Some("auth/gcp/login"),
+                Some("r"),
+                Credential::Gcp,
+            ),
+            (
+                json!({"cert": {"vaultRole": "web"}}),
+                Some("auth/cert/login"),
+                Some("web"),
+                Credential::Certificate,
+            ),
+        ] {
+            let found = parse(auth.clone()).unwrap();
+            assert_eq!(found.login_path().as_deref(), login, "{auth}");
+            assert_eq!(found.role.as_deref(), role, "{auth}");
+            assert_eq!(found.credential, credential, "{auth}");
+        }
     }
 }

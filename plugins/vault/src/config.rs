@@ -4,6 +4,7 @@ use claviger_plugin_sdk::json::text;
 use claviger_plugin_sdk::{Error, invalid_config};
 use serde_json::Value;
 
+use crate::headers;
 use crate::path::Kv;
 
 /// A store's config, ready for use.
@@ -19,8 +20,13 @@ pub struct Config {
     pub namespace: Option<String>,
     /// `X-Vault-Namespace` of the login.
     pub login_namespace: Option<String>,
-    /// More header fields.
+    /// More header fields of every request.
     pub headers: Vec<(String, String)>,
+    /// Whether answers tell how new the next ones must be (`X-Vault-Index`). `forwardInconsistent` has no
+    /// sense without, so it brings it along.
+    pub read_your_writes: bool,
+    /// Whether a standby that is behind hands the request on, instead of answering 412.
+    pub forward_inconsistent: bool,
     /// Everything.
     pub json: Value,
 }
@@ -37,6 +43,9 @@ impl Config {
         if !(server.starts_with("https://") || server.starts_with("http://")) {
             return Err(invalid_config("/server", "it must begin with https:// (or http://)"));
         }
+        if server.contains(['?', '#']) {
+            return Err(invalid_config("/server", "it has no query and no fragment"));
+        }
         let kv = match text(&json, "/version") {
             None | Some("v2") => Kv::V2,
             Some("v1") => Kv::V1,
@@ -44,18 +53,27 @@ impl Config {
         };
         let owned = |pointer: &str| text(&json, pointer).map(ToOwned::to_owned);
         let namespace = owned("/namespace");
-        let headers = json.pointer("/headers").and_then(Value::as_object).into_iter().flatten();
+        let on = |pointer: &str| json.pointer(pointer).and_then(Value::as_bool).unwrap_or(false);
+        if kv == Kv::V1 && on("/checkAndSet/required") {
+            return Err(invalid_config("/checkAndSet", "KV version 1 has no check-and-set: remove it"));
+        }
+        let mount = owned("/path").map(|path| path.trim_matches('/').to_owned());
         Ok(Self {
             server: server.trim_end_matches('/').to_owned(),
-            mount: owned("/path"),
+            mount: mount.filter(|path| !path.is_empty()),
             kv,
             login_namespace: owned("/auth/namespace").or_else(|| namespace.clone()),
             namespace,
-            headers: headers
-                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-                .collect(),
+            headers: headers::of_manifest(&json)?,
+            read_your_writes: on("/readYourWrites") || on("/forwardInconsistent"),
+            forward_inconsistent: on("/forwardInconsistent"),
             json,
         })
+    }
+
+    /// The field that the login's namespace comes from.
+    pub fn login_namespace_at(&self) -> &'static str {
+        if text(&self.json, "/auth/namespace").is_some() { "/auth/namespace" } else { "/namespace" }
     }
 
     /// scheme://host:port of the server: what may stand behind it is part of the request.
@@ -79,8 +97,28 @@ mod tests {
         assert_eq!(config.origin(), "https://v.example:8200");
         assert_eq!(config.kv, Kv::V2);
         assert_eq!(config.login_namespace.as_deref(), Some("a/b"));
-        for bad in [r#"{"server":"vault.example"}"#, "{}", r#"{"server":"https://v","version":"v3"}"#] {
-            assert!(matches!(Config::parse(bad), Err(Error::InvalidConfig(_))), "{bad}");
+        for (bad, path) in [
+            (r#"{"server":"vault.example"}"#, "/server"),
+            (r#"{"server":"https://v?x=y"}"#, "/server"),
+            ("{}", "/server"),
+            (r#"{"server":"https://v","version":"v3"}"#, "/version"),
+            (r#"{"server":"https://v","version":"v1","checkAndSet":{"required":true}}"#, "/checkAndSet"),
+            (r#"{"server":"https://v","headers":{"X-Vault-Token":"root"}}"#, "/headers"),
+        ] {
+            let Err(Error::InvalidConfig(error)) = Config::parse(bad) else { panic!("{bad}") };
+            assert_eq!(error.path, path, "{bad}");
         }
+    }
+
+    #[test]
+    fn namespaces_mount_and_consistency() {
+        let config = Config::parse(
+            r#"{"server":"https://v","namespace":"a/b","path":"/kv/","auth":{"namespace":"a"},"forwardInconsistent":true}"#,
+        )
+        .unwrap();
+        assert_eq!(config.login_namespace.as_deref(), Some("a"));
+        assert_eq!(config.namespace.as_deref(), Some("a/b"));
+        assert_eq!(config.mount.as_deref(), Some("kv"));
+        assert!(config.read_your_writes && config.forward_inconsistent);
     }
 }

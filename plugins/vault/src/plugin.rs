@@ -1,5 +1,6 @@
 //! Vault behind the plugin interface.
 
+use aws_credentials::Service;
 use claviger_plugin_sdk::provider::connection::{
     ConnectInput, Guest as Connection, Material, Need, ObjectKind, ObjectNeed, Origin, Reach, Ready, Step,
     TlsProfile, TokenNeed,
@@ -8,14 +9,15 @@ use claviger_plugin_sdk::provider::interface::{
     Capability, Description, Facet, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session,
     Value,
 };
-use claviger_plugin_sdk::{Error, json};
+use claviger_plugin_sdk::{Error, invalid_config, json};
 
 use crate::answer;
-use crate::auth::{Auth, Jwt};
+use crate::auth::{Auth, Credential, Jwt};
 use crate::client::Client;
 use crate::config::Config;
 use crate::path::{self, Kv};
 use crate::tls::Tls;
+use crate::{gcp, iam};
 
 struct Vault;
 
@@ -28,30 +30,51 @@ impl Connection for Vault {
         let config = Config::parse(&input.config)?;
         let auth = Auth::parse(&config.json)?;
         let tls = Tls::parse(&config.json)?;
-        let needs = needs(&auth, &tls, &config);
-        // One round: no need depends on what another brings.
-        if input.have.is_empty() && !needs.is_empty() {
-            return Ok(Step::Need(needs.into_iter().map(|(need, _)| need).collect()));
+        if auth.credential == Credential::Certificate && !config.server.starts_with("https://") {
+            return Err(invalid_config("/server", "a login by certificate needs https://"));
         }
+        let needs = needs(&auth, &tls);
         let referent = input.store.namespace.is_none()
             && needs.iter().any(|(_, at)| json::text(&config.json, &format!("{at}/namespace")).is_none());
-        Ok(Step::Ready(Ready {
-            origins: vec![Origin {
-                url: config.origin(),
-                reach: Reach::Network,
-                paths: Vec::new(),
-                tls: profile(&tls, &config),
-                purpose: "Vault server".to_owned(),
-                max_response_bytes: None,
-                max_header_bytes: None,
-            }],
-            partition: referent.then(|| input.requester.namespace.clone()),
-        }))
+        // No need of these depends on what another brings, so they are asked for in the first round.
+        let mut missing: Vec<Need> = Vec::new();
+        if input.have.is_empty() {
+            missing.extend(needs.into_iter().map(|(need, _)| need));
+        }
+        let mut partition = referent;
+        let mut origins = vec![Origin {
+            url: config.origin(),
+            reach: Reach::Network,
+            paths: Vec::new(),
+            tls: profile(&tls, &config),
+            purpose: "Vault server".to_owned(),
+            max_response_bytes: None,
+            max_header_bytes: None,
+        }];
+        let aws = match &auth.credential {
+            Credential::Iam { region, .. } => {
+                Some((iam::access(&config.json, &input.store, &input.requester)?, region))
+            }
+            _ => None,
+        };
+        if let Some((access, _)) = &aws {
+            missing.extend(access.needs(&config.json, &input.have)?);
+            partition |= access.depends_on_requester(&config.json, &input.store);
+        }
+        if !missing.is_empty() {
+            return Ok(Step::Need(missing));
+        }
+        if let Some((access, region)) = &aws
+            && access.calls_sts(&input.have)?
+        {
+            origins.push(aws_credentials::endpoint::origin(Service::Sts, region, &input.settings)?);
+        }
+        Ok(Step::Ready(Ready { origins, partition: partition.then_some(input.requester.namespace) }))
     }
 }
 
 /// What the config refers to, each with the place it stands at.
-fn needs(auth: &Auth, tls: &Tls, config: &Config) -> Vec<(Need, String)> {
+fn needs(auth: &Auth, tls: &Tls) -> Vec<(Need, String)> {
     let mut needs = Vec::new();
     let mut secret = |slot: &str, at: &str, kind: ObjectKind, default_key: Option<&str>, hidden: bool| {
         let need = ObjectNeed {
@@ -64,19 +87,27 @@ fn needs(auth: &Auth, tls: &Tls, config: &Config) -> Vec<(Need, String)> {
         };
         needs.push((Need::Object(need), at.to_owned()));
     };
-    match auth {
-        Auth::Token => secret("token", "/auth/tokenSecretRef", ObjectKind::Secret, Some("token"), false),
-        Auth::AppRole { role_id, .. } => {
+    match &auth.credential {
+        Credential::Token => {
+            secret("token", "/auth/tokenSecretRef", ObjectKind::Secret, Some("token"), false)
+        }
+        Credential::AppRole { role_id } => {
             secret("secret-id", "/auth/appRole/secretRef", ObjectKind::Secret, Some("secret-id"), false);
             if role_id.is_none() {
                 secret("role-id", "/auth/appRole/roleRef", ObjectKind::Secret, Some("role-id"), false);
             }
         }
-        Auth::Jwt { jwt: Jwt::Secret { at }, .. } => {
-            secret("jwt", at, ObjectKind::Secret, Some("token"), false)
+        Credential::Jwt(Jwt::Secret { at }) => {
+            secret("jwt", at, ObjectKind::Secret, Some("token"), false);
         }
-        Auth::Password { at, .. } => secret("password", at, ObjectKind::Secret, Some("password"), false),
-        Auth::Jwt { jwt: Jwt::Account { .. }, .. } | Auth::Cert { .. } => {}
+        Credential::Password { at } => {
+            secret("password", at, ObjectKind::Secret, Some("password"), false);
+        }
+        Credential::Gcp => secret("gcp-key", gcp::KEY_AT, ObjectKind::Secret, None, false),
+        Credential::Nothing
+        | Credential::Jwt(Jwt::Account { .. })
+        | Credential::Certificate
+        | Credential::Iam { .. } => {}
     }
     if let Some((at, default_key)) = tls.ca_at {
         secret(CA, at, ObjectKind::Either, Some(default_key), false);
@@ -87,13 +118,15 @@ fn needs(auth: &Auth, tls: &Tls, config: &Config) -> Vec<(Need, String)> {
     if let Some(at) = tls.key_at {
         secret(KEY, at, ObjectKind::Secret, Some("tls.key"), true);
     }
-    if let Auth::Jwt { jwt: Jwt::Account { at, audiences_at, audiences, expiration_seconds }, .. } = auth {
+    if let Credential::Jwt(Jwt::Account { at, audiences_at, audiences, expiration_seconds }) =
+        &auth.credential
+    {
         let need = TokenNeed {
             slot: "jwt".to_owned(),
             at: at.clone(),
             audiences: audiences.clone(),
-            audiences_at: audiences_at.clone().filter(|at| json::given(&config.json, at)),
-            expiration_seconds: *expiration_seconds,
+            audiences_at: audiences_at.clone(),
+            expiration_seconds: Some(*expiration_seconds),
         };
         needs.push((Need::Token(need), at.clone()));
     }
@@ -135,21 +168,17 @@ impl Provider for Vault {
                 | Capability::VERSIONS,
             property_order: vec![PropertyStep::Literal, PropertyStep::Path],
             metadata_order: vec![PropertyStep::Literal, PropertyStep::Path],
-            origins: vec!["the store's server".to_owned()],
+            origins: vec![
+                "the store's server".to_owned(),
+                "https://sts.REGION.amazonaws.com (iam with a role or a ServiceAccount)".to_owned(),
+            ],
             // Vault reads one key a request, so a batch saves instances and nothing else.
             max_batch: 20,
         }
     }
 
     fn validate(session: Session) -> Result<Health, Error> {
-        let client = Client::new(&session)?;
-        match client.call("GET", "auth/token/lookup-self", "") {
-            Ok(_) => Ok(Health::Ready),
-            // A login worked, or the call would have ended before; a policy without `default` may forbid
-            // the look.
-            Err(Error::Denied(_)) => Ok(Health::Ready),
-            Err(error) => Err(error),
-        }
+        Client::new(&session)?.check().map(|()| Health::Ready)
     }
 
     fn get(session: Session, items: Vec<Item>) -> Result<Vec<Result<Value, Error>>, Error> {
@@ -165,29 +194,41 @@ impl Provider for Vault {
 
 fn one(client: &Client<'_>, item: &Item) -> Result<Value, Error> {
     let (mount, kv) = (client.config.mount.as_deref(), client.config.kv);
-    let value = |data: String, version, shareable| Value {
-        data: data.into_bytes(),
-        version,
-        metadata: None,
-        lease: None,
-        shareable,
-    };
-    if item.facet == Facet::Metadata {
-        if kv == Kv::V1 {
+    let key = path::clean(&item.key)?;
+    let found = match (item.facet, kv, &item.version) {
+        (Facet::Metadata, Kv::V1, _) => {
             return Err(Error::Unsupported("KV version 1 has no metadata".to_owned()));
         }
-        let answer = client.call("GET", &path::metadata(mount, &item.key), "")?;
-        let found = answer::secret(&answer.body, false)?;
-        return Ok(value(found.json, None, true));
-    }
-    let query = match &item.version {
-        Some(version) if version.bytes().all(|byte| byte.is_ascii_digit()) => format!("?version={version}"),
-        Some(_) => return Err(Error::NotFound("versions of KV are numbers".to_owned())),
-        None => String::new(),
+        (Facet::Metadata, Kv::V2, _) => client.get(&path::metadata(mount, &key), "").and_then(|answer| {
+            let metadata = answer::metadata(&answer.body)?;
+            Ok(value(answer::go_json(&metadata), None, true))
+        }),
+        (Facet::Value, Kv::V1, Some(_)) => {
+            return Err(Error::Unsupported("KV version 1 keeps no versions: leave version out".to_owned()));
+        }
+        (Facet::Value, Kv::V2, Some(version)) if !version.bytes().all(|byte| byte.is_ascii_digit()) => {
+            return Err(Error::Unsupported(format!("version {version}: versions of KV are numbers")));
+        }
+        (Facet::Value, _, version) => {
+            let query = version.as_ref().map(|version| format!("?version={version}")).unwrap_or_default();
+            read(client, &path::data(mount, kv, &key), &query)
+        }
     };
-    let answer = client.call("GET", &path::data(mount, kv, &item.key), &query)?;
-    let found = answer::secret(&answer.body, kv == Kv::V2)?;
+    match found {
+        Err(Error::NotFound(detail)) => Err(client.missing(detail)),
+        found => found,
+    }
+}
+
+/// The value at a path of the API.
+pub(crate) fn read(client: &Client<'_>, path: &str, query: &str) -> Result<Value, Error> {
+    let answer = client.get(path, query)?;
+    let found = answer::secret(&answer.body, client.config.kv)?;
     Ok(value(found.json, found.version, !found.leased))
+}
+
+fn value(data: String, version: Option<String>, shareable: bool) -> Value {
+    Value { data: data.into_bytes(), version, metadata: None, lease: None, shareable }
 }
 
 claviger_plugin_sdk::provider::export_provider!(Vault);

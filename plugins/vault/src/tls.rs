@@ -39,11 +39,28 @@ impl Tls {
             }
         };
         let ca = one(&["/caBundle", "/caProvider", "/tls/caCert/secretRef"])?;
-        let cert_at = one(&["/tls/certSecretRef", "/tls/clientCert/secretRef", "/auth/cert/clientCert"])?;
-        let key_at = one(&["/tls/keySecretRef", "/tls/clientKey/secretRef", "/auth/cert/secretRef"])?;
-        if cert_at.is_some() != key_at.is_some() {
-            let at = cert_at.or(key_at).unwrap_or("/tls");
-            return Err(invalid_config(at, "a client certificate needs its key, and a key its certificate"));
+        let of_tls = (
+            one(&["/tls/certSecretRef", "/tls/clientCert/secretRef"])?,
+            one(&["/tls/keySecretRef", "/tls/clientKey/secretRef"])?,
+        );
+        let of_login = (one(&["/auth/cert/clientCert"])?, one(&["/auth/cert/secretRef"])?);
+        for (cert_at, key_at) in [of_tls, of_login] {
+            if cert_at.is_some() != key_at.is_some() {
+                let at = cert_at.or(key_at).unwrap_or("/tls");
+                return Err(invalid_config(
+                    at,
+                    "a client certificate needs its key, and a key its certificate",
+                ));
+            }
+        }
+        // As ESO, where the certificate of the login is shown in the place of the other. Without one of its
+        // own the login is by that of the connection.
+        let (cert_at, key_at) = if of_login.0.is_some() { of_login } else { of_tls };
+        if given(config, "/auth/cert") && cert_at.is_none() {
+            return Err(invalid_config(
+                "/auth/cert/clientCert",
+                "clientCert and secretRef are needed (or tls.certSecretRef and tls.keySecretRef)",
+            ));
         }
         Ok(Self {
             ca_bundle: ca == Some("/caBundle"),
@@ -76,7 +93,21 @@ mod tests {
         assert!(
             matches!(Tls::parse(&both), Err(Error::InvalidConfig(error)) if error.path == "/tls/caCert/secretRef")
         );
-        assert!(Tls::parse(&json!({"tls": {"certSecretRef": {"name": "c"}}})).is_err(), "no key");
+        for (half, path) in [
+            (json!({"tls": {"certSecretRef": {"name": "c"}}}), "/tls/certSecretRef"),
+            (json!({"tls": {"clientKey": reference}}), "/tls/clientKey/secretRef"),
+            (json!({"auth": {"cert": {"secretRef": {"name": "c"}}}}), "/auth/cert/secretRef"),
+            (json!({"auth": {"cert": {}}}), "/auth/cert/clientCert"),
+        ] {
+            let Err(Error::InvalidConfig(error)) = Tls::parse(&half) else { panic!("{half}") };
+            assert_eq!(error.path, path, "{half}");
+        }
+        let (own, connection) = (json!({"name": "own"}), json!({"name": "mtls"}));
+        let tls = json!({"certSecretRef": connection, "keySecretRef": connection});
+        let both = json!({"tls": tls, "auth": {"cert": {"clientCert": own, "secretRef": own}}});
+        assert_eq!(Tls::parse(&both).unwrap().cert_at, Some("/auth/cert/clientCert"), "as in ESO");
+        let shared = json!({"tls": tls, "auth": {"cert": {"vaultRole": "r"}}});
+        assert_eq!(Tls::parse(&shared).unwrap().cert_at, Some("/tls/certSecretRef"));
         assert_eq!(Tls::parse(&json!({})).unwrap(), Tls::default());
     }
 }

@@ -1,0 +1,386 @@
+//! Vault's refusals: what each means to the host, and words that say what to change. Whether a token has
+//! ended is judged here from the text, and decided in `client` by asking.
+
+use claviger_plugin_sdk::{Error, RateLimit, invalid_config};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub struct Refused<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// What `Retry-After` said.
+    pub retry_after_ms: Option<u64>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// What was asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Path below `/v1/`, which is no secret.
+    pub path: &'a str,
+    /// What a policy must allow there: `read` or `list`.
+    pub capability: &'static str,
+    /// In which namespace.
+    pub namespace: Option<&'a str>,
+}
+
+/// Which login was refused.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginAsked<'a> {
+    /// The manifest's name of the method.
+    pub method: &'a str,
+    /// Where it is mounted, below `auth/`.
+    pub mount: &'a str,
+    /// Vault's role, or the user.
+    pub role: Option<&'a str>,
+    /// In which namespace.
+    pub namespace: Option<&'a str>,
+    /// The field that says so.
+    pub namespace_at: &'static str,
+}
+
+/// What the text of a 403 says of the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// It is not known (any more). Vault since 1.11 says so in words.
+    Ended,
+    /// It is known, and its policies do not allow the path: a refusal by policy comes as a list of one.
+    Known,
+    /// Older Vaults and OpenBao have the bare words "permission denied" for an unknown token, but also for
+    /// a known one that is refused for another reason (its address, a disabled entity).
+    Unclear,
+}
+
+/// Judges a 403.
+pub fn hint(body: &[u8]) -> Hint {
+    let said = errors(body).unwrap_or_default().join("\n");
+    if said.contains("invalid token") || said.contains("bad token") {
+        Hint::Ended
+    } else if said.contains("error occurred:") || said.contains("preflight capability check") {
+        Hint::Known
+    } else {
+        Hint::Unclear
+    }
+}
+
+/// A refusal of a read, as an error.
+pub fn error(refused: &Refused<'_>, asked: &Asked<'_>) -> Error {
+    let Asked { path, capability, namespace } = *asked;
+    let within = namespace.map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
+    let detail = detail(&format!("{path}{within}"), refused);
+    match refused.status {
+        404 => not_found(refused.body, asked, detail),
+        401 => Error::Unauthenticated(detail),
+        400 if detail.contains("missing client token") => Error::Unauthenticated(detail),
+        403 => {
+            // A list is asked for with a slash at its end, and goes on into what it finds.
+            let path = if capability == "list" { format!("{path}/*") } else { path.to_owned() };
+            let because = match hint(refused.body) {
+                Hint::Known => "The token's policies lack",
+                // Also after a new login.
+                _ => {
+                    "The token may be refused for its address (bound CIDRs) or its entity, or its policies lack"
+                }
+            };
+            Error::Denied(format!(
+                "{detail}. {because}: path \"{path}\" {{ capabilities = [\"{capability}\"] }}{within}"
+            ))
+        }
+        405 => Error::Other(format!("{detail}. What is mounted there cannot do that: is it a KV engine?")),
+        status => other(status, refused.retry_after_ms, detail),
+    }
+}
+
+/// A refusal of a login, as an error. Vault has the same codes for a wrong role, secret, token and mount,
+/// so all that could be wrong is named; the secret is not.
+pub fn login_error(refused: &Refused<'_>, asked: &LoginAsked<'_>) -> Error {
+    let mut what = format!("login by {} at auth/{}", asked.method, asked.mount);
+    if let Some(role) = asked.role {
+        what.push_str(&format!(" as {role}"));
+    }
+    if let Some(namespace) = asked.namespace {
+        what.push_str(&format!(" in namespace {namespace}"));
+    }
+    let mut detail = detail(&what, refused);
+    if detail.contains("namespace not found") {
+        return invalid_config(asked.namespace_at, detail);
+    }
+    match refused.status {
+        404 => invalid_config(
+            &format!("/auth/{}", asked.method),
+            format!("{detail}: no auth method is mounted at auth/{}", asked.mount),
+        ),
+        400 | 401 | 403 => {
+            if refused.status == 403 {
+                detail.push_str(" (Vault also says this if no auth method is mounted there)");
+            }
+            Error::Unauthenticated(detail)
+        }
+        status => other(status, refused.retry_after_ms, detail),
+    }
+}
+
+fn other(status: u16, retry_after_ms: Option<u64>, detail: String) -> Error {
+    match status {
+        429 => Error::RateLimited(RateLimit { retry_after_ms, detail }),
+        300..=399 => Error::Unavailable(format!(
+            "{detail}. It redirects, which is not followed: a standby that cannot reach the active node, or a proxy; let server name one that answers"
+        )),
+        412 => Error::Unavailable(format!("{detail}. The standby is behind and will catch up")),
+        472 | 473 => Error::Unavailable(format!(
+            "{detail}. This is a standby that serves no reads: let server name the active cluster"
+        )),
+        500..=599 => Error::Unavailable(detail),
+        _ => Error::Other(detail),
+    }
+}
+
+/// 404 is Vault's answer to much besides a missing key, and only that may be said to be one: the host may
+/// delete what depends on it.
+fn not_found(body: &[u8], asked: &Asked<'_>, detail: String) -> Error {
+    let path = asked.path;
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    if body.get("errors").is_none() && body.get("request_id").is_none() {
+        return Error::Unavailable(format!("{detail}. This is no answer of Vault's: a proxy's?"));
+    }
+    let list = |name: &str| {
+        let texts = body.get(name).and_then(Value::as_array).into_iter().flatten();
+        texts.filter_map(Value::as_str).collect::<Vec<_>>().join("; ")
+    };
+    let (errors, warnings) = (list("errors"), list("warnings"));
+    if warnings.contains("versioned K/V") {
+        let what = format!("what is mounted at the start of {path} is KV version 2: set version to v2");
+        return invalid_config("/version", what);
+    }
+    if errors.contains("namespace not found") {
+        return invalid_config("/namespace", detail);
+    }
+    if errors.contains("no handler for route") || errors.contains("unsupported path") {
+        return invalid_config(
+            "/path",
+            format!("{detail}. No KV engine is mounted there: path must name one, and the key what is in it"),
+        );
+    }
+    if !errors.is_empty() {
+        return Error::Other(detail);
+    }
+    let version = body.pointer("/data/metadata");
+    let field = |name: &str| version.and_then(|version| version.get(name));
+    let number = field("version").map(Value::to_string).unwrap_or_default();
+    if field("destroyed") == Some(&Value::Bool(true)) {
+        return Error::NotFound(format!("{path}: version {number} was destroyed"));
+    }
+    match field("deletion_time").and_then(Value::as_str).filter(|time| !time.is_empty()) {
+        Some(time) => Error::NotFound(format!("{path}: version {number} was deleted ({time})")),
+        None => Error::NotFound(format!("{path}: there is no such key, or not this version of it")),
+    }
+}
+
+fn detail(what: &str, refused: &Refused<'_>) -> String {
+    let said = errors(refused.body).map(|errors| tidy(&errors)).unwrap_or_default();
+    if said.is_empty() {
+        format!("{what}: HTTP {}", refused.status)
+    } else {
+        format!("{what}: HTTP {}: {said}", refused.status)
+    }
+}
+
+/// Vault's `errors`; `None` if the body is not Vault's.
+fn errors(body: &[u8]) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Errors {
+        #[serde(default)]
+        errors: Vec<String>,
+    }
+    serde_json::from_slice::<Errors>(body).map(|errors| errors.errors).ok()
+}
+
+/// On one line, without the bullets ("1 error occurred:\n\t* permission denied\n\n").
+fn tidy(errors: &[String]) -> String {
+    let lines = errors.iter().flat_map(|error| error.lines()).map(|line| line.trim());
+    let lines = lines.map(|line| line.strip_prefix("* ").unwrap_or(line));
+    let lines = lines.filter(|line| !line.is_empty() && !line.ends_with("occurred:"));
+    lines.collect::<Vec<_>>().join("; ").trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(status: u16, body: &str) -> Error {
+        error(
+            &Refused { status, retry_after_ms: Some(3000), body: body.as_bytes() },
+            &Asked { path: "secret/data/app/x", capability: "read", namespace: Some("team") },
+        )
+    }
+
+    /// The kind, the pointer if it has one, and the text.
+    fn parts(error: Error) -> (&'static str, String, String) {
+        match error {
+            Error::NotFound(text) => ("not-found", String::new(), text),
+            Error::Unauthenticated(text) => ("unauthenticated", String::new(), text),
+            Error::Denied(text) => ("denied", String::new(), text),
+            Error::RateLimited(limit) => {
+                ("rate-limited", format!("{:?}", limit.retry_after_ms), limit.detail)
+            }
+            Error::Unavailable(text) => ("unavailable", String::new(), text),
+            Error::InvalidConfig(error) => ("invalid-config", error.path, error.detail),
+            Error::Conflict(text) | Error::Unsupported(text) | Error::Other(text) => {
+                ("other", String::new(), text)
+            }
+            Error::NotModified => ("not-modified", String::new(), String::new()),
+        }
+    }
+
+    const DENIED: &str = "{\"errors\":[\"1 error occurred:\\n\\t* permission denied\\n\\n\"]}\n";
+    const NONE: &str = r#"{"errors":[]}"#;
+
+    /// Bodies of OpenBao 2.7.2; those of 412, 472 and the "invalid token" from Vault's documentation.
+    #[test]
+    fn errors_drive_behaviour() {
+        for (status, body, kind, at, said) in [
+            (
+                403,
+                DENIED,
+                "denied",
+                "",
+                "HTTP 403: permission denied. The token's policies lack: path \"secret/data/app/x\" { capabilities = [\"read\"] } in namespace team",
+            ),
+            (403, r#"{"errors":["permission denied"]}"#, "denied", "", "bound CIDRs"),
+            (404, NONE, "not-found", "", "no such key"),
+            (404, "<html>nothing here</html>", "unavailable", "", "proxy"),
+            (404, "", "unavailable", "", "proxy"),
+            (404, r#"{"message":"no Route matched"}"#, "unavailable", "", "proxy"),
+            (404, r#"{"errors":["namespace not found"]}"#, "invalid-config", "/namespace", "namespace team"),
+            (
+                404,
+                r#"{"errors":["no handler for route \"nope/data/x\". route entry not found."]}"#,
+                "invalid-config",
+                "/path",
+                "no handler for route",
+            ),
+            (
+                404,
+                r#"{"request_id":"b22b34db-ddf8-f29d-4b4f-c9686a7b6f08","lease_id":"","renewable":false,"lease_duration":0,"data":null,"wrap_info":null,"warnings":["Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use. If using the OpenBao CLI, use 'bao kv get' for this operation."],"auth":null}"#,
+                "invalid-config",
+                "/version",
+                "set version to v2",
+            ),
+            (
+                404,
+                r#"{"request_id":"652272ef-120a-1c90-f961-e2959cb6999a","lease_id":"","renewable":false,"lease_duration":0,"data":{"data":null,"metadata":{"created_time":"2026-11-25T19:07:49.696469456Z","custom_metadata":null,"deletion_time":"2026-11-25T19:07:49.722674836Z","destroyed":false,"version":2}},"wrap_info":null,"warnings":null,"auth":null}"#,
+                "not-found",
+                "",
+                "version 2 was deleted (2026-11-25T19:07:49.722674836Z)",
+            ),
+            (
+                404,
+                r#"{"request_id":"4c844ab2-28cd-3bef-638e-5809fc4765d5","lease_id":"","renewable":false,"lease_duration":0,"data":{"data":null,"metadata":{"created_time":"2026-11-25T19:07:49.656330046Z","custom_metadata":null,"deletion_time":"","destroyed":true,"version":1}},"wrap_info":null,"warnings":null,"auth":null}"#,
+                "not-found",
+                "",
+                "version 1 was destroyed",
+            ),
+            (400, r#"{"errors":["missing client token"]}"#, "unauthenticated", "", "missing client token"),
+            (
+                400,
+                r#"{"errors":["Field validation failed: error converting input for field \"version\""]}"#,
+                "other",
+                "",
+                "Field validation failed",
+            ),
+            (405, r#"{"errors":["unsupported operation"]}"#, "other", "", "is it a KV engine?"),
+            (
+                429,
+                r#"{"errors":["request path \"kv1/foo\": rate limit quota exceeded"]}"#,
+                "rate-limited",
+                "Some(3000)",
+                "quota exceeded",
+            ),
+            (412, r#"{"errors":["required index state not present"]}"#, "unavailable", "", "catch up"),
+            (472, "", "unavailable", "", "active cluster"),
+            (
+                307,
+                "<a href=\"/v1/secret/data/app/x\">Temporary Redirect</a>.",
+                "unavailable",
+                "",
+                "not followed",
+            ),
+            (503, r#"{"errors":["Vault is sealed"]}"#, "unavailable", "", "HTTP 503: Vault is sealed"),
+            (502, "<html>", "unavailable", "", "HTTP 502"),
+        ] {
+            let (got_kind, got_at, got_said) = parts(read(status, body));
+            assert_eq!((got_kind, got_at.as_str()), (kind, at), "{status} {body}: {got_said}");
+            assert!(got_said.contains(said), "{got_said}\n  lacks {said}");
+        }
+    }
+
+    #[test]
+    fn a_refused_list_names_what_it_needs() {
+        let refused = Refused { status: 403, retry_after_ms: None, body: DENIED.as_bytes() };
+        let asked = Asked { path: "secret/metadata/app", capability: "list", namespace: None };
+        let (kind, _, said) = parts(error(&refused, &asked));
+        assert_eq!(kind, "denied");
+        assert!(said.ends_with(r#"path "secret/metadata/app/*" { capabilities = ["list"] }"#), "{said}");
+    }
+
+    /// All but the third from OpenBao 2.7.2: an unknown token, a policy that lacks the path, the mount
+    /// look-up without any right below the mount. The third is Vault 1.15's for an unknown token.
+    #[test]
+    fn the_text_of_a_403() {
+        for (body, expected) in [
+            (r#"{"errors":["permission denied"]}"#, Hint::Unclear),
+            (DENIED, Hint::Known),
+            (
+                r#"{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}"#,
+                Hint::Ended,
+            ),
+            (
+                r#"{"errors":["preflight capability check returned 403, please ensure client's policies grant access to path \"kv1/\""]}"#,
+                Hint::Known,
+            ),
+            ("<html>forbidden</html>", Hint::Unclear),
+        ] {
+            assert_eq!(hint(body.as_bytes()), expected, "{body}");
+        }
+    }
+
+    /// Bodies of OpenBao 2.7.2.
+    #[test]
+    fn a_refused_login_names_all_but_the_secret() {
+        for (status, body, kind, at, said) in [
+            (
+                400,
+                r#"{"errors":["invalid role or secret ID"]}"#,
+                "unauthenticated",
+                "",
+                "login by appRole at auth/approle as r in namespace team: HTTP 400: invalid role or secret ID",
+            ),
+            (403, r#"{"errors":["permission denied"]}"#, "unauthenticated", "", "no auth method is mounted"),
+            (404, r#"{"errors":["namespace not found"]}"#, "invalid-config", "/auth/namespace", "not found"),
+            (
+                404,
+                r#"{"errors":["no handler for route \"auth/approle/login\". route entry not found."]}"#,
+                "invalid-config",
+                "/auth/appRole",
+                "no auth method is mounted at auth/approle",
+            ),
+            (503, r#"{"errors":["Vault is sealed"]}"#, "unavailable", "", "sealed"),
+            (429, "", "rate-limited", "None", "HTTP 429"),
+        ] {
+            let refused = Refused { status, retry_after_ms: None, body: body.as_bytes() };
+            let asked = LoginAsked {
+                method: "appRole",
+                mount: "approle",
+                role: Some("r"),
+                namespace: Some("team"),
+                namespace_at: "/auth/namespace",
+            };
+            let (got_kind, got_at, got_said) = parts(login_error(&refused, &asked));
+            assert_eq!((got_kind, got_at.as_str()), (kind, at), "{status} {body}: {got_said}");
+            assert!(got_said.contains(said), "{got_said}\n  lacks {said}");
+        }
+    }
+}
