@@ -21,6 +21,9 @@ use crate::proxy::Proxy;
 /// the first ones too.
 const LEARNED: usize = 64;
 
+/// Stores so far, of all runs in this process: a host may have kept something for an earlier one.
+static STORES: AtomicU64 = AtomicU64::new(0);
+
 /// What all cases share.
 pub(super) struct Suite<'a> {
     pub(super) bench: &'a Bench,
@@ -28,7 +31,6 @@ pub(super) struct Suite<'a> {
     pub(super) description: Description,
     pub(super) proxy: Proxy,
     pub(super) ears: Ears,
-    stores: AtomicU64,
 }
 
 impl<'a> Suite<'a> {
@@ -39,7 +41,7 @@ impl<'a> Suite<'a> {
         proxy: Proxy,
         ears: Ears,
     ) -> Self {
-        Self { bench, plugin, description, proxy, ears, stores: AtomicU64::default() }
+        Self { bench, plugin, description, proxy, ears }
     }
 
     /// The suite as a case sees it.
@@ -92,7 +94,7 @@ impl Running<'_> {
             kind: "SecretStore".to_owned(),
             name: "conformance".to_owned(),
             namespace: Some(NAMESPACE.to_owned()),
-            uid: format!("conformance-{}", self.stores.fetch_add(1, Ordering::Relaxed)),
+            uid: format!("conformance-{}", STORES.fetch_add(1, Ordering::Relaxed)),
             generation: 1,
         };
         let requester = Requester { namespace: NAMESPACE.to_owned() };

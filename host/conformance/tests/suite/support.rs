@@ -11,10 +11,11 @@ use serde_json::Value;
 pub(crate) struct Subject {
     host: Arc<PluginHost>,
     bytes: Vec<u8>,
+    _cache: tempfile::TempDir,
 }
 
 impl Subject {
-    /// It, or a loud skip. Compiled once for all tests.
+    /// It, or a loud skip. Compiled once for all that a test runs over it.
     pub(crate) fn new(name: &str) -> Option<Self> {
         let dir = std::env::var_os("CLAVIGER_PLUGIN_DIR").map(PathBuf::from);
         let bytes = dir.and_then(|dir| std::fs::read(dir.join(format!("{name}.wasm"))).ok());
@@ -24,9 +25,10 @@ impl Subject {
             eprintln!("{message}");
             return None;
         };
-        let cache_dir = Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("conformance-compiled"));
+        let cache = tempfile::tempdir().unwrap();
+        let cache_dir = Some(cache.path().join("compiled"));
         let host = PluginHost::new(HostConfig { cache_dir, ..HostConfig::default() }).unwrap();
-        Some(Self { host, bytes })
+        Some(Self { host, bytes, _cache: cache })
     }
 
     /// The suite's report.
