@@ -5,7 +5,7 @@
 //! beside it. A file that does not fit in any way is compiled anew. Nothing from outside is ever taken for an artifact.
 
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher as _, DefaultHasher, Hash, Hasher, RandomState};
 use std::io::{self, Read as _, Seek as _};
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
@@ -86,9 +86,10 @@ impl Cache {
     /// A file for a new artifact, under a name that nobody looks for.
     pub(crate) fn begin(&self, digest: &str) -> io::Result<Pending> {
         let name = self.name(digest);
-        let new = format!("{name}.{}.new", std::process::id());
+        // Not the process id: every container's is 1, and replicas may share the folder.
+        let new = format!("{name}.{:016x}.new", RandomState::new().build_hasher().finish());
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true).mode(0o600);
+        options.read(true).write(true).create_new(true).mode(0o600);
         let file = self.dir.open_with(&new, &options)?.into_std();
         Ok(Pending { dir: self.dir.try_clone()?, new, name, file, kept: false })
     }
@@ -254,6 +255,22 @@ mod tests {
         broken.file().unwrap().write_all(b"no machine code").unwrap();
         assert!(broken.keep(&engine).is_err());
         assert_eq!(names(&dir), Vec::<String>::new());
+    }
+
+    #[test]
+    fn two_that_compile_the_same_do_not_meet() {
+        let engine = Engine::default();
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("cache");
+        let (one, two) = (Cache::open(&dir, &engine).unwrap(), Cache::open(&dir, &engine).unwrap());
+        let (first, second) = (one.begin("d").unwrap(), two.begin("d").unwrap());
+        let compiled = engine.precompile_component(COMPONENT).unwrap();
+        for pending in [first, second] {
+            pending.file().unwrap().write_all(&compiled).unwrap();
+            pending.keep(&engine).unwrap();
+        }
+        assert!(one.load(&engine, "d").is_some());
+        assert_eq!(names(&dir).len(), 2);
     }
 
     #[test]
