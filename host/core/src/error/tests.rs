@@ -78,7 +78,8 @@ fn next(previous: Option<&Failure>) -> Option<Failure> {
         Some(Failure::PropertyNotFound { .. }) => {
             Failure::ValueNotUsable { place: text("data[2] (key \"x\")"), why: text("it is not base64") }
         }
-        Some(Failure::ValueNotUsable { .. }) => {
+        Some(Failure::ValueNotUsable { .. }) => Failure::Held { store, left: Duration::from_secs(20) },
+        Some(Failure::Held { .. }) => {
             Failure::RateLimited { store, plugin, retry_after: Some(Duration::from_secs(30)), detail }
         }
         Some(Failure::RateLimited { .. }) => Failure::ProviderUnavailable { store, plugin, detail },
