@@ -138,7 +138,7 @@ fn every_failure_has_a_reason_of_its_own() {
         assert_eq!(seen.insert(reason, failure.to_string()), None, "{reason} twice");
         assert_eq!(failure.class().event, "UpdateFailed");
     }
-    assert_eq!(seen.len(), 32);
+    assert_eq!(seen.len(), 33);
 }
 
 #[test]
