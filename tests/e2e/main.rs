@@ -16,6 +16,7 @@ mod definitions;
 mod limits;
 mod plugins;
 mod policies;
+mod quota;
 mod scale;
 mod support;
 mod tenancy;

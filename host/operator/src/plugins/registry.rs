@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use claviger_core::error::Failure;
 use claviger_crds::plugin::AllowedNamespaces;
@@ -85,6 +86,8 @@ struct Entry {
     installed: Option<Installed>,
     /// Why what is wanted is not what is in place; none: it is, or it is being loaded.
     refused: Option<String>,
+    /// Since when somebody waits for it.
+    announced: Option<Instant>,
 }
 
 /// The plugins.
@@ -120,7 +123,15 @@ impl Registry {
 
     /// Says that a plugin of that name is coming: who asks for it waits instead of failing.
     pub fn announce(&self, name: &str) {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default();
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.entry(name.to_owned()).or_default().announced.get_or_insert_with(Instant::now);
+    }
+
+    /// How long a plugin has been coming that is not there yet, and was not refused.
+    pub fn loading(&self, name: &str) -> Option<Duration> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get(name).filter(|entry| entry.installed.is_none() && entry.refused.is_none());
+        entry?.announced.map(|at| at.elapsed())
     }
 
     /// Says that the built-ins are coming, and before all others.
@@ -192,7 +203,7 @@ impl Registry {
             }
             Ok(plugin) => {
                 let installed = Installed { plugin, namespaces: wanted.namespaces };
-                *entry = Entry { installed: Some(installed.clone()), refused: None };
+                *entry = Entry { installed: Some(installed.clone()), ..Entry::default() };
                 Ok(installed)
             }
             Err(error) => {
@@ -290,10 +301,10 @@ impl Registry {
             Some(Entry { installed: Some(installed), .. }) if installed.plugin.kind() == kind => {
                 Ok(installed.clone())
             }
-            Some(Entry { installed: None, refused: Some(why) }) => {
+            Some(Entry { installed: None, refused: Some(why), .. }) => {
                 Err(Failure::PluginNotLoaded { name: name.to_owned(), why: why.clone() })
             }
-            Some(Entry { installed: None, refused: None }) => {
+            Some(Entry { installed: None, refused: None, .. }) => {
                 Err(Failure::PluginLoading { name: name.to_owned() })
             }
             Some(Entry { installed: Some(_), .. }) | None => {

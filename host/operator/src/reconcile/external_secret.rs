@@ -93,8 +93,19 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     }
 }
 
-/// A plugin that is being loaded wakes who uses it when that is over; this is for the case that it does not.
-pub(super) const WHILE_LOADING: Duration = Duration::from_secs(60);
+/// How long to wait for a plugin that is being loaded without saying anything; it wakes who uses it when it is
+/// there. After a start every plugin is loaded anew: that is no news about an object that was in order, and for
+/// others it is over before anybody could read it, if it was compiled before.
+pub(super) fn quietly(context: &Context, plugin: &str, in_order: bool) -> Option<Duration> {
+    /// For the case that nobody wakes us.
+    const WHILE_LOADING: Duration = Duration::from_secs(60);
+    /// Artifacts of all built-ins are loaded within a second. Compiling one takes longer than this.
+    const SOON: Duration = Duration::from_secs(3);
+    if in_order {
+        return Some(WHILE_LOADING);
+    }
+    SOON.checked_sub(context.registry.loading(plugin)?).filter(|left| !left.is_zero())
+}
 
 /// Fetches, plans, writes.
 async fn refresh(
@@ -289,9 +300,10 @@ async fn failed(
     failed: &Failed,
     interval: Duration,
 ) -> Next {
-    // After a start every plugin is loaded anew: that is no news about an object that was in order.
-    if matches!(failed.failure, Failure::PluginLoading { .. }) && status::is_ready(es_conditions(es)) {
-        return Some((Class::Retry, Instant::now() + WHILE_LOADING));
+    if let Failure::PluginLoading { name } = &failed.failure
+        && let Some(wait) = quietly(context, name, status::is_ready(es_conditions(es)))
+    {
+        return Some((Class::Retry, Instant::now() + wait));
     }
     let class = failed.failure.class();
     let held = matches!(class.retry, Retry::Held(_));

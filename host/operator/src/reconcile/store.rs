@@ -18,7 +18,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Resource;
 
-use super::external_secret::WHILE_LOADING;
+use super::external_secret::quietly;
 use super::world::ClusterWorld;
 use super::{Context, Next};
 use crate::cluster::status as status_writer;
@@ -49,11 +49,11 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
     }
     let started = Instant::now();
     let mut found = validate(context, object, &store).await;
-    // After a start every plugin is loaded anew: that is no news about a store that was in order.
-    if matches!(found.failure, Some(Failure::PluginLoading { .. }))
-        && store.status.as_ref().is_some_and(|status| status::is_ready(&status.conditions))
-    {
-        return Some((Class::Retry, Instant::now() + WHILE_LOADING));
+    if let Some(Failure::PluginLoading { name }) = &found.failure {
+        let in_order = store.status.as_ref().is_some_and(|status| status::is_ready(&status.conditions));
+        if let Some(wait) = quietly(context, name, in_order) {
+            return Some((Class::Retry, Instant::now() + wait));
+        }
     }
     // Nor is it one that the backend limits us: whoever reads from it hears that by themselves.
     let mut limited = None;
