@@ -62,8 +62,8 @@ const THROTTLED: [&str; 6] = [
     "SlowDown",
     "BandwidthLimitExceeded",
 ];
-const NOT_FOUND: [&str; 4] =
-    ["ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound", "InvalidResourceId"];
+/// Not `InvalidResourceId`: `ListTagsForResource` says it of ids too that it does not understand.
+const NOT_FOUND: [&str; 3] = ["ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound"];
 const UNAVAILABLE: [&str; 6] = [
     "InternalServiceError",
     "InternalFailure",
@@ -173,7 +173,8 @@ impl Failure {
         }
     }
 
-    fn said(&self) -> String {
+    /// Code and words, as far as there are any.
+    pub fn said(&self) -> String {
         match (self.code.is_empty(), self.message.is_empty()) {
             (true, true) => format!("HTTP {}", self.status),
             (true, false) => format!("HTTP {}: {}", self.status, self.message),

@@ -24,6 +24,7 @@ fn codes_drive_behaviour() {
         ),
         (400, "ParameterNotFound", "", Class::NotFound),
         (400, "com.amazonaws.ssm#ParameterVersionNotFound", "", Class::NotFound),
+        (400, "InvalidResourceId", "The resource ID isn't valid.", Class::Other),
         (
             400,
             "InvalidRequestException",

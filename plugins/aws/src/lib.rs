@@ -9,6 +9,7 @@ pub mod config;
 pub mod filter;
 pub mod parameter;
 pub mod secret;
+pub mod tags;
 
 #[cfg(target_arch = "wasm32")]
 mod aws;

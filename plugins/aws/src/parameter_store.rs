@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_credentials::client::Trouble;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::{Parameter, ResourceTypeForTagging};
 use claviger_plugin_sdk::provider::interface::{Facet, Item, Value};
@@ -11,9 +12,12 @@ use futures_util::StreamExt as _;
 use crate::aws::{AT_ONCE, Aws, Batch, DENIED_MS};
 use crate::parameter::{self, Answered};
 use crate::secrets_manager::plain;
+use crate::tags::{self, Known, Untagged};
 
 /// Set while the store's credentials have no right to `GetParameters`.
 const BATCH_DENIED: &str = "batch-denied";
+
+const NO_PARAMETER: &str = "the answer has no parameter";
 
 type Answer = Result<Value, Error>;
 
@@ -70,42 +74,60 @@ async fn batch(aws: &Aws, client: &Client, asked: &[String]) -> Result<Vec<(usiz
             };
         }
     };
-    let mut found = Vec::new();
-    for parameter in answer.parameters.unwrap_or_default() {
-        let answered = Answered {
+    let parameters = answer.parameters.unwrap_or_default();
+    let answered: Vec<Answered<'_>> = parameters
+        .iter()
+        .map(|parameter| Answered {
             name: parameter.name.as_deref().unwrap_or_default(),
-            arn: parameter.arn.as_deref().unwrap_or_default(),
             selector: parameter.selector.as_deref().unwrap_or_default(),
             version: parameter.version,
-        };
-        if let Some(at) = asked.iter().position(|asked| answered.is_for(asked)) {
-            found.push((at, value(parameter)));
-        }
-    }
-    for name in answer.invalid_parameters.unwrap_or_default() {
-        if let Some(at) = asked.iter().position(|asked| *asked == name) {
-            found.push((at, Err(Error::NotFound(format!("{name}: there is no such parameter or version")))));
-        }
-    }
-    Ok(found)
+        })
+        .collect();
+    let places = parameter::places(asked, &answered);
+    // AWS's list of invalid ones is of those that do not exist and of those that it cannot read: which of
+    // them are not there, GetParameter says.
+    let mut parameters: Vec<Option<Parameter>> = parameters.into_iter().map(Some).collect();
+    let mut take = |(at, index): (usize, usize)| Some((at, value(parameters.get_mut(index)?.take()?)));
+    Ok(places.into_iter().filter_map(&mut take).collect())
 }
 
 async fn one(aws: &Aws, client: &Client, name: &str, item: &Item) -> Answer {
     if item.facet == Facet::Metadata {
-        let request = client
-            .list_tags_for_resource()
-            .resource_type(ResourceTypeForTagging::Parameter)
-            .resource_id(name);
-        let answer =
-            request.send().await.map_err(|error| aws.error(&error, "ssm:ListTagsForResource", name))?;
-        let tags = answer.tag_list.unwrap_or_default();
-        let pairs: BTreeMap<String, String> = tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
-        return Ok(plain(serde_json::json!(pairs).to_string().into_bytes(), None));
+        let get = async |name: &str| known(aws, client, name).await;
+        let list = async |name: &str| listed(aws, client, name).await;
+        return tags::tags(name, &aws.config.region, get, list).await;
     }
     let asked = parameter::selector(name, item.version.as_deref());
     let answer = client.get_parameter().name(&asked).with_decryption(true).send().await;
     let answer = answer.map_err(|error| aws.error(&error, "ssm:GetParameter", &asked))?;
-    value(answer.parameter.ok_or_else(|| Error::Other("the answer has no parameter".to_owned()))?)
+    value(answer.parameter.ok_or_else(|| Error::Other(NO_PARAMETER.to_owned()))?)
+}
+
+/// What is said of a parameter without its value being decrypted, so without a right to its key.
+async fn known(aws: &Aws, client: &Client, name: &str) -> Result<Known, Error> {
+    let answer = client.get_parameter().name(name).with_decryption(false).send().await;
+    let answer = answer.map_err(|error| aws.error(&error, "ssm:GetParameter", name))?;
+    let parameter = answer.parameter.ok_or_else(|| Error::Other(NO_PARAMETER.to_owned()))?;
+    Ok(Known { name: parameter.name.unwrap_or_default(), arn: parameter.arn.unwrap_or_default() })
+}
+
+async fn listed(aws: &Aws, client: &Client, name: &str) -> Result<Value, Untagged> {
+    let request =
+        client.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
+    match request.send().await {
+        Ok(answer) => {
+            let tags = answer.tag_list.unwrap_or_default();
+            let pairs: BTreeMap<String, String> = tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
+            Ok(plain(serde_json::json!(pairs).to_string().into_bytes(), None))
+        }
+        Err(error) => Err(match aws.trouble(&error) {
+            Trouble::Answer(failure) if failure.code == "InvalidResourceId" => {
+                Untagged::Unsure(failure.said())
+            }
+            Trouble::Answer(failure) => Untagged::Failed(failure.error("ssm:ListTagsForResource", name)),
+            Trouble::Nothing(error) => Untagged::Failed(error),
+        }),
+    }
 }
 
 /// A parameter's value, with the number of its version.
