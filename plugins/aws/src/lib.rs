@@ -7,6 +7,7 @@
 
 pub mod config;
 pub mod filter;
+pub mod health;
 pub mod parameter;
 pub mod secret;
 pub mod tags;
