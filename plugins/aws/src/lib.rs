@@ -9,6 +9,7 @@ pub mod config;
 pub mod filter;
 pub mod health;
 pub mod parameter;
+pub mod renewal;
 pub mod secret;
 pub mod tags;
 

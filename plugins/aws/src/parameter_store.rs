@@ -67,7 +67,7 @@ async fn batch(aws: &Aws, client: &Client, asked: &[String]) -> Result<Vec<(usiz
     let answer = match request.send().await {
         Ok(answer) => answer,
         Err(error) => {
-            return match Batch::of(aws.trouble(&error), "ssm:GetParameters", &asked.join(", ")) {
+            return match Batch::of(aws.trouble(&error), "ssm:GetParameters") {
                 Batch::Single { denied: true } => Err(()),
                 Batch::Single { denied: false } => Ok(Vec::new()),
                 Batch::Over(error) => Ok((0..asked.len()).map(|at| (at, Err(error.clone()))).collect()),

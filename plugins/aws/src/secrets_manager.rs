@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_credentials::Failure;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::primitives::Blob;
 use aws_sdk_secretsmanager::types::Tag;
@@ -46,8 +45,7 @@ async fn batch(aws: &Aws, client: &Client, names: &[String]) -> Vec<(usize, Answ
     let answer = match request.send().await {
         Ok(answer) => answer,
         Err(error) => {
-            let action = "secretsmanager:BatchGetSecretValue";
-            return match Batch::of(aws.trouble(&error), action, &names.join(", ")) {
+            return match Batch::of(aws.trouble(&error), "secretsmanager:BatchGetSecretValue") {
                 Batch::Single { denied } => {
                     if denied {
                         memo::keep(BATCH_DENIED, b"1", DENIED_MS);
@@ -66,13 +64,11 @@ async fn batch(aws: &Aws, client: &Client, names: &[String]) -> Vec<(usize, Answ
         }
     }
     for error in answer.errors.unwrap_or_default() {
-        let failure = Failure::of_item(
-            error.error_code.as_deref().unwrap_or_default(),
-            error.message.as_deref().unwrap_or_default(),
-        );
+        let code = error.error_code.as_deref().unwrap_or_default();
+        let message = error.message.as_deref().unwrap_or_default();
         // A batch asks for the same right to each secret as a read of its own: no second try.
         if let Some(at) = place(error.secret_id.as_deref()) {
-            found.push((at, Err(failure.error(GET, &names[at]))));
+            found.push((at, Err(aws.item_error(code, message, GET, &names[at]))));
         }
     }
     found
