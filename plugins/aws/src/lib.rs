@@ -5,6 +5,7 @@
 //! AWS's own SDK. How credentials come about is in `claviger-plugin-aws-credentials`. Certificate Manager
 //! and pushing are not here.
 
+pub mod batch;
 pub mod config;
 pub mod filter;
 pub mod health;

@@ -10,6 +10,7 @@ use claviger_plugin_sdk::{Error, memo};
 use futures_util::StreamExt as _;
 
 use crate::aws::{AT_ONCE, Aws, Batch, DENIED_MS};
+use crate::batch;
 use crate::parameter::{self, Answered};
 use crate::secrets_manager::plain;
 use crate::tags::{self, Known, Untagged};
@@ -38,7 +39,7 @@ pub(crate) async fn read(aws: &Aws, items: &[Item], prefix: &str) -> Vec<Answer>
                 .iter()
                 .map(|index| parameter::selector(&names[*index], items[*index].version.as_deref()))
                 .collect();
-            match batch(aws, client, &asked).await {
+            match batch_of(aws, client, &asked).await {
                 Ok(read) => answers.extend(read.into_iter().map(|(at, answer)| (indices[at], answer))),
                 Err(()) => denied.extend(indices),
             }
@@ -53,8 +54,7 @@ pub(crate) async fn read(aws: &Aws, items: &[Item], prefix: &str) -> Vec<Answer>
     answers.extend(singles);
     // One forbidden parameter forbids its whole batch. Only if each may be read by itself, it is the right
     // to batches that is missing.
-    let read = |index: &usize| !matches!(answers.get(index), Some(Err(Error::Denied(_))) | None);
-    if !denied.is_empty() && denied.iter().all(read) {
+    if !denied.is_empty() && denied.iter().all(|index| answers.get(index).is_some_and(batch::may_read)) {
         memo::keep(BATCH_DENIED, b"1", DENIED_MS);
     }
     answers.into_values().collect()
@@ -62,7 +62,7 @@ pub(crate) async fn read(aws: &Aws, items: &[Item], prefix: &str) -> Vec<Answer>
 
 /// What a batch brings, by the index of what was asked; what it does not bring is read by itself. `Err` if
 /// it is denied.
-async fn batch(aws: &Aws, client: &Client, asked: &[String]) -> Result<Vec<(usize, Answer)>, ()> {
+async fn batch_of(aws: &Aws, client: &Client, asked: &[String]) -> Result<Vec<(usize, Answer)>, ()> {
     let request = client.get_parameters().set_names(Some(asked.to_vec())).with_decryption(true);
     let answer = match request.send().await {
         Ok(answer) => answer,
