@@ -122,7 +122,7 @@ impl Failure {
                 .iter()
                 .any(|part| self.message.contains(part));
             if kms { Class::Undecryptable } else { Class::Denied }
-        } else if code == "DecryptionFailure" {
+        } else if ["DecryptionFailure", "InvalidKeyId"].contains(&code) {
             Class::Undecryptable
         } else if code.starts_with("Throttl") || THROTTLED.contains(&code) || self.status == 429 {
             Class::Throttled

@@ -52,6 +52,8 @@ fn codes_drive_behaviour() {
             Class::Undecryptable,
         ),
         (400, "DecryptionFailure", "", Class::Undecryptable),
+        // Parameter Store's, of a key that is disabled or gone.
+        (400, "InvalidKeyId", "", Class::Undecryptable),
         (
             400,
             "ExpiredTokenException",

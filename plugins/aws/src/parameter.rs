@@ -1,5 +1,7 @@
 //! Parameter Store's names: how a version is written, which fit into one request, and which answer is whose.
 
+use aws_credentials::failure::Class;
+
 /// Names of one `GetParameters`.
 pub const BATCH: usize = 10;
 
@@ -77,11 +79,13 @@ pub fn places(asked: &[String], answers: &[Answered<'_>]) -> Vec<(usize, usize)>
     pairs
 }
 
-/// A page of a search: which of the two ways it goes, and AWS's token.
+/// A page of a search: which of the three ways it goes, and AWS's token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cursor {
     /// `GetParametersByPath`, which brings values.
     Path(Option<String>),
+    /// `GetParametersByPath` for the names alone, where one of the values cannot be decrypted.
+    Names(Option<String>),
     /// `DescribeParameters`, which can filter by tags.
     Describe(Option<String>),
 }
@@ -92,6 +96,7 @@ impl Cursor {
         let token = |token: &str| Some(token.to_owned());
         match cursor.and_then(|cursor| cursor.split_once(':')) {
             Some(("path", rest)) => Self::Path(token(rest)),
+            Some(("names", rest)) => Self::Names(token(rest)),
             Some((_, rest)) => Self::Describe(token(rest)),
             None if tags => Self::Describe(None),
             None => Self::Path(None),
@@ -102,9 +107,21 @@ impl Cursor {
     pub fn next(&self, token: Option<String>) -> Option<String> {
         let way = match self {
             Self::Path(_) => "path",
+            Self::Names(_) => "names",
             Self::Describe(_) => "describe",
         };
         token.filter(|token| !token.is_empty()).map(|token| format!("{way}:{token}"))
+    }
+
+    /// How a search begins again after this refusal, so that one value, or one right, does not end it. What
+    /// was listed before comes again, under the same names.
+    pub fn instead(&self, refusal: Class) -> Option<Self> {
+        match (self, refusal) {
+            // One value that KMS keeps fails its whole page, be it among those that are looked for or not.
+            (Self::Path(_), Class::Undecryptable) => Some(Self::Names(None)),
+            (Self::Path(_) | Self::Names(_), Class::Denied) => Some(Self::Describe(None)),
+            _ => None,
+        }
     }
 }
 
@@ -197,14 +214,33 @@ mod tests {
     fn a_search_goes_on_as_it_began() {
         assert_eq!(Cursor::read(None, false), Cursor::Path(None));
         assert_eq!(Cursor::read(None, true), Cursor::Describe(None));
-        for cursor in [Cursor::Path(None), Cursor::Describe(None)] {
+        for cursor in [Cursor::Path(None), Cursor::Names(None), Cursor::Describe(None)] {
             let next = cursor.next(Some("a:b=".to_owned()));
             let read = Cursor::read(next.as_deref(), false);
             assert_eq!(std::mem::discriminant(&read), std::mem::discriminant(&cursor));
             assert!(
-                matches!(read, Cursor::Path(Some(token)) | Cursor::Describe(Some(token)) if token == "a:b=")
+                matches!(read, Cursor::Path(Some(token)) | Cursor::Names(Some(token)) | Cursor::Describe(Some(token)) if token == "a:b=")
             );
             assert_eq!(cursor.next(None), None);
+        }
+    }
+
+    #[test]
+    fn a_search_goes_around_what_is_refused() {
+        let token = || Some("t".to_owned());
+        for (cursor, refusal, expected) in [
+            (Cursor::Path(None), Class::Undecryptable, Some(Cursor::Names(None))),
+            (Cursor::Path(token()), Class::Undecryptable, Some(Cursor::Names(None))),
+            (Cursor::Path(token()), Class::Denied, Some(Cursor::Describe(None))),
+            (Cursor::Names(None), Class::Denied, Some(Cursor::Describe(None))),
+            // Never the same way again.
+            (Cursor::Names(None), Class::Undecryptable, None),
+            (Cursor::Describe(None), Class::Denied, None),
+            (Cursor::Path(None), Class::Throttled, None),
+            (Cursor::Path(None), Class::Unavailable, None),
+            (Cursor::Path(None), Class::Other, None),
+        ] {
+            assert_eq!(cursor.instead(refusal), expected, "{cursor:?} {refusal:?}");
         }
     }
 }
