@@ -104,11 +104,11 @@ impl Trouble {
         let retry_after_ms = header("retry-after")
             .and_then(|value| value.trim().parse::<u64>().ok())
             .map(|seconds| seconds.saturating_mul(1000));
-        let mut failure =
+        let failure =
             Failure::read(response.status().as_u16(), header("x-amzn-errortype"), retry_after_ms, body);
-        if let Some(credentials) = credentials {
-            failure.message = credentials.clean(&failure.message);
-        }
-        Self::Answer(failure)
+        Self::Answer(match credentials {
+            Some(credentials) => failure.clean(credentials),
+            None => failure,
+        })
     }
 }

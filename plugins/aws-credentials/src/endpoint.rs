@@ -50,18 +50,29 @@ const SUFFIXES: [(&str, &str); 7] = [
 /// The region at a pointer.
 ///
 /// # Errors
-/// If there is none, or it is no label of a hostname (a region decides which host is called).
+/// If there is none, or it is not built as AWS's names of regions are: words, the first of letters alone, and
+/// a number (a region decides which host is called).
 pub fn region<'a>(config: &'a Value, at: &str) -> Result<&'a str, Error> {
     let region = text(config, at).ok_or_else(|| invalid_config(at, "it is needed, e.g. eu-central-1"))?;
-    let label = region.len() <= 63
-        && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        && !region.starts_with('-')
-        && !region.ends_with('-');
-    if label {
+    if is_region(region) {
         Ok(region)
     } else {
         Err(invalid_config(at, "it is not the name of a region, e.g. eu-central-1"))
     }
+}
+
+/// `^[a-z]{2,}(-[a-z0-9]+)+-\d+$`, and no longer than a label of a hostname.
+fn is_region(text: &str) -> bool {
+    let lower = |byte: u8| byte.is_ascii_lowercase();
+    let words: Vec<&str> = text.split('-').collect();
+    let [first, middle @ .., last] = words.as_slice() else { return false };
+    text.len() <= 63
+        && first.len() >= 2
+        && first.bytes().all(lower)
+        && !middle.is_empty()
+        && middle.iter().all(|word| !word.is_empty() && word.bytes().all(|b| lower(b) || b.is_ascii_digit()))
+        && !last.is_empty()
+        && last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The URL of a service: the one of the settings (`{"endpoints": {"sts": "https://…"}}`), else AWS's own.
@@ -146,10 +157,43 @@ mod tests {
     }
 
     #[test]
-    fn a_region_is_one_label() {
+    fn a_region_is_named_as_aws_names_them() {
         let at = |region: Value| region_error(&json!({"region": region}));
-        assert_eq!(at(json!("ap-southeast-7")), None);
-        for wrong in ["", "EU-WEST-1", "eu-west-1.evil.example", "eu/x", "x@y", "-a", "a-", " eu-west-1"] {
+        for right in [
+            "ap-southeast-7",
+            "us-east-1",
+            "us-gov-west-1",
+            "us-isob-east-1",
+            "eu-isoe-west-1",
+            "eusc-de-east-1",
+            "cn-north-1",
+            "xx-new2-east-12",
+        ] {
+            assert_eq!(at(json!(right)), None, "{right}");
+        }
+        let long = format!("eu-{}-1", "x".repeat(60));
+        for wrong in [
+            "",
+            "EU-WEST-1",
+            "eu-west-1.evil.example",
+            "eu/x",
+            "x@y",
+            "-a",
+            "a-",
+            " eu-west-1",
+            "eu-west-1\n",
+            "eu",
+            "eu-1",
+            "e-west-1",
+            "e2-west-1",
+            "eu--1",
+            "eu-west-",
+            "eu-west-a",
+            "eu-west-1a",
+            "eu-west-\u{661}",
+            "attacker",
+            &long,
+        ] {
             assert_eq!(at(json!(wrong)).as_deref(), Some("/region"), "{wrong}");
         }
         assert_eq!(region_error(&json!({})).as_deref(), Some("/region"));

@@ -5,6 +5,8 @@
 use claviger_plugin_sdk::{Error, RateLimit, invalid_config};
 use serde_json::Value;
 
+use crate::credentials::Credentials;
+
 /// An answer that is no success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -62,8 +64,8 @@ const THROTTLED: [&str; 6] = [
     "SlowDown",
     "BandwidthLimitExceeded",
 ];
-const NOT_FOUND: [&str; 4] =
-    ["ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound", "InvalidResourceId"];
+/// Not `InvalidResourceId`: `ListTagsForResource` says it of ids too that it does not understand.
+const NOT_FOUND: [&str; 3] = ["ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound"];
 const UNAVAILABLE: [&str; 6] = [
     "InternalServiceError",
     "InternalFailure",
@@ -102,6 +104,10 @@ impl Failure {
     /// What it means.
     pub fn class(&self) -> Class {
         let code = self.code.as_str();
+        // A proxy's page, or a load balancer's: whatever its status, it is not AWS that judges.
+        if code.is_empty() {
+            return if self.status == 429 { Class::Throttled } else { Class::Unavailable };
+        }
         let said = |part: &str| self.message.contains(part);
         let skewed = said("not yet current") || said("Signature expired") || said("is now earlier than");
         if skewed || ["RequestExpired", "RequestTimeTooSkewed"].contains(&code) {
@@ -116,7 +122,7 @@ impl Failure {
                 .iter()
                 .any(|part| self.message.contains(part));
             if kms { Class::Undecryptable } else { Class::Denied }
-        } else if code == "DecryptionFailure" {
+        } else if ["DecryptionFailure", "InvalidKeyId"].contains(&code) {
             Class::Undecryptable
         } else if code.starts_with("Throttl") || THROTTLED.contains(&code) || self.status == 429 {
             Class::Throttled
@@ -124,11 +130,29 @@ impl Failure {
             Class::NotFound
         } else if UNAVAILABLE.contains(&code) || self.status >= 500 {
             Class::Unavailable
-        } else if code.is_empty() && self.status == 403 {
-            Class::Denied
         } else {
             Class::Other
         }
+    }
+
+    /// Whether AWS says that these credentials, which are valid, may not do this: so it knows who asks, and
+    /// another right may be there. Unlike a denial of the whole service ("OptInRequired").
+    pub fn knows_signer(&self) -> bool {
+        self.code.starts_with("AccessDenied")
+    }
+
+    /// A denial that no grant undoes: the policy that ends a role's earlier sessions denies so, and newer
+    /// credentials of the same role may do it.
+    pub fn is_explicit_deny(&self) -> bool {
+        self.knows_signer() && self.message.contains("explicit deny")
+    }
+
+    /// Takes the credentials in use out of what AWS says: it may quote what was sent.
+    #[must_use]
+    pub fn clean(mut self, credentials: &Credentials) -> Self {
+        self.code = credentials.clean(&self.code);
+        self.message = credentials.clean(&self.message);
+        self
     }
 
     /// A secret that waits for its deletion: its owner has deleted it, and what AWS keeps is for undoing
@@ -173,10 +197,11 @@ impl Failure {
         }
     }
 
-    fn said(&self) -> String {
+    /// Code and words, as far as there are any.
+    pub fn said(&self) -> String {
         match (self.code.is_empty(), self.message.is_empty()) {
-            (true, true) => format!("HTTP {}", self.status),
-            (true, false) => format!("HTTP {}: {}", self.status, self.message),
+            (true, true) => format!("the answer is not AWS's (HTTP {})", self.status),
+            (true, false) => format!("the answer is not AWS's (HTTP {}): {}", self.status, self.message),
             (false, true) => self.code.clone(),
             (false, false) => format!("{}: {}", self.code, self.message),
         }

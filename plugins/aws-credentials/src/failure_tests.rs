@@ -24,6 +24,7 @@ fn codes_drive_behaviour() {
         ),
         (400, "ParameterNotFound", "", Class::NotFound),
         (400, "com.amazonaws.ssm#ParameterVersionNotFound", "", Class::NotFound),
+        (400, "InvalidResourceId", "The resource ID isn't valid.", Class::Other),
         (
             400,
             "InvalidRequestException",
@@ -51,6 +52,8 @@ fn codes_drive_behaviour() {
             Class::Undecryptable,
         ),
         (400, "DecryptionFailure", "", Class::Undecryptable),
+        // Parameter Store's, of a key that is disabled or gone.
+        (400, "InvalidKeyId", "", Class::Undecryptable),
         (
             400,
             "ExpiredTokenException",
@@ -87,9 +90,11 @@ fn codes_drive_behaviour() {
         (429, "", "", Class::Throttled),
         (500, "InternalServiceError", "", Class::Unavailable),
         (503, "", "", Class::Unavailable),
-        // Whatever answers so, it is not AWS saying that a secret is gone.
-        (404, "", "", Class::Other),
-        (403, "", "", Class::Denied),
+        // Whatever answers so, it is not AWS saying that a secret is gone or forbidden.
+        (404, "", "", Class::Unavailable),
+        (403, "", "", Class::Unavailable),
+        (403, "", "Forbidden by the proxy", Class::Unavailable),
+        (400, "OptInRequired", "", Class::Denied),
         (400, "ValidationException", "", Class::Other),
     ] {
         assert_eq!(json(status, code, message).class(), expected, "{status} {code} {message}");
@@ -114,7 +119,10 @@ fn the_code_stands_in_several_places() {
     assert!(failure.message.ends_with(r#"sts:AssumeRole on "r""#));
     assert_eq!(failure.class(), Class::Denied);
     let html = Failure::read(502, None, None, b"<html>bad gateway</html>");
-    assert_eq!((html.class(), html.said()), (Class::Unavailable, "HTTP 502".to_owned()));
+    assert_eq!(
+        (html.class(), html.said()),
+        (Class::Unavailable, "the answer is not AWS's (HTTP 502)".to_owned())
+    );
 }
 
 #[test]
@@ -152,4 +160,34 @@ fn a_role_that_cannot_be_assumed_is_no_credential() {
     assert!(matches!(sts("ValidationError", None), Error::Unauthenticated(_)));
     assert!(matches!(sts("Throttling", None), Error::RateLimited(_)));
     assert!(matches!(sts("IDPCommunicationError", None), Error::Unavailable(_)));
+}
+
+/// The words are IAM's, from its guide to access denied messages.
+#[test]
+fn who_is_known_and_whose_session_is_revoked() {
+    let explicit = "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: ssm:GetParameter on resource: k with an explicit deny in an identity-based policy";
+    let implicit = "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: ssm:GetParameter on resource: k because no identity-based policy allows the ssm:GetParameter action";
+    for (code, message, known, revoked) in [
+        ("AccessDeniedException", explicit, true, true),
+        ("AccessDenied", explicit, true, true),
+        ("AccessDeniedException", implicit, true, false),
+        ("OptInRequired", explicit, false, false),
+        ("UnrecognizedClientException", "", false, false),
+        ("", explicit, false, false),
+    ] {
+        let failure = json(400, code, message);
+        assert_eq!(
+            (failure.knows_signer(), failure.is_explicit_deny()),
+            (known, revoked),
+            "{code} {message}"
+        );
+    }
+}
+
+#[test]
+fn code_and_words_are_cleaned() {
+    let own =
+        Credentials { id: "AKIA".to_owned(), secret: "s3cr3t".to_owned(), token: Some("t0k3n".to_owned()) };
+    let failure = json(400, "Odd-t0k3n", "it is s3cr3t").clean(&own);
+    assert_eq!(failure.said(), "Odd-[redacted]: it is [redacted]");
 }

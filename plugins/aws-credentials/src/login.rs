@@ -16,7 +16,7 @@ use crate::source::Access;
 const MEMO: &str = "aws-credentials";
 
 /// Credentials, and whether they came from STS, so that there can be newer ones.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     /// They sign.
     pub credentials: Credentials,

@@ -58,14 +58,14 @@ impl Access {
     /// Reads a config.
     ///
     /// # Errors
-    /// What is missing or given twice, and where.
+    /// What is missing, given twice or not to be set, and where.
     pub fn parse(
         config: &Value,
         places: Places,
         store: &StoreRef,
         requester: &Requester,
     ) -> Result<Self, Error> {
-        let (roles, tags_name_requester) = chain::parse(config, places.role, store, &requester.namespace);
+        let (roles, tags_name_requester) = chain::parse(config, places.role, store, &requester.namespace)?;
         Ok(Self { source: source(config, places.auth)?, roles, tags_name_requester, places })
     }
 

@@ -6,10 +6,11 @@ use aws_credentials::client::{CallError, SdkConfig, Trouble, sdk_config};
 use aws_credentials::failure::Class;
 use aws_credentials::login::{Login, login};
 use aws_credentials::{Access, Failure, Service, endpoint};
-use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::connection::Session;
+use claviger_plugin_sdk::{Error, memo};
 
 use crate::config::{Config, PLACES};
+use crate::renewal::{self, Logins, Seen};
 
 /// For how long a right that is missing is not tried again, in milliseconds: an hour, in which thousands of
 /// reads save a request each, and after which a right that was given is noticed.
@@ -18,37 +19,67 @@ pub(crate) const DENIED_MS: u64 = 3_600_000;
 /// Requests of one call at once, of the host's 32.
 pub(crate) const AT_ONCE: usize = 8;
 
+/// For how long an explicit denial is not answered by a new login, in milliseconds. A minute of an hour's
+/// session: an ended one is noticed soon, and a denial that is meant costs STS one request a minute.
+const RENEWED_MS: u64 = 60_000;
+/// Set while a login was made anew because of an explicit denial.
+const RENEWED: &str = "renewed";
+
 /// One call's access.
 pub(crate) struct Aws {
     pub(crate) config: Config,
     login: Login,
     url: String,
-    refused: Cell<bool>,
+    seen: Cell<Seen>,
+}
+
+struct OfSession<'a> {
+    access: Access,
+    session: &'a Session,
+    region: String,
+    sts: String,
+}
+
+impl Logins for OfSession<'_> {
+    type Login = Login;
+
+    fn enter(&self) -> Result<Login, Error> {
+        login(&self.access, self.session, &self.region, &self.sts)
+    }
+
+    fn kept(&self, login: &Login) -> bool {
+        login.kept
+    }
+
+    fn evict(&self, login: &Login) {
+        login.evict();
+    }
+
+    fn may_renew(&self) -> bool {
+        let mut mine = false;
+        let kept = memo::get_or_make(RENEWED, || {
+            mine = true;
+            Ok((b"1".to_vec(), RENEWED_MS))
+        });
+        kept.is_ok() && mine
+    }
 }
 
 impl Aws {
-    /// Does something with AWS. If it turns out that credentials from the memo are not valid any more, they
-    /// are made anew and it is done once more.
+    /// Does something with AWS. If credentials from the memo turn out not to be valid any more, or may have
+    /// been revoked, they are made anew and it is done once more.
     pub(crate) fn with<T>(session: &Session, work: impl Fn(&Self) -> Result<T, Error>) -> Result<T, Error> {
         let config = Config::parse(&session.config)?;
         let access = Access::parse(&config.json, PLACES, &session.store, &session.requester)?;
         let region = config.region.clone();
         let sts = endpoint::url(Service::Sts, &region, &session.settings)?;
         let url = endpoint::url(config.service, &region, &session.settings)?;
-        let enter = || login(&access, session, &region, &sts);
-        let mut aws = Self { login: enter()?, url, refused: Cell::new(false), config };
-        let answer = work(&aws);
-        if !aws.refused.get() || !aws.login.kept {
-            return answer;
-        }
-        aws.login.evict();
-        aws.login = enter()?;
-        aws.refused.set(false);
-        let answer = work(&aws);
-        if aws.refused.get() {
-            aws.login.evict();
-        }
-        answer
+        let logins = OfSession { access, session, region, sts };
+        renewal::with(&logins, |login| {
+            let (config, url) = (config.clone(), url.clone());
+            let aws = Self { login: login.clone(), url, seen: Cell::default(), config };
+            (work(&aws), aws.seen.get())
+        })?
     }
 
     pub(crate) fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
@@ -67,7 +98,7 @@ impl Aws {
     pub(crate) fn trouble<E>(&self, error: &CallError<E>) -> Trouble {
         let trouble = Trouble::of(error, Some(&self.login.credentials));
         if let Trouble::Answer(failure) = &trouble {
-            self.seen(failure);
+            self.note(failure);
         }
         trouble
     }
@@ -80,10 +111,19 @@ impl Aws {
         }
     }
 
-    fn seen(&self, failure: &Failure) {
-        if failure.class() == Class::Refused {
-            self.refused.set(true);
-        }
+    /// The failure of one secret in an answer that is a success, as an error.
+    pub(crate) fn item_error(&self, code: &str, message: &str, action: &str, what: &str) -> Error {
+        let failure = Failure::of_item(code, message).clean(&self.login.credentials);
+        self.note(&failure);
+        failure.error(action, what)
+    }
+
+    fn note(&self, failure: &Failure) {
+        let Seen { refused, explicitly_denied } = self.seen.get();
+        self.seen.set(Seen {
+            refused: refused || failure.class() == Class::Refused,
+            explicitly_denied: explicitly_denied || failure.is_explicit_deny(),
+        });
     }
 }
 
@@ -96,12 +136,12 @@ pub(crate) enum Batch {
 }
 
 impl Batch {
-    pub(crate) fn of(trouble: Trouble, action: &str, what: &str) -> Self {
+    pub(crate) fn of(trouble: Trouble, action: &str) -> Self {
         match trouble {
             Trouble::Nothing(error) => Self::Over(error),
             Trouble::Answer(failure) => match failure.class() {
                 Class::Refused | Class::Skewed | Class::Throttled | Class::Unavailable => {
-                    Self::Over(failure.error(action, what))
+                    Self::Over(failure.error(action, "*"))
                 }
                 class => Self::Single { denied: class == Class::Denied },
             },

@@ -9,7 +9,7 @@ use serde_json::Value;
 pub const PLACES: Places = Places { auth: "/auth", role: "", plugin: "aws" };
 
 /// A store's config, ready for use.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// What is read.
     pub service: Service,

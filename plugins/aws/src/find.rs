@@ -10,7 +10,6 @@ use regex_lite::Regex;
 
 use aws_credentials::Service;
 use aws_credentials::client::Trouble;
-use aws_credentials::failure::Class;
 
 use crate::aws::Aws;
 use crate::filter::{self, Kind};
@@ -72,40 +71,53 @@ async fn secrets(aws: &Aws, query: &Query, cursor: Option<String>) -> Result<Pag
 }
 
 async fn parameters(aws: &Aws, query: &Query, cursor: Option<String>) -> Result<Page, Error> {
-    let cursor = Cursor::read(cursor.as_deref(), !query.tags.is_empty());
-    let Cursor::Path(token) = &cursor else { return described(aws, query, cursor).await };
-    let path = query.path.as_deref().unwrap_or("/");
-    let request = aws
-        .ssm()
-        .get_parameters_by_path()
-        .path(path)
-        .recursive(true)
-        .with_decryption(true)
-        .set_next_token(token.clone())
-        .max_results(PAGE_BY_PATH);
-    let answer = match request.send().await {
-        Ok(answer) => answer,
-        Err(error) => {
-            return match aws.trouble(&error) {
-                Trouble::Answer(failure) if failure.class() == Class::Denied => {
-                    described(aws, query, Cursor::Describe(None)).await
-                }
-                Trouble::Answer(failure) => Err(failure.error("ssm:GetParametersByPath", path)),
-                Trouble::Nothing(error) => Err(error),
-            };
+    let mut cursor = Cursor::read(cursor.as_deref(), !query.tags.is_empty());
+    loop {
+        let (token, values) = match &cursor {
+            Cursor::Path(token) => (token, true),
+            Cursor::Names(token) => (token, false),
+            Cursor::Describe(_) => return described(aws, query, cursor).await,
+        };
+        let path = query.path.as_deref().unwrap_or("/");
+        let request = aws
+            .ssm()
+            .get_parameters_by_path()
+            .path(path)
+            .recursive(true)
+            .with_decryption(values)
+            .set_next_token(token.clone())
+            .max_results(PAGE_BY_PATH);
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) => match aws.trouble(&error) {
+                Trouble::Answer(failure) => match cursor.instead(failure.class()) {
+                    Some(other) => {
+                        cursor = other;
+                        continue;
+                    }
+                    None => return Err(failure.error("ssm:GetParametersByPath", path)),
+                },
+                Trouble::Nothing(error) => return Err(error),
+            },
+        };
+        let next = cursor.next(answer.next_token);
+        let parameters = answer.parameters.unwrap_or_default();
+        if !values {
+            let names = parameters.into_iter().filter_map(|parameter| parameter.name);
+            return Ok(Page { found: found(aws, query, names.collect()).await?, next });
         }
-    };
-    let mut found = Vec::new();
-    for parameter in answer.parameters.unwrap_or_default() {
-        if let Some(key) = parameter.name.clone() {
-            found.push(Found { key, value: Some(parameter_store::value(parameter)?) });
+        let mut found = Vec::new();
+        for parameter in parameters {
+            if let Some(key) = parameter.name.clone() {
+                found.push(Found { key, value: Some(parameter_store::value(parameter)?) });
+            }
         }
+        return Ok(Page { found, next });
     }
-    Ok(Page { found, next: cursor.next(answer.next_token) })
 }
 
 async fn described(aws: &Aws, query: &Query, cursor: Cursor) -> Result<Page, Error> {
-    let (Cursor::Path(token) | Cursor::Describe(token)) = &cursor;
+    let (Cursor::Path(token) | Cursor::Names(token) | Cursor::Describe(token)) = &cursor;
     let filter = |key: String, option: &str, value: &str| {
         let filter = ParameterStringFilter::builder().key(key).option(option).values(value).build();
         filter.map_err(|_| Error::Other("a filter cannot be built".to_owned()))

@@ -5,10 +5,14 @@
 //! AWS's own SDK. How credentials come about is in `claviger-plugin-aws-credentials`. Certificate Manager
 //! and pushing are not here.
 
+pub mod batch;
 pub mod config;
 pub mod filter;
+pub mod health;
 pub mod parameter;
+pub mod renewal;
 pub mod secret;
+pub mod tags;
 
 #[cfg(target_arch = "wasm32")]
 mod aws;

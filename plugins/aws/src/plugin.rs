@@ -1,5 +1,6 @@
 //! AWS behind the plugin interface.
 
+use aws_credentials::client::Trouble;
 use aws_credentials::{Access, Service, endpoint};
 use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::connection::{ConnectInput, Guest as Connection, Ready, Step};
@@ -10,7 +11,7 @@ use wstd::runtime::block_on;
 
 use crate::aws::Aws;
 use crate::config::{Config, PLACES};
-use crate::{find, parameter_store, secret, secrets_manager};
+use crate::{find, health, parameter_store, secret, secrets_manager};
 
 struct Plugin;
 
@@ -72,27 +73,25 @@ impl Provider for Plugin {
                 "the session tags name the namespace of the ExternalSecret, and here is none".to_owned(),
             ));
         }
-        let listed = Aws::with(&session, |aws| {
+        health::of(Aws::with(&session, |aws| {
             block_on(async {
-                match aws.config.service {
+                let (trouble, action) = match aws.config.service {
                     Service::SecretsManager => {
                         let answer = aws.secrets_manager().list_secrets().max_results(1).send().await;
-                        answer
-                            .map(|_| ())
-                            .map_err(|error| aws.error(&error, "secretsmanager:ListSecrets", "*"))
+                        (answer.err().map(|error| aws.trouble(&error)), "secretsmanager:ListSecrets")
                     }
                     _ => {
                         let answer = aws.ssm().describe_parameters().max_results(1).send().await;
-                        answer.map(|_| ()).map_err(|error| aws.error(&error, "ssm:DescribeParameters", "*"))
+                        (answer.err().map(|error| aws.trouble(&error)), "ssm:DescribeParameters")
                     }
+                };
+                match trouble {
+                    None => Ok(Health::Ready),
+                    Some(Trouble::Answer(failure)) => health::refused(&failure, action),
+                    Some(Trouble::Nothing(error)) => Err(error),
                 }
             })
-        });
-        match listed {
-            // Not allowed to list, so AWS knows who asks; reading is another right.
-            Ok(()) | Err(Error::Denied(_)) => Ok(Health::Ready),
-            Err(error) => Err(error),
-        }
+        }))
     }
 
     fn get(session: Session, items: Vec<Item>) -> Result<Vec<Result<Value, Error>>, Error> {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_credentials::Failure;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::primitives::Blob;
 use aws_sdk_secretsmanager::types::Tag;
@@ -11,6 +10,7 @@ use claviger_plugin_sdk::{Error, memo};
 use futures_util::StreamExt as _;
 
 use crate::aws::{AT_ONCE, Aws, Batch, DENIED_MS};
+use crate::batch;
 use crate::secret::{self, Version};
 
 /// Set while the store's credentials have no right to `BatchGetSecretValue`.
@@ -24,12 +24,15 @@ pub(crate) async fn read(aws: &Aws, items: &[Item], prefix: &str) -> Vec<Answer>
     let client = &aws.secrets_manager();
     let mut answers: BTreeMap<usize, Answer> = BTreeMap::new();
     let batches = secret::batches(items, prefix);
+    let mut denied = Vec::new();
     if !batches.is_empty() && memo::peek(BATCH_DENIED).is_none() {
         for indices in batches {
             let names: Vec<String> =
                 indices.iter().map(|index| format!("{prefix}{}", items[*index].key)).collect();
-            let read = batch(aws, client, &names).await;
-            answers.extend(read.into_iter().map(|(at, answer)| (indices[at], answer)));
+            match batch_of(aws, client, &names).await {
+                Ok(read) => answers.extend(read.into_iter().map(|(at, answer)| (indices[at], answer))),
+                Err(()) => denied.extend(indices),
+            }
         }
     }
     let left: Vec<usize> = (0..items.len()).filter(|index| !answers.contains_key(index)).collect();
@@ -37,24 +40,25 @@ pub(crate) async fn read(aws: &Aws, items: &[Item], prefix: &str) -> Vec<Answer>
         left.into_iter().map(|index| async move { (index, one(aws, client, prefix, &items[index]).await) });
     let singles: Vec<_> = futures_util::stream::iter(singles).buffer_unordered(AT_ONCE).collect().await;
     answers.extend(singles);
+    // What is forbidden in a batch has its own error there, so it is the right to batches that is missing;
+    // unless nothing can be read, as with a session that was ended.
+    if denied.iter().any(|index| answers.get(index).is_some_and(batch::may_read)) {
+        memo::keep(BATCH_DENIED, b"1", DENIED_MS);
+    }
     answers.into_values().collect()
 }
 
-/// What a batch brings, by the names' index; what it does not bring is read by itself.
-async fn batch(aws: &Aws, client: &Client, names: &[String]) -> Vec<(usize, Answer)> {
+/// What a batch brings, by the names' index; what it does not bring is read by itself. `Err` if
+/// it is denied.
+async fn batch_of(aws: &Aws, client: &Client, names: &[String]) -> Result<Vec<(usize, Answer)>, ()> {
     let request = client.batch_get_secret_value().set_secret_id_list(Some(names.to_vec()));
     let answer = match request.send().await {
         Ok(answer) => answer,
         Err(error) => {
-            let action = "secretsmanager:BatchGetSecretValue";
-            return match Batch::of(aws.trouble(&error), action, &names.join(", ")) {
-                Batch::Single { denied } => {
-                    if denied {
-                        memo::keep(BATCH_DENIED, b"1", DENIED_MS);
-                    }
-                    Vec::new()
-                }
-                Batch::Over(error) => (0..names.len()).map(|at| (at, Err(error.clone()))).collect(),
+            return match Batch::of(aws.trouble(&error), "secretsmanager:BatchGetSecretValue") {
+                Batch::Single { denied: true } => Err(()),
+                Batch::Single { denied: false } => Ok(Vec::new()),
+                Batch::Over(error) => Ok((0..names.len()).map(|at| (at, Err(error.clone()))).collect()),
             };
         }
     };
@@ -66,16 +70,14 @@ async fn batch(aws: &Aws, client: &Client, names: &[String]) -> Vec<(usize, Answ
         }
     }
     for error in answer.errors.unwrap_or_default() {
-        let failure = Failure::of_item(
-            error.error_code.as_deref().unwrap_or_default(),
-            error.message.as_deref().unwrap_or_default(),
-        );
+        let code = error.error_code.as_deref().unwrap_or_default();
+        let message = error.message.as_deref().unwrap_or_default();
         // A batch asks for the same right to each secret as a read of its own: no second try.
         if let Some(at) = place(error.secret_id.as_deref()) {
-            found.push((at, Err(failure.error(GET, &names[at]))));
+            found.push((at, Err(aws.item_error(code, message, GET, &names[at]))));
         }
     }
-    found
+    Ok(found)
 }
 
 async fn one(aws: &Aws, client: &Client, prefix: &str, item: &Item) -> Answer {
