@@ -211,7 +211,7 @@ def resources(action: str, asked: dict[str, Any], account: str, region: str) -> 
     """The resources that a request is about, as the Service Authorization Reference names them."""
     if action == "sts:AssumeRole":
         return [asked.get("RoleArn", "*")]
-    names = asked.get("Names") or [asked[name] for name in ("Name", "Path", "SecretId") if name in asked]
+    names = asked.get("Names") or [asked[name] for name in ("Name", "Path", "ResourceId", "SecretId") if name in asked]
     if action.startswith("ssm:") and names:
         return [parameter_arn(name, account, region) for name in names]
     if action.startswith("secretsmanager:") and names:

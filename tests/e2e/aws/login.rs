@@ -101,14 +101,14 @@ fn a_session_of_somebody_elses_and_one_that_ends() {
         session_token: Some(text("SessionToken")),
     };
     let operator = Operator::start_in(&world, &ENDPOINTS.map(|name| (name, account.aws.address())));
-    account.key_secret("session", &session);
-    let mut auth = Account::key_auth("session");
-    auth["secretRef"]["sessionTokenSecretRef"] = json!({"name": "session", "key": "session-token"});
+    account.key_secret("session-key", &session);
+    let mut auth = Account::key_auth("session-key");
+    auth["secretRef"]["sessionTokenSecretRef"] = json!({"name": "session-key", "key": "session-token"});
     account.store("session", "SecretsManager", json!({"auth": auth}));
     account.external_secret("session", "session", one("aws-session/value"));
     world.wait_data("session", &[("v", "MARKED-session")]);
     // Both names of one thing.
-    auth["secretRef"]["sessionToken"] = json!({"name": "session", "key": "session-token"});
+    auth["secretRef"]["sessionToken"] = json!({"name": "session-key", "key": "session-token"});
     account.store("twice", "SecretsManager", json!({"auth": auth}));
     let message = world.wait_reason("secretstore", "twice", "InvalidProviderConfig");
     assert!(message.contains("sessionToken"), "{message}");

@@ -3,5 +3,6 @@
 mod ambient;
 mod login;
 mod parameter_store;
+mod render;
 mod secrets_manager;
 mod seed;

@@ -45,9 +45,12 @@ fn the_documents_store_and_what_reads_it() {
     account.secret("database/postgres/production", &postgres(password, "shop"));
     account.secret(
         "external-apis/stripe",
-        r#"{"api-key": "MARKED-sk", "api_key": "MARKED-sk", "webhook_secret": "MARKED-wh"}"#,
+        r#"{"api-key": "MARKED-stripe-key", "api_key": "MARKED-stripe-key", "webhook_secret": "MARKED-webhook"}"#,
     );
-    account.secret("external-apis/sendgrid", r#"{"api-key": "MARKED-sg", "api_key": "MARKED-sg"}"#);
+    account.secret(
+        "external-apis/sendgrid",
+        r#"{"api-key": "MARKED-sendgrid-key", "api_key": "MARKED-sendgrid-key"}"#,
+    );
     let mark = account.aws.mark();
 
     let operator = Operator::start(&world);
@@ -69,7 +72,7 @@ fn the_documents_store_and_what_reads_it() {
     );
     world.wait_data(
         "external-api-keys",
-        &[("stripe-api-key", "MARKED-sk"), ("sendgrid-api-key", "MARKED-sg")],
+        &[("stripe-api-key", "MARKED-stripe-key"), ("sendgrid-api-key", "MARKED-sendgrid-key")],
     );
 
     // The policy has no batch right, and some of what this one reads is outside it: the condition says which.
@@ -84,7 +87,7 @@ fn the_documents_store_and_what_reads_it() {
     );
     account.secret(
         "cache/redis/production",
-        r#"{"host": "redis", "port": "6379", "username": "default", "password": "MARKED-redis"}"#,
+        r#"{"host": "redis", "port": "6379", "username": "default", "password": "MARKED-redis-password"}"#,
     );
     account.secret("application/encryption", r#"{"key": "MARKED-enc"}"#);
     account.secret("application/jwt", r#"{"secret": "MARKED-jwt"}"#);
@@ -98,7 +101,7 @@ fn the_documents_store_and_what_reads_it() {
     let env = String::from_utf8(data[".env.production"].clone()).unwrap();
     assert!(
         env.contains(&format!("DATABASE_URL=postgresql://app-user:{password}@db.internal:5432/shop"))
-            && env.contains("REDIS_URL=redis://default:MARKED-redis@redis:6379/0"),
+            && env.contains("REDIS_URL=redis://default:MARKED-redis-password@redis:6379/0"),
         "{env}"
     );
     // The batch was tried once, refused, and not again.
@@ -107,7 +110,7 @@ fn the_documents_store_and_what_reads_it() {
         request.action == "BatchGetSecretValue" && request.names.iter().any(|name| name.contains("stripe"))
     });
     assert_eq!(batches.count(), 1);
-    assert_no_value_left(&world, &operator, &[password, "MARKED-redis", "MARKED-sk"]);
+    assert_no_value_left(&world, &operator, &[password, "MARKED-redis-password", "MARKED-stripe-key"]);
 }
 
 #[test]
@@ -159,7 +162,7 @@ fn the_documents_two_regions() {
         service_account(&world, system, name, &role);
     }
     primary.secret("production/database/master", r#"{"password": "MARKED-primary"}"#);
-    dr.secret("production/database/master", r#"{"password": "MARKED-dr"}"#);
+    dr.secret("production/database/master", r#"{"password": "MARKED-disaster"}"#);
     let mark = primary.aws.mark();
     let operator = Operator::start(&world);
     for manifest in
@@ -171,7 +174,7 @@ fn the_documents_two_regions() {
         world.wait_ready("clustersecretstore", store);
     }
     world.wait_data("critical-application-secrets", &[("database-password", "MARKED-primary")]);
-    world.wait_data("critical-application-secrets-dr", &[("database-password", "MARKED-dr")]);
+    world.wait_data("critical-application-secrets-dr", &[("database-password", "MARKED-disaster")]);
     let requests = primary.aws.requests(mark).unwrap();
     for region in ["us-east-1", "us-west-2"] {
         assert!(
@@ -179,6 +182,6 @@ fn the_documents_two_regions() {
             "nothing was read in {region}"
         );
     }
-    assert_no_value_left(&world, &operator, &["MARKED-primary", "MARKED-dr"]);
+    assert_no_value_left(&world, &operator, &["MARKED-primary", "MARKED-disaster"]);
     world.kubectl(&["delete", "clustersecretstore", "aws-primary-region", "aws-dr-region"]);
 }

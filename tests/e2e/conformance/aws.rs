@@ -29,6 +29,10 @@ fn server(world: &World, dir: &std::path::Path) -> Aws {
     Aws::start(&world.env.tools, dir, &options).unwrap()
 }
 
+fn deny(resource: &str) -> Value {
+    json!({"Effect": "Deny", "Action": "*", "Resource": resource})
+}
+
 /// Somebody who may take a role that may do `allowed`; the role's ARN.
 fn login(account: &Account<'_>, allowed: &Value) -> (AwsIdentity, String) {
     let user = account.user("suite", &json!([allow(&["sts:AssumeRole"], &["*"])]));
@@ -66,12 +70,18 @@ fn secrets_manager_conforms() {
     for n in 0..1_000 {
         account.secret(&format!("many/k-{n}"), &format!("value-of-{n}"));
     }
-    let readable =
-        ["app/*", "tagged/*", "many/*"].map(|name| format!("arn:aws:secretsmanager:*:*:secret:{name}"));
-    let readable: Vec<&str> = readable.iter().map(String::as_str).collect();
+    // A key that is not there is told apart from one that may not be read only by who may read all others.
     let allowed = json!([
-        allow(&["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], &readable),
-        allow(&["secretsmanager:ListSecrets", "secretsmanager:BatchGetSecretValue"], &["*"]),
+        allow(
+            &[
+                "secretsmanager:GetSecretValue",
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:ListSecrets",
+                "secretsmanager:BatchGetSecretValue",
+            ],
+            &["*"],
+        ),
+        deny("arn:aws:secretsmanager:*:*:secret:forbidden/*"),
     ]);
     let mut cases = cases("app/", "tagged/", "many/k-{n}", "^app/");
     cases.insert("binary".to_owned(), json!({"key": "app/bytes", "expect": {"base64": bytes}}));
@@ -129,15 +139,7 @@ fn parameter_store_conforms() {
     for n in 0..1_000 {
         put(&format!("/many/k-{n}"), &format!("value-of-{n}"));
     }
-    let readable = ["app", "tagged", "many"].map(|folder| format!("arn:aws:ssm:*:*:parameter/{folder}*"));
-    let readable: Vec<&str> = readable.iter().map(String::as_str).collect();
-    let allowed = json!([
-        allow(
-            &["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "ssm:ListTagsForResource"],
-            &readable
-        ),
-        allow(&["ssm:DescribeParameters"], &["*"]),
-    ]);
+    let allowed = json!([allow(&["ssm:*"], &["*"]), deny("arn:aws:ssm:*:*:parameter/forbidden/*")]);
     let mut cases = cases("/app/", "/tagged/", "/many/k-{n}", "^/app/");
     cases.insert(
         "version".to_owned(),
