@@ -60,7 +60,7 @@ fn the_documents_vault_backend_and_logins_elsewhere() {
     missing["auth"]["namespace"] = "tenant/staging".into();
     vault.refused("missing-login", missing, "InvalidProviderConfig", &["/auth/namespace", "tenant/staging"]);
 
-    // A policy counts in the namespace of its login, and the condition says in which the right is missing.
+    // A policy counts in the namespace of its login, and the condition says the rule as it is written there.
     vault.call(
         "PUT",
         "sys/policies/acl/below",
@@ -70,7 +70,7 @@ fn the_documents_vault_backend_and_logins_elsewhere() {
     external_secret(&world, "denied", "from-the-top", "1h", one);
     let message = world.wait_reason("externalsecret", "denied", "AccessDenied");
     println!("{message}");
-    for part in ["secret/data/app", "[\"read\"]", "in namespace tenant/production"] {
+    for part in ["path \"tenant/production/secret/data/app\"", "[\"read\"]", "in the root namespace"] {
         assert!(message.contains(part), "{part:?} is not in: {message}");
     }
     assert_no_value_left(&world, &operator, &[VALUE, id.as_str().unwrap()]);
