@@ -195,7 +195,7 @@ fn a_secret_is_deleted_for_a_removed_key_and_for_nothing_else() {
     let world = world!("vault-deletion");
     let vault = Server::of(&world, &world.env.bao);
     let path = world.name.as_str();
-    let within = vault.namespaces(&["vault-deletion"]);
+    let within = vault.namespaces(&["deletion-elsewhere"]);
     vault.mount("", path);
     vault.mount(&within, "other");
     secret(&world, "token", json!({"token": vault.token("", &[path])}));
@@ -229,8 +229,8 @@ fn a_secret_is_deleted_for_a_removed_key_and_for_nothing_else() {
     world.wait_ready("externalsecret", "es");
 
     for (what, field, value) in [
-        ("a namespace that is not there", "namespace", "vault-deletion-absent"),
-        ("a namespace that is another", "namespace", "vault-deletion"),
+        ("a namespace that is not there", "namespace", "deletion-absent"),
+        ("a namespace that is another", "namespace", "deletion-elsewhere"),
         ("another version of KV", "version", "v1"),
         ("a mount that is not there", "path", "vault-deletion-nowhere"),
     ] {

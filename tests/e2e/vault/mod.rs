@@ -119,13 +119,14 @@ impl<'a> Server<'a> {
         }));
     }
 
-    /// A store that works: it is ready, and an ExternalSecret of its name reads [`VALUE`] through it.
+    /// A store that works: it is ready, and an ExternalSecret reads [`VALUE`] through it.
     fn works(&self, name: &str, vault: Value) {
         self.store(name, vault);
         self.world.wait_ready("secretstore", name);
         let one = json!({"data": [{"secretKey": "v", "remoteRef": {"key": "app", "property": "v"}}]});
-        external_secret(self.world, name, name, "1h", one);
-        self.world.wait_data(name, &[("v", VALUE)]);
+        let synced = format!("synced-{name}");
+        external_secret(self.world, &synced, name, "1h", one);
+        self.world.wait_data(&synced, &[("v", VALUE)]);
     }
 
     /// A store that does not, for a reason and in words that have all of `parts`.

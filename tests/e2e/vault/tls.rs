@@ -65,7 +65,7 @@ fn the_documents_secure_vault_store() {
         vault["caBundle"] = another_bundle.as_str().into();
         another_secret(vault);
     });
-    unavailable("by-neither", neither, &["certificate"]);
+    unavailable("by-neither", neither, &["no authority that the store trusts"]);
     let unnamed = but(&|vault| {
         vault["tls"].as_object_mut().unwrap().remove("serverName");
     });
@@ -77,13 +77,13 @@ fn the_documents_secure_vault_store() {
             vault["tls"][part]["secretRef"]["name"] = "strange-client-cert".into();
         }
     });
-    unavailable("by-stranger", strange, &["certificate"]);
+    unavailable("by-stranger", strange, &["client certificate"]);
     let bare = but(&|vault| {
         let tls = vault["tls"].as_object_mut().unwrap();
         tls.remove("clientCert");
         tls.remove("clientKey");
     });
-    unavailable("without-certificate", bare, &["certificate"]);
+    unavailable("without-certificate", bare, &["client certificate"]);
     let keyless = but(&|vault| {
         vault["tls"].as_object_mut().unwrap().remove("clientKey");
     });
