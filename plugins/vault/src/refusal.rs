@@ -139,8 +139,14 @@ pub fn login_error(refused: &Refused<'_>, asked: &LoginAsked<'_>) -> Error {
             format!("{detail}: no auth method is mounted at auth/{}", asked.mount),
         ),
         400 | 401 | 403 => {
-            if refused.status == 403 {
-                detail.push_str(" (Vault also says this if no auth method is mounted there)");
+            // The bare words tell nothing; others do.
+            if refused.status == 403 && detail.ends_with("permission denied") {
+                detail.push_str(match asked.method {
+                    "kubernetes" => {
+                        " (Vault also says this if no auth method is mounted there, if the token is not one of its cluster's, or if it may not review tokens: without a token_reviewer_jwt of the mount, the ServiceAccount that logs in needs the ClusterRole system:auth-delegator)"
+                    }
+                    _ => " (Vault also says this if no auth method is mounted there)",
+                });
             }
             Error::Unauthenticated(detail)
         }

@@ -171,6 +171,21 @@ fn a_refused_login_names_all_but_the_secret() {
     }
 }
 
+/// Bodies of OpenBao 2.7.2.
+#[test]
+fn a_login_that_is_refused_in_bare_words_is_explained() {
+    let said = |method: &str, body: &str| {
+        let refused = Refused { status: 403, retry_after_ms: None, body: body.as_bytes() };
+        let (role, namespace, namespace_at) = (Some("r"), None, "/namespace");
+        parts(login_error(&refused, &LoginAsked { method, mount: "m", role, namespace, namespace_at })).2
+    };
+    let bare = r#"{"errors":["permission denied"]}"#;
+    assert!(said("jwt", bare).ends_with("(Vault also says this if no auth method is mounted there)"));
+    assert!(said("kubernetes", bare).contains("system:auth-delegator"));
+    let told = r#"{"errors":["service account name not authorized"]}"#;
+    assert!(said("kubernetes", told).ends_with("HTTP 403: service account name not authorized"));
+}
+
 /// Vault's documentation of namespaces: policies are those of the namespace they were written in, and name what is
 /// below it with its path in front.
 #[test]

@@ -116,7 +116,7 @@ fn a_client_certificate() {
     }
     let mut crossed = by("app");
     crossed["auth"]["cert"]["secretRef"]["name"] = "stranger".into();
-    vault.refused("crossed", crossed, "InvalidProviderConfig", &["key"]);
+    vault.refused("crossed", crossed, "InvalidProviderConfig", &["not that key's"]);
     let plain = Server { world: &world, address: world.env.bao.address().to_owned(), api: vault.api };
     plain.refused("plain", by("app"), "InvalidProviderConfig", &["/server", "https://"]);
 

@@ -140,7 +140,8 @@ fn authorities_from_every_place() {
     for (name, vault_of) in [("public", with(json!({}))), ("wrong", provider("Secret", "wrong"))] {
         vault.refused(name, vault_of, "ProviderUnavailable", &[&vault.address, "certificate"]);
     }
-    vault.refused("none", provider("Secret", "none"), "InvalidProviderConfig", &["certificate"]);
+    let words = [&vault.address as &str, "holds no certificate"];
+    vault.refused("none", provider("Secret", "none"), "InvalidProviderConfig", &words);
     let words = [&format!("ConfigMap {}/ca", world.name) as &str, "absent"];
     vault.refused("absent", provider("ConfigMap", "absent"), "ReferenceNotFound", &words);
     let both = json!({"caBundle": bundle(&bao), "caProvider": {"type": "Secret", "name": "ca"}});

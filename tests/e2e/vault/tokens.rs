@@ -61,7 +61,7 @@ fn the_api_server_reviews_the_token() {
         vault.refused(name, by("reader", credential), "AuthenticationFailed", words)
     };
     refused("stranger", account("stranger"), &[&at, "service account name not authorized"]);
-    refused("undelegated", account("undelegated"), &[&at]);
+    refused("undelegated", account("undelegated"), &[&at, "system:auth-delegator"]);
     refused("wrong", in_secret("wrong"), &[&at]);
     let words = [&format!("login by kubernetes at auth/{path} as nobody") as &str, "invalid role name"];
     vault.refused("no-role", by("nobody", account("reader")), "AuthenticationFailed", &words);

@@ -5,6 +5,8 @@
 pub(super) fn explained(said: &str) -> String {
     let hint = if said.contains("UnknownIssuer") {
         "no authority that the store trusts has signed the server's certificate"
+    } else if said.contains("KeyMismatch") {
+        "the client certificate is not that key's"
     } else if said.contains("alert: CertificateRequired") {
         "the server asks for a client certificate, and the store names none"
     } else if REFUSALS.iter().any(|alert| said.ends_with(&format!("alert: {alert}"))) {
@@ -31,7 +33,7 @@ const REFUSALS: [&str; 7] = [
 
 #[cfg(test)]
 mod tests {
-    use rustls::{AlertDescription, CertificateError, Error};
+    use rustls::{AlertDescription, CertificateError, Error, InconsistentKeys};
 
     use super::*;
 
@@ -44,6 +46,7 @@ mod tests {
                 Error::AlertReceived(AlertDescription::CertificateRequired),
                 Some("asks for a client certificate"),
             ),
+            (Error::InconsistentKeys(InconsistentKeys::KeyMismatch), Some("not that key's")),
             (Error::AlertReceived(AlertDescription::UnknownCA), Some("refused the client certificate")),
             (Error::AlertReceived(AlertDescription::BadCertificate), Some("refused the client certificate")),
             (
