@@ -20,4 +20,4 @@ mod quota;
 mod scale;
 mod support;
 mod tenancy;
-mod vault_store;
+mod vault;

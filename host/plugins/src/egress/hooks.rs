@@ -19,6 +19,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use super::origin::Origin;
 use super::pool::{EgressSession, count, innermost};
 use super::resolver::Refused;
+use super::words::explained;
 use crate::usage::Usage;
 
 /// Requests of one call: a page of a thousand keys read one by one. More is a loop.
@@ -259,7 +260,7 @@ fn failed(error: &reqwest::Error, origin: &str, log: &Arc<Mutex<Log>>) -> Error 
             return Error::DestinationIpProhibited;
         }
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            note(log, format!("TLS with {origin} failed: {tls}"));
+            note(log, format!("TLS with {origin} failed: {}", explained(&tls.to_string())));
             return match tls {
                 rustls::Error::InvalidCertificate(_) => Error::TlsCertificateError,
                 _ => Error::TlsProtocolError,
@@ -289,6 +290,6 @@ fn failed(error: &reqwest::Error, origin: &str, log: &Arc<Mutex<Log>>) -> Error 
         note(log, format!("{origin} did not answer in time"));
         return if error.is_connect() { Error::ConnectionTimeout } else { Error::HttpResponseTimeout };
     }
-    note(log, format!("request to {origin} failed: {}", innermost(error)));
+    note(log, format!("request to {origin} failed: {}", explained(&innermost(error))));
     if error.is_connect() { Error::DestinationUnavailable } else { Error::HttpProtocolError }
 }

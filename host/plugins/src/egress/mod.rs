@@ -11,6 +11,7 @@ mod pool;
 mod resolver;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::net::SocketAddr;
 use std::time::Duration;

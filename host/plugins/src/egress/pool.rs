@@ -15,6 +15,7 @@ use url::Url;
 use super::address::{Reach, check};
 use super::origin::Origin;
 use super::resolver::Checked;
+use super::words::explained;
 use super::{EgressConfig, OriginRule, TlsMaterial};
 
 /// Clients at once: one per store, origin and TLS profile.
@@ -131,23 +132,22 @@ impl EgressPool {
             .http2_max_header_list_size(self.config.max_header_bytes)
             .dns_resolver(Arc::new(resolver));
         if let Some(tls) = &rule.tls {
-            builder = with_tls(builder, tls)?;
+            builder = with_tls(builder, tls).map_err(|why| unusable(&rule.origin, &why))?;
         }
-        builder.build().map_err(|error| unusable(&format!("TLS cannot be set up: {}", innermost(&error))))
+        builder.build().map_err(|error| unusable(&rule.origin, &explained(&innermost(&error))))
     }
 }
 
 fn with_tls(
     mut builder: reqwest::ClientBuilder,
     tls: &TlsMaterial,
-) -> Result<reqwest::ClientBuilder, CallError> {
+) -> Result<reqwest::ClientBuilder, String> {
     if !tls.ca.is_empty() {
         let mut roots = Vec::new();
         for pem in &tls.ca {
-            let found =
-                Certificate::from_pem_bundle(pem).map_err(|_| unusable("the CA bundle is not PEM"))?;
+            let found = Certificate::from_pem_bundle(pem).map_err(|_| "the CA bundle is not PEM")?;
             if found.is_empty() {
-                return Err(unusable("the CA bundle holds no certificate"));
+                return Err("the CA bundle holds no certificate in PEM".to_owned());
             }
             roots.extend(found);
         }
@@ -158,13 +158,12 @@ fn with_tls(
             let mut pem = zeroize::Zeroizing::new(key.expose().to_vec());
             pem.push(b'\n');
             pem.extend_from_slice(cert.expose());
-            let identity = Identity::from_pem(&pem).map_err(|_| {
-                unusable("client certificate and key are not a PEM certificate and its private key")
-            })?;
+            let identity = Identity::from_pem(&pem)
+                .map_err(|_| "client certificate and key are not a PEM certificate and its private key")?;
             builder = builder.identity(identity);
         }
         (None, None) => {}
-        _ => return Err(unusable("a client certificate needs its key, and a key its certificate")),
+        _ => return Err("a client certificate needs its key, and a key its certificate".to_owned()),
     }
     Ok(builder.tls_danger_accept_invalid_certs(tls.insecure))
 }
@@ -224,8 +223,9 @@ impl EgressSession {
     }
 }
 
-fn unusable(why: &str) -> CallError {
-    ProviderError::InvalidConfig { path: String::new(), detail: Untrusted::new(why) }.into()
+fn unusable(origin: &Origin, why: &str) -> CallError {
+    let detail = Untrusted::new(format!("TLS with {origin} cannot be set up: {why}"));
+    ProviderError::InvalidConfig { path: String::new(), detail }.into()
 }
 
 /// The cause at the end of an error's chain, which says what happened; the links before only say where.
