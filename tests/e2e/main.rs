@@ -19,4 +19,4 @@ mod policies;
 mod scale;
 mod support;
 mod tenancy;
-mod vault_store;
+mod vault;

@@ -65,9 +65,11 @@ impl<'a> Client<'a> {
     fn call(&self, method: &str, path: &str, query: &str) -> Result<Answer, Error> {
         let namespace = self.config.namespace.as_deref();
         let capability = if method == "LIST" { "list" } else { "read" };
+        let login_namespace = self.config.login_namespace.as_deref();
+        let asked = Asked { path, capability, namespace, login_namespace };
         let checked = |answer: Answer| match answer.status {
             200..=299 => Ok(answer),
-            _ => Err(refusal::error(&refused(&answer), &Asked { path, capability, namespace })),
+            _ => Err(refusal::error(&refused(&answer), &asked)),
         };
         let token = self.token()?;
         let answer = self.send(method, path, query, &token, namespace)?;

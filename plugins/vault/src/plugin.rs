@@ -21,7 +21,8 @@ use crate::{gcp, iam};
 
 struct Vault;
 
-const CA: &str = "ca";
+/// As many as [`Tls::ca_at`] can have.
+const CA: [&str; 2] = ["ca", "more-ca"];
 const CERT: &str = "client-cert";
 const KEY: &str = "client-key";
 
@@ -109,8 +110,8 @@ fn needs(auth: &Auth, tls: &Tls) -> Vec<(Need, String)> {
         | Credential::Certificate
         | Credential::Iam { .. } => {}
     }
-    if let Some((at, default_key)) = tls.ca_at {
-        secret(CA, at, ObjectKind::Either, Some(default_key), false);
+    for (slot, at) in CA.into_iter().zip(&tls.ca_at) {
+        secret(slot, at, ObjectKind::Either, Some("ca.crt"), false);
     }
     if let Some(at) = tls.cert_at {
         secret(CERT, at, ObjectKind::Secret, Some("tls.crt"), true);
@@ -138,9 +139,7 @@ fn profile(tls: &Tls, config: &Config) -> Option<TlsProfile> {
     if tls.ca_bundle {
         ca.push(Material::InlineBase64("/caBundle".to_owned()));
     }
-    if tls.ca_at.is_some() {
-        ca.push(Material::Slot(CA.to_owned()));
-    }
+    ca.extend(CA.into_iter().zip(&tls.ca_at).map(|(slot, _)| Material::Slot(slot.to_owned())));
     let insecure =
         json::given(&config.json, "/tls/insecureSkipVerify").then(|| "/tls/insecureSkipVerify".to_owned());
     let plain = ca.is_empty() && tls.cert_at.is_none() && tls.server_name.is_none() && insecure.is_none();

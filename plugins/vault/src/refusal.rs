@@ -25,6 +25,30 @@ pub struct Asked<'a> {
     pub capability: &'static str,
     /// In which namespace.
     pub namespace: Option<&'a str>,
+    /// In which the login was: the token's policies are that one's.
+    pub login_namespace: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    /// The path as a rule of the token's policies names it, and where those are kept. From above, a namespace is
+    /// the beginning of the path.
+    fn rule(&self) -> (String, String) {
+        let tidy = |namespace: Option<&str>| match namespace.unwrap_or_default().trim_matches('/') {
+            "root" => String::new(),
+            other => other.to_owned(),
+        };
+        let (reads, login) = (tidy(self.namespace), tidy(self.login_namespace));
+        let below =
+            if login.is_empty() { Some(reads.as_str()) } else { reads.strip_prefix(&format!("{login}/")) };
+        match below.filter(|below| !below.is_empty()) {
+            Some(below) if login.is_empty() => {
+                (format!("{below}/{}", self.path), " in the root namespace".to_owned())
+            }
+            Some(below) => (format!("{below}/{}", self.path), format!(" in namespace {login}")),
+            None if reads.is_empty() => (self.path.to_owned(), String::new()),
+            None => (self.path.to_owned(), format!(" in namespace {reads}")),
+        }
+    }
 }
 
 /// Which login was refused.
@@ -68,7 +92,7 @@ pub fn hint(body: &[u8]) -> Hint {
 
 /// A refusal of a read, as an error.
 pub fn error(refused: &Refused<'_>, asked: &Asked<'_>) -> Error {
-    let Asked { path, capability, namespace } = *asked;
+    let Asked { path, capability, namespace, .. } = *asked;
     let within = namespace.map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
     let detail = detail(&format!("{path}{within}"), refused);
     match refused.status {
@@ -76,8 +100,9 @@ pub fn error(refused: &Refused<'_>, asked: &Asked<'_>) -> Error {
         401 => Error::Unauthenticated(detail),
         400 if detail.contains("missing client token") => Error::Unauthenticated(detail),
         403 => {
+            let (path, within) = asked.rule();
             // A list is asked for with a slash at its end, and goes on into what it finds.
-            let path = if capability == "list" { format!("{path}/*") } else { path.to_owned() };
+            let path = if capability == "list" { format!("{path}/*") } else { path };
             let because = match hint(refused.body) {
                 Hint::Known => "The token's policies lack",
                 // Also after a new login.

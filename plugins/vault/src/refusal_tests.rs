@@ -5,7 +5,12 @@ use super::*;
 fn read(status: u16, body: &str) -> Error {
     error(
         &Refused { status, retry_after_ms: Some(3000), body: body.as_bytes() },
-        &Asked { path: "secret/data/app/x", capability: "read", namespace: Some("team") },
+        &Asked {
+            path: "secret/data/app/x",
+            capability: "read",
+            namespace: Some("team"),
+            login_namespace: Some("team"),
+        },
     )
 }
 
@@ -104,7 +109,8 @@ fn errors_drive_behaviour() {
 #[test]
 fn a_refused_list_names_what_it_needs() {
     let refused = Refused { status: 403, retry_after_ms: None, body: DENIED.as_bytes() };
-    let asked = Asked { path: "secret/metadata/app", capability: "list", namespace: None };
+    let asked =
+        Asked { path: "secret/metadata/app", capability: "list", namespace: None, login_namespace: None };
     let (kind, _, said) = parts(error(&refused, &asked));
     assert_eq!(kind, "denied");
     assert!(said.ends_with(r#"path "secret/metadata/app/*" { capabilities = ["list"] }"#), "{said}");
@@ -162,5 +168,23 @@ fn a_refused_login_names_all_but_the_secret() {
         let (got_kind, got_at, got_said) = parts(login_error(&refused, &asked));
         assert_eq!((got_kind, got_at.as_str()), (kind, at), "{status} {body}: {got_said}");
         assert!(got_said.contains(said), "{got_said}\n  lacks {said}");
+    }
+}
+
+/// Vault's documentation of namespaces: policies are those of the namespace they were written in, and name what is
+/// below it with its path in front.
+#[test]
+fn a_rule_is_written_where_the_login_was() {
+    for (reads, login, path, within) in [
+        (None, None, "secret/data/x", ""),
+        (Some("team/a"), Some("team/a"), "secret/data/x", " in namespace team/a"),
+        (Some("team/a/"), Some("team"), "a/secret/data/x", " in namespace team"),
+        (Some("team/a"), Some("root"), "team/a/secret/data/x", " in the root namespace"),
+        (Some("team-b"), Some("team"), "secret/data/x", " in namespace team-b"),
+        (None, Some("team"), "secret/data/x", ""),
+    ] {
+        let asked =
+            Asked { path: "secret/data/x", capability: "read", namespace: reads, login_namespace: login };
+        assert_eq!(asked.rule(), (path.to_owned(), within.to_owned()), "{reads:?} {login:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! Which places of a config hold TLS material: ESO's spelling (`caBundle`, `caProvider`,
-//! `tls.certSecretRef`, `tls.keySecretRef`) and the reference document's (`tls.caCert.secretRef` …). The
-//! two spellings of one thing exclude each other.
+//! `tls.certSecretRef`, `tls.keySecretRef`) and the reference document's (`tls.clientCert.secretRef` …). The
+//! two spellings of one thing exclude each other. The document's `tls.caCert` stands beside `caBundle`, as in
+//! the document: a connection may have many authorities, but shows one certificate.
 
 use claviger_plugin_sdk::json::{given, text};
 use claviger_plugin_sdk::{Error, invalid_config};
@@ -11,8 +12,8 @@ use serde_json::Value;
 pub struct Tls {
     /// Inline base64 of PEM.
     pub ca_bundle: bool,
-    /// Reference to PEM, and the key where the reference leaves it out.
-    pub ca_at: Option<(&'static str, &'static str)>,
+    /// References to PEM, all of which are trusted.
+    pub ca_at: Vec<&'static str>,
     /// Reference to the client certificate.
     pub cert_at: Option<&'static str>,
     /// Reference to its key.
@@ -38,7 +39,8 @@ impl Tls {
                 }
             }
         };
-        let ca = one(&["/caBundle", "/caProvider", "/tls/caCert/secretRef"])?;
+        let ca = one(&["/caBundle", "/caProvider"])?;
+        let more = one(&["/tls/caCert/secretRef"])?;
         let of_tls = (
             one(&["/tls/certSecretRef", "/tls/clientCert/secretRef"])?,
             one(&["/tls/keySecretRef", "/tls/clientKey/secretRef"])?,
@@ -64,7 +66,7 @@ impl Tls {
         }
         Ok(Self {
             ca_bundle: ca == Some("/caBundle"),
-            ca_at: ca.filter(|place| *place != "/caBundle").map(|place| (place, "ca.crt")),
+            ca_at: ca.filter(|place| *place != "/caBundle").into_iter().chain(more).collect(),
             cert_at,
             key_at,
             server_name: text(config, "/tls/serverName").map(ToOwned::to_owned),
@@ -84,16 +86,18 @@ mod tests {
         let reference = json!({"secretRef": {"name": "s"}});
         let seed = json!({"tls": {"serverName": "v", "caCert": reference, "clientCert": reference, "clientKey": reference}});
         let tls = Tls::parse(&seed).unwrap();
-        assert_eq!(tls.ca_at, Some(("/tls/caCert/secretRef", "ca.crt")));
+        assert_eq!(tls.ca_at, ["/tls/caCert/secretRef"]);
         assert_eq!(
             (tls.cert_at, tls.key_at),
             (Some("/tls/clientCert/secretRef"), Some("/tls/clientKey/secretRef"))
         );
-        let both = json!({"caBundle": "x", "tls": {"caCert": reference}});
-        assert!(
-            matches!(Tls::parse(&both), Err(Error::InvalidConfig(error)) if error.path == "/tls/caCert/secretRef")
-        );
+        // The document's secure-vault-store has both: authorities add up.
+        let both = Tls::parse(&json!({"caBundle": "x", "tls": {"caCert": reference}})).unwrap();
+        assert_eq!((both.ca_bundle, &both.ca_at[..]), (true, &["/tls/caCert/secretRef"][..]));
+        let both = Tls::parse(&json!({"caProvider": {"name": "c"}, "tls": {"caCert": reference}})).unwrap();
+        assert_eq!((both.ca_bundle, &both.ca_at[..]), (false, &["/caProvider", "/tls/caCert/secretRef"][..]));
         for (half, path) in [
+            (json!({"caBundle": "x", "caProvider": {"name": "c"}}), "/caProvider"),
             (json!({"tls": {"certSecretRef": {"name": "c"}}}), "/tls/certSecretRef"),
             (json!({"tls": {"clientKey": reference}}), "/tls/clientKey/secretRef"),
             (json!({"auth": {"cert": {"secretRef": {"name": "c"}}}}), "/auth/cert/secretRef"),

@@ -1,7 +1,8 @@
-//! The conformance suite over the shipped providers, each with a bench that a test prepares in a real
+//! The conformance suite over the shipped providers and the example, each with a bench that a test prepares in a real
 //! backend, through the binary as an author runs it.
 
 mod aws;
+mod etcd;
 mod vault;
 
 use std::process::Command;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::World;
 
-/// Runs `claviger plugin test` over a built-in plugin; its table, if everything passed.
+/// Runs `claviger plugin test` over a plugin; its table, if everything passed.
 fn conforms(world: &World, plugin: &str, bench: &Value) -> String {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("bench.yaml");

@@ -6,7 +6,7 @@ use super::World;
 
 /// A KV engine of a test's own, and logins that may read it.
 pub(crate) struct Mount<'a> {
-    world: &'a World,
+    pub world: &'a World,
     /// Where it is mounted; also the prefix of everything else that belongs to it.
     pub path: String,
 }

@@ -25,6 +25,10 @@ const DEADLINE: Duration = Duration::from_secs(90);
 pub struct BaoOptions {
     /// TLS with a certificate of a private CA.
     pub tls: bool,
+    /// The certificate's only name; loopback and `localhost` if left out.
+    pub name: Option<&'static str>,
+    /// Every client must show a certificate of the same CA ([`Bao::authority`]).
+    pub client_certificates: bool,
 }
 
 /// A running server; stopped when dropped.
@@ -33,6 +37,7 @@ pub struct Bao {
     program: PathBuf,
     dir: PathBuf,
     unseal_key: String,
+    authority: Option<Authority>,
     process: Option<Process>,
 }
 
@@ -57,6 +62,8 @@ pub struct AuditEntry {
     pub path: String,
     /// A hash of the token that was sent, known or not: who asked.
     pub token_hash: String,
+    /// Header fields of the request that `sys/config/auditing/request-headers` names: an object of lists.
+    pub headers: Value,
 }
 
 impl Bao {
@@ -68,13 +75,10 @@ impl Bao {
         let (port, admin, cluster) = (free_port()?, free_port()?, free_port()?);
         let (data, audit_log) = (dir.join("bao-data"), dir.join("bao-audit.jsonl"));
         std::fs::create_dir_all(&data).map_err(Error::file("create", &data))?;
-        let (tls, ca) = if options.tls {
-            let authority = Authority::new("claviger-test-vault-ca")?;
-            let (cert, key) = authority.leaf(Usage::Server, "bao", &[], &["localhost"])?.write(dir, "bao")?;
-            let tls = format!("tls_cert_file = {:?}\n tls_key_file = {:?}", cert.display(), key.display());
-            (tls, Some(authority.pem().to_owned()))
-        } else {
-            ("tls_disable = true".to_owned(), None)
+        let authority = options.tls.then(|| Authority::new("claviger-test-vault-ca")).transpose()?;
+        let tls = match &authority {
+            Some(authority) => tls(authority, options, dir)?,
+            None => "tls_disable = true".to_owned(),
         };
         let config = format!(
             "storage \"raft\" {{ path = {:?} node_id = \"one\" }}\n\
@@ -92,11 +96,12 @@ impl Bao {
                 admin: format!("http://127.0.0.1:{admin}"),
                 token: String::new(),
                 audit_log: audit_log.clone(),
-                ca,
+                ca: authority.as_ref().map(|authority| authority.pem().to_owned()),
             },
             program: tools.bao.clone(),
             dir: dir.to_owned(),
             unseal_key: String::new(),
+            authority,
             process: None,
         };
         bao.launch()?;
@@ -112,6 +117,11 @@ impl Bao {
     /// How to reach it.
     pub fn view(&self) -> &BaoView {
         &self.view
+    }
+
+    /// Who signed its certificate, if it speaks TLS.
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
     }
 
     /// Ends it; its data stays.
@@ -212,12 +222,30 @@ impl BaoView {
     }
 }
 
+/// The listener's TLS.
+fn tls(authority: &Authority, options: BaoOptions, dir: &Path) -> Result<String> {
+    let leaf = match options.name {
+        Some(name) => authority.server(name)?,
+        None => authority.leaf(Usage::Server, "bao", &[], &["localhost"])?,
+    };
+    let (cert, key) = leaf.write(dir, "bao")?;
+    let mut tls = format!("tls_cert_file = {:?}\n tls_key_file = {:?}", cert.display(), key.display());
+    if options.client_certificates {
+        let ca = dir.join("bao-ca.crt");
+        std::fs::write(&ca, authority.pem()).map_err(Error::file("write", &ca))?;
+        let more = "tls_require_and_verify_client_cert = true\n tls_client_ca_file =";
+        tls.push_str(&format!("\n {more} {:?}", ca.display()));
+    }
+    Ok(tls)
+}
+
 fn entries(lines: Vec<Value>) -> Vec<AuditEntry> {
     let entry = |line: Value| AuditEntry {
         kind: jsonl::text(&line, "/type"),
         operation: jsonl::text(&line, "/request/operation"),
         path: jsonl::text(&line, "/request/path"),
         token_hash: jsonl::text(&line, "/request/client_token"),
+        headers: line.pointer("/request/headers").cloned().unwrap_or_default(),
     };
     lines.into_iter().map(entry).collect()
 }

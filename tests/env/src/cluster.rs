@@ -249,6 +249,11 @@ impl ClusterView {
         Ok(path)
     }
 
+    /// The authority of the API server's certificate, PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca
+    }
+
     /// The public key that ServiceAccount tokens verify with, PEM.
     pub fn token_key_pem(&self) -> &str {
         &self.token_key

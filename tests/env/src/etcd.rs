@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::http;
+use crate::jsonl;
 use crate::run::{Process, free_port};
 use crate::tools::Tools;
 
@@ -56,21 +57,27 @@ impl Etcd {
         &self.address
     }
 
-    /// Writes a key, as root once a login is required.
+    /// Writes a key, as root once a login is required; the revision that it has then.
     ///
     /// # Errors
     /// If it is refused.
-    pub fn put(&self, key: &str, value: &str) -> Result<()> {
+    pub fn put(&self, key: &str, value: impl AsRef<[u8]>) -> Result<String> {
         let token = match self.login_required.load(Ordering::Relaxed) {
             false => None,
-            true => {
-                let answer =
-                    self.call("auth/authenticate", &json!({"name": ROOT, "password": ROOT}), None)?;
-                answer["token"].as_str().map(ToOwned::to_owned)
-            }
+            true => Some(self.root_token()?),
         };
         let body = json!({"key": STANDARD.encode(key), "value": STANDARD.encode(value)});
-        self.call("kv/put", &body, token.as_deref()).map(drop)
+        let answer = self.call("kv/put", &body, token.as_deref())?;
+        Ok(jsonl::text(&answer, "/header/revision"))
+    }
+
+    /// A token of root's, once a login is required. It ends when it was not used for five minutes.
+    ///
+    /// # Errors
+    /// If it is refused.
+    pub fn root_token(&self) -> Result<String> {
+        let answer = self.call("auth/authenticate", &json!({"name": ROOT, "password": ROOT}), None)?;
+        Ok(jsonl::text(&answer, "/token"))
     }
 
     /// Makes a user that may read keys with a prefix, and from then on asks everybody for a login.

@@ -82,6 +82,27 @@ impl Authority {
     ) -> Result<Leaf> {
         let names: Vec<String> = dns.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names)?;
+        if usage == Usage::Server {
+            params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        }
+        self.sign(params, usage, common_name, organizations)
+    }
+
+    /// A server's leaf that is valid for this DNS name and for no address.
+    ///
+    /// # Errors
+    /// If it is no DNS name, or the cryptography library refuses.
+    pub fn server(&self, name: &str) -> Result<Leaf> {
+        self.sign(CertificateParams::new([name.to_owned()])?, Usage::Server, name, &[])
+    }
+
+    fn sign(
+        &self,
+        mut params: CertificateParams,
+        usage: Usage,
+        common_name: &str,
+        organizations: &[&str],
+    ) -> Result<Leaf> {
         params.distinguished_name.push(DnType::CommonName, common_name);
         for organization in organizations {
             params.distinguished_name.push(DnType::OrganizationName, *organization);
@@ -91,9 +112,6 @@ impl Authority {
             Usage::Server => ExtendedKeyUsagePurpose::ServerAuth,
             Usage::Client => ExtendedKeyUsagePurpose::ClientAuth,
         }];
-        if usage == Usage::Server {
-            params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
-        }
         let key = KeyPair::generate()?;
         let issuer = Issuer::from_params(&self.params, &self.key);
         let cert = params.signed_by(&key, &issuer)?;

@@ -58,7 +58,8 @@ fn a_service_account_is_held_to_its_rights_and_every_request_is_counted() {
 fn openbao_counts_each_request_and_keeps_its_address_and_data() {
     let env = handed_over();
     let run = RunDir::create("selftest").unwrap();
-    let mut bao = Bao::start(&env.tools, run.path(), BaoOptions { tls: true }).unwrap();
+    let mut bao =
+        Bao::start(&env.tools, run.path(), BaoOptions { tls: true, ..BaoOptions::default() }).unwrap();
     let view = bao.view().clone();
     assert!(view.address().starts_with("https://127.0.0.1:") && view.ca_pem().is_some());
     let mount = json!({"type": "kv", "options": {"version": "2"}});

@@ -54,7 +54,7 @@ fn show(progress: &Progress, tools: &Tools, run: &RunDir, claviger: &Path, plugi
     let cluster = Cluster::start(tools, run.path())?;
     let cluster = cluster.view();
     progress.say("starting OpenBao, with TLS");
-    let bao = Bao::start(tools, run.path(), BaoOptions { tls: true })?;
+    let bao = Bao::start(tools, run.path(), BaoOptions { tls: true, ..BaoOptions::default() })?;
     let bao = bao.view();
 
     progress.say("installing the CustomResourceDefinitions and the operator's rights");

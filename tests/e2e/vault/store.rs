@@ -125,7 +125,8 @@ fn a_jwt_store_syncs_rotates_and_repairs() {
 fn an_app_role_store_over_private_tls_survives_an_outage() {
     let world = world!("outage");
     let dir = tempfile::tempdir().unwrap();
-    let mut bao = Bao::start(&world.env.tools, dir.path(), BaoOptions { tls: true }).unwrap();
+    let mut bao =
+        Bao::start(&world.env.tools, dir.path(), BaoOptions { tls: true, ..BaoOptions::default() }).unwrap();
     let view = bao.view().clone();
     let ok = |method: &str, path: &str, body: serde_json::Value| {
         let (status, answer) = view.api(method, path, &body).unwrap();
