@@ -15,7 +15,7 @@ use crate::gcp;
 const UNLIMITED_MS: u64 = 3_600_000;
 
 /// What a login gives, as it is kept in the memo.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// The token.
     pub token: String,
@@ -152,11 +152,10 @@ mod tests {
         let auth = auth(json!({"userPass": {"username": "u", "secretRef": {"name": "s"}}}));
         let body = br#"{"request_id":"53f4599f-3ef4-06df-819a-75aa2f25ffb2","lease_id":"","renewable":false,"lease_duration":0,"data":null,"wrap_info":null,"warnings":null,"auth":{"client_token":"s.EHaEPWLMuAFUTRPJeLAtglEI","accessor":"EgrBQtZEbXU27EojJTrBd61p","policies":["default","seed"],"token_policies":["default","seed"],"metadata":{"role_name":"r"},"lease_duration":600,"renewable":true,"entity_id":"77046c0d-69b0-1859-5760-a98dafe780df","token_type":"service","orphan":true,"mfa_requirement":null,"num_uses":0}}"#;
         let token = "s.EHaEPWLMuAFUTRPJeLAtglEI".to_owned();
-        assert_eq!(
-            held(body, None, &auth).unwrap(),
-            (Held { token: token.clone(), index: Vec::new() }, 540_000)
-        );
-        assert_eq!(held(body, Some("x"), &auth).unwrap().0, Held { token, index: vec!["x".to_owned()] });
+        for (index, expected) in [(None, &[][..]), (Some("x"), &["x".to_owned()])] {
+            let (held, ttl_ms) = held(body, index, &auth).unwrap();
+            assert_eq!((&held.token, &held.index[..], ttl_ms), (&token, expected, 540_000));
+        }
         let unlimited = br#"{"auth":{"client_token":"t","lease_duration":0}}"#;
         assert_eq!(held(unlimited, None, &auth).unwrap().1, UNLIMITED_MS);
         let mfa = br#"{"auth":{"client_token":"","mfa_requirement":{"mfa_request_id":"x"}}}"#;
