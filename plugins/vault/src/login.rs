@@ -64,6 +64,15 @@ pub fn body(
     Ok(body)
 }
 
+/// Whether a field of a login's body is a secret, and not what stands in the manifest or is said to everybody.
+pub fn is_secret(field: &str, auth: &Auth) -> bool {
+    match field {
+        "role" | "name" | "iam_http_request_method" | "iam_request_url" | "iam_request_body" => false,
+        "role_id" => !matches!(auth.credential, Credential::AppRole { role_id: Some(_) }),
+        _ => true,
+    }
+}
+
 /// Text of a slot.
 ///
 /// # Errors
