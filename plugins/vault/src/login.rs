@@ -25,20 +25,27 @@ pub struct Held {
     pub index: Vec<String>,
 }
 
-/// The body of the login request; that of `iam` is made by [`crate::iam::body`], since it takes requests of
-/// its own. `slot` gives what the manifest refers to.
+/// Makes the body of a login of `iam` from the region and the server's id.
+pub type Signed<'s> = dyn FnMut(&str, Option<&str>) -> Result<Value, Error> + 's;
+
+/// The body of the login request. `slot` gives what the manifest refers to; `aws` makes the body of `iam`,
+/// which takes requests of its own.
 ///
 /// # Errors
-/// A credential that is empty or no text.
+/// A credential that is empty or no text, or none to log in with.
 pub fn body(
     auth: &Auth,
     slot: &dyn Fn(&str) -> Result<Vec<u8>, Error>,
+    aws: &mut Signed<'_>,
     now: SystemTime,
 ) -> Result<Value, Error> {
     // Tokens and identifiers have no blanks around them, but files they came from often end in a newline.
     let trimmed = |name: &str| Ok::<_, Error>(text(name, slot(name)?)?.trim().to_owned());
     let mut body = match &auth.credential {
-        Credential::Nothing | Credential::Token | Credential::Iam { .. } => json!({}),
+        Credential::Nothing | Credential::Token => {
+            return Err(Error::Unauthenticated("the store has no login".to_owned()));
+        }
+        Credential::Iam { region, server_id } => aws(region, server_id.as_deref())?,
         Credential::AppRole { role_id } => {
             let role_id = role_id.clone().map_or_else(|| trimmed("role-id"), Ok)?;
             json!({"role_id": role_id, "secret_id": trimmed("secret-id")?})
@@ -119,7 +126,13 @@ mod tests {
     #[test]
     fn each_method_sends_its_fields() {
         let secret = json!({"name": "s"});
+        let mut signed = |region: &str, id: Option<&str>| Ok(json!({"signed": region, "for": id}));
         for (manifest, held, expected) in [
+            (
+                json!({"iam": {"vaultRole": "dev", "region": "eu-west-1", "vaultAwsIamServerID": "v"}}),
+                "",
+                json!({"signed": "eu-west-1", "for": "v"}),
+            ),
             (
                 json!({"appRole": {"roleId": "r", "secretRef": secret}}),
                 "id\n",
@@ -143,14 +156,21 @@ mod tests {
         ] {
             let slot = |_: &str| Ok(held.as_bytes().to_vec());
             assert_eq!(
-                body(&auth(manifest.clone()), &slot, SystemTime::UNIX_EPOCH).unwrap(),
+                body(&auth(manifest.clone()), &slot, &mut signed, SystemTime::UNIX_EPOCH).unwrap(),
                 expected,
                 "{manifest}"
             );
         }
+        let none = body(
+            &auth(json!({"tokenSecretRef": secret})),
+            &|_| Ok(vec![b'x']),
+            &mut signed,
+            SystemTime::UNIX_EPOCH,
+        );
+        assert!(none.is_err(), "there is no login to make a body for");
         let approle = auth(json!({"appRole": {"roleRef": secret, "secretRef": secret}}));
         for bytes in [&b"\n"[..], &[0xff]] {
-            let found = body(&approle, &|_| Ok(bytes.to_vec()), SystemTime::UNIX_EPOCH);
+            let found = body(&approle, &|_| Ok(bytes.to_vec()), &mut signed, SystemTime::UNIX_EPOCH);
             assert!(matches!(found, Err(Error::Unauthenticated(_))));
         }
     }

@@ -89,20 +89,17 @@ impl Client<'_> {
     }
 
     fn login(&self) -> Result<(Vec<u8>, u64), Error> {
-        let path = self.auth.login_path().unwrap_or_default();
+        let Some(path) = self.auth.login_path() else { return Err(self.ended()) };
         let now = self.world.now();
-        let mut aws = None;
-        let body = match &self.auth.credential {
-            Credential::Iam { region, server_id } => {
-                let access = iam::access(&self.config.json, &self.session.store, &self.session.requester)?;
-                let (credentials, kept) = self.world.aws(&access, self.session, region)?;
-                let role = self.auth.role.as_deref();
-                let body = iam::body(role, region, server_id.as_deref(), &credentials, now)?;
-                aws = Some(credentials).filter(|_| kept);
-                body
-            }
-            _ => login::body(&self.auth, &|name| self.slot(name), now)?,
+        let mut kept_aws = None;
+        let mut aws = |region: &str, server_id: Option<&str>| {
+            let access = iam::access(&self.config.json, &self.session.store, &self.session.requester)?;
+            let (credentials, kept) = self.world.aws(&access, self.session, region)?;
+            let body = iam::body(self.auth.role.as_deref(), region, server_id, &credentials, now)?;
+            kept_aws = Some(credentials).filter(|_| kept);
+            Ok(body)
         };
+        let body = login::body(&self.auth, &|name| self.slot(name), &mut aws, now)?;
         for (name, value) in body.as_object().into_iter().flatten() {
             if login::is_secret(name, &self.auth) {
                 self.hide(value.as_str().unwrap_or_default());
@@ -116,7 +113,7 @@ impl Client<'_> {
         let reply = sent.unwrap_or_else(|| Err(Error::Other("no answer".to_owned())))?;
         if !(200..=299).contains(&reply.status) {
             // They may have been taken back before their time.
-            if let (400..=403, Some(aws)) = (reply.status, aws) {
+            if let (400..=403, Some(aws)) = (reply.status, kept_aws) {
                 self.world.evict_aws(aws);
             }
             let asked = LoginAsked {
