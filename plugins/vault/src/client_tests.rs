@@ -4,11 +4,12 @@
 use std::cell::RefCell;
 
 use claviger_plugin_sdk::Error;
-use claviger_plugin_sdk::provider::interface::Facet;
+use claviger_plugin_sdk::provider::interface::{Facet, Query};
 use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::fake::{Fake, reply, session};
+use crate::find::find;
 use crate::read::get;
 use crate::world::Request;
 
@@ -207,4 +208,22 @@ fn answers_stand_in_order() {
     assert_eq!(kinds(&answers), ["other", "value", "not-found", "value"]);
     assert_eq!(answers.last().unwrap().as_ref().unwrap().version.as_deref(), Some("3"));
     assert_eq!(fake.largest(), 3, "the reads go together");
+}
+
+/// A store without `path` asks for none of what is reserved, by key or by search.
+#[test]
+fn reserved_paths_are_not_asked_for() {
+    for version in ["v1", "v2"] {
+        let fake = Fake::new(|_| reply(200, r#"{"data":{"id":"token-1"}}"#));
+        let auth = json!({"tokenSecretRef": {"name": "t"}});
+        let session = session(&json!({"server": "https://v", "version": version, "auth": auth}));
+        let client = Client::new(&session, &fake).unwrap();
+        for key in ["auth/token/lookup-self", "/AUTH/token/lookup-self", "%61uth/data/x", "sys/data/mounts"] {
+            let answers = get(&client, &[fake.item(key, Facet::Value)]).unwrap();
+            assert_eq!(kinds(&answers), ["denied"], "{key}");
+            let query = Query { path: Some(key.to_owned()), tags: Vec::new(), name_regexp: None };
+            assert!(matches!(find(&client, &query, None), Err(Error::Denied(_))), "{key}");
+        }
+        assert_eq!(fake.count(""), 0);
+    }
 }
