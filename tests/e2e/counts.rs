@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Mount, Operator, world};
+use crate::support::{Mount, Operator, Rounds, one_a_round, world};
 
 /// ExternalSecrets, properties of each, distinct keys.
 const OBJECTS: usize = 20;
@@ -51,56 +51,34 @@ fn one_read_per_key_and_round_one_login_and_no_write_without_a_change() {
     for n in 0..OBJECTS {
         world.wait_ready("externalsecret", &format!("es{n}"));
     }
-    let count = |mark| {
-        let mut reads = BTreeMap::<String, usize>::new();
-        let mut logins = 0;
-        for entry in world.env.bao.audit_entries(mark).unwrap() {
-            if entry.kind != "request" {
-                continue;
-            }
-            if entry.path.starts_with(&format!("{}/data/", mount.path)) {
-                *reads.entry(entry.path).or_default() += 1;
-            } else if entry.path == format!("auth/{login}/login") {
-                logins += 1;
-            }
-        }
-        (reads, logins)
+    let rounds = Rounds {
+        world: &world,
+        operator: &operator,
+        mount: &mount.path,
+        login: &login,
+        objects: OBJECTS,
+        keys: KEYS,
+        deadline: Duration::from_secs(60),
     };
-    let (reads, logins) = count(before);
-    assert_eq!(logins, 1, "one login for everything");
-    assert_eq!(reads.len(), KEYS, "{reads:?}");
-    // The first round: all at once, each key read once.
-    assert!(reads.values().all(|&count| count == 1), "{reads:?}");
+    let (first, mark) = rounds.quiet("the first round", 1);
+    let asked = rounds.asked(before, mark);
+    assert_eq!(asked.logins, 1, "one login for everything");
+    assert_eq!(asked.reads, one_a_round(first.clone()), "all at once, each key read once a round");
 
     // Three whole rounds of refreshes, starting when the objects are at rest.
     let user = format!("system:serviceaccount:{ns}:operator-{ns}", ns = world.name);
-    let syncs = |operator: &Operator| {
-        (0..OBJECTS)
-            .map(|n| {
-                let series =
-                    format!("externalsecret_sync_calls_total{{name=\"es{n}\",namespace=\"{}\"}}", world.name);
-                operator.metric(&series).unwrap_or_default()
-            })
-            .fold(f64::INFINITY, f64::min)
-    };
-    let (bao_mark, api_mark, started) =
-        (world.env.bao.audit_mark(), world.env.cluster.audit_mark(), Instant::now());
-    let target = syncs(&operator) + 3.0;
-    world.wait("three rounds", || {
-        let now = syncs(&operator);
-        if now >= target { Ok(()) } else { Err(format!("{now} of {target}")) }
-    });
+    let (api_mark, started) = (world.env.cluster.audit_mark(), Instant::now());
+    let most = *first.iter().max().unwrap();
+    let (later, end) = rounds.quiet("three rounds", most + 3);
     let elapsed = started.elapsed();
     assert!(
         elapsed < Duration::from_secs(55),
         "refreshTime may be written once a minute: {elapsed:?} is too near"
     );
-    let (reads, logins) = count(bao_mark);
-    assert_eq!(logins, 0, "the token lives on");
-    // Rounds that had begun, or begun again, when we looked are whole rounds of one read each.
-    for (path, count) in &reads {
-        assert!((3..=5).contains(count), "{path} was read {count} times in three to five rounds");
-    }
+    let asked = rounds.asked(mark, end);
+    assert_eq!(asked.logins, 0, "the token lives on");
+    let refreshes = later.iter().zip(&first).map(|(now, before)| now - before);
+    assert_eq!(asked.reads, one_a_round(refreshes), "reads by key, and how often its objects were refreshed");
     let writes: Vec<_> = world
         .env
         .cluster

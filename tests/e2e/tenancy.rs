@@ -170,7 +170,7 @@ fn marked(world: &World, provider: &str) -> BTreeSet<String> {
         .output()
         .unwrap();
     let inspection: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let schema = inspection["config_schema"].clone();
+    let schema = inspection["configSchema"].clone();
     assert!(schema.is_object(), "{inspection}");
     let mut found = BTreeSet::new();
     walk(&schema, &schema, "", &mut found);
@@ -210,16 +210,16 @@ fn no_reference_leaves_the_namespace() {
         assert!(not_yet || (message.contains(at) && message.contains(&victim.name)), "{at}: {message}");
     }
     let user = format!("system:serviceaccount:{ns}:operator-{ns}", ns = world.name);
-    let touched: Vec<_> = world
-        .env
-        .cluster
-        .audit_requests(mark)
-        .unwrap()
-        .into_iter()
-        .filter(|it| it.user == user && it.uri.contains(&format!("/namespaces/{}/", victim.name)))
-        .map(|it| format!("{} {}", it.verb, it.uri))
-        .collect();
+    let requests = world.env.cluster.audit_requests(mark).unwrap();
+    let witness = |namespace: &str| -> Vec<String> {
+        let theirs = |uri: &str| uri.contains(&format!("/namespaces/{namespace}/"));
+        let seen = requests.iter().filter(|it| it.user == user && theirs(&it.uri));
+        seen.map(|it| format!("{} {}", it.verb, it.uri)).collect()
+    };
+    let touched = witness(&victim.name);
     assert_eq!(touched, Vec::<String>::new(), "nothing of the victim's was even asked for");
+    // The same witness saw what was the tenant's own.
+    assert!(witness(&world.name).iter().any(|it| it.ends_with("/secrets/mine")));
     assert_no_value_left(&world, &operator, &["MARKED-victims-secret", "MARKED-own-secret"]);
 }
 
@@ -249,8 +249,8 @@ fn tenants_of_one_store_share_neither_answers_nor_logins() {
     let world = world!("tenancy-vault");
     let other = victim(&world);
     let mount = Mount::kv2(&world);
-    mount.put("a/key", json!({"v": "MARKED-of-a"}));
-    mount.put("b/key", json!({"v": "MARKED-of-b"}));
+    mount.put("a/key", json!({"v": "MARKED-tenant-a"}));
+    mount.put("b/key", json!({"v": "MARKED-tenant-b"}));
     // Each tenant's login reads its own folder.
     mount.api("POST", &format!("sys/auth/{}", mount.path), json!({"type": "approle"}));
     let mut logins = Vec::new();
@@ -286,7 +286,7 @@ fn tenants_of_one_store_share_neither_answers_nor_logins() {
     let mark = world.env.bao.audit_mark();
     login(&world, &logins[0]);
     external_secret(&world, "own", "ClusterSecretStore", "tenancy-vault", "a/key");
-    world.wait_data("own", &[("v", "MARKED-of-a")]);
+    world.wait_data("own", &[("v", "MARKED-tenant-a")]);
     // The other has no login at all, then one of its own; a's answers are seconds old, a's token lives.
     external_secret(&other, "foreign", "ClusterSecretStore", "tenancy-vault", "a/key");
     let message = other.wait_reason("externalsecret", "foreign", "ReferenceNotFound");
@@ -295,7 +295,7 @@ fn tenants_of_one_store_share_neither_answers_nor_logins() {
     let message = other.wait_reason("externalsecret", "foreign", "AccessDenied");
     assert!(message.contains("a/key"), "{message}");
     external_secret(&other, "own", "ClusterSecretStore", "tenancy-vault", "b/key");
-    other.wait_data("own", &[("v", "MARKED-of-b")]);
+    other.wait_data("own", &[("v", "MARKED-tenant-b")]);
     external_secret(&world, "foreign", "ClusterSecretStore", "tenancy-vault", "b/key");
     world.wait_reason("externalsecret", "foreign", "AccessDenied");
     assert!(other.get("secret", "foreign").is_none() && world.get("secret", "foreign").is_none());
@@ -329,7 +329,7 @@ fn tenants_of_one_store_share_neither_answers_nor_logins() {
     assert_no_value_left(
         &world,
         &operator,
-        &["MARKED-of-a", "MARKED-of-b", "MARKED-private", "MARKED-conditions"],
+        &["MARKED-tenant-a", "MARKED-tenant-b", "MARKED-private", "MARKED-conditions"],
     );
     world.kubectl(&["delete", "clustersecretstore", "tenancy-vault", "tenancy-conditions"]);
 }
@@ -340,7 +340,7 @@ fn tenants_of_one_aws_store_are_told_apart_by_keys_and_by_tags() {
     let other = victim(&world);
     let account = Account::new(&world, "eu-central-1");
     for name in ["a", "b"] {
-        account.secret(&format!("tenancy-aws/{name}"), &format!("{{\"v\":\"MARKED-aws-{name}\"}}"));
+        account.secret(&format!("tenancy-aws/{name}"), &format!("{{\"v\":\"MARKED-aws-tenant-{name}\"}}"));
     }
     let reads = |name: &str| {
         let resource = format!("arn:aws:secretsmanager:*:*:secret:tenancy-aws/{name}-*");
@@ -364,7 +364,7 @@ fn tenants_of_one_aws_store_are_told_apart_by_keys_and_by_tags() {
     cluster_store(&world, "tenancy-aws", aws(json!({})));
     for (corner, own, foreign) in [(&world, "a", "b"), (&other, "b", "a")] {
         external_secret(corner, "own", "ClusterSecretStore", "tenancy-aws", &format!("tenancy-aws/{own}"));
-        corner.wait_data("own", &[("v", &format!("MARKED-aws-{own}"))]);
+        corner.wait_data("own", &[("v", &format!("MARKED-aws-tenant-{own}"))]);
         external_secret(
             corner,
             "foreign",
@@ -388,10 +388,10 @@ fn tenants_of_one_aws_store_are_told_apart_by_keys_and_by_tags() {
     let tagged = aws(json!({"auth": auth, "role": role, "sessionTagsPolicy": "Simple"}));
     cluster_store(&world, "tenancy-aws-tagged", tagged);
     external_secret(&world, "tagged", "ClusterSecretStore", "tenancy-aws-tagged", "tenancy-aws/a");
-    world.wait_data("tagged", &[("v", "MARKED-aws-a")]);
+    world.wait_data("tagged", &[("v", "MARKED-aws-tenant-a")]);
     external_secret(&other, "tagged", "ClusterSecretStore", "tenancy-aws-tagged", "tenancy-aws/a");
     other.wait_reason("externalsecret", "tagged", "AuthenticationFailed");
     assert_eq!(world.ready("externalsecret", "tagged").unwrap().0, "True");
-    assert_no_value_left(&world, &operator, &["MARKED-aws-a", "MARKED-aws-b"]);
+    assert_no_value_left(&world, &operator, &["MARKED-aws-tenant-a", "MARKED-aws-tenant-b"]);
     world.kubectl(&["delete", "clustersecretstore", "tenancy-aws", "tenancy-aws-tagged"]);
 }

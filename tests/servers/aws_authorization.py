@@ -3,7 +3,8 @@
 moto looks the access key up and verifies SigV4. `Authorization` replaces its check of permissions, which knows
 neither resources nor most conditions, by `policy`: identity policies of users and roles, session policies,
 trust policies, session tags, and sessions that end. Simplified: a caller in the role's own account needs an
-identity policy for sts:AssumeRole as well as the role's trust, as callers of other accounts do.
+identity policy for sts:AssumeRole as well as the role's trust, as callers of other accounts do; transitive tags
+are not handed on; sessions of chained roles may be longer than an hour.
 """
 
 import datetime
@@ -51,6 +52,8 @@ class Authorization(access_control.IAMRequest):
             if not permitted(key, self._action, name, request_context(asked)):
                 deny(key, self._action, name)
         if self._action == "sts:AssumeRole":
+            if tags(asked) and not permitted(key, "sts:TagSession", asked["RoleArn"], request_context(asked)):
+                deny(key, "sts:TagSession", asked["RoleArn"])
             check_trust(key, asked)
 
     def _raise_signature_does_not_match(self) -> NoReturn:

@@ -7,6 +7,7 @@ Bytes are `{"$bytes": BASE64}` in arguments and answers, times ISO 8601. Nothing
 import base64
 import datetime
 import functools
+import threading
 from typing import Any
 
 import boto3
@@ -17,31 +18,35 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto.iam.models import iam_backends
 
 ADMIN = "claviger-admin"
+# boto3's session is not to be used by two threads at once, nor is the administrator to be made twice.
+LOCK = threading.Lock()
 
 
 def administrator(account: str) -> tuple[str, str]:
     """Access key and secret of the account's administrator, who is made when first asked for."""
     backend = iam_backends[account]["aws"]
-    if ADMIN not in backend.users:
-        backend.create_user("aws", ADMIN)
-        backend.put_user_policy(ADMIN, "everything", EVERYTHING)
-        backend.create_access_key(ADMIN)
-    key = backend.users[ADMIN].access_keys[0]
+    with LOCK:
+        if ADMIN not in backend.users:
+            backend.create_user("aws", ADMIN)
+            backend.put_user_policy(ADMIN, "everything", EVERYTHING)
+            backend.create_access_key(ADMIN)
+        key = backend.users[ADMIN].access_keys[0]
     return key.access_key_id, key.secret_access_key
 
 
 @functools.lru_cache(maxsize=64)
 def client(endpoint: str, service: str, region: str, access: str, secret: str, token: str | None) -> Any:
     """A client; making one takes longer than a call."""
-    return boto3.client(
-        service,
-        endpoint_url=endpoint,
-        region_name=region,
-        aws_access_key_id=access,
-        aws_secret_access_key=secret,
-        aws_session_token=token,
-        config=Config(retries={"total_max_attempts": 1}, max_pool_connections=16),
-    )
+    with LOCK:
+        return boto3.client(
+            service,
+            endpoint_url=endpoint,
+            region_name=region,
+            aws_access_key_id=access,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=16),
+        )
 
 
 def call(endpoint: str, asked: dict[str, Any]) -> dict[str, Any]:

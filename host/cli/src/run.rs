@@ -27,8 +27,12 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let api_server = api_server_addresses(&config).await;
     let operator_namespace = args.operator_namespace.unwrap_or_else(|| config.default_namespace.clone());
     let client = Client::try_from(config).context("the Kubernetes client cannot be made")?;
-    let egress =
-        EgressConfig { allow_loopback: args.allow_loopback, denied: api_server, ..EgressConfig::default() };
+    let egress = EgressConfig {
+        allow_loopback: args.allow_loopback,
+        metadata: true,
+        denied: api_server,
+        ..EgressConfig::default()
+    };
     let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), egress)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
     let operator = OperatorConfig {

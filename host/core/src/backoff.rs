@@ -28,6 +28,8 @@ pub fn after_failure(retry: Retry, failures: u32, interval: Duration, jitter: f6
             let wish = wish.clamp(FIRST, LONGEST_WISH) + FIRST.mul_f64(jitter);
             if failures > QUICK_TRIES { wish.max(slow) } else { wish }
         }
+        // All who were held back come again; over half of the pause more, so that it does not begin anew.
+        Retry::Held(left) => left.clamp(FIRST, LONGEST_WISH).mul_f64(1.0 + 0.5 * jitter),
         Retry::Interval => slow,
         Retry::Backoff if failures > QUICK_TRIES => slow,
         Retry::Backoff => {
@@ -62,6 +64,14 @@ mod tests {
         assert_eq!(wait(0).as_secs(), 1);
         let again = after_failure(Retry::After(Duration::from_secs(5)), 7, Duration::from_secs(60), 0.0);
         assert_eq!(again.as_secs(), 60, "a backend that goes on limiting is asked less often");
+    }
+
+    #[test]
+    fn who_was_held_back_comes_when_the_pause_is_over() {
+        let wait = |failures, jitter| {
+            after_failure(Retry::Held(Duration::from_secs(20)), failures, Duration::from_secs(3600), jitter)
+        };
+        assert_eq!((wait(1, 0.0).as_secs(), wait(99, 1.0).as_secs()), (20, 30));
     }
 
     #[test]

@@ -293,4 +293,10 @@ pub enum CallError {
     /// What it needs could not be given.
     #[error(transparent)]
     Need(#[from] NeedError),
+    /// It was not made: the backend limited an earlier one of the same account.
+    #[error("not sent, because the backend limited an earlier request of the same account")]
+    Held {
+        /// How long the account is still left alone.
+        left: Duration,
+    },
 }

@@ -31,7 +31,7 @@ pub fn first_key(spec: &ExternalSecretSpec) -> Option<&str> {
 
 /// By how much an object comes after others that became due at the same moment (an operator's start, a store
 /// that works again): under 66 ms, the same for all who begin with the same key of the same store. So they come
-/// one after the other and share the answer, however long the whole queue takes.
+/// one after the other, within their namespace, and share the answer however long the whole queue takes.
 pub fn company(store: &str, first_key: &str) -> Duration {
     let digest = Sha256::new().chain_update(store).chain_update([0]).chain_update(first_key).finalize();
     Duration::from_micros(digest.iter().take(2).fold(0, |sum, byte| sum << 8 | u64::from(*byte)))

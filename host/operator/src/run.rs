@@ -31,6 +31,9 @@ use crate::watch::{Object, streams};
 /// short enough that a transient cause is not felt for hours.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
 
+/// Between two searches for values that are kept too long; they are wiped within half a minute and this.
+const SWEEP: Duration = Duration::from_secs(10);
+
 /// How often the loop looks up without being woken, so that a lost wake-up costs a second and not a
 /// night.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -97,7 +100,12 @@ async fn work(context: &Arc<Context>, stop: &CancellationToken) -> Result<(), Op
     // Loading a plugin takes minutes where a reconcile takes milliseconds, and they wait for one another, so
     // they take no worker's place. There are at most as many as Plugin objects.
     let mut loading = 0;
+    let mut swept = Instant::now();
     loop {
+        if swept.elapsed() >= SWEEP {
+            swept = Instant::now();
+            context.pipeline.sweep();
+        }
         while workers.len() - loading < context.config.concurrency
             && let Some((object, class)) = context.state.pop()
         {

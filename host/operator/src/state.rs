@@ -536,8 +536,9 @@ impl Inner {
         let parsed = self.external_secrets.get(&name);
         let later = parsed.as_deref().and_then(|parsed| {
             let es = parsed.as_ref().ok()?;
-            let (_, store) = store_refs(es).into_iter().next()?;
-            Some(company(&store, first_key(&es.spec)?))
+            let (kind, store) = store_refs(es).into_iter().next()?;
+            let store = store_object(kind, &name.namespace, &store);
+            Some(company(&format!("{} {store}", store.kind()), first_key(&es.spec)?))
         });
         self.queue.push(Object::ExternalSecret(name), class, at + later.unwrap_or_default());
     }

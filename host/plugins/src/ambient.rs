@@ -23,8 +23,9 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// A document of credentials is about 1 KiB.
 const MAX_DOCUMENT: usize = 64 * 1024;
 /// Stores that connect at about the same time share an answer. New credentials come minutes before the old
-/// ones end.
+/// ones end; that nothing answers is known for a shorter time.
 const KEPT: Duration = Duration::from_secs(30);
+const FAILURE_KEPT: Duration = Duration::from_secs(10);
 
 /// The node's service, as AWS documents it for IMDSv2.
 const INSTANCE: &str = "http://169.254.169.254";
@@ -34,8 +35,11 @@ const ECS: &str = "http://169.254.170.2";
 /// The services, and what they said last.
 pub(crate) struct Ambient {
     client: Option<Client>,
-    kept: Mutex<HashMap<String, (SecretBytes, Instant)>>,
+    kept: Mutex<HashMap<String, (Answer, Instant)>>,
 }
+
+/// A document of credentials, or that there is none, or why it is not known.
+type Answer = Result<Option<SecretBytes>, NeedError>;
 
 impl Ambient {
     pub(crate) fn new() -> Self {
@@ -51,24 +55,37 @@ impl Ambient {
     /// The document of credentials of an AWS profile; `None` where the pod has no such profile.
     pub(crate) async fn aws(&self, profile: &str) -> Result<Option<SecretBytes>, NeedError> {
         if let Some(kept) = self.kept(profile) {
-            return Ok(Some(kept));
+            return kept;
         }
         let client =
             self.client.as_ref().ok_or_else(|| failed(profile, "the HTTP client cannot be set up"))?;
-        let document = match profile {
-            "instance" => Some(instance(client, profile).await?),
-            _ => container(client, profile).await?,
+        let answer = match profile {
+            "instance" => instance(client, profile).await.map(Some),
+            _ => container(client, profile).await,
         };
-        if let Some(document) = &document {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.insert(profile.to_owned(), (document.duplicate(), Instant::now()));
-        }
-        Ok(document)
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(profile.to_owned(), (copy(&answer), Instant::now()));
+        answer
     }
 
-    fn kept(&self, profile: &str) -> Option<SecretBytes> {
+    /// What was said lately.
+    fn kept(&self, profile: &str) -> Option<Answer> {
+        self.sweep();
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(profile).filter(|(_, at)| at.elapsed() < KEPT).map(|(document, _)| document.duplicate())
+        kept.get(profile).map(|(answer, _)| copy(answer))
+    }
+
+    /// Drops what is too old.
+    pub(crate) fn sweep(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, (answer, at)| at.elapsed() < if answer.is_ok() { KEPT } else { FAILURE_KEPT });
+    }
+}
+
+fn copy(answer: &Answer) -> Answer {
+    match answer {
+        Ok(document) => Ok(document.as_ref().map(SecretBytes::duplicate)),
+        Err(error) => Err(error.clone()),
     }
 }
 
@@ -115,8 +132,8 @@ async fn container(client: &Client, profile: &str) -> Result<Option<SecretBytes>
     document(request, profile).await.map(Some)
 }
 
-/// Where the container's credentials are. As the SDKs: over plain HTTP only at the platforms' own addresses
-/// and on loopback.
+/// Where the container's credentials are: at the platforms' own addresses, or on loopback, over plain HTTP. The
+/// SDKs would also follow it to any https server; no platform does that, and a mistake there gives a token away.
 fn container_url(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Url>, &'static str> {
     if let Some(path) = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
         let url =

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::bindings::provider::exports::claviger::plugin::connection as guest;
 use crate::convert;
 use crate::egress::{Origin, OriginRule, Reach, TlsMaterial};
+use crate::identity::account;
 use crate::needs::{Reference, Rules};
 use crate::plugin::Plugin;
 use crate::rooms::Room;
@@ -37,6 +38,8 @@ const MAX_BUNDLES: usize = 8;
 const MAX_ANNOTATIONS: usize = 16;
 /// Bytes of what tells requesters apart: a namespace, a role, a hash.
 const MAX_PARTITION: usize = 256;
+/// Bytes of what tells accounts apart: a handful of ARNs, the part of a config about logging in.
+const MAX_ACCOUNT: usize = 64 * 1024;
 /// Life of a token: it is for one login. The API server has limits of its own.
 const TOKEN_LIFE: std::ops::RangeInclusive<u64> = 600..=24 * 3600;
 
@@ -232,7 +235,10 @@ impl Work<'_> {
             .into());
         }
         let value = match kind {
-            AmbientKind::AwsMetadata => self.plugin.ambient.aws(name).await?,
+            AmbientKind::AwsMetadata => match &self.plugin.ambient {
+                Some(ambient) => ambient.aws(name).await?,
+                None => return Err(NeedError::AmbientRefused { profile }.into()),
+            },
             _ => self.source.ambient(kind, name).await?,
         };
         let Some(value) = value else {
@@ -259,6 +265,9 @@ impl Work<'_> {
             let count = ready.origins.len();
             return Err(wrong(format!("connect names {count} origins, more than {MAX_ORIGINS}")));
         }
+        if ready.account.as_ref().is_some_and(|account| account.len() > MAX_ACCOUNT) {
+            return Err(wrong(format!("connect names an account of more than {MAX_ACCOUNT} bytes")));
+        }
         if ready.partition.as_ref().is_some_and(|partition| partition.len() > MAX_PARTITION) {
             return Err(wrong(format!("connect names a partition of more than {MAX_PARTITION} bytes")));
         }
@@ -267,7 +276,7 @@ impl Work<'_> {
         for origin in ready.origins {
             rules.push(self.origin(origin, &mut warnings)?);
         }
-        let rules_origins: Vec<String> = rules.iter().map(|rule| rule.origin.to_string()).collect();
+        let rules_origins = rules.iter().map(|rule| rule.origin.to_string()).collect();
         let grants = self.plugin.grants();
         let egress = self.plugin.egress().session(
             self.plugin.id(),
@@ -280,8 +289,15 @@ impl Work<'_> {
             identity.update(part.as_bytes());
             identity.update([0]);
         }
-        let account = account(&rules_origins, &self.identities, &self.input.store.uid);
-        identity.update(self.input.config.to_string().as_bytes());
+        let config = self.input.config.to_string();
+        let account = account(
+            &self.plugin.id().digest,
+            &self.input.store.uid,
+            &rules_origins,
+            &self.identities,
+            ready.account.as_deref().unwrap_or(&config),
+        );
+        identity.update(config.as_bytes());
         identity.update([0]);
         identity.update(self.input.settings.to_string().as_bytes());
         let scope = Scope {
@@ -399,23 +415,6 @@ impl Work<'_> {
     fn inline(&self, at: &str) -> Result<&str, CallError> {
         self.input.config.pointer(at).and_then(Json::as_str).ok_or_else(|| not_usable(at, "it is missing"))
     }
-}
-
-/// The account at a backend that is asked: its origins, and whoever logs in. Stores that share both share its
-/// limits, whatever else they say. Where nobody logs in, or nothing is reached, it is the store's own: who
-/// sees a limit there must not be able to stop others.
-fn account(origins: &[String], identities: &BTreeSet<String>, store_uid: &str) -> Arc<str> {
-    if origins.is_empty() || identities.is_empty() {
-        return format!("store {store_uid}").into();
-    }
-    let mut hash = Sha256::new();
-    let sorted: BTreeSet<&String> = origins.iter().collect();
-    for (mark, part) in sorted.into_iter().map(|it| ("o", it)).chain(identities.iter().map(|it| ("i", it))) {
-        hash.update(mark);
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
-    hex::encode(hash.finalize()).into()
 }
 
 fn wrong(what: String) -> CallError {

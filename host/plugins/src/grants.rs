@@ -15,7 +15,7 @@ use crate::source::AmbientKind;
 pub struct Grants {
     /// Origins besides those that the store's own config names: exact, or `https://*.suffix`.
     pub origins: Vec<String>,
-    /// Origins that follow from a field of the store, of which a plugin that comes with the binary knows how:
+    /// Origins in the region that a field of the store names, for plugins that come with the binary:
     /// `https://ssm.{/region}.amazonaws.com`.
     pub store_origins: Vec<String>,
     /// What the admin sets for every store of the plugin (endpoints, a cloud's environment); no secret. URLs
@@ -84,6 +84,22 @@ impl Default for Grants {
 }
 
 impl Grants {
+    /// All origins that they name: granted ones, those that follow from a store's field (with its place in
+    /// braces), and those of URLs in the settings.
+    pub fn all_origins(&self) -> Vec<String> {
+        fn urls(settings: &Json, found: &mut Vec<String>) {
+            match settings {
+                Json::String(text) => found.extend(Origin::of_url(text).map(|origin| origin.to_string())),
+                Json::Array(items) => items.iter().for_each(|item| urls(item, found)),
+                Json::Object(entries) => entries.values().for_each(|entry| urls(entry, found)),
+                Json::Null | Json::Bool(_) | Json::Number(_) => {}
+            }
+        }
+        let mut all: Vec<String> = self.origins.iter().chain(&self.store_origins).cloned().collect();
+        urls(&self.settings, &mut all);
+        all
+    }
+
     /// For template engines: generating an RSA key in wasm takes seconds.
     pub fn template_engine() -> Self {
         Self { cpu: Duration::from_secs(10), ..Self::default() }
@@ -98,8 +114,7 @@ impl Grants {
         Self {
             origins: common(&self.origins, &other.origins),
             store_origins: common(&self.store_origins, &other.store_origins),
-            // Of two settings neither is less. Endpoints of the new ones may be meant for the version to come.
-            settings: self.settings.clone(),
+            settings: both(&self.settings, &other.settings),
             loopback: self.loopback && other.loopback,
             link_local: self.link_local && other.link_local,
             api_server: self.api_server && other.api_server,
@@ -179,6 +194,19 @@ impl Grants {
     }
 }
 
+/// What two settings say alike.
+fn both(ours: &Json, theirs: &Json) -> Json {
+    match (ours, theirs) {
+        (Json::Object(ours), Json::Object(theirs)) => ours
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), both(value, theirs.get(name)?))))
+            .filter(|(_, value)| !value.is_null())
+            .collect(),
+        _ if ours == theirs => ours.clone(),
+        _ => Json::Null,
+    }
+}
+
 /// Names as POSIX has them.
 fn variable(name: &str) -> bool {
     !name.is_empty()
@@ -198,14 +226,11 @@ const AWS_DOMAINS: [&str; 7] = [
 ];
 
 /// STS for the `iam` login of a Vault store; where it names no region, ESO's default.
-const VAULT_STS: [&str; 3] = [
-    "https://sts.{/auth/iam/region}.amazonaws.com",
-    "https://sts.{/auth/iam/region}.amazonaws.com.cn",
-    "https://sts.us-east-1.amazonaws.com",
-];
+const VAULT_STS: &str = "https://sts.us-east-1.amazonaws.com";
 
-fn aws_origins(service: &str) -> impl Iterator<Item = String> {
-    AWS_DOMAINS.iter().map(move |domain| format!("https://{service}.{{/region}}.{domain}"))
+/// A service of AWS in the region that stands at `region` in the store, in any partition.
+fn aws_origins(service: &str, region: &str) -> impl Iterator<Item = String> {
+    AWS_DOMAINS.iter().map(move |domain| format!("https://{service}.{{{region}}}.{domain}"))
 }
 
 /// The default grants of a plugin that comes with the binary, by its name in manifests.
@@ -215,7 +240,7 @@ pub fn builtin_grants(name: &str) -> Grants {
         // the token with the API server, so it may need the API server's own audience.
         "vault" => Grants {
             // Vault's `iam` login is a signed request to STS, whose credentials may have to come from there.
-            store_origins: VAULT_STS.map(ToOwned::to_owned).to_vec(),
+            store_origins: aws_origins("sts", "/auth/iam/region").chain([VAULT_STS.to_owned()]).collect(),
             audiences: vec!["vault".to_owned(), "sts.amazonaws.com".to_owned()],
             api_server_audience: true,
             built_in: true,
@@ -223,7 +248,10 @@ pub fn builtin_grants(name: &str) -> Grants {
         },
         // Data, parameters, logins: in the region that the store names.
         "aws" => Grants {
-            store_origins: ["secretsmanager", "ssm", "sts"].into_iter().flat_map(aws_origins).collect(),
+            store_origins: ["secretsmanager", "ssm", "sts"]
+                .into_iter()
+                .flat_map(|service| aws_origins(service, "/region"))
+                .collect(),
             // EKS's webhook and ESO ask for this one unless an annotation names another.
             audiences: vec!["sts.amazonaws.com".to_owned()],
             built_in: true,
@@ -261,6 +289,11 @@ mod tests {
         assert_eq!((narrowed.memory_mib, narrowed.concurrency), (32, 1));
         assert!(!narrowed.loopback && !narrowed.link_local && !narrowed.api_server_audience);
         assert_eq!(old.narrowed_to(&old), old);
+        let with = |settings| Grants { settings, ..Grants::default() };
+        let old = with(serde_json::json!({"endpoints": {"a": "https://a", "b": "https://b"}, "x": 1}));
+        let new = with(serde_json::json!({"endpoints": {"a": "https://a", "b": "https://c"}, "y": 2}));
+        assert_eq!(old.narrowed_to(&new).settings, serde_json::json!({"endpoints": {"a": "https://a"}}));
+        assert_eq!(old.narrowed_to(&with(Json::Null)).settings, Json::Null);
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct PluginHost {
     compiling: Semaphore,
     egress: Arc<EgressPool>,
     memo: Arc<Memo>,
-    ambient: Arc<Ambient>,
+    ambient: Option<Arc<Ambient>>,
 }
 
 impl PluginHost {
@@ -68,15 +68,22 @@ impl PluginHost {
             cache,
             compiler: config.compiler,
             compiling: Semaphore::new(1),
+            ambient: config.egress.metadata.then(|| Arc::new(Ambient::new())),
             egress: Arc::new(EgressPool::new(config.egress)),
             memo: Arc::default(),
-            ambient: Arc::new(Ambient::new()),
         }))
     }
 
     /// The HTTP side, for its counters.
     pub fn egress(&self) -> &EgressPool {
         &self.egress
+    }
+
+    /// Drops credentials of the surroundings that are too old. To be called now and then.
+    pub fn sweep(&self) {
+        if let Some(ambient) = &self.ambient {
+            ambient.sweep();
+        }
     }
 
     /// Loads a component as the plugin of that name: compiles it, asks it to describe itself and, if it is

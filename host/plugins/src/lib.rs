@@ -18,6 +18,7 @@ mod error;
 pub mod fetch;
 mod grants;
 mod host;
+mod identity;
 mod log;
 mod memo;
 mod meter;

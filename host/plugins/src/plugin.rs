@@ -104,7 +104,7 @@ pub struct Plugin {
     pub(crate) grants: Grants,
     pub(crate) egress: Arc<EgressPool>,
     pub(crate) memo: Arc<Memo>,
-    pub(crate) ambient: Arc<Ambient>,
+    pub(crate) ambient: Option<Arc<Ambient>>,
     pub(crate) rooms: Rooms,
 }
 

@@ -138,7 +138,7 @@ impl Session {
     }
 
     /// Whose limits at the backend it shares: a hash of its origins and of who logs in.
-    pub fn account(&self) -> &Arc<str> {
+    pub(crate) fn account(&self) -> &Arc<str> {
         &self.account
     }
 

@@ -34,6 +34,8 @@ impl Connection for Plugin {
         Ok(Step::Ready(Ready {
             origins: origins?,
             partition: partition.then(|| input.requester.namespace.clone()),
+            // AWS counts by account, which the last role decides.
+            account: Some(access.roles.iter().map(|role| role.arn.as_str()).collect::<Vec<_>>().join(" ")),
         }))
     }
 }

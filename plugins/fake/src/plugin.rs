@@ -29,7 +29,7 @@ fn value(entry: &Entry) -> Value {
 impl Connection for Fake {
     fn connect(input: ConnectInput) -> Result<Step, Error> {
         config(&input)?;
-        Ok(Step::Ready(Ready { origins: Vec::new(), partition: None }))
+        Ok(Step::Ready(Ready { origins: Vec::new(), partition: None, account: None }))
     }
 }
 

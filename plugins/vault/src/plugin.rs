@@ -68,7 +68,13 @@ impl Connection for Vault {
         {
             origins.push(aws_credentials::endpoint::origin(Service::Sts, region, &input.settings)?);
         }
-        Ok(Step::Ready(Ready { origins, partition: partition.then_some(input.requester.namespace) }))
+        // Quotas of Vault's are by namespace, mount and role.
+        let account = format!("{:?} {}", config.namespace, config.json["auth"]);
+        Ok(Step::Ready(Ready {
+            origins,
+            partition: partition.then_some(input.requester.namespace),
+            account: Some(account),
+        }))
     }
 }
 

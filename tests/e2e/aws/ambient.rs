@@ -17,6 +17,15 @@ fn plugin(world: &World, ambient: &Value) {
     }));
 }
 
+/// Waits until the Plugin has these.
+fn granted_now(world: &World, ambient: &Value) {
+    world.wait("the grants to hold", || {
+        let loaded = world.plugin("aws").filter(|(ready, ..)| ready == "True");
+        let found = loaded.map(|(.., status)| status["granted"]["ambient"].clone());
+        if found.as_ref() == Some(ambient) { Ok(()) } else { Err(format!("{found:?}")) }
+    });
+}
+
 #[test]
 fn by_grant_and_in_the_order_of_aws() {
     let world = world!("aws-ambient");
@@ -80,11 +89,7 @@ fn by_grant_and_in_the_order_of_aws() {
     }
     for (who, granted) in &grants {
         plugin(&world, &json!(granted));
-        world.wait(&format!("the grant for {who}"), || {
-            let loaded = world.plugin("aws").filter(|(ready, ..)| ready == "True");
-            let granted_now = loaded.map(|(.., status)| status["granted"]["ambient"].clone());
-            if granted_now == Some(json!(granted)) { Ok(()) } else { Err(format!("{granted_now:?}")) }
-        });
+        granted_now(&world, &json!(granted));
         account.external_secret(
             who,
             "ambient",
@@ -101,11 +106,28 @@ fn by_grant_and_in_the_order_of_aws() {
         );
         world.wait_reason("externalsecret", &name, "AccessDenied");
     }
-    // All of them: the environment comes first, as in AWS's SDKs.
-    let all: Vec<Value> = grants.iter().flat_map(|(_, granted)| granted.clone()).collect();
-    plugin(&world, &json!(all));
-    world.wait_data("environment", &[("v", "MARKED-environment")]);
-    world.sync_now("environment-foreign");
+    // All of them: the first in AWS's order, and no other.
+    let order = |granted: &[(&str, Vec<Value>)], first: &str| {
+        let all: Vec<Value> = granted.iter().flat_map(|(_, granted)| granted.clone()).collect();
+        plugin(&world, &json!(all));
+        granted_now(&world, &json!(all));
+        for (who, _) in &grants {
+            let name = format!("{first}-first-{who}");
+            account.external_secret(
+                &name,
+                "ambient",
+                json!({"data": [{"secretKey": "v", "remoteRef": {"key": format!("aws-ambient/{who}")}}]}),
+            );
+            if *who == first {
+                world.wait_data(&name, &[("v", &format!("MARKED-{who}"))]);
+            } else {
+                world.wait_reason("externalsecret", &name, "AccessDenied");
+            }
+        }
+    };
+    order(&grants, "environment");
+    order(&grants[1..], "web-identity");
+    order(&grants[2..], "container");
     world.kubectl(&["delete", "plugin", "aws"]);
     // Taken away, they are gone.
     world.wait("the store to lose what it had", || match world.ready("secretstore", "ambient") {

@@ -142,7 +142,7 @@ fn reads() -> Map<String, Value> {
         "oneBadKeyInBatch": {"keys": ["app/login", "app/greeting"]},
         "metadata": {
             "key": "tagged/one",
-            "expect": {"custom_metadata": {"team": "red-team"}, "current_version": 1},
+            "expect": {"team": "red-team", "stage": "test", "current_version": "1"},
         },
     }) else {
         panic!("an object")

@@ -15,7 +15,7 @@ use crate::bench::{Answer, FaultCase};
 use crate::case::Case;
 use crate::proxy::{Fault, Kind, closed};
 
-/// What a call has while the backend is silent: enough for a login and a request to a test backend.
+/// What a call has while the backend is silent. The login is made before.
 const WALL: Duration = Duration::from_secs(3);
 /// The host's own part of ending a call.
 const GRACE: Duration = Duration::from_secs(2);
@@ -105,6 +105,11 @@ pub(super) async fn server_error(suite: &Running<'_>) -> Verdict {
 pub(super) async fn timeout(suite: &Running<'_>) -> Verdict {
     let case = given(&suite.bench.cases.timeout)?;
     let key = suite.key(&case.key)?;
+    let session = suite.fresh().await?;
+    suite
+        .read(&session, value_of(key, None))
+        .await
+        .map_err(|error| Miss::new("a value", suite.said(&error)))?;
     let grants = suite.plugin.grants().clone();
     let (cpu, wall) = (grants.cpu.min(WALL), grants.wall.min(WALL));
     let plugin = Arc::new(suite.plugin.with_grants(Grants { cpu, wall, ..grants }));

@@ -18,6 +18,7 @@ impl Failure {
             CallError::Provider(error) => Self::from_provider(store, key, version, plugin.to_string(), error),
             CallError::Fault(fault) => Self::PluginFault { plugin: plugin.to_string(), fault },
             CallError::Need(need) => Self::from_need(store, need),
+            CallError::Held { left } => Self::Held { store, left },
         }
     }
 

@@ -15,6 +15,8 @@ pub enum Retry {
     Backoff,
     /// The backend said when.
     After(Duration),
+    /// It was no try: when the pause is over.
+    Held(Duration),
 }
 
 /// What follows from a failure.
@@ -56,6 +58,7 @@ impl Failure {
             Self::RemoteKeyNotFound { .. } => ("RemoteKeyNotFound", Retry::Backoff),
             Self::PropertyNotFound { .. } => ("PropertyNotFound", Retry::Backoff),
             Self::ValueNotUsable { .. } => ("ValueNotUsable", Retry::Interval),
+            Self::Held { left, .. } => ("BackendPaused", Retry::Held(*left)),
             Self::RateLimited { retry_after: Some(after), .. } => ("RateLimited", Retry::After(*after)),
             Self::RateLimited { retry_after: None, .. } => ("RateLimited", Retry::Backoff),
             Self::ProviderUnavailable { .. } => ("ProviderUnavailable", Retry::Backoff),
@@ -108,6 +111,7 @@ impl Failure {
             | Self::RemoteKeyNotFound { .. }
             | Self::PropertyNotFound { .. }
             | Self::ValueNotUsable { .. }
+            | Self::Held { .. }
             | Self::RateLimited { .. }
             | Self::ProviderUnavailable { .. }
             | Self::ProviderFailed { .. }

@@ -218,6 +218,14 @@ pub enum Failure {
         /// Why, without a value.
         why: String,
     },
+    /// Nothing was asked: the backend limited an earlier request of the same account.
+    #[error("{store}: the backend limits this account at the moment, so nothing was asked yet")]
+    Held {
+        /// Which store.
+        store: StoreName,
+        /// How long.
+        left: Duration,
+    },
     /// The backend asks for patience.
     #[error("{store}: the backend limits our requests ({plugin}), trying again later")]
     RateLimited {

@@ -78,7 +78,8 @@ fn next(previous: Option<&Failure>) -> Option<Failure> {
         Some(Failure::PropertyNotFound { .. }) => {
             Failure::ValueNotUsable { place: text("data[2] (key \"x\")"), why: text("it is not base64") }
         }
-        Some(Failure::ValueNotUsable { .. }) => {
+        Some(Failure::ValueNotUsable { .. }) => Failure::Held { store, left: Duration::from_secs(20) },
+        Some(Failure::Held { .. }) => {
             Failure::RateLimited { store, plugin, retry_after: Some(Duration::from_secs(30)), detail }
         }
         Some(Failure::RateLimited { .. }) => Failure::ProviderUnavailable { store, plugin, detail },
@@ -137,7 +138,7 @@ fn every_failure_has_a_reason_of_its_own() {
         assert_eq!(seen.insert(reason, failure.to_string()), None, "{reason} twice");
         assert_eq!(failure.class().event, "UpdateFailed");
     }
-    assert_eq!(seen.len(), 32);
+    assert_eq!(seen.len(), 33);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use claviger_plugins::{AmbientGrant, AmbientKind, Grants};
 use serde_json::{Map, Value};
 
 use super::InstallError;
-use super::settings::{merged, variable, with_environment};
+use super::settings::{check, merged, variable, with_environment};
 
 /// The grants of the plugin `name`: for a built-in its own where the object says nothing of grants at all.
 /// Limits that are left out are the defaults, and what follows from the stores' own fields stays: the audiences
@@ -23,6 +23,9 @@ pub(super) fn grants(
 ) -> Result<Grants, InstallError> {
     let mut defaults = if built_in { with_environment(name, variable)? } else { Grants::default() };
     defaults.settings = merged(defaults.settings, settings);
+    if built_in {
+        check(name, &defaults.settings)?;
+    }
     let Some(granted) = granted else { return Ok(defaults) };
     let grants = Grants {
         origins: granted.origins.clone(),

@@ -43,6 +43,33 @@ pub(super) fn with_environment(
     Ok(Grants { settings, ..builtin_grants(name) })
 }
 
+/// Whether the settings of a built-in are what it knows: one that is mistyped would be AWS's own endpoint.
+///
+/// # Errors
+/// [`PluginsError::Grants`] with the field.
+pub(super) fn check(name: &str, settings: &Value) -> Result<(), InstallError> {
+    let refuse = |why: String| Err(PluginsError::Grants(format!("settings: {why}")).into());
+    let Some(entries) = settings.as_object() else { return Ok(()) };
+    let known = USERS.iter().find(|(user, _)| *user == name).map_or(&[][..], |(_, endpoints)| endpoints);
+    if let Some(other) = entries.keys().find(|entry| *entry != "endpoints" || known.is_empty()) {
+        return refuse(format!("{name} knows no {other:?}"));
+    }
+    let endpoints = match entries.get("endpoints") {
+        None => return Ok(()),
+        Some(Value::Object(endpoints)) => endpoints,
+        Some(_) => return refuse("endpoints is no object".to_owned()),
+    };
+    for (endpoint, url) in endpoints {
+        if !known.contains(&endpoint.as_str()) {
+            return refuse(format!("endpoints.{endpoint} is none of {}", known.join(", ")));
+        }
+        if url.as_str().and_then(Origin::of_url).is_none() {
+            return refuse(format!("endpoints.{endpoint} is no http or https URL"));
+        }
+    }
+    Ok(())
+}
+
 /// `settings` of an object over those of the environment, field by field (RFC 7396).
 pub(super) fn merged(environment: Value, object: Option<&Map<String, Value>>) -> Value {
     let Some(object) = object else { return environment };
@@ -98,6 +125,25 @@ mod tests {
         assert_eq!(settings("fake"), Value::Null);
         let refused = with_environment("aws", |_| Some("localhost:4566".to_owned())).unwrap_err();
         assert!(refused.to_string().contains("AWS_SECRETSMANAGER_ENDPOINT"), "{refused}");
+    }
+
+    #[test]
+    fn what_a_built_in_does_not_know_is_refused() {
+        for (name, settings, needle) in [
+            ("aws", json!({"endpoint": {}}), "\"endpoint\""),
+            ("aws", json!({"endpoints": {"s3": "https://a.example"}}), "endpoints.s3"),
+            ("aws", json!({"endpoints": {"ssm": ""}}), "endpoints.ssm"),
+            ("aws", json!({"endpoints": {"sts": 5}}), "endpoints.sts"),
+            ("aws", json!({"endpoints": "https://a.example"}), "endpoints"),
+            ("vault", json!({"endpoints": {"ssm": "https://a.example"}}), "endpoints.ssm"),
+            ("fake", json!({"endpoints": {}}), "endpoints"),
+        ] {
+            let said = check(name, &settings).unwrap_err().to_string();
+            assert!(said.contains(needle), "{said}");
+        }
+        for settings in [Value::Null, json!({}), json!({"endpoints": {"sts": "https://a.example/x"}})] {
+            check("aws", &settings).unwrap();
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use claviger_core::backoff::after_failure;
-use claviger_core::error::Failure;
+use claviger_core::error::{Failure, Retry};
 use claviger_core::hash::synced_resource_version;
 use claviger_core::names::{created_by, field_manager};
 use claviger_core::plan::{self, Controller, Effect, Input, Plan, Planned, Sibling, target_valid};
@@ -294,12 +294,19 @@ async fn failed(
         return Some((Class::Retry, Instant::now() + WHILE_LOADING));
     }
     let class = failed.failure.class();
+    let held = matches!(class.retry, Retry::Held(_));
+    // Nor is a refresh that waits for its backend's pause to end.
+    if held && status::is_ready(es_conditions(es)) {
+        let wait = after_failure(class.retry, 0, interval, rand::random());
+        return Some((Class::Retry, Instant::now() + wait));
+    }
     let detail = failed.failure.message(&failed.redactor);
     let message = match failed.failure.umbrella() {
         Some(umbrella) => format!("{umbrella}: {detail}"),
         None => detail,
     };
-    let failures = context.state.failed(name);
+    // What was not tried has not failed.
+    let failures = if held { 0 } else { context.state.failed(name) };
     let now = Timestamp::now();
     let old = es.status.as_ref();
     let condition = status::ready(es_conditions(es), false, class.reason, &message, now);

@@ -68,6 +68,8 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str, class: Class) 
             context.metrics.unreadable("Plugin");
             let error = InstallError::ManifestInvalid;
             context.registry.refuse(name, &error);
+            // The others wait for the built-ins, and this one comes to nothing.
+            context.registry.settled(name);
             let metadata = invalid.metadata.clone();
             (Plugin { metadata, ..Plugin::default() }, Err(error))
         }
@@ -205,7 +207,7 @@ fn granted(grants: &claviger_plugins::Grants) -> Reach {
         name: (!grant.name.is_empty()).then(|| grant.name.clone()),
     });
     Reach {
-        origins: grants.origins.iter().chain(&grants.store_origins).cloned().collect(),
+        origins: grants.all_origins(),
         ambient: ambient.collect(),
         audiences: grants.audiences.clone(),
         api_server_audience: grants.api_server_audience,

@@ -48,12 +48,29 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
         return None;
     }
     let started = Instant::now();
-    let found = validate(context, object, &store).await;
+    let mut found = validate(context, object, &store).await;
     // After a start every plugin is loaded anew: that is no news about a store that was in order.
     if matches!(found.failure, Some(Failure::PluginLoading { .. }))
         && store.status.as_ref().is_some_and(|status| status::is_ready(&status.conditions))
     {
         return Some((Class::Retry, Instant::now() + WHILE_LOADING));
+    }
+    // Nor is it one that the backend limits us: whoever reads from it hears that by themselves.
+    let mut limited = None;
+    if let Some(failure @ (Failure::Held { .. } | Failure::RateLimited { .. })) = &found.failure {
+        let wait = after_failure(failure.class().retry, 1, SLOWEST_RETRY, rand::random());
+        limited = Some((Class::Retry, Instant::now() + wait));
+        if known_ready(context, object, &store) {
+            return limited;
+        }
+        // Nothing is known against it: its users may try.
+        found = Found {
+            ready: true,
+            reason: "ValidationUnknown",
+            message: format!("could not determine validation status: {}", found.message),
+            capabilities: None,
+            failure: None,
+        };
     }
     let reason = found.failure.as_ref().map(|_| found.reason);
     context.metrics.reconciled(object.kind(), started.elapsed(), reason);
@@ -66,12 +83,20 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
     };
     let failures = context.state.set_verdict(object, verdict);
     match &found.failure {
-        None => Some((Class::Refresh, Instant::now() + interval)),
+        None => limited.or(Some((Class::Refresh, Instant::now() + interval))),
         Some(failure) => {
             let slow = interval.min(SLOWEST_RETRY);
             let wait = after_failure(failure.class().retry, failures, slow, rand::random());
             Some((Class::Retry, Instant::now() + wait))
         }
+    }
+}
+
+/// Whether it works as far as we know.
+fn known_ready(context: &Context, object: &Object, store: &Store) -> bool {
+    match context.state.verdict(object) {
+        Some(verdict) => verdict.ready && Some(verdict.generation) == store.metadata.generation,
+        None => store.status.as_ref().is_some_and(|status| status::is_ready(&status.conditions)),
     }
 }
 

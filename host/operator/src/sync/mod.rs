@@ -102,6 +102,12 @@ impl Pipeline {
         self.fetcher.call(session, session.validate()).await
     }
 
+    /// Drops what is kept and too old: answers with their values, credentials of the surroundings.
+    pub fn sweep(&self) {
+        self.fetcher.sweep();
+        self.registry.host().sweep();
+    }
+
     async fn run(
         &self,
         asker: &Asker<'_>,

@@ -27,6 +27,9 @@ pub use pool::{Counters, EgressPool, EgressSession};
 pub struct EgressConfig {
     /// Whether every plugin may reach loopback: for a person's own machine and for tests.
     pub allow_loopback: bool,
+    /// Whether the cloud's metadata services here are this process's own, to be asked for a plugin that is
+    /// granted it: in the operator's pod, and not on the machine of somebody who renders files.
+    pub metadata: bool,
     /// Addresses that no plugin may connect to: the API server's.
     pub denied: Vec<SocketAddr>,
     /// Bytes of a request's body.
@@ -45,6 +48,7 @@ impl Default for EgressConfig {
     fn default() -> Self {
         Self {
             allow_loopback: false,
+            metadata: false,
             denied: Vec::new(),
             // A Secret is at most 1 MiB; base64 and JSON around it make 2.
             max_request_bytes: 2 * 1024 * 1024,

@@ -17,8 +17,12 @@ const MOST: f64 = 32.0;
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// Where it says "slow down" and not for how long.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(2);
-/// Accounts that are remembered. Each is some 200 bytes; idle ones without a limit are forgotten first.
+/// Accounts that are remembered. Each is some 200 bytes. Credentials come and go, and each is another account.
 const MAX_ACCOUNTS: usize = 10_000;
+/// What is not used for so long is forgotten: a limit is over by then.
+const FORGOTTEN: Duration = Duration::from_secs(600);
+/// Between two searches for those.
+const SWEEP: Duration = Duration::from_secs(30);
 
 /// What is known of one. Pure: time is given.
 #[derive(Debug)]
@@ -26,18 +30,20 @@ struct Limits {
     window: f64,
     flying: u32,
     paused_until: Option<Instant>,
+    used: Instant,
 }
 
 impl Limits {
-    fn new() -> Self {
-        Self { window: MOST, flying: 0, paused_until: None }
+    fn new(now: Instant) -> Self {
+        Self { window: MOST, flying: 0, paused_until: None, used: now }
     }
 
     fn paused(&self, now: Instant) -> Option<Duration> {
         self.paused_until?.checked_duration_since(now).filter(|left| !left.is_zero())
     }
 
-    fn enter(&mut self) -> bool {
+    fn enter(&mut self, now: Instant) -> bool {
+        self.used = now;
         let free = f64::from(self.flying) + 1.0 <= self.window;
         if free {
             self.flying += 1;
@@ -62,8 +68,8 @@ impl Limits {
     }
 
     /// Whether there is nothing to remember.
-    fn idle(&self, now: Instant) -> bool {
-        self.flying == 0 && self.window >= MOST && self.paused(now).is_none()
+    fn over(&self, now: Instant) -> bool {
+        self.flying == 0 && now.saturating_duration_since(self.used) >= FORGOTTEN
     }
 }
 
@@ -85,7 +91,13 @@ struct Account {
 /// All accounts.
 #[derive(Default)]
 pub(super) struct Accounts {
-    known: Mutex<HashMap<Arc<str>, Arc<Account>>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    accounts: HashMap<Arc<str>, Arc<Account>>,
+    swept: Option<Instant>,
 }
 
 /// A call's place. Dropped, it is free again.
@@ -112,13 +124,6 @@ impl Drop for Place {
 }
 
 impl Accounts {
-    /// How long the account is still to be left alone.
-    pub(super) fn paused(&self, account: &Arc<str>) -> Option<Duration> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let limits = known.get(account)?.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        limits.paused(Instant::now())
-    }
-
     /// Waits for a place.
     ///
     /// # Errors
@@ -135,7 +140,7 @@ impl Accounts {
                     account.freed.notify_one();
                     return Err(left);
                 }
-                if limits.enter() {
+                if limits.enter(Instant::now()) {
                     drop(limits);
                     return Ok(Place { account: account.clone(), outcome: Outcome::Unknown });
                 }
@@ -144,17 +149,43 @@ impl Accounts {
         }
     }
 
-    fn find(&self, account: &Arc<str>) -> Arc<Account> {
+    fn find(&self, name: &Arc<str>) -> Arc<Account> {
+        let now = Instant::now();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_ACCOUNTS && !known.contains_key(account) {
-            let now = Instant::now();
-            known.retain(|_, account| {
-                !account.limits.lock().unwrap_or_else(PoisonError::into_inner).idle(now)
-                    || Arc::strong_count(account) > 1
-            });
+        if let Some(account) = known.accounts.get(name) {
+            return account.clone();
         }
-        let new = || Arc::new(Account { limits: Mutex::new(Limits::new()), freed: Notify::new() });
-        known.entry(account.clone()).or_insert_with(new).clone()
+        known.make_room(now);
+        let account = Arc::new(Account { limits: Mutex::new(Limits::new(now)), freed: Notify::new() });
+        known.accounts.insert(name.clone(), account.clone());
+        account
+    }
+}
+
+impl Known {
+    fn make_room(&mut self, now: Instant) {
+        if self.swept.is_none_or(|swept| now.saturating_duration_since(swept) >= SWEEP) {
+            self.swept = Some(now);
+            self.retain(|limits| !limits.over(now));
+        }
+        if self.accounts.len() < MAX_ACCOUNTS {
+            return;
+        }
+        // Full of what was used lately: the older half goes, with what is known of it.
+        let mut used: Vec<Instant> = Vec::with_capacity(self.accounts.len());
+        self.retain(|limits| {
+            used.push(limits.used);
+            true
+        });
+        used.sort();
+        if let Some(middle) = used.get(used.len() / 2).copied() {
+            self.retain(|limits| limits.flying > 0 || limits.used > middle);
+        }
+    }
+
+    fn retain(&mut self, mut keep: impl FnMut(&Limits) -> bool) {
+        self.accounts
+            .retain(|_, account| keep(&account.limits.lock().unwrap_or_else(PoisonError::into_inner)));
     }
 }
 
@@ -164,11 +195,11 @@ mod tests {
 
     #[test]
     fn the_window_halves_once_for_what_was_under_way_and_grows_by_one_a_round() {
-        let (mut limits, now) = (Limits::new(), Instant::now());
+        let (mut limits, now) = (Limits::new(Instant::now()), Instant::now());
         for _ in 0..32 {
-            assert!(limits.enter());
+            assert!(limits.enter(now));
         }
-        assert!(!limits.enter(), "that many and no more");
+        assert!(!limits.enter(now), "that many and no more");
         for _ in 0..32 {
             limits.leave(Outcome::Limited(Some(Duration::from_secs(10))), now);
         }
@@ -177,9 +208,9 @@ mod tests {
         let later = now + Duration::from_secs(11);
         assert_eq!(limits.paused(later), None);
         for _ in 0..16 {
-            assert!(limits.enter());
+            assert!(limits.enter(now));
         }
-        assert!(!limits.enter());
+        assert!(!limits.enter(now));
         for _ in 0..16 {
             limits.leave(Outcome::Answered, later);
         }
@@ -188,15 +219,15 @@ mod tests {
 
     #[test]
     fn it_never_closes_for_good() {
-        let (mut limits, mut now) = (Limits::new(), Instant::now());
+        let (mut limits, mut now) = (Limits::new(Instant::now()), Instant::now());
         for _ in 0..20 {
-            assert!(limits.enter());
+            assert!(limits.enter(now));
             limits.leave(Outcome::Limited(Some(Duration::from_secs(86_400))), now);
             let left = limits.paused(now).unwrap_or_default();
             assert!(left <= MAX_PAUSE, "{left:?}");
             now += left;
         }
-        assert!(limits.window >= 1.0 && limits.enter());
+        assert!(limits.window >= 1.0 && limits.enter(now));
     }
 
     #[tokio::test]
@@ -229,6 +260,20 @@ mod tests {
         for _ in 0..100 {
             assert!(accounts.enter(&name).await.is_ok());
         }
-        assert!(accounts.known.lock().is_ok_and(|known| known.len() == 1));
+        assert!(accounts.known.lock().is_ok_and(|known| known.accounts.len() == 1));
+    }
+
+    #[test]
+    fn who_comes_and_goes_is_forgotten() {
+        let accounts = Accounts::default();
+        for n in 0..3 * MAX_ACCOUNTS {
+            let account = accounts.find(&n.to_string().into());
+            let mut limits = account.limits.lock().unwrap_or_else(PoisonError::into_inner);
+            limits.leave(Outcome::Limited(None), Instant::now());
+        }
+        let mut known = accounts.known.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(known.accounts.len() <= MAX_ACCOUNTS);
+        known.make_room(Instant::now() + FORGOTTEN + SWEEP);
+        assert!(known.accounts.is_empty());
     }
 }

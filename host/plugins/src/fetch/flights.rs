@@ -99,6 +99,13 @@ impl<S: Clone + Eq + Hash> Flights<S> {
     }
 }
 
+impl<S: Clone + Eq + Hash> Flights<S> {
+    /// Drops what is too old, where nothing lands any more.
+    pub(super) fn sweep(&self) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).sweep();
+    }
+}
+
 impl<S: Clone + Eq + Hash> Leader<'_, S> {
     /// Hands the answer to all who wait, and keeps it if it may be shared.
     pub(super) fn land(self, answer: Answer) {

@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use claviger_core::provider::{CallError, Found, Health, Item, ProviderError, Value};
-use claviger_core::secret::Untrusted;
 
 use crate::session::{Scope, Session};
 use accounts::{Accounts, Outcome};
@@ -91,15 +90,15 @@ impl<R: Reader> Default for Fetcher<R> {
     }
 }
 
-/// How old an answer may be for a refresh at this interval: a tenth of it, half a minute at most.
-pub fn tolerated_age(interval: Duration) -> Duration {
-    (interval / 10).min(RETENTION)
-}
-
 impl<R: Reader> Fetcher<R> {
     /// Counts since the start.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Drops answers that are too old. To be called now and then: where nothing is read, nothing else does.
+    pub fn sweep(&self) {
+        self.flights.sweep();
     }
 
     /// Reads items through `reader`, or takes what another read that began at or after
@@ -113,11 +112,6 @@ impl<R: Reader> Fetcher<R> {
             let mut waiting = Vec::new();
             for (index, item) in items.iter().enumerate() {
                 if answers[index].is_some() {
-                    continue;
-                }
-                // Before anybody is made to wait for a read that will not be sent.
-                if let Some(left) = self.accounts.paused(reader.account()) {
-                    answers[index] = Some(Err(limited(left)));
                     continue;
                 }
                 if alone[index] {
@@ -149,7 +143,8 @@ impl<R: Reader> Fetcher<R> {
                 }
             }
         }
-        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(limited(Duration::ZERO)))).collect()
+        let held = || Err(CallError::Held { left: Duration::ZERO });
+        answers.into_iter().map(|answer| answer.unwrap_or_else(held)).collect()
     }
 
     /// A call of `reader`'s backend that shares nothing (a search, a validation): under the account's limits
@@ -162,7 +157,8 @@ impl<R: Reader> Fetcher<R> {
         reader: &R,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
-        let place = self.accounts.enter(reader.account()).await.map_err(limited)?;
+        let held = |left| CallError::Held { left };
+        let place = self.accounts.enter(reader.account()).await.map_err(held)?;
         let answer = call.await;
         let limit = match &answer {
             Ok(answer) => answer.limit(),
@@ -233,14 +229,6 @@ fn limit(error: &ProviderError) -> Option<Option<Duration>> {
         ProviderError::RateLimited { retry_after, .. } => Some(*retry_after),
         _ => None,
     }
-}
-
-fn limited(left: Duration) -> CallError {
-    ProviderError::RateLimited {
-        retry_after: Some(left),
-        detail: Untrusted::new("the backend limited an earlier request, so this one was not sent"),
-    }
-    .into()
 }
 
 fn count(counter: &AtomicU64, by: usize) {

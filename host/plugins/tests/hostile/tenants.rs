@@ -45,6 +45,34 @@ async fn no_store_sees_what_another_put_under_the_same_key() {
     assert_eq!(ask(&plugin, "a", &config, "peek").await.as_deref(), Some("mine"));
 }
 
+/// What is kept was made with one role and one set of endpoints: with others it is not that login.
+#[tokio::test]
+async fn another_role_or_other_settings_are_another_login() {
+    let Some(plugin) = load(Grants::default()).await else { return };
+    let need = json!({"account": {"slot": "s", "at": "/account", "annotations": ["role", "note"]}});
+    let config = json!({"mode": "memo-by-key", "account": {"name": "sa"}, "connect": {"rounds": [[need]]}});
+    let ask = async |plugin: &Arc<Plugin>, annotations: &[(&'static str, &str)], key: &str| {
+        let source = Arc::new(Manifest::with(&[("sa", annotations)]));
+        let session = connect_with(plugin, "a", config.clone(), source).await.unwrap();
+        let answer = session.get(&[Item { key: key.to_owned(), ..item() }]).await.unwrap().remove(0);
+        answer.ok().map(|value| String::from_utf8(value.data.expose().to_vec()).unwrap())
+    };
+    let one = [("role", "one"), ("unasked", "x")];
+    assert_eq!(ask(&plugin, &one, "put=mine").await.as_deref(), Some("mine"));
+    let same = [("role", "one"), ("unasked", "y")];
+    assert_eq!(
+        ask(&plugin, &same, "peek").await.as_deref(),
+        Some("mine"),
+        "what it did not ask for is nothing"
+    );
+    assert_eq!(ask(&plugin, &[("role", "two")], "peek").await, None);
+    assert_eq!(ask(&plugin, &[("note", "one")], "peek").await, None);
+    let settings = json!({"endpoints": {"login": "https://elsewhere.example"}});
+    let moved = Arc::new(plugin.with_grants(Grants { settings, ..plugin.grants().clone() }));
+    assert_eq!(ask(&moved, &one, "peek").await, None);
+    assert_eq!(ask(&plugin, &one, "peek").await.as_deref(), Some("mine"));
+}
+
 #[tokio::test]
 async fn nothing_stays_for_the_next_call() {
     let Some(plugin) = load(Grants::default()).await else { return };

@@ -52,6 +52,8 @@ impl Connection for Etcd {
                 max_header_bytes: None,
             }],
             partition: referent.then_some(input.requester.namespace),
+            // Nothing in the config but the credentials decides who asks.
+            account: Some(String::new()),
         }))
     }
 }

@@ -1,6 +1,6 @@
 //! A Python environment for the servers of `tests/servers`, with every package pinned.
 //!
-//! Named by a hash of the list of packages, so that another list is another environment. Only its
+//! Named by a hash of the list of packages and the interpreter, so that another of either is another environment. Only its
 //! `bin/python` may be used: the scripts beside it name the folder that it was made in.
 
 use std::path::{Path, PathBuf};
@@ -16,7 +16,14 @@ use crate::progress::Progress;
 pub(super) fn prepare(progress: &Progress) -> Result<PathBuf> {
     let packages = workspace_root().join("tests/servers/requirements.txt");
     let list = std::fs::read(&packages).map_err(Error::file("read", &packages))?;
-    let finished = tools_dir()?.join(format!("python-{}", hex::encode(&Sha256::digest(&list)[..8])));
+    require("python3", "--version", missing)?;
+    // An environment is of one interpreter: another's would not find the packages.
+    let version = Command::new("python3")
+        .arg("--version")
+        .output()
+        .map_err(|source| Error::Spawn { program: "python3".to_owned(), source })?;
+    let name = Sha256::new().chain_update(&list).chain_update(&version.stdout).finalize();
+    let finished = tools_dir()?.join(format!("python-{}", hex::encode(&name[..8])));
     let python = finished.join("bin/python");
     if python.exists() {
         return Ok(python);
@@ -25,7 +32,6 @@ pub(super) fn prepare(progress: &Progress) -> Result<PathBuf> {
     if python.exists() {
         return Ok(python);
     }
-    require("python3", "--version", missing)?;
     progress.say("fetching the Python packages of the test servers (about 40 MB)");
     let new = fresh_beside(&finished)?;
     let log = tools_dir()?.join("python.log");
