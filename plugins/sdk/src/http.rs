@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use wstd::http::{Body, Client, HeaderMap, Method, Request};
+use futures_util::stream::{self, StreamExt as _};
+use wstd::http::{Body, Client, HeaderMap, Method};
 
 use crate::Error;
 
@@ -29,33 +30,65 @@ impl Answer {
     }
 }
 
+/// A request.
+#[derive(Clone)]
+pub struct Request {
+    /// Its method.
+    pub method: &'static str,
+    /// The whole URL.
+    pub url: String,
+    /// Its header fields.
+    pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
 /// Sends a request and reads the whole answer.
 ///
 /// # Errors
 /// [`Error::Unavailable`] for everything that is not an answer.
 pub fn send(method: &str, url: &str, headers: &[(String, String)], body: Vec<u8>) -> Result<Answer, Error> {
-    wstd::runtime::block_on(async {
-        let method =
-            Method::from_bytes(method.as_bytes()).map_err(|_| Error::Other("no such method".to_owned()))?;
-        let mut request = Request::builder().method(method).uri(url);
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        let request = request
-            .body(Body::from(body))
-            .map_err(|_| Error::Other("the request cannot be built".to_owned()))?;
-        let mut client = Client::new();
-        client.set_first_byte_timeout(FIRST_BYTE);
-        let response = client.send(request).await.map_err(|_| Error::Unavailable("no answer".to_owned()))?;
-        let headers = response.headers().clone();
-        let retry_after_ms = headers
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok())
-            .map(|seconds| seconds.saturating_mul(1000));
-        let status = response.status().as_u16();
-        let mut body = response.into_body();
-        let body =
-            body.contents().await.map_err(|_| Error::Unavailable("the answer broke off".to_owned()))?;
-        Ok(Answer { status, retry_after_ms, body: body.to_vec(), headers })
-    })
+    wstd::runtime::block_on(exchange(method, url, headers, body))
+}
+
+/// Sends requests, `at_once` of them at a time, and reads the whole answers: one for each, in order, with
+/// errors as of [`send`]. The memo is no place to wait in meanwhile, since waiting stops all of them; so it is
+/// asked before and after.
+pub fn send_all(requests: Vec<Request>, at_once: usize) -> Vec<Result<Answer, Error>> {
+    wstd::runtime::block_on(
+        stream::iter(requests)
+            .map(|Request { method, url, headers, body }| async move {
+                exchange(method, &url, &headers, body).await
+            })
+            .buffered(at_once.max(1))
+            .collect(),
+    )
+}
+
+async fn exchange(
+    method: &str,
+    url: &str,
+    headers: &[(String, String)],
+    body: Vec<u8>,
+) -> Result<Answer, Error> {
+    let method =
+        Method::from_bytes(method.as_bytes()).map_err(|_| Error::Other("no such method".to_owned()))?;
+    let mut request = wstd::http::Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let request =
+        request.body(Body::from(body)).map_err(|_| Error::Other("the request cannot be built".to_owned()))?;
+    let mut client = Client::new();
+    client.set_first_byte_timeout(FIRST_BYTE);
+    let response = client.send(request).await.map_err(|_| Error::Unavailable("no answer".to_owned()))?;
+    let headers = response.headers().clone();
+    let retry_after_ms = headers
+        .get("retry-after")
+        .and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok())
+        .map(|seconds| seconds.saturating_mul(1000));
+    let status = response.status().as_u16();
+    let mut body = response.into_body();
+    let body = body.contents().await.map_err(|_| Error::Unavailable("the answer broke off".to_owned()))?;
+    Ok(Answer { status, retry_after_ms, body: body.to_vec(), headers })
 }

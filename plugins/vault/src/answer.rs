@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use claviger_plugin_sdk::Error;
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::path::Kv;
 
 /// The envelope of every answer.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct Envelope<'a> {
     /// What was asked for.
     #[serde(borrow, default)]
@@ -19,13 +20,16 @@ pub struct Envelope<'a> {
     /// Of a login.
     #[serde(default)]
     pub auth: Option<Login>,
+    /// Instead of everything else, if the answer is to be fetched elsewhere.
+    #[serde(default)]
+    pub wrap_info: Option<IgnoredAny>,
     /// Not empty for what can be revoked.
     #[serde(default)]
     pub lease_id: String,
 }
 
 /// What a login gives.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct Login {
     /// The token; empty if a second factor is asked for.
     #[serde(default)]
@@ -36,22 +40,27 @@ pub struct Login {
 }
 
 /// A secret of KV version 2.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 struct Versioned<'a> {
-    #[serde(borrow, default)]
+    // Not an option of its own, since null is not the same as absent here.
+    #[serde(borrow, default, deserialize_with = "present")]
     data: Option<&'a RawValue>,
     #[serde(default)]
     metadata: Option<VersionMetadata>,
 }
 
-#[derive(Debug, Deserialize)]
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
+#[derive(Deserialize)]
 struct VersionMetadata {
     #[serde(default)]
     version: u64,
 }
 
 /// A secret's JSON text and version.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Secret {
     /// The object of its keys, as the server wrote it.
     pub json: String,
@@ -68,17 +77,31 @@ fn odd() -> Error {
 /// Reads the answer to a read.
 ///
 /// # Errors
-/// If it is none, or the version was deleted.
+/// [`Error::NotFound`] only for a version whose data is gone beside its metadata, as some Vaults answer with
+/// success; whatever else lacks data is not said to be missing.
 pub fn secret(body: &[u8], kv: Kv) -> Result<Secret, Error> {
     let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|_| odd())?;
     let leased = !envelope.lease_id.is_empty();
-    let gone = || Error::NotFound("it has no data: deleted, or never written".to_owned());
-    let data = envelope.data.filter(|data| data.get() != "null").ok_or_else(gone)?;
+    if envelope.wrap_info.is_some() {
+        let said = "the answer is wrapped (a proxy asks for it?), so the value is not in it";
+        return Err(Error::Other(said.to_owned()));
+    }
+    let empty = || Error::Unavailable("the answer has no data, so it is not Vault's: a proxy's?".to_owned());
+    let data = envelope.data.filter(|data| data.get() != "null").ok_or_else(empty)?;
     if kv == Kv::V1 {
         return Ok(Secret { json: data.get().to_owned(), version: None, leased });
     }
     let inner: Versioned<'_> = serde_json::from_str(data.get()).map_err(|_| odd())?;
-    let value = inner.data.filter(|data| data.get() != "null").ok_or_else(gone)?;
+    let value = match (inner.data, &inner.metadata) {
+        (Some(value), Some(_)) if value.get() == "null" => {
+            return Err(Error::NotFound("it has no data: deleted, or never written".to_owned()));
+        }
+        (Some(value), _) if value.get() != "null" => value,
+        _ => {
+            let said = "the answer has no data inside its data: is it an engine other than KV version 2?";
+            return Err(Error::Other(said.to_owned()));
+        }
+    };
     let version = inner.metadata.map(|metadata| metadata.version.to_string());
     Ok(Secret { json: value.get().to_owned(), version, leased })
 }
@@ -133,7 +156,6 @@ pub fn keys(body: &[u8]) -> Result<Vec<String>, Error> {
     }
     #[derive(Deserialize)]
     struct Keys {
-        #[serde(default)]
         keys: Vec<String>,
     }
     let listing: Listing = serde_json::from_slice(body).map_err(|_| odd())?;
@@ -149,22 +171,38 @@ mod tests {
     #[test]
     fn values_stand_as_the_server_wrote_them() {
         let v2 = br#"{"request_id":"c4ddb8ca-61e8-f678-e667-3bc6b6ede48b","lease_id":"","renewable":false,"lease_duration":0,"data":{"data":{"a":"\u003cb\u003e\u0026","z":1.5},"metadata":{"created_time":"2026-11-25T19:07:48.246505173Z","custom_metadata":{"env":"prod","team":"a\u0026b"},"deletion_time":"","destroyed":false,"version":7}},"wrap_info":null,"warnings":null,"auth":null}"#;
+        let found = secret(v2, Kv::V2).unwrap();
         assert_eq!(
-            secret(v2, Kv::V2).unwrap(),
-            Secret {
-                json: r#"{"a":"\u003cb\u003e\u0026","z":1.5}"#.to_owned(),
-                version: Some("7".to_owned()),
-                leased: false
-            }
+            (found.json.as_str(), found.version.as_deref(), found.leased),
+            (r#"{"a":"\u003cb\u003e\u0026","z":1.5}"#, Some("7"), false)
         );
         let v1 = br#"{"request_id":"450635b5-7574-8514-f554-d822d1f55777","lease_id":"","renewable":false,"lease_duration":2764800,"data":{"a":"\u003cb\u003e","z":1.50},"wrap_info":null,"warnings":null,"auth":null}"#;
         let found = secret(v1, Kv::V1).unwrap();
         assert_eq!((found.json.as_str(), found.leased), (r#"{"a":"\u003cb\u003e","z":1.50}"#, false));
         let leased = br#"{"lease_id":"database/creds/x/1","data":{"a":"b"}}"#;
         assert!(secret(leased, Kv::V1).unwrap().leased);
-        let deleted = br#"{"data":{"data":null,"metadata":{"version":2,"deletion_time":"now"}}}"#;
-        assert!(matches!(secret(deleted, Kv::V2), Err(Error::NotFound(_))));
-        assert!(matches!(secret(b"<html>", Kv::V2), Err(Error::Other(_))));
+    }
+
+    /// `deletionPolicy` follows from what is said to be missing, so only one answer says so.
+    #[test]
+    fn what_lacks_data_is_not_missing() {
+        for (body, kv, missing) in [
+            (r#"{"data":{"data":null,"metadata":{"version":2,"deletion_time":"now"}}}"#, Kv::V2, true),
+            ("{}", Kv::V2, false),
+            ("{}", Kv::V1, false),
+            (r#"{"status":"maintenance"}"#, Kv::V2, false),
+            (r#"{"data":null,"wrap_info":{"token":"t","ttl":60}}"#, Kv::V2, false),
+            (r#"{"data":null,"wrap_info":{"token":"t","ttl":60}}"#, Kv::V1, false),
+            (r#"{"data":null}"#, Kv::V1, false),
+            (r#"{"data":{"metadata":{"version":2}}}"#, Kv::V2, false),
+            (r#"{"data":{"data":null}}"#, Kv::V2, false),
+            (r#"{"data":{"a":"b"}}"#, Kv::V2, false),
+            ("<html>", Kv::V2, false),
+            ("null", Kv::V1, false),
+        ] {
+            let error = secret(body.as_bytes(), kv).err().unwrap();
+            assert_eq!(matches!(error, Error::NotFound(_)), missing, "{body}: {error:?}");
+        }
     }
 
     /// Of OpenBao 2.7.2, but for the last of the custom fields; expected: what ESO's readSecretMetadata and
@@ -185,6 +223,8 @@ mod tests {
     fn listings() {
         let body = br#"{"request_id":"d9cf51fc-7402-d057-01b7-8b7fd883fe10","lease_id":"","renewable":false,"lease_duration":0,"data":{"keys":["foo","app/"]},"wrap_info":null,"warnings":null,"auth":null}"#;
         assert_eq!(keys(body).unwrap(), ["foo", "app/"]);
-        assert!(keys(b"{}").is_err());
+        for none in ["{}", r#"{"data":{}}"#, r#"{"data":null}"#, r#"{"data":{"keys":null}}"#] {
+            assert!(keys(none.as_bytes()).is_err(), "{none}");
+        }
     }
 }

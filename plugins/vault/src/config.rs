@@ -121,4 +121,35 @@ mod tests {
         assert_eq!(config.mount.as_deref(), Some("kv"));
         assert!(config.read_your_writes && config.forward_inconsistent);
     }
+
+    /// Every field of ESO's, as its definition of SecretStore lists them, is one that the schema takes.
+    #[test]
+    fn the_schema_takes_every_field_of_eso() {
+        let schema: Value = serde_json::from_str(include_str!("../config-schema.json")).unwrap();
+        let fields = include_str!("../../../crds/tests/eso-fields/provider-vault.txt");
+        let resolved = |place: &'_ Value| match place["$ref"].as_str() {
+            Some(at) => schema.pointer(at.trim_start_matches('#')).unwrap().clone(),
+            None => place.clone(),
+        };
+        let mut count = 0;
+        for line in fields.lines().filter(|line| !line.starts_with('#')) {
+            let (path, kind) = line.split_once(" : ").unwrap();
+            let mut place = schema.clone();
+            for step in path.split('.') {
+                place = resolved(&place["properties"][step.trim_end_matches('*')]);
+                assert!(place.is_object(), "{path}");
+            }
+            // ref{key,name,namespace}, ServiceAccountSelector{name,namespace,audiences[]}.
+            let inner = kind
+                .split_once('{')
+                .and_then(|(_, rest)| rest.split_once('}'))
+                .map_or("", |(inner, _)| inner);
+            for field in inner.split(',').filter(|field| !field.is_empty()) {
+                let field = &place["properties"][field.trim_end_matches("[]")];
+                assert!(field.is_object(), "{path}: {kind}");
+            }
+            count += 1;
+        }
+        assert_eq!(count, 78);
+    }
 }

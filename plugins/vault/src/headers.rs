@@ -8,19 +8,32 @@ use serde_json::Value;
 
 /// Fields that are not the manifest's to set, with what to do instead. Another token or namespace would
 /// read as somebody else; a wrapped answer has no value in it; the rest belongs to the connection.
-const RESERVED: [(&str, &str); 11] = [
+const RESERVED: [(&str, &str); 21] = [
     ("x-vault-token", "the token comes from auth"),
+    ("authorization", "the token comes from auth, and Vault takes a bearer's for one"),
     ("x-vault-namespace", "set namespace, or auth.namespace for the login"),
     ("x-vault-request", "it is always sent"),
     ("x-vault-index", "set readYourWrites"),
     ("x-vault-inconsistent", "set forwardInconsistent"),
     ("x-vault-wrap-ttl", "a wrapped answer cannot be read"),
     ("host", "it is the server's"),
-    ("content-length", "it belongs to the connection"),
+    ("content-length", CONNECTION),
     ("content-type", "it is always JSON"),
-    ("transfer-encoding", "it belongs to the connection"),
-    ("connection", "it belongs to the connection"),
+    ("connection", CONNECTION),
+    ("http2-settings", CONNECTION),
+    ("keep-alive", CONNECTION),
+    ("proxy-authenticate", CONNECTION),
+    ("proxy-authorization", CONNECTION),
+    ("proxy-connection", CONNECTION),
+    ("te", CONNECTION),
+    ("trailer", CONNECTION),
+    ("transfer-encoding", CONNECTION),
+    ("upgrade", CONNECTION),
+    ("expect", CONNECTION),
 ];
+/// Of one connection and not of the request: the host lets no plugin set them, and without these words all
+/// that is seen is that the request cannot be built.
+const CONNECTION: &str = "it belongs to the connection";
 
 /// The manifest's header fields.
 ///
@@ -116,6 +129,16 @@ mod tests {
             ("HOST", json!("a"), "header HOST"),
             ("Content-Length", json!("3"), "header Content-Length"),
             ("X-Vault-Wrap-TTL", json!("60s"), "wrapped"),
+            ("Authorization", json!("Bearer root"), "the token comes from auth"),
+            ("Proxy-Authorization", json!("Basic eA=="), "belongs to the connection"),
+            ("keep-alive", json!("5"), "belongs to the connection"),
+            ("Upgrade", json!("h2c"), "belongs to the connection"),
+            ("Proxy-Connection", json!("close"), "belongs to the connection"),
+            ("HTTP2-Settings", json!("x"), "belongs to the connection"),
+            ("Connection", json!("close"), "belongs to the connection"),
+            ("Transfer-Encoding", json!("chunked"), "belongs to the connection"),
+            ("TE", json!("trailers"), "belongs to the connection"),
+            ("Trailer", json!("x"), "belongs to the connection"),
             ("a b", json!("x"), "no name of a header field"),
             ("a", json!("x\r\nX-Vault-Token: root"), "control characters"),
             ("a", json!(1), "must be a string"),
@@ -125,7 +148,7 @@ mod tests {
             assert_eq!(error.path, "/headers");
             assert!(error.detail.contains(said), "{} / {said}", error.detail);
         }
-        let fine = json!({"headers": {"X-Vault-Forward": "active-node", "Authorization": "Basic eA=="}});
+        let fine = json!({"headers": {"X-Vault-Forward": "active-node", "CF-Access-Client-Id": "x"}});
         assert_eq!(of_manifest(&fine).unwrap().len(), 2);
         assert_eq!(of_manifest(&json!({})).unwrap(), []);
     }

@@ -2,23 +2,29 @@
 //!
 //! Token, AppRole, JWT, Kubernetes, userpass, LDAP, certificate, AWS and Google logins; ESO's spelling of the config
 //! and the reference document's. What decides is in plain modules with native tests; `plugin` and
-//! `client` talk to the host. Dynamic secrets engines and pushing are not here.
+//! the end of `world` talk to the host. Dynamic secrets engines and pushing are not here.
 
 pub mod answer;
 pub mod auth;
+pub mod client;
 pub mod config;
+pub mod find;
 pub mod gcp;
+pub mod guard;
 pub mod headers;
 pub mod iam;
 pub mod login;
 pub mod mount;
 pub mod path;
+pub mod read;
 pub mod refusal;
+pub mod reserved;
+pub mod session;
 pub mod tls;
+pub mod world;
 
-#[cfg(target_arch = "wasm32")]
-mod client;
-#[cfg(target_arch = "wasm32")]
-mod find;
+#[cfg(test)]
+mod fake;
+
 #[cfg(target_arch = "wasm32")]
 mod plugin;

@@ -15,7 +15,7 @@ use crate::gcp;
 const UNLIMITED_MS: u64 = 3_600_000;
 
 /// What a login gives, as it is kept in the memo.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// The token.
     pub token: String,
@@ -25,20 +25,27 @@ pub struct Held {
     pub index: Vec<String>,
 }
 
-/// The body of the login request; that of `iam` is made by [`crate::iam::body`], since it takes requests of
-/// its own. `slot` gives what the manifest refers to.
+/// Makes the body of a login of `iam` from the region and the server's id.
+pub type Signed<'s> = dyn FnMut(&str, Option<&str>) -> Result<Value, Error> + 's;
+
+/// The body of the login request. `slot` gives what the manifest refers to; `aws` makes the body of `iam`,
+/// which takes requests of its own.
 ///
 /// # Errors
-/// A credential that is empty or no text.
+/// A credential that is empty or no text, or none to log in with.
 pub fn body(
     auth: &Auth,
     slot: &dyn Fn(&str) -> Result<Vec<u8>, Error>,
+    aws: &mut Signed<'_>,
     now: SystemTime,
 ) -> Result<Value, Error> {
     // Tokens and identifiers have no blanks around them, but files they came from often end in a newline.
     let trimmed = |name: &str| Ok::<_, Error>(text(name, slot(name)?)?.trim().to_owned());
     let mut body = match &auth.credential {
-        Credential::Nothing | Credential::Token | Credential::Iam { .. } => json!({}),
+        Credential::Nothing | Credential::Token => {
+            return Err(Error::Unauthenticated("the store has no login".to_owned()));
+        }
+        Credential::Iam { region, server_id } => aws(region, server_id.as_deref())?,
         Credential::AppRole { role_id } => {
             let role_id = role_id.clone().map_or_else(|| trimmed("role-id"), Ok)?;
             json!({"role_id": role_id, "secret_id": trimmed("secret-id")?})
@@ -62,6 +69,15 @@ pub fn body(
         }
     }
     Ok(body)
+}
+
+/// Whether a field of a login's body is a secret, and not what stands in the manifest or is said to everybody.
+pub fn is_secret(field: &str, auth: &Auth) -> bool {
+    match field {
+        "role" | "name" | "iam_http_request_method" | "iam_request_url" | "iam_request_body" => false,
+        "role_id" => !matches!(auth.credential, Credential::AppRole { role_id: Some(_) }),
+        _ => true,
+    }
 }
 
 /// Text of a slot.
@@ -110,7 +126,13 @@ mod tests {
     #[test]
     fn each_method_sends_its_fields() {
         let secret = json!({"name": "s"});
+        let mut signed = |region: &str, id: Option<&str>| Ok(json!({"signed": region, "for": id}));
         for (manifest, held, expected) in [
+            (
+                json!({"iam": {"vaultRole": "dev", "region": "eu-west-1", "vaultAwsIamServerID": "v"}}),
+                "",
+                json!({"signed": "eu-west-1", "for": "v"}),
+            ),
             (
                 json!({"appRole": {"roleId": "r", "secretRef": secret}}),
                 "id\n",
@@ -134,14 +156,21 @@ mod tests {
         ] {
             let slot = |_: &str| Ok(held.as_bytes().to_vec());
             assert_eq!(
-                body(&auth(manifest.clone()), &slot, SystemTime::UNIX_EPOCH).unwrap(),
+                body(&auth(manifest.clone()), &slot, &mut signed, SystemTime::UNIX_EPOCH).unwrap(),
                 expected,
                 "{manifest}"
             );
         }
+        let none = body(
+            &auth(json!({"tokenSecretRef": secret})),
+            &|_| Ok(vec![b'x']),
+            &mut signed,
+            SystemTime::UNIX_EPOCH,
+        );
+        assert!(none.is_err(), "there is no login to make a body for");
         let approle = auth(json!({"appRole": {"roleRef": secret, "secretRef": secret}}));
         for bytes in [&b"\n"[..], &[0xff]] {
-            let found = body(&approle, &|_| Ok(bytes.to_vec()), SystemTime::UNIX_EPOCH);
+            let found = body(&approle, &|_| Ok(bytes.to_vec()), &mut signed, SystemTime::UNIX_EPOCH);
             assert!(matches!(found, Err(Error::Unauthenticated(_))));
         }
     }
@@ -152,11 +181,10 @@ mod tests {
         let auth = auth(json!({"userPass": {"username": "u", "secretRef": {"name": "s"}}}));
         let body = br#"{"request_id":"53f4599f-3ef4-06df-819a-75aa2f25ffb2","lease_id":"","renewable":false,"lease_duration":0,"data":null,"wrap_info":null,"warnings":null,"auth":{"client_token":"s.EHaEPWLMuAFUTRPJeLAtglEI","accessor":"EgrBQtZEbXU27EojJTrBd61p","policies":["default","seed"],"token_policies":["default","seed"],"metadata":{"role_name":"r"},"lease_duration":600,"renewable":true,"entity_id":"77046c0d-69b0-1859-5760-a98dafe780df","token_type":"service","orphan":true,"mfa_requirement":null,"num_uses":0}}"#;
         let token = "s.EHaEPWLMuAFUTRPJeLAtglEI".to_owned();
-        assert_eq!(
-            held(body, None, &auth).unwrap(),
-            (Held { token: token.clone(), index: Vec::new() }, 540_000)
-        );
-        assert_eq!(held(body, Some("x"), &auth).unwrap().0, Held { token, index: vec!["x".to_owned()] });
+        for (index, expected) in [(None, &[][..]), (Some("x"), &["x".to_owned()])] {
+            let (held, ttl_ms) = held(body, index, &auth).unwrap();
+            assert_eq!((&held.token, &held.index[..], ttl_ms), (&token, expected, 540_000));
+        }
         let unlimited = br#"{"auth":{"client_token":"t","lease_duration":0}}"#;
         assert_eq!(held(unlimited, None, &auth).unwrap().1, UNLIMITED_MS);
         let mfa = br#"{"auth":{"client_token":"","mfa_requirement":{"mfa_request_id":"x"}}}"#;

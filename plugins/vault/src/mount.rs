@@ -13,9 +13,7 @@ struct Answer {
 
 #[derive(Deserialize)]
 struct Mount {
-    #[serde(default)]
     path: String,
-    #[serde(default)]
     r#type: String,
     #[serde(default)]
     options: Option<Options>,
@@ -30,10 +28,11 @@ struct Options {
 /// Compares an answer with the store.
 ///
 /// # Errors
-/// A mount that cannot be what the store says. With `version: v1` every engine that answers to GET will
+/// An answer that is not Vault's, or a mount that cannot be what the store says. With `version: v1` every engine that answers to GET will
 /// do, as in ESO.
 pub fn check(body: &[u8], path: &str, kv: Kv) -> Result<(), Error> {
-    let Ok(Answer { data: mount }) = serde_json::from_slice(body) else { return Ok(()) };
+    let Answer { data: mount } = serde_json::from_slice(body)
+        .map_err(|_| Error::Unavailable("the look at the mount was not answered by Vault".to_owned()))?;
     let at = mount.path.trim_matches('/');
     let version = mount.options.and_then(|options| options.version);
     let is_kv = matches!(mount.r#type.as_str(), "kv" | "generic");
@@ -80,7 +79,9 @@ mod tests {
             (BARE, "kv1", Kv::V2, Some(("/version", "is KV version 1"))),
             (DATABASE, "database", Kv::V1, None),
             (DATABASE, "database", Kv::V2, Some(("/path", "is database, not KV"))),
-            ("<html>", "secret", Kv::V2, None),
+            ("<html>", "secret", Kv::V2, Some(("unavailable", "not answered by Vault"))),
+            ("{}", "secret", Kv::V2, Some(("unavailable", "not answered by Vault"))),
+            (r#"{"data":{}}"#, "secret", Kv::V1, Some(("unavailable", "not answered by Vault"))),
         ] {
             match (check(body.as_bytes(), path, kv), expected) {
                 (Ok(()), None) => {}
@@ -88,6 +89,7 @@ mod tests {
                     assert_eq!(error.path, at, "{body}");
                     assert!(error.detail.contains(said), "{}", error.detail);
                 }
+                (Err(Error::Unavailable(text)), Some(("unavailable", said))) => assert!(text.contains(said)),
                 (got, expected) => panic!("{body} {path}: {got:?}, expected {expected:?}"),
             }
         }

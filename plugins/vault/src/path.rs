@@ -54,37 +54,75 @@ pub fn metadata(mount: Option<&str>, key: &str) -> String {
     }
 }
 
-/// The path under which a folder's keys are listed, and on version 2 a listed key's metadata read.
-/// `folder` is taken as it is: what is listed has no mount before it. Without a mount its own first
-/// segment is the mount, or what stands before `data`.
-pub fn list(mount: Option<&str>, kv: Kv, folder: &str) -> String {
-    let join = |base: &str, rest: &str| {
-        let rest = rest.trim_end_matches('/');
-        if rest.is_empty() { base.to_owned() } else { format!("{base}/{rest}") }
-    };
-    match (mount, kv) {
-        (Some(mount), Kv::V1) => join(mount, folder),
-        (Some(mount), Kv::V2) => join(&format!("{mount}/metadata"), folder),
-        (None, Kv::V1) => folder.to_owned(),
-        (None, Kv::V2) => {
-            let whole = format!("{folder}/");
-            let (mount, rest) =
-                whole.split_once("/data/").or_else(|| whole.split_once('/')).unwrap_or((folder, ""));
-            join(&format!("{mount}/metadata"), rest)
+/// Where a search is: what is listed below its start is named and read relative to it, whatever the
+/// folders are called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// What the names of found keys begin with; empty in a store with a mount.
+    prefix: String,
+    mount: String,
+    kv: Kv,
+}
+
+impl Root {
+    /// Splits the start of a search (clean) into the root and the folder below it. `start` is taken as it
+    /// is: below the mount, or without one with it as the first segment, or as what stands before `data`.
+    pub fn split(mount: Option<&str>, kv: Kv, start: &str) -> (Self, String) {
+        if let Some(mount) = mount {
+            return (Self { prefix: String::new(), mount: mount.to_owned(), kv }, start.to_owned());
         }
+        let whole = format!("{start}/");
+        let (prefix, mount, folder) = match (kv, whole.split_once("/data/"), whole.split_once('/')) {
+            (Kv::V2, Some((mount, folder)), _) => (format!("{mount}/data"), mount, folder),
+            (_, _, Some((mount, folder))) => (mount.to_owned(), mount, folder),
+            (_, _, None) => (start.to_owned(), start, ""),
+        };
+        (Self { prefix, mount: mount.to_owned(), kv }, folder.trim_end_matches('/').to_owned())
+    }
+
+    /// The mount.
+    pub fn mount(&self) -> &str {
+        &self.mount
+    }
+
+    /// The path under which a folder's keys are listed, and on version 2 a key's metadata read.
+    pub fn list(&self, below: &str) -> String {
+        match self.kv {
+            Kv::V1 => join(&self.mount, below),
+            Kv::V2 => join(&format!("{}/metadata", self.mount), below),
+        }
+    }
+
+    /// A key as a manifest's `key` would name it.
+    pub fn name(&self, below: &str) -> String {
+        if self.prefix.is_empty() { below.to_owned() } else { join(&self.prefix, below) }
+    }
+
+    /// The path of a key's value, where it is not the one that [`data`] makes of its name: below the mount
+    /// `secret` the listed `secret/x` is `secret/data/secret/x`, while a manifest's `secret/x` is
+    /// `secret/data/x`.
+    pub fn value(&self, below: &str) -> Option<String> {
+        let path = match self.kv {
+            Kv::V1 => join(&self.mount, below),
+            Kv::V2 => join(&format!("{}/data", self.mount), below),
+        };
+        let configured = self.prefix.is_empty().then_some(self.mount.as_str());
+        (path != data(configured, self.kv, &self.name(below))).then_some(path)
     }
 }
 
-/// The path of a listed key's value, where it is not the one that [`data`] makes of the key: below the
-/// mount `secret` the listed `secret/x` is `secret/data/secret/x`, while a manifest's `secret/x` is
-/// `secret/data/x`.
-pub fn listed(mount: Option<&str>, kv: Kv, key: &str) -> Option<String> {
-    let listed = match (mount, kv) {
-        (_, Kv::V1) => list(mount, kv, key),
-        (Some(mount), Kv::V2) => format!("{mount}/data/{key}"),
-        (None, Kv::V2) => list(mount, kv, key).replacen("/metadata/", "/data/", 1),
-    };
-    (listed != data(mount, kv, key)).then_some(listed)
+fn join(base: &str, rest: &str) -> String {
+    let rest = rest.trim_end_matches('/');
+    if rest.is_empty() { base.to_owned() } else { format!("{base}/{rest}") }
+}
+
+/// The mount that a key (clean) of a store without one names.
+pub fn mount_of(kv: Kv, key: &str) -> &str {
+    let first = key.split('/').next().unwrap_or_default();
+    match (kv, key.split_once("/data/")) {
+        (Kv::V2, Some((mount, _))) => mount,
+        _ => first,
+    }
 }
 
 /// Percent-encodes each segment; slashes stay.
@@ -147,21 +185,76 @@ mod tests {
             (None, Kv::V2, "secret", "secret/metadata"),
             (None, Kv::V2, "secret/app", "secret/metadata/app"),
             (None, Kv::V1, "kv/app", "kv/app"),
+            (None, Kv::V1, "kv/data/app", "kv/data/app"),
         ] {
-            assert_eq!(list(mount, kv, folder), expected, "{mount:?} {kv:?} {folder}");
+            let (root, folder_below) = Root::split(mount, kv, folder);
+            assert_eq!(root.list(&folder_below), expected, "{mount:?} {kv:?} {folder}");
+        }
+    }
+
+    /// Names, metadata and values of what is listed below the start of a search; a value's path only where the
+    /// name would be read elsewhere.
+    #[test]
+    fn listed_keys() {
+        for (mount, kv, start, below, name, metadata, value) in [
+            (Some("secret"), Kv::V2, "", "app/x", "app/x", "secret/metadata/app/x", None),
+            (
+                Some("secret"),
+                Kv::V2,
+                "",
+                "secret/x",
+                "secret/x",
+                "secret/metadata/secret/x",
+                Some("secret/data/secret/x"),
+            ),
+            (Some("kv"), Kv::V1, "", "kv/x", "kv/x", "kv/kv/x", Some("kv/kv/x")),
+            (None, Kv::V2, "secret/data", "x", "secret/data/x", "secret/metadata/x", None),
+            (None, Kv::V2, "secret", "app/x", "secret/app/x", "secret/metadata/app/x", None),
+            // Folders of these names.
+            (
+                None,
+                Kv::V2,
+                "secret",
+                "app/data/x",
+                "secret/app/data/x",
+                "secret/metadata/app/data/x",
+                Some("secret/data/app/data/x"),
+            ),
+            (
+                None,
+                Kv::V2,
+                "secret",
+                "data/x",
+                "secret/data/x",
+                "secret/metadata/data/x",
+                Some("secret/data/data/x"),
+            ),
+            (
+                None,
+                Kv::V2,
+                "secret/data",
+                "metadata/x",
+                "secret/data/metadata/x",
+                "secret/metadata/metadata/x",
+                None,
+            ),
+        ] {
+            let (root, _) = Root::split(mount, kv, start);
+            assert_eq!(root.name(below), name, "{start} {below}");
+            assert_eq!(root.list(below), metadata, "{start} {below}");
+            assert_eq!(root.value(below).as_deref(), value, "{start} {below}");
         }
     }
 
     #[test]
-    fn listed_keys_that_a_manifest_would_mean_otherwise() {
-        for (mount, kv, key, expected) in [
-            (Some("secret"), Kv::V2, "app/x", None),
-            (Some("secret"), Kv::V2, "secret/x", Some("secret/data/secret/x")),
-            (Some("kv"), Kv::V1, "kv/x", Some("kv/kv/x")),
-            (None, Kv::V2, "secret/data/x", None),
-            (None, Kv::V2, "secret/app/x", None),
+    fn the_mount_of_a_key() {
+        for (kv, key, expected) in [
+            (Kv::V2, "secret/app/x", "secret"),
+            (Kv::V2, "team/kv/data/x", "team/kv"),
+            (Kv::V1, "kv/data/x", "kv"),
+            (Kv::V2, "secret", "secret"),
         ] {
-            assert_eq!(listed(mount, kv, key).as_deref(), expected, "{mount:?} {key}");
+            assert_eq!(mount_of(kv, key), expected, "{key}");
         }
     }
 

@@ -6,18 +6,16 @@ use claviger_plugin_sdk::provider::connection::{
     TlsProfile, TokenNeed,
 };
 use claviger_plugin_sdk::provider::interface::{
-    Capability, Description, Facet, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session,
-    Value,
+    Capability, Description, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
 };
 use claviger_plugin_sdk::{Error, invalid_config, json};
 
-use crate::answer;
 use crate::auth::{Auth, Credential, Jwt};
 use crate::client::Client;
 use crate::config::Config;
-use crate::path::{self, Kv};
 use crate::tls::Tls;
-use crate::{gcp, iam};
+use crate::world::Host;
+use crate::{find, gcp, iam, read};
 
 struct Vault;
 
@@ -30,7 +28,7 @@ impl Connection for Vault {
     fn connect(input: ConnectInput) -> Result<Step, Error> {
         let config = Config::parse(&input.config)?;
         let auth = Auth::parse(&config.json)?;
-        let tls = Tls::parse(&config.json)?;
+        let tls = Tls::parse(&config.json, input.store.namespace.is_none())?;
         if auth.credential == Credential::Certificate && !config.server.starts_with("https://") {
             return Err(invalid_config("/server", "a login by certificate needs https://"));
         }
@@ -177,63 +175,21 @@ impl Provider for Vault {
                 "the store's server".to_owned(),
                 "https://sts.REGION.amazonaws.com (iam with a role or a ServiceAccount)".to_owned(),
             ],
-            // Vault reads one key a request, so a batch saves instances and nothing else.
-            max_batch: 20,
+            max_batch: read::AT_ONCE as u32,
         }
     }
 
     fn validate(session: Session) -> Result<Health, Error> {
-        Client::new(&session)?.check().map(|()| Health::Ready)
+        Client::new(&session, &Host)?.check().map(|()| Health::Ready)
     }
 
     fn get(session: Session, items: Vec<Item>) -> Result<Vec<Result<Value, Error>>, Error> {
-        let client = Client::new(&session)?;
-        Ok(items.iter().map(|item| one(&client, item)).collect())
+        read::get(&Client::new(&session, &Host)?, &items)
     }
 
-    fn find(session: Session, query: Query, _cursor: Option<String>) -> Result<Page, Error> {
-        let client = Client::new(&session)?;
-        Ok(Page { found: crate::find::find(&client, &query)?, next: None })
+    fn find(session: Session, query: Query, cursor: Option<String>) -> Result<Page, Error> {
+        find::find(&Client::new(&session, &Host)?, &query, cursor.as_deref())
     }
-}
-
-fn one(client: &Client<'_>, item: &Item) -> Result<Value, Error> {
-    let (mount, kv) = (client.config.mount.as_deref(), client.config.kv);
-    let key = path::clean(&item.key)?;
-    let found = match (item.facet, kv, &item.version) {
-        (Facet::Metadata, Kv::V1, _) => {
-            return Err(Error::Unsupported("KV version 1 has no metadata".to_owned()));
-        }
-        (Facet::Metadata, Kv::V2, _) => client.get(&path::metadata(mount, &key), "").and_then(|answer| {
-            let metadata = answer::metadata(&answer.body)?;
-            Ok(value(answer::go_json(&metadata), None, true))
-        }),
-        (Facet::Value, Kv::V1, Some(_)) => {
-            return Err(Error::Unsupported("KV version 1 keeps no versions: leave version out".to_owned()));
-        }
-        (Facet::Value, Kv::V2, Some(version)) if !version.bytes().all(|byte| byte.is_ascii_digit()) => {
-            return Err(Error::Unsupported(format!("version {version}: versions of KV are numbers")));
-        }
-        (Facet::Value, _, version) => {
-            let query = version.as_ref().map(|version| format!("?version={version}")).unwrap_or_default();
-            read(client, &path::data(mount, kv, &key), &query)
-        }
-    };
-    match found {
-        Err(Error::NotFound(detail)) => Err(client.missing(detail)),
-        found => found,
-    }
-}
-
-/// The value at a path of the API.
-pub(crate) fn read(client: &Client<'_>, path: &str, query: &str) -> Result<Value, Error> {
-    let answer = client.get(path, query)?;
-    let found = answer::secret(&answer.body, client.config.kv)?;
-    Ok(value(found.json, found.version, !found.leased))
-}
-
-fn value(data: String, version: Option<String>, shareable: bool) -> Value {
-    Value { data: data.into_bytes(), version, metadata: None, lease: None, shareable }
 }
 
 claviger_plugin_sdk::provider::export_provider!(Vault);

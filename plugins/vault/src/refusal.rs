@@ -90,6 +90,37 @@ pub fn hint(body: &[u8]) -> Hint {
     }
 }
 
+/// Whether a refusal is Vault's own, and not of something between.
+pub fn is_vaults(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|body| body.get("errors").is_some())
+        && errors(body).is_some()
+}
+
+/// Shorter ones are words that errors have anyway ("root" of a development server). No token of a login is so
+/// short, and what a Secret holds the host takes out of errors too.
+const SHORTEST: usize = 6;
+
+/// An error without what was sent, in case the server quotes it.
+pub fn without(error: Error, secrets: &[String]) -> Error {
+    let mut longest_first: Vec<&str> =
+        secrets.iter().map(String::as_str).filter(|secret| secret.len() >= SHORTEST).collect();
+    longest_first.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    let clean =
+        |text: String| longest_first.iter().fold(text, |text, secret| text.replace(secret, "[hidden]"));
+    match error {
+        Error::NotFound(text) => Error::NotFound(clean(text)),
+        Error::Unauthenticated(text) => Error::Unauthenticated(clean(text)),
+        Error::Denied(text) => Error::Denied(clean(text)),
+        Error::RateLimited(limit) => Error::RateLimited(RateLimit { detail: clean(limit.detail), ..limit }),
+        Error::Unavailable(text) => Error::Unavailable(clean(text)),
+        Error::InvalidConfig(wrong) => invalid_config(&wrong.path, clean(wrong.detail)),
+        Error::Conflict(text) => Error::Conflict(clean(text)),
+        Error::Unsupported(text) => Error::Unsupported(clean(text)),
+        Error::Other(text) => Error::Other(clean(text)),
+        Error::NotModified => Error::NotModified,
+    }
+}
+
 /// A refusal of a read, as an error.
 pub fn error(refused: &Refused<'_>, asked: &Asked<'_>) -> Error {
     let Asked { path, capability, namespace, .. } = *asked;
@@ -173,40 +204,49 @@ fn other(status: u16, retry_after_ms: Option<u64>, detail: String) -> Error {
 /// delete what depends on it.
 fn not_found(body: &[u8], asked: &Asked<'_>, detail: String) -> Error {
     let path = asked.path;
+    let foreign = || Error::Unavailable(format!("{detail}. This is no answer of Vault's: a proxy's?"));
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    if body.get("errors").is_none() && body.get("request_id").is_none() {
-        return Error::Unavailable(format!("{detail}. This is no answer of Vault's: a proxy's?"));
+    let errors = body.get("errors").and_then(Value::as_array);
+    // Gateways have a request_id too, and errors of their own form.
+    let answered = body.get("request_id").is_some() && body.get("lease_id").is_some();
+    match errors {
+        Some(errors) if errors.iter().all(Value::is_string) => {}
+        None if body.get("errors").is_none() && answered => {}
+        _ => return foreign(),
     }
     let list = |name: &str| {
         let texts = body.get(name).and_then(Value::as_array).into_iter().flatten();
         texts.filter_map(Value::as_str).collect::<Vec<_>>().join("; ")
     };
-    let (errors, warnings) = (list("errors"), list("warnings"));
+    let (said, warnings) = (list("errors"), list("warnings"));
     if warnings.contains("versioned K/V") {
         let what = format!("what is mounted at the start of {path} is KV version 2: set version to v2");
         return invalid_config("/version", what);
     }
-    if errors.contains("namespace not found") {
+    if said.contains("namespace not found") {
         return invalid_config("/namespace", detail);
     }
-    if errors.contains("no handler for route") || errors.contains("unsupported path") {
+    if said.contains("no handler for route") || said.contains("unsupported path") {
         return invalid_config(
             "/path",
             format!("{detail}. No KV engine is mounted there: path must name one, and the key what is in it"),
         );
     }
-    if !errors.is_empty() {
+    if errors.is_some_and(|errors| !errors.is_empty()) {
         return Error::Other(detail);
     }
-    let version = body.pointer("/data/metadata");
-    let field = |name: &str| version.and_then(|version| version.get(name));
-    let number = field("version").map(Value::to_string).unwrap_or_default();
-    if field("destroyed") == Some(&Value::Bool(true)) {
+    if errors.is_some() {
+        return Error::NotFound(format!("{path}: there is no such key, or not this version of it"));
+    }
+    // A version that is gone is answered with what is left of it.
+    let Some(version) = body.pointer("/data/metadata").and_then(Value::as_object) else { return foreign() };
+    let number = version.get("version").and_then(Value::as_u64).unwrap_or_default();
+    if version.get("destroyed") == Some(&Value::Bool(true)) {
         return Error::NotFound(format!("{path}: version {number} was destroyed"));
     }
-    match field("deletion_time").and_then(Value::as_str).filter(|time| !time.is_empty()) {
+    match version.get("deletion_time").and_then(Value::as_str).filter(|time| !time.is_empty()) {
         Some(time) => Error::NotFound(format!("{path}: version {number} was deleted ({time})")),
-        None => Error::NotFound(format!("{path}: there is no such key, or not this version of it")),
+        None => Error::NotFound(format!("{path}: version {number} has no data")),
     }
 }
 

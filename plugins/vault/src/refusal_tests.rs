@@ -49,6 +49,21 @@ fn errors_drive_behaviour() {
         (404, "<html>nothing here</html>", "unavailable", "", "proxy"),
         (404, "", "unavailable", "", "proxy"),
         (404, r#"{"message":"no Route matched"}"#, "unavailable", "", "proxy"),
+        // Kong's, JSON:API's, and what else only looks like Vault's.
+        (
+            404,
+            r#"{"message":"no Route matched with those values","request_id":"5f1c3a0d7f2e4b"}"#,
+            "unavailable",
+            "",
+            "proxy",
+        ),
+        (404, r#"{"errors":[{"status":"404","title":"Not Found"}]}"#, "unavailable", "", "proxy"),
+        (404, r#"{"errors":"x"}"#, "unavailable", "", "proxy"),
+        (404, r#"{"errors":null}"#, "unavailable", "", "proxy"),
+        (404, r#"{"errors":null,"request_id":"x","lease_id":""}"#, "unavailable", "", "proxy"),
+        (404, r#"{"errors":[""]}"#, "other", "", "HTTP 404"),
+        (404, r#"{"request_id":"x","data":{"metadata":{}}}"#, "unavailable", "", "proxy"),
+        (404, r#"{"request_id":"x","lease_id":"","data":null}"#, "unavailable", "", "proxy"),
         (404, r#"{"errors":["namespace not found"]}"#, "invalid-config", "/namespace", "namespace team"),
         (
             404,

@@ -23,11 +23,12 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads a config.
+    /// Reads a config. `of_cluster`: of a ClusterSecretStore.
     ///
     /// # Errors
-    /// Two spellings at once, or a certificate without its key.
-    pub fn parse(config: &Value) -> Result<Self, Error> {
+    /// Two spellings at once, a certificate without its key, or authorities that whoever asks would choose:
+    /// then a tenant's own server would be trusted with a credential that is not the tenant's (as ESO).
+    pub fn parse(config: &Value, of_cluster: bool) -> Result<Self, Error> {
         let one = |places: &[&'static str]| {
             let found: Vec<&'static str> =
                 places.iter().copied().filter(|place| given(config, place)).collect();
@@ -41,6 +42,14 @@ impl Tls {
         };
         let ca = one(&["/caBundle", "/caProvider"])?;
         let more = one(&["/tls/caCert/secretRef"])?;
+        for at in ca.iter().chain(&more).filter(|at| of_cluster && **at != "/caBundle") {
+            if text(config, &format!("{at}/namespace")).is_none() {
+                return Err(invalid_config(
+                    at,
+                    "a ClusterSecretStore must name the namespace of authorities",
+                ));
+            }
+        }
         let of_tls = (
             one(&["/tls/certSecretRef", "/tls/clientCert/secretRef"])?,
             one(&["/tls/keySecretRef", "/tls/clientKey/secretRef"])?,
@@ -85,16 +94,17 @@ mod tests {
     fn either_spelling_and_not_both() {
         let reference = json!({"secretRef": {"name": "s"}});
         let seed = json!({"tls": {"serverName": "v", "caCert": reference, "clientCert": reference, "clientKey": reference}});
-        let tls = Tls::parse(&seed).unwrap();
+        let tls = Tls::parse(&seed, false).unwrap();
         assert_eq!(tls.ca_at, ["/tls/caCert/secretRef"]);
         assert_eq!(
             (tls.cert_at, tls.key_at),
             (Some("/tls/clientCert/secretRef"), Some("/tls/clientKey/secretRef"))
         );
         // The document's secure-vault-store has both: authorities add up.
-        let both = Tls::parse(&json!({"caBundle": "x", "tls": {"caCert": reference}})).unwrap();
+        let both = Tls::parse(&json!({"caBundle": "x", "tls": {"caCert": reference}}), false).unwrap();
         assert_eq!((both.ca_bundle, &both.ca_at[..]), (true, &["/tls/caCert/secretRef"][..]));
-        let both = Tls::parse(&json!({"caProvider": {"name": "c"}, "tls": {"caCert": reference}})).unwrap();
+        let both =
+            Tls::parse(&json!({"caProvider": {"name": "c"}, "tls": {"caCert": reference}}), false).unwrap();
         assert_eq!((both.ca_bundle, &both.ca_at[..]), (false, &["/caProvider", "/tls/caCert/secretRef"][..]));
         for (half, path) in [
             (json!({"caBundle": "x", "caProvider": {"name": "c"}}), "/caProvider"),
@@ -103,15 +113,37 @@ mod tests {
             (json!({"auth": {"cert": {"secretRef": {"name": "c"}}}}), "/auth/cert/secretRef"),
             (json!({"auth": {"cert": {}}}), "/auth/cert/clientCert"),
         ] {
-            let Err(Error::InvalidConfig(error)) = Tls::parse(&half) else { panic!("{half}") };
+            let Err(Error::InvalidConfig(error)) = Tls::parse(&half, false) else { panic!("{half}") };
             assert_eq!(error.path, path, "{half}");
         }
         let (own, connection) = (json!({"name": "own"}), json!({"name": "mtls"}));
         let tls = json!({"certSecretRef": connection, "keySecretRef": connection});
         let both = json!({"tls": tls, "auth": {"cert": {"clientCert": own, "secretRef": own}}});
-        assert_eq!(Tls::parse(&both).unwrap().cert_at, Some("/auth/cert/clientCert"), "as in ESO");
+        assert_eq!(Tls::parse(&both, false).unwrap().cert_at, Some("/auth/cert/clientCert"), "as in ESO");
         let shared = json!({"tls": tls, "auth": {"cert": {"vaultRole": "r"}}});
-        assert_eq!(Tls::parse(&shared).unwrap().cert_at, Some("/tls/certSecretRef"));
-        assert_eq!(Tls::parse(&json!({})).unwrap(), Tls::default());
+        assert_eq!(Tls::parse(&shared, false).unwrap().cert_at, Some("/tls/certSecretRef"));
+        assert_eq!(Tls::parse(&json!({}), true).unwrap(), Tls::default());
+    }
+
+    /// ESO's "missing namespace on caProvider secret".
+    #[test]
+    fn authorities_are_not_the_tenants_to_choose() {
+        let (open, fixed) = (json!({"name": "c"}), json!({"name": "c", "namespace": "vault"}));
+        let fine = json!({"caProvider": fixed, "tls": {"caCert": {"secretRef": fixed}}});
+        for (config, refused) in [
+            (json!({"caProvider": open}), Some("/caProvider")),
+            (json!({"caProvider": {"name": "c", "namespace": ""}}), Some("/caProvider")),
+            (json!({"tls": {"caCert": {"secretRef": open}}}), Some("/tls/caCert/secretRef")),
+            (json!({"caBundle": "x", "tls": {"caCert": {"secretRef": open}}}), Some("/tls/caCert/secretRef")),
+            (json!({"caBundle": "x"}), None),
+            (fine, None),
+        ] {
+            let found = Tls::parse(&config, true).err().map(|error| match error {
+                Error::InvalidConfig(error) => error.path,
+                other => format!("{other:?}"),
+            });
+            assert_eq!(found.as_deref(), refused, "{config}");
+            assert!(Tls::parse(&config, false).is_ok(), "{config}");
+        }
     }
 }

@@ -1,0 +1,80 @@
+//! What a store without `path` may not read, although its token may. What policies allow is Vault's to say.
+
+use claviger_plugin_sdk::Error;
+
+/// What is mounted in every Vault and is no tenant's to read by a store that names no mount.
+const RESERVED: [&str; 4] = ["auth", "sys", "identity", "cubbyhole"];
+
+/// Whether a key (clean) of a store without a mount may be read with its token: with `version: v1` it is the
+/// whole path, and `auth/token/lookup-self` is answered with the token itself.
+///
+/// # Errors
+/// If it may not.
+pub fn allowed(mount: Option<&str>, key: &str) -> Result<(), Error> {
+    if mount.is_some() {
+        return Ok(());
+    }
+    // Vault decodes a path once, a proxy before it perhaps once more.
+    let key_as_read = decoded(&decoded(key)).to_ascii_lowercase();
+    let segments: Vec<&str> = key_as_read.split('/').filter(|segment| !segment.is_empty()).collect();
+    let first = segments.first().copied().unwrap_or_default();
+    // A namespace may stand before it.
+    let token = segments.windows(2).any(|pair| pair == ["auth", "token"]);
+    if token || RESERVED.contains(&first) || segments.iter().any(|segment| matches!(*segment, "." | "..")) {
+        return Err(Error::Denied(format!(
+            "{key}: auth, sys, identity and cubbyhole are not read by a store without path"
+        )));
+    }
+    Ok(())
+}
+
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let hex = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match (byte, hex(at + 1), hex(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push(u8::try_from(high * 16 + low).unwrap_or_default());
+                at += 3;
+            }
+            _ => {
+                out.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::path::clean;
+
+    /// Without a mount the key is the path, and the token may look at itself.
+    #[test]
+    fn the_stores_own_token_is_not_read() {
+        for (mount, key, fine) in [
+            (None, "auth/token/lookup-self", false),
+            (None, "AUTH/token/lookup-self", false),
+            (None, "%61uth/token/lookup-self", false),
+            (None, "%2561uth/token/lookup-self", false),
+            (None, "auth%2Ftoken/lookup-self", false),
+            (None, "%2e/auth/token/lookup-self", false),
+            (None, "team/auth/token/lookup-self", false),
+            (None, "sys/mounts", false),
+            (None, "identity/oidc/token/x", false),
+            (None, "cubbyhole/response", false),
+            (None, "secret/auth/db", true),
+            (None, "authority/x", true),
+            (None, "secret/100%/x", true),
+            (Some("secret"), "auth/token/x", true),
+        ] {
+            let found = allowed(mount, &clean(key).unwrap());
+            assert_eq!(found.is_ok(), fine, "{mount:?} {key}");
+        }
+    }
+}

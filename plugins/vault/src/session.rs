@@ -1,0 +1,162 @@
+//! The token of a session: from the memo, from the Secret, or by a login, whose refusal is kept for a while.
+//! What is sent at a login is in `login`.
+
+use claviger_plugin_sdk::provider::connection::Resolved;
+use claviger_plugin_sdk::{Error, invalid_config};
+use serde::{Deserialize, Serialize};
+
+use crate::auth::Credential;
+use crate::client::{Client, refused};
+use crate::iam;
+use crate::login::{self, Held};
+use crate::refusal::{self, LoginAsked};
+use crate::world::Request;
+
+/// The memo's key of the token; also the slot of one that needs no login.
+pub(crate) const TOKEN: &str = "token";
+/// That a login was refused: who else wants the token is told the same without another try, since a directory
+/// locks an account after a few. A changed credential is another memo; a role that is set right at the
+/// server's side is noticed after so long.
+const LOGIN_REFUSED: (&str, u64) = ("login-refused", 10_000);
+
+/// A token, and the very bytes of the memo, by which it is evicted.
+pub(crate) struct Token {
+    pub(crate) held: Held,
+    pub(crate) raw: Vec<u8>,
+}
+
+/// A refusal as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// Of a wrong config.
+    at: Option<String>,
+    detail: String,
+}
+
+impl Client<'_> {
+    /// The session's token.
+    ///
+    /// # Errors
+    /// A refused login, or whatever keeps the server from answering.
+    pub(crate) fn token(&self) -> Result<Token, Error> {
+        let token = self.found_token()?;
+        self.hide(&token.held.token);
+        Ok(token)
+    }
+
+    fn found_token(&self) -> Result<Token, Error> {
+        if self.auth.credential == Credential::Nothing {
+            return Ok(Token { held: Held::default(), raw: Vec::new() });
+        }
+        if self.auth.credential == Credential::Token {
+            let raw = self.slot(TOKEN)?;
+            let token = login::text(TOKEN, raw.clone())?.trim().to_owned();
+            if token.is_empty() {
+                return Err(Error::Unauthenticated("the token of auth.tokenSecretRef is empty".to_owned()));
+            }
+            return Ok(Token { held: Held { token, index: Vec::new() }, raw });
+        }
+        // Inside, so that those who waited for a login that was refused hear of it.
+        let raw = self.world.get_or_make(TOKEN, &mut || match self.refusal() {
+            Some(error) => Err(error),
+            None => self.login().inspect_err(|error| self.keep_refusal(error)),
+        })?;
+        let held = serde_json::from_slice(&raw)
+            .map_err(|_| Error::Other("what was kept of the login cannot be read".to_owned()))?;
+        Ok(Token { held, raw })
+    }
+
+    fn refusal(&self) -> Option<Error> {
+        let kept: Kept = serde_json::from_slice(&self.world.peek(LOGIN_REFUSED.0)?).ok()?;
+        Some(match kept.at {
+            Some(at) => invalid_config(&at, kept.detail),
+            None => Error::Unauthenticated(kept.detail),
+        })
+    }
+
+    fn keep_refusal(&self, error: &Error) {
+        let kept = match error {
+            Error::Unauthenticated(detail) => Kept { at: None, detail: detail.clone() },
+            Error::InvalidConfig(wrong) => {
+                Kept { at: Some(wrong.path.clone()), detail: wrong.detail.clone() }
+            }
+            // Whether the credential is taken is not known.
+            _ => return,
+        };
+        if let Ok(kept) = serde_json::to_vec(&kept) {
+            self.world.keep(LOGIN_REFUSED.0, &kept, LOGIN_REFUSED.1);
+        }
+    }
+
+    fn login(&self) -> Result<(Vec<u8>, u64), Error> {
+        let Some(path) = self.auth.login_path() else { return Err(self.ended()) };
+        let now = self.world.now();
+        let mut kept_aws = None;
+        let mut aws = |region: &str, server_id: Option<&str>| {
+            let access = iam::access(&self.config.json, &self.session.store, &self.session.requester)?;
+            let (credentials, kept) = self.world.aws(&access, self.session, region)?;
+            let body = iam::body(self.auth.role.as_deref(), region, server_id, &credentials, now)?;
+            kept_aws = Some(credentials).filter(|_| kept);
+            Ok(body)
+        };
+        let body = login::body(&self.auth, &|name| self.slot(name), &mut aws, now)?;
+        for (name, value) in body.as_object().into_iter().flatten() {
+            if login::is_secret(name, &self.auth) {
+                self.hide(value.as_str().unwrap_or_default());
+            }
+        }
+        let mut headers = self.headers(self.config.login_namespace.as_deref());
+        headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        let body = body.to_string().into_bytes();
+        let sent =
+            self.world.send(vec![Request { method: "POST", url: self.url(&path, ""), headers, body }]).pop();
+        let reply = sent.unwrap_or_else(|| Err(Error::Other("no answer".to_owned())))?;
+        if !(200..=299).contains(&reply.status) {
+            // They may have been taken back before their time.
+            if let (400..=403, Some(aws)) = (reply.status, kept_aws) {
+                self.world.evict_aws(aws);
+            }
+            let asked = LoginAsked {
+                method: self.auth.method,
+                mount: &self.auth.mount,
+                role: self.auth.role.as_deref(),
+                namespace: self.config.login_namespace.as_deref(),
+                namespace_at: self.config.login_namespace_at(),
+            };
+            return Err(self.clean(refusal::login_error(&refused(&reply), &asked)));
+        }
+        let index = self.config.read_your_writes.then_some(reply.index.as_deref()).flatten();
+        let (held, ttl_ms) = login::held(&reply.body, index, &self.auth)?;
+        let kept =
+            serde_json::to_vec(&held).map_err(|_| Error::Other("the login cannot be kept".to_owned()))?;
+        Ok((kept, ttl_ms))
+    }
+
+    /// That the store's own token, or the one that something between should add, is refused.
+    pub(crate) fn ended(&self) -> Error {
+        let detail = match self.auth.credential {
+            Credential::Nothing => {
+                "the store has no auth, and nothing between (a Vault Agent or Proxy) adds a token that holds"
+            }
+            _ => {
+                "the token of auth.tokenSecretRef is not valid: revoked, expired, or not for this server or address"
+            }
+        };
+        Error::Unauthenticated(detail.to_owned())
+    }
+
+    fn hide(&self, secret: &str) {
+        let mut secrets = self.secrets.borrow_mut();
+        if !secrets.iter().any(|known| known == secret) {
+            secrets.push(secret.to_owned());
+        }
+    }
+
+    fn slot(&self, name: &str) -> Result<Vec<u8>, Error> {
+        let found = self.session.have.iter().find(|slot| slot.slot == name);
+        match found.map(|slot| &slot.value) {
+            Some(Resolved::Bytes(bytes)) => Ok(bytes.clone()),
+            _ => Err(Error::Other(format!("the host gave no {name}"))),
+        }
+    }
+}
