@@ -15,11 +15,7 @@ impl<'a> Mount<'a> {
     /// Mounts KV version 2 under the test's name, with a policy of the same name that reads it.
     pub(crate) fn kv2(world: &'a World) -> Self {
         let mount = Self { world, path: world.name.clone() };
-        mount.api(
-            "POST",
-            &format!("sys/mounts/{}", mount.path),
-            json!({"type": "kv", "options": {"version": "2"}}),
-        );
+        world.env.bao.mount_kv2(&mount.path).unwrap();
         let policy = format!(
             "path \"{p}/data/*\" {{ capabilities = [\"read\"] }}\npath \"{p}/metadata/*\" {{ capabilities = [\"read\", \"list\"] }}",
             p = mount.path

@@ -133,7 +133,7 @@ fn an_app_role_store_over_private_tls_survives_an_outage() {
         assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         answer
     };
-    ok("POST", "sys/mounts/kv", json!({"type": "kv", "options": {"version": "2"}}));
+    view.mount_kv2("kv").unwrap();
     ok("PUT", "sys/policies/acl/read", json!({"policy": "path \"kv/data/*\" { capabilities = [\"read\"] }"}));
     ok("POST", "sys/auth/approle", json!({"type": "approle"}));
     ok("POST", "auth/approle/role/app", json!({"token_policies": ["read"], "token_ttl": "10m"}));

@@ -176,6 +176,19 @@ impl BaoView {
         self.call(method, path, body)
     }
 
+    /// Mounts KV version 2, and waits until it takes requests: for a moment it says that it is being upgraded.
+    ///
+    /// # Errors
+    /// If there is something already, or it stays so.
+    pub fn mount_kv2(&self, path: &str) -> Result<()> {
+        let engine = json!({"type": "kv", "options": {"version": "2"}});
+        self.must("POST", &format!("sys/mounts/{path}"), &engine)?;
+        poll("KV version 2", DEADLINE, || match self.call("GET", &format!("{path}/config"), &Value::Null) {
+            Ok((200, _)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+    }
+
     /// The end of the audit log as it is now.
     pub fn audit_mark(&self) -> Mark {
         jsonl::end(&self.audit_log)
