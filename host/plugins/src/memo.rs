@@ -205,19 +205,18 @@ impl MemoScope {
         })
     }
 
-    async fn begin(&self, key: &str) -> Option<Result<(Arc<SecretBytes>, Duration), Ticket>> {
+    /// `None`: whoever fills the key has not finished in time.
+    async fn begin(&self, key: &str) -> Option<Found> {
         let deadline = tokio::time::Instant::now() + self.patience;
         loop {
             match self.find(key) {
-                Found::Hit(value, left) => return Some(Ok((value, left))),
-                Found::Miss(ticket) => return Some(Err(ticket)),
-                Found::Full => return None,
                 Found::Wait(mut waiting) => {
                     // It only ever closes.
                     if tokio::time::timeout_at(deadline, waiting.changed()).await.is_err() {
                         return None;
                     }
                 }
+                found => return Some(found),
             }
         }
     }
@@ -253,12 +252,13 @@ impl Host for CallState {
     async fn begin(&mut self, key: String) -> wasmtime::Result<Lookup> {
         let Some(scope) = self.memo.clone() else { return Ok(Lookup::Busy) };
         Ok(match scope.begin(&key).await {
-            Some(Ok((value, left))) => Lookup::Hit(Entry {
+            Some(Found::Hit(value, left)) => Lookup::Hit(Entry {
                 value: value.expose().to_vec(),
                 ttl_left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
             }),
-            Some(Err(ticket)) => Lookup::Miss(self.table.push(ticket)?),
-            None => Lookup::Busy,
+            Some(Found::Miss(ticket)) => Lookup::Miss(self.table.push(ticket)?),
+            Some(Found::Full) => Lookup::Full,
+            Some(Found::Wait(_)) | None => Lookup::Busy,
         })
     }
 
@@ -347,10 +347,10 @@ mod tests {
         let Found::Miss(mut ticket) = scope.find("token") else { panic!() };
         assert!(scope.begin("token").await.is_none(), "it waits for a while");
         ticket.put(SecretBytes::new(vec![7]), Duration::from_secs(60));
-        assert!(matches!(scope.begin("token").await, Some(Ok(_))), "before the ticket is dropped");
+        assert!(matches!(scope.begin("token").await, Some(Found::Hit(..))), "before the ticket is dropped");
         drop(ticket);
-        assert!(matches!(scope.begin("token").await, Some(Ok(_))));
+        assert!(matches!(scope.begin("token").await, Some(Found::Hit(..))));
         drop(scope.find("other"));
-        assert!(matches!(scope.begin("other").await, Some(Err(_))));
+        assert!(matches!(scope.begin("other").await, Some(Found::Miss(_))));
     }
 }

@@ -1,12 +1,7 @@
 //! What should outlive a call, normally a login token: kept by the host, made once for all who wait.
 
-use std::time::{Duration, Instant};
-
 use crate::Error;
 use crate::provider::claviger::plugin::memo::{self, Lookup};
-
-/// Whoever is told sooner that a key is busy has not waited for anybody: there is no room for the key.
-const NOT_WAITED: Duration = Duration::from_millis(100);
 
 /// The value of a key; if there is none, `make` makes it with its time to live in milliseconds, while
 /// others who want it wait. Where the memo has no room for it, it is made and not kept.
@@ -17,7 +12,6 @@ pub fn get_or_make(
     key: &str,
     make: impl FnOnce() -> Result<(Vec<u8>, u64), Error>,
 ) -> Result<Vec<u8>, Error> {
-    let begun = Instant::now();
     match memo::begin(key) {
         Lookup::Hit(entry) => Ok(entry.value),
         Lookup::Miss(ticket) => {
@@ -25,7 +19,7 @@ pub fn get_or_make(
             ticket.put(&value, ttl_ms);
             Ok(value)
         }
-        Lookup::Busy if begun.elapsed() < NOT_WAITED => make().map(|(value, _)| value),
+        Lookup::Full => make().map(|(value, _)| value),
         Lookup::Busy => Err(Error::Unavailable(format!("another call is still at work on {key}"))),
     }
 }
@@ -40,7 +34,7 @@ pub fn peek(key: &str) -> Option<Vec<u8>> {
     match memo::begin(key) {
         Lookup::Hit(entry) => Some(entry.value),
         // Dropped unfilled: the next who asks may have it.
-        Lookup::Miss(_) | Lookup::Busy => None,
+        Lookup::Miss(_) | Lookup::Busy | Lookup::Full => None,
     }
 }
 
