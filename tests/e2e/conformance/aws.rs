@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use claviger_testenv::{Aws, AwsIdentity, AwsOptions};
 use serde_json::{Map, Value, json};
 
-use super::conforms;
+use super::{conforms, with_usual};
 use crate::support::{Account, World, allow, world};
 
 const REGION: &str = "eu-central-1";
@@ -206,24 +206,7 @@ fn cases(app: &str, tagged: &str, many: &str, everything_in_app: &str) -> Map<St
                      <Code>AccessDenied</Code><Message>not any more</Message></Error></ErrorResponse>",
         }},
     });
-    let cases = cases.as_object_mut().unwrap();
-    for case in [
-        "badCredential",
-        "serverError",
-        "serverErrorAtLogin",
-        "timeout",
-        "slow",
-        "truncatedBody",
-        "oversizedBody",
-        "notTheBackend",
-        "unreachable",
-        "loginOnce",
-        "validate",
-        "validateBadCredential",
-    ] {
-        cases.insert(case.to_owned(), json!({}));
-    }
-    std::mem::take(cases)
+    with_usual(std::mem::take(cases.as_object_mut().unwrap()))
 }
 
 fn bench(

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use claviger_testenv::{Etcd, RunDir};
 use serde_json::{Map, Value, json};
 
-use super::conforms;
+use super::{conforms, with_usual};
 use crate::support::world;
 
 const GREETING: &str = "Grüße aus Zürich – 你好 🗝";
@@ -110,23 +110,5 @@ fn cases(older: &str, newer: &str, root: &str) -> Map<String, Value> {
             "status": 400, "headers": {"content-type": "application/json"}, "body": refused.to_string(),
         }},
     });
-    let cases = cases.as_object_mut().unwrap();
-    for case in [
-        "badCredential",
-        "throttled",
-        "serverError",
-        "serverErrorAtLogin",
-        "timeout",
-        "slow",
-        "truncatedBody",
-        "oversizedBody",
-        "notTheBackend",
-        "unreachable",
-        "loginOnce",
-        "validate",
-        "validateBadCredential",
-    ] {
-        cases.insert(case.to_owned(), json!({}));
-    }
-    std::mem::take(cases)
+    with_usual(std::mem::take(cases.as_object_mut().unwrap()))
 }

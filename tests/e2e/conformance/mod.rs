@@ -7,7 +7,7 @@ mod vault;
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::support::World;
 
@@ -30,4 +30,24 @@ fn conforms(world: &World, plugin: &str, bench: &Value) -> String {
     assert!(output.status.success(), "{out}{err}");
     println!("{out}");
     out
+}
+
+/// Cases that need nothing but to be asked for, and those that a provider adds or says more of.
+fn with_usual(cases: Map<String, Value>) -> Map<String, Value> {
+    let usual = [
+        "badCredential",
+        "throttled",
+        "serverError",
+        "serverErrorAtLogin",
+        "timeout",
+        "slow",
+        "truncatedBody",
+        "oversizedBody",
+        "notTheBackend",
+        "unreachable",
+        "loginOnce",
+        "validate",
+        "validateBadCredential",
+    ];
+    usual.into_iter().map(|case| (case.to_owned(), json!({}))).chain(cases).collect()
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::conforms;
+use super::{conforms, with_usual};
 use crate::support::{Mount, world};
 
 /// What keeps a case from being tried, in words that stand in the table.
@@ -79,26 +79,10 @@ fn bench(
     }});
     let mut cases = reads();
     cases.extend(searches());
-    for case in [
-        "badCredential",
-        "throttled",
-        "serverError",
-        "serverErrorAtLogin",
-        "timeout",
-        "slow",
-        "truncatedBody",
-        "oversizedBody",
-        "notTheBackend",
-        "unreachable",
-        "loginOnce",
-        "validate",
-        "validateBadCredential",
-    ] {
-        cases.insert(case.to_owned(), json!({}));
-    }
     let refused = json!({"status": 400, "body": "{\"errors\":[\"invalid role or secret ID\"]}"});
     cases.insert("tokenRefusedForEver".to_owned(), json!({"loginAnswer": refused}));
     cases.insert("expiredToken".to_owned(), json!({"expire": expire}));
+    let cases = with_usual(cases);
     let secret_ref = json!({"name": "login", "key": "secret-id"});
     json!({
         "plugin": "vault",
