@@ -34,7 +34,7 @@ pub(super) fn is_broken_off(said: &str) -> bool {
 }
 
 /// What servers answer to a certificate that they do not take (RFC 8446, section 6.2).
-const REFUSALS: [&str; 7] = [
+const REFUSALS: [&str; 8] = [
     "BadCertificate",
     "UnsupportedCertificate",
     "CertificateRevoked",
@@ -42,6 +42,8 @@ const REFUSALS: [&str; 7] = [
     "CertificateUnknown",
     "UnknownCA",
     "AccessDenied",
+    // A signature of it does not verify.
+    "DecryptError",
 ];
 
 #[cfg(test)]
