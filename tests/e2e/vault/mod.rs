@@ -2,6 +2,7 @@
 //! OpenBao has not (the logins `ldap`, `iam`, `gcp`) is in front of it, see `tests/servers/vault_logins.py`.
 
 mod clouds;
+mod deletion;
 mod kv;
 mod login;
 mod namespaces;
@@ -149,6 +150,12 @@ fn external_secret(world: &World, name: &str, store: &str, interval: &str, spec:
         "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
         "metadata": {"name": name, "namespace": world.name}, "spec": whole,
     }));
+}
+
+/// `data` of references by the Secret's keys.
+fn data(references: &[(&str, Value)]) -> Value {
+    let entry = |(key, reference): &(&str, Value)| json!({"secretKey": key, "remoteRef": reference});
+    json!({"data": references.iter().map(entry).collect::<Vec<_>>()})
 }
 
 /// A Kubernetes Secret with those texts.

@@ -19,7 +19,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use super::origin::Origin;
 use super::pool::{EgressSession, count, innermost};
 use super::resolver::Refused;
-use super::words::explained;
+use super::words::{broke_off, explained, is_broken_off};
 use crate::usage::Usage;
 
 /// Requests of one call: a page of a thousand keys read one by one. More is a loop.
@@ -273,7 +273,7 @@ fn failed(error: &reqwest::Error, origin: &str, log: &Arc<Mutex<Log>>) -> Error 
                     return Error::ConnectionRefused;
                 }
                 io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
-                    note(log, format!("connection to {origin} broke off"));
+                    note(log, broke_off(origin));
                     return Error::ConnectionTerminated;
                 }
                 _ => {}
@@ -290,6 +290,13 @@ fn failed(error: &reqwest::Error, origin: &str, log: &Arc<Mutex<Log>>) -> Error 
         note(log, format!("{origin} did not answer in time"));
         return if error.is_connect() { Error::ConnectionTimeout } else { Error::HttpResponseTimeout };
     }
-    note(log, format!("request to {origin} failed: {}", explained(&innermost(error))));
+    let said = innermost(error);
+    note(
+        log,
+        match is_broken_off(&said) {
+            true => broke_off(origin),
+            false => format!("request to {origin} failed: {}", explained(&said)),
+        },
+    );
     if error.is_connect() { Error::DestinationUnavailable } else { Error::HttpProtocolError }
 }

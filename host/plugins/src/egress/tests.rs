@@ -177,12 +177,15 @@ async fn a_client_certificate_is_shown_to_who_asks() {
         ..authority.material()
     };
     assert_eq!(get(&mut hooks(&server, with(&cert, &key)).unwrap(), &url).await.unwrap().0, 200);
-    assert!(get(&mut hooks(&server, authority.material()).unwrap(), &url).await.is_err(), "none");
     let (stranger, stranger_key) = Authority::new().leaf("store");
-    assert!(
-        get(&mut hooks(&server, with(&stranger, &stranger_key)).unwrap(), &url).await.is_err(),
-        "a stranger's"
-    );
+    for (whose, material) in
+        [("none", authority.material()), ("a stranger's", with(&stranger, &stranger_key))]
+    {
+        let mut refused = hooks(&server, material).unwrap();
+        assert!(get(&mut refused, &url).await.is_err(), "{whose}");
+        let said = refused.trouble().unwrap();
+        assert!(said.contains("client certificate"), "{whose}: {said}");
+    }
     assert!(hooks(&server, with("not PEM", &key)).is_err());
     let alone =
         TlsMaterial { client_cert: Some(SecretBytes::copied_from(cert.as_bytes())), ..authority.material() };

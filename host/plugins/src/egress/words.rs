@@ -11,17 +11,30 @@ pub(super) fn explained(said: &str) -> String {
         "the server asks for a client certificate, and the store names none"
     } else if REFUSALS.iter().any(|alert| said.ends_with(&format!("alert: {alert}"))) {
         "the server refused the client certificate"
-    } else if said.contains("connection was not ready") {
-        // With TLS 1.3 a refused certificate is told after the handshake, if the server takes the time.
-        "the server closed the connection before the request; does it refuse the client certificate, or miss one?"
     } else {
         return said.to_owned();
     };
     format!("{said} ({hint})")
 }
 
+/// What to say of a connection that ended without an answer. With TLS 1.3 a server refuses a client's certificate
+/// after the handshake, and often closes before its words arrive.
+pub(super) fn broke_off(origin: &str) -> String {
+    let hint = if origin.starts_with("https://") {
+        " before an answer; a server that refuses the client certificate, or misses one, does that too"
+    } else {
+        ""
+    };
+    format!("connection to {origin} broke off{hint}")
+}
+
+/// Whether an HTTP failure says that the connection ended; hyper has no other way to tell.
+pub(super) fn is_broken_off(said: &str) -> bool {
+    said.contains("connection closed") || said.contains("connection was not ready")
+}
+
 /// What servers answer to a certificate that they do not take (RFC 8446, section 6.2).
-const REFUSALS: [&str; 7] = [
+const REFUSALS: [&str; 8] = [
     "BadCertificate",
     "UnsupportedCertificate",
     "CertificateRevoked",
@@ -29,6 +42,8 @@ const REFUSALS: [&str; 7] = [
     "CertificateUnknown",
     "UnknownCA",
     "AccessDenied",
+    // A signature of it does not verify.
+    "DecryptError",
 ];
 
 #[cfg(test)]
