@@ -135,9 +135,11 @@ fn a_web_identity_is_held_to_its_token_its_trust_and_its_policy() {
 fn a_role_is_assumed_with_its_external_id_and_tags_only() {
     let env = handed_over();
     let aws = &env.aws;
-    let assume = json!([{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]);
-    let (caller, stranger) = (user(aws, "env-caller", &assume), user(aws, "env-stranger", &assume));
-    let principal = json!({"AWS": aws.iam_arn("user/env-caller")});
+    let may = |actions: &[&str]| json!([{"Effect": "Allow", "Action": actions, "Resource": "*"}]);
+    let both = may(&["sts:AssumeRole", "sts:TagSession"]);
+    let (caller, stranger) = (user(aws, "env-caller", &both), user(aws, "env-stranger", &both));
+    let tagless = user(aws, "env-tagless", &may(&["sts:AssumeRole"]));
+    let principal = json!({"AWS": [aws.iam_arn("user/env-caller"), aws.iam_arn("user/env-tagless")]});
     let trust = json!([
         {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole",
          "Condition": {"StringEquals": {"sts:ExternalId": "shibboleth"}}},
@@ -162,6 +164,8 @@ fn a_role_is_assumed_with_its_external_id_and_tags_only() {
     assert_eq!(code(try_as(&caller, json!({"ExternalId": "sibboleth"}))), error(403, "AccessDenied"));
     assert_eq!(code(try_as(&stranger, json!({"ExternalId": "shibboleth"}))), error(403, "AccessDenied"));
     assert_eq!(code(try_as(&caller, tagged("green"))), error(403, "AccessDenied"));
+    assert_eq!(code(try_as(&tagless, tagged("red"))), error(403, "AccessDenied"));
+    assert!(try_as(&tagless, json!({"ExternalId": "shibboleth"})).is_ok());
 
     let untagged = identity(&try_as(&caller, json!({"ExternalId": "shibboleth"})).unwrap());
     assert_eq!(code(read(aws, &untagged, "env-external")), error(400, "AccessDeniedException"));
