@@ -48,6 +48,11 @@ fn configs(provider: &str, server: &str, victim: &str) -> Vec<(&'static str, Val
         config
     };
     let login = |auth: Value| vault(json!({ "auth": auth }));
+    let over_tls = |auth: Value| {
+        let mut config = login(auth);
+        config["server"] = server.replace("http://", "https://").into();
+        config
+    };
     let tls = |tls: Value| vault(json!({ "tls": tls }));
     let aws = |auth: Value| json!({"service": "SecretsManager", "region": "eu-central-1", "auth": auth});
     if provider == "aws" {
@@ -128,8 +133,8 @@ fn configs(provider: &str, server: &str, victim: &str) -> Vec<(&'static str, Val
             "/auth/userPass/secretRef",
             login(json!({"userPass": {"path": "userpass", "username": "u", "secretRef": theirs}})),
         ),
-        ("/auth/cert/clientCert", login(json!({"cert": {"clientCert": theirs, "secretRef": mine}}))),
-        ("/auth/cert/secretRef", login(json!({"cert": {"clientCert": mine, "secretRef": theirs}}))),
+        ("/auth/cert/clientCert", over_tls(json!({"cert": {"clientCert": theirs, "secretRef": mine}}))),
+        ("/auth/cert/secretRef", over_tls(json!({"cert": {"clientCert": mine, "secretRef": theirs}}))),
         ("/auth/iam/secretRef/accessKeyIDSecretRef", iam("accessKeyIDSecretRef")),
         ("/auth/iam/secretRef/secretAccessKeySecretRef", iam("secretAccessKeySecretRef")),
         ("/auth/iam/secretRef/sessionTokenSecretRef", iam("sessionTokenSecretRef")),
