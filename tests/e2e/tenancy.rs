@@ -214,6 +214,8 @@ fn no_reference_leaves_the_namespace() {
         assert_eq!((status.as_str(), reason.as_str()), ("False", expected), "{at}: {message}");
         assert!(not_yet || (message.contains(at) && message.contains(&victim.name)), "{at}: {message}");
     }
+    external_secret(&world, "es", "SecretStore", "vault-0", "k");
+    world.wait_reason("externalsecret", "es", "StoreNotReady");
     let user = format!("system:serviceaccount:{ns}:operator-{ns}", ns = world.name);
     let requests = world.env.cluster.audit_requests(mark).unwrap();
     let witness = |namespace: &str| -> Vec<String> {
