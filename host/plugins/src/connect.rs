@@ -332,7 +332,9 @@ impl Work<'_> {
         let follows = || {
             grants.store_origins.iter().any(|it| Origin::of_template(it, config).as_ref() == Some(&origin))
         };
-        let named = granted || names_origin(config, &origin) || names_origin(&grants.settings, &origin);
+        let named = granted
+            || Origin::all_in(config).contains(&origin)
+            || Origin::all_in(&grants.settings).contains(&origin);
         if !named && !follows() {
             return Err(Fault::EgressDenied {
                 origin: origin.to_string(),
@@ -423,14 +425,4 @@ fn wrong(what: String) -> CallError {
 
 fn not_usable(at: &str, why: &str) -> CallError {
     ProviderError::InvalidConfig { path: convert::pointer(at), detail: Untrusted::new(why) }.into()
-}
-
-/// Whether some string in the config is a URL of that origin.
-fn names_origin(config: &Json, origin: &Origin) -> bool {
-    match config {
-        Json::String(text) => Origin::of_url(text).is_some_and(|named| named == *origin),
-        Json::Array(items) => items.iter().any(|item| names_origin(item, origin)),
-        Json::Object(entries) => entries.values().any(|entry| names_origin(entry, origin)),
-        Json::Null | Json::Bool(_) | Json::Number(_) => false,
-    }
 }

@@ -87,17 +87,8 @@ impl Grants {
     /// All origins that they name: granted ones, those that follow from a store's field (with its place in
     /// braces), and those of URLs in the settings.
     pub fn all_origins(&self) -> Vec<String> {
-        fn urls(settings: &Json, found: &mut Vec<String>) {
-            match settings {
-                Json::String(text) => found.extend(Origin::of_url(text).map(|origin| origin.to_string())),
-                Json::Array(items) => items.iter().for_each(|item| urls(item, found)),
-                Json::Object(entries) => entries.values().for_each(|entry| urls(entry, found)),
-                Json::Null | Json::Bool(_) | Json::Number(_) => {}
-            }
-        }
-        let mut all: Vec<String> = self.origins.iter().chain(&self.store_origins).cloned().collect();
-        urls(&self.settings, &mut all);
-        all
+        let all = self.origins.iter().chain(&self.store_origins).cloned();
+        all.chain(Origin::all_in(&self.settings).iter().map(Origin::to_string)).collect()
     }
 
     /// For template engines: generating an RSA key in wasm takes seconds.

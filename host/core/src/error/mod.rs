@@ -219,7 +219,9 @@ pub enum Failure {
         why: String,
     },
     /// Nothing was asked: the backend limited an earlier request of the same account.
-    #[error("{store}: the backend limits this account at the moment, so nothing was asked yet")]
+    #[error(
+        "{store}: the backend limits this account at the moment, so nothing was asked yet: trying again when its pause is over"
+    )]
     Held {
         /// Which store.
         store: StoreName,

@@ -94,7 +94,7 @@ mod tests {
     fn an_object_that_grants_replaces_the_rights_of_a_built_in() {
         assert!(grants("vault", true, None, None).unwrap().api_server_audience);
         let narrowed = grants("vault", true, granted(json!({"memoryMiB": 32})).as_ref(), None).unwrap();
-        assert!(!narrowed.api_server_audience && narrowed.audiences.contains(&"vault".to_owned()));
+        assert!(!narrowed.api_server_audience && narrowed.audiences == ["vault", "sts.amazonaws.com"]);
         let ambient = granted(json!({"ambient": [{"kind": "awsMetadata", "name": "instance"}]}));
         let settings = json!({"endpoints": {"sts": "https://sts.example"}});
         let aws = grants("aws", true, ambient.as_ref(), settings.as_object()).unwrap();

@@ -21,6 +21,11 @@ const ENDPOINTS: [(&str, &str); 3] = [
 /// Built-ins that talk to AWS, with those of the endpoints that they know.
 const USERS: [(&str, &[&str]); 2] = [("aws", &["secretsmanager", "ssm", "sts"]), ("vault", &["sts"])];
 
+/// The endpoints that a built-in knows.
+fn endpoints_of(name: &str) -> &'static [&'static str] {
+    USERS.iter().find(|(user, _)| *user == name).map_or(&[], |(_, endpoints)| endpoints)
+}
+
 /// The default grants of a built-in, with the settings that stand in the operator's environment.
 ///
 /// # Errors
@@ -30,7 +35,7 @@ pub(super) fn with_environment(
     name: &str,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Grants, InstallError> {
-    let known = USERS.iter().find(|(user, _)| *user == name).map_or(&[][..], |(_, endpoints)| endpoints);
+    let known = endpoints_of(name);
     let mut endpoints = Map::new();
     for (from, endpoint) in ENDPOINTS {
         let Some(url) = variable(from).filter(|_| known.contains(&endpoint)) else { continue };
@@ -50,7 +55,7 @@ pub(super) fn with_environment(
 pub(super) fn check(name: &str, settings: &Value) -> Result<(), InstallError> {
     let refuse = |why: String| Err(PluginsError::Grants(format!("settings: {why}")).into());
     let Some(entries) = settings.as_object() else { return Ok(()) };
-    let known = USERS.iter().find(|(user, _)| *user == name).map_or(&[][..], |(_, endpoints)| endpoints);
+    let known = endpoints_of(name);
     if let Some(other) = entries.keys().find(|entry| *entry != "endpoints" || known.is_empty()) {
         return refuse(format!("{name} knows no {other:?}"));
     }

@@ -59,6 +59,17 @@ impl Origin {
         (!host.is_empty()).then_some(Self { tls, host, port })
     }
 
+    /// The origins of all URLs that stand as texts in a document.
+    pub(crate) fn all_in(document: &serde_json::Value) -> Vec<Self> {
+        use serde_json::Value;
+        match document {
+            Value::String(text) => Self::of_url(text).into_iter().collect(),
+            Value::Array(items) => items.iter().flat_map(Self::all_in).collect(),
+            Value::Object(entries) => entries.values().flat_map(Self::all_in).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+        }
+    }
+
     /// The origin that a template means for a store: `https://ssm.{/region}.amazonaws.com` names a place in
     /// the store's config by JSON pointer. What stands there is the name of a region (`eu-central-1`) and
     /// nothing else: other names may be somebody's in the same domain (`ssm.s3.amazonaws.com` is a bucket).

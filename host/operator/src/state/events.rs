@@ -1,0 +1,221 @@
+//! What the watches bring, and what it wakes: each event changes what is known and queues whom it concerns.
+//!
+//! Nothing is decided about the objects here, and nothing is written.
+
+use std::time::Instant;
+
+use claviger_core::scheduler::Class;
+use claviger_crds::external_secret::ExternalSecret;
+use claviger_crds::plugin::Plugin;
+use claviger_crds::store::{ClusterSecretStore, SecretStore};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::core::DeserializeGuard;
+use kube::runtime::watcher::Event;
+
+use super::{Inner, Parsed, State, Store};
+use crate::cluster::credentials::{Reference, ReferenceKind};
+use crate::watch::Object;
+use crate::watch::cache::{Change, Name};
+use crate::watch::managed::{ManagedSecret, reduce};
+
+impl State {
+    /// An event of the ExternalSecret watch.
+    pub fn external_secret_event(&self, event: Event<DeserializeGuard<ExternalSecret>>) {
+        let mut inner = self.lock();
+        if matches!(event, Event::Init) {
+            inner.listed = Some(Instant::now());
+        }
+        let listing = matches!(event, Event::InitApply(_)).then_some(inner.listed).flatten();
+        let seen =
+            |object: &DeserializeGuard<ExternalSecret>| (Name::of(object), wanted_state(object.meta()));
+        let before = match &event {
+            Event::Apply(object) | Event::InitApply(object) => {
+                let (name, after) = seen(object);
+                inner.external_secrets.get(&name).map(|known| wanted_state(meta_of(&known)) == after)
+            }
+            _ => None,
+        };
+        let changes = inner.external_secrets.apply(event, |guard| guard.0.map(slim).map_err(Box::new));
+        for change in changes {
+            match change {
+                // A status that we wrote ourselves, or a relist that shows nothing new.
+                Change::Upserted(_) if before == Some(true) => {}
+                Change::Upserted(name) => {
+                    inner.reindex(&name);
+                    inner.progress.entry(name.clone()).or_default().changed = Some(Instant::now());
+                    match listing {
+                        Some(at) => {
+                            let class = if inner.was_synced(&name) { Class::Refresh } else { Class::Fresh };
+                            inner.push_in_company(name, class, at);
+                        }
+                        None => {
+                            inner.queue.push(Object::ExternalSecret(name), Class::Fresh, Instant::now());
+                        }
+                    }
+                }
+                Change::Deleted(name) => {
+                    inner.index.forget_external_secret(&name);
+                    inner.index.forget_reads(&Object::ExternalSecret(name.clone()));
+                    self.metrics.forget_external_secret(&name.namespace, &name.name);
+                    inner.queue.push(Object::ExternalSecret(name), Class::Fresh, Instant::now());
+                }
+                Change::Synced => {}
+            }
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// An event of the SecretStore watch.
+    pub fn store_event(&self, event: Event<DeserializeGuard<SecretStore>>) {
+        let mut inner = self.lock();
+        let changes = inner.stores.apply(event, |guard| match guard.0 {
+            Ok(store) => Store { metadata: store.metadata, spec: Ok(store.spec), status: store.status },
+            Err(invalid) => Store { metadata: invalid.metadata, spec: Err(invalid.error), status: None },
+        });
+        self.stores_changed(&mut inner, changes, Object::SecretStore);
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// An event of the ClusterSecretStore watch.
+    pub fn cluster_store_event(&self, event: Event<DeserializeGuard<ClusterSecretStore>>) {
+        let mut inner = self.lock();
+        let changes = inner.cluster_stores.apply(event, |guard| match guard.0 {
+            Ok(store) => Store { metadata: store.metadata, spec: Ok(store.spec.0), status: store.status },
+            Err(invalid) => Store { metadata: invalid.metadata, spec: Err(invalid.error), status: None },
+        });
+        self.stores_changed(&mut inner, changes, |name| Object::ClusterSecretStore(name.name));
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    fn stores_changed(&self, inner: &mut Inner, changes: Vec<Change>, object: impl Fn(Name) -> Object) {
+        for change in changes {
+            match change {
+                Change::Upserted(name) => {
+                    let store = object(name);
+                    let generation = inner.store_generation(&store);
+                    let known = inner.verdicts.get(&store).map(|verdict| verdict.generation);
+                    // A status write moves no generation.
+                    if known.is_none() || known != generation {
+                        inner.index.forget_reads(&store);
+                        inner.queue.push(store.clone(), Class::Fresh, Instant::now());
+                        inner.wake_users(&store);
+                    }
+                }
+                Change::Deleted(name) => {
+                    self.metrics.forget_store(&name.namespace, &name.name);
+                    let store = object(name);
+                    inner.verdicts.remove(&store);
+                    inner.index.forget_reads(&store);
+                    inner.queue.push(store.clone(), Class::Fresh, Instant::now());
+                    inner.wake_users(&store);
+                }
+                Change::Synced => {}
+            }
+        }
+    }
+
+    /// An event of the Plugin watch.
+    pub fn plugin_event(&self, event: Event<DeserializeGuard<Plugin>>) {
+        let mut inner = self.lock();
+        let same = match &event {
+            Event::Apply(object) | Event::InitApply(object) => {
+                let known = inner.plugins.get(&Name::of(object));
+                known.is_some_and(|known| {
+                    let meta = match known.as_ref() {
+                        Ok(plugin) => &plugin.metadata,
+                        Err(invalid) => &invalid.metadata,
+                    };
+                    meta.generation == object.meta().generation && meta.uid == object.meta().uid
+                })
+            }
+            _ => false,
+        };
+        for change in inner.plugins.apply(event, |guard| guard.0.map_err(Box::new)) {
+            match change {
+                Change::Upserted(_) if same => {}
+                Change::Upserted(name) | Change::Deleted(name) => {
+                    inner.queue.push(Object::Plugin(name.name), Class::Fresh, Instant::now());
+                }
+                Change::Synced => {}
+            }
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// An event of the managed Secrets' watch: drift wakes the writers.
+    pub fn managed_event(&self, event: Event<ManagedSecret>) {
+        let mut inner = self.lock();
+        let version = |secret: &ManagedSecret| secret.metadata.resource_version.clone();
+        let own_write = match &event {
+            Event::Apply(secret) | Event::InitApply(secret) => {
+                inner.managed.get(&Name::of(secret)).is_some_and(|known| version(&known) == version(secret))
+            }
+            _ => false,
+        };
+        for change in inner.managed.apply(event, reduce) {
+            if let Change::Upserted(name) | Change::Deleted(name) = change
+                && !own_write
+            {
+                inner.wake_writers(&name);
+            }
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// A Secret, ConfigMap or ServiceAccount changed: wakes who reads it, and who would write it if it
+    /// is not under the managed watch.
+    pub fn reference_changed(&self, kind: ReferenceKind, meta: &ObjectMeta) {
+        let reference = Reference {
+            kind,
+            namespace: meta.namespace.clone().unwrap_or_default(),
+            name: meta.name.clone().unwrap_or_default(),
+        };
+        let mut inner = self.lock();
+        for reader in inner.index.readers(&reference) {
+            if !matches!(reader, Object::ExternalSecret(_)) {
+                inner.verdicts.remove(&reader);
+                inner.wake_users(&reader);
+            }
+            inner.queue.push(reader, Class::Fresh, Instant::now());
+        }
+        let managed = meta
+            .labels
+            .as_ref()
+            .is_some_and(|labels| labels.contains_key(claviger_core::names::LABEL_MANAGED));
+        if kind == ReferenceKind::Secret && !managed {
+            inner.wake_writers(&Name::new(reference.namespace, reference.name));
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+}
+
+fn meta_of(parsed: &Parsed<ExternalSecret>) -> &ObjectMeta {
+    match parsed {
+        Ok(es) => &es.metadata,
+        Err(invalid) => &invalid.metadata,
+    }
+}
+
+/// What of an object's metadata asks for work; a status write changes none of it.
+fn wanted_state(meta: &ObjectMeta) -> impl PartialEq + use<> {
+    (
+        meta.uid.clone(),
+        meta.generation,
+        meta.labels.clone(),
+        meta.annotations.clone(),
+        meta.deletion_timestamp.is_some(),
+    )
+}
+
+/// Field ownership of ExternalSecrets is nobody's business here, and a third of their size.
+fn slim(mut es: ExternalSecret) -> ExternalSecret {
+    es.metadata.managed_fields = None;
+    es
+}
