@@ -81,7 +81,8 @@ pub struct Manifest<'a> {
     /// The service account to act as, instead of the configuration's.
     pub email: Option<&'a str>,
     /// Pointer to the field that must repeat the token's URL, and what stands there: a configuration lies in a
-    /// ConfigMap, and who may write that may be another than who writes the store. None for the operator's own.
+    /// ConfigMap, and who may write that may be another than who writes the store. None for the operator's own,
+    /// which may name any STS that is granted.
     pub endpoint: Option<(&'a str, &'a str)>,
 }
 
