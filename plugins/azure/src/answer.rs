@@ -98,7 +98,8 @@ pub fn metadata(body: &[u8], kind: Kind) -> Result<BTreeMap<String, String>, Err
     let tags = bundle.tags.unwrap_or_default().into_iter();
     let mut found: BTreeMap<String, String> = tags.filter_map(|(name, tag)| Some((name, tag?))).collect();
     let Attributes { exp, created, updated, nbf, .. } = bundle.attributes;
-    for (name, seconds) in [("expires", exp), ("created", created), ("updated", updated), ("notBefore", nbf)] {
+    for (name, seconds) in [("expires", exp), ("created", created), ("updated", updated), ("notBefore", nbf)]
+    {
         if let Some(time) = seconds.and_then(rfc3339) {
             found.insert(format!("attribute.{name}"), time);
         }

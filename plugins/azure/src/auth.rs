@@ -148,9 +148,7 @@ fn principal(config: &Value) -> Result<Auth, Error> {
         }
         (Some(at), false) => Ok(Auth::ClientSecret { client_id, tenant, at }),
         (None, true) => Ok(Auth::Certificate { client_id, tenant, at: CERTIFICATE }),
-        (None, false) if given(config, "/clientSecret") => {
-            Err(invalid_config(SECRET_OTHER, "it is needed"))
-        }
+        (None, false) if given(config, "/clientSecret") => Err(invalid_config(SECRET_OTHER, "it is needed")),
         (None, false) => Err(invalid_config(SECRET, "a client secret or clientCertificate is needed")),
     }
 }

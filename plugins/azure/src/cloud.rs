@@ -15,11 +15,7 @@ pub struct Cloud {
 /// Hosts from the tables of Azure's SDKs (go-autorest's `azure/environments.go`, which ESO's default client
 /// uses). The German cloud was closed in 2021; its stores are still understood.
 pub const CLOUDS: [Cloud; 4] = [
-    Cloud {
-        name: "PublicCloud",
-        suffix: ".vault.azure.net",
-        login: "https://login.microsoftonline.com",
-    },
+    Cloud { name: "PublicCloud", suffix: ".vault.azure.net", login: "https://login.microsoftonline.com" },
     Cloud {
         name: "USGovernmentCloud",
         suffix: ".vault.usgovcloudapi.net",
@@ -71,14 +67,18 @@ impl Url {
     /// query, fragment, escapes, backslashes, or steps upwards.
     pub fn read(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
-        let scheme =
-            ["https", "http"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known))?;
+        let scheme = ["https", "http"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known))?;
         let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
         let (host, port) = authority.find(':').map_or((authority, ""), |at| authority.split_at(at));
         let label = |label: &str| {
             !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         };
-        let number = |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0);
+        // As it is written: parsers agree on no sign and no leading zero.
+        let number = |port: &str| {
+            port.parse::<u16>().is_ok()
+                && port.bytes().all(|byte| byte.is_ascii_digit())
+                && !port.starts_with('0')
+        };
         let segment = |segment: &str| {
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
             segment.bytes().all(plain) && !matches!(segment, "." | "..")
@@ -148,6 +148,7 @@ mod tests {
             "https://my.vault.azure.net.",
             "https://my.vault.azure.net:",
             "https://my.vault.azure.net:0",
+            "https://my.vault.azure.net:0443",
             "https://my.vault.azure.net:70000",
             "https://my.vault.azure.net:+443",
             "https://my.vault.azure.net:1:2",

@@ -46,7 +46,10 @@ impl Config {
         let vault = text(&json, VAULT_AT)
             .ok_or_else(|| invalid_config(VAULT_AT, "the address of the vault is needed"))?;
         let vault = Url::read(vault).filter(|url| url.path.is_empty()).ok_or_else(|| {
-            invalid_config(VAULT_AT, "it must be an address like https://NAME.vault.azure.net, and nothing else")
+            invalid_config(
+                VAULT_AT,
+                "it must be an address like https://NAME.vault.azure.net, and nothing else",
+            )
         })?;
         let custom = given(&json, "/customCloudConfig");
         let own_login = if custom { Some(own_login(&json)?) } else { None };
@@ -135,8 +138,9 @@ fn own_login(json: &Value) -> Result<Url, Error> {
 /// What tokens for a custom cloud's vaults are for: as it says, or what its vaults have in common.
 fn own_resource(json: &Value, vault: &Url) -> Result<Url, Error> {
     if let Some(resource) = text(json, RESOURCE_AT) {
-        return Url::read(resource)
-            .ok_or_else(|| invalid_config(RESOURCE_AT, "it must be an address like https://vault.example.com"));
+        return Url::read(resource).ok_or_else(|| {
+            invalid_config(RESOURCE_AT, "it must be an address like https://vault.example.com")
+        });
     }
     if let Some(suffix) = text(json, SUFFIX_AT) {
         return Url::read(&format!("https://{}", suffix.trim_start_matches('.')))
@@ -157,7 +161,8 @@ fn admins_login(settings: &str) -> Result<Option<Url>, Error> {
     let Some(login) = text(&settings, "/endpoints/login") else { return Ok(None) };
     Url::read(login).map(Some).ok_or_else(|| {
         Error::Other(
-            "the operator's endpoint for logins is not a URL: set AZURE_AUTHORITY_HOST to https://host".to_owned(),
+            "the operator's endpoint for logins is not a URL: set AZURE_AUTHORITY_HOST to https://host"
+                .to_owned(),
         )
     })
 }

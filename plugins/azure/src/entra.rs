@@ -56,7 +56,9 @@ fn about(number: u64) -> About {
 /// A refusal of a login, as an error.
 pub fn error(refused: &Refused<'_>, config: &Config, identity: &Identity) -> Error {
     let login = format!("login at {}", config.login.host);
-    let Ok(body) = serde_json::from_slice::<Body>(refused.body) else { return foreign(refused, config, login) };
+    let Ok(body) = serde_json::from_slice::<Body>(refused.body) else {
+        return foreign(refused, config, login);
+    };
     let number = number(&body);
     let said = words(&body.error_description);
     let said = if said.is_empty() { body.error.clone() } else { said };
@@ -112,9 +114,10 @@ fn foreign(refused: &Refused<'_>, config: &Config, login: String) -> Error {
 
 /// The text has the exact one; the list may have that of the class only.
 fn number(body: &Body) -> Option<u64> {
-    let digits = body.error_description.split_once("AADSTS").map(|(_, rest)| {
-        rest.bytes().take_while(u8::is_ascii_digit).map(char::from).collect::<String>()
-    });
+    let digits = body
+        .error_description
+        .split_once("AADSTS")
+        .map(|(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).map(char::from).collect::<String>());
     digits.and_then(|digits| digits.parse().ok()).or_else(|| body.error_codes.first().copied())
 }
 

@@ -21,7 +21,8 @@ const PAGES: usize = 20;
 pub fn find(client: &Client<'_>, query: &Query, cursor: Option<&str>) -> Result<Page, Error> {
     if query.path.as_deref().is_some_and(|path| !path.is_empty()) {
         return Err(Error::Unsupported(
-            "secrets of Key Vault lie in no folders: leave find.path out, and search by name or tags".to_owned(),
+            "secrets of Key Vault lie in no folders: leave find.path out, and search by name or tags"
+                .to_owned(),
         ));
     }
     let mut next = Some(cursor.map_or_else(first, ToOwned::to_owned));
@@ -50,7 +51,8 @@ fn first() -> String {
 /// The query of a link to the next page. Only that is taken of it, and only if it is the vault's: the token goes to
 /// the store's own address, whatever a link says.
 fn following(vault: &Url, link: &str) -> Result<String, Error> {
-    let foreign = || Error::Unavailable("the list of secrets goes on at another address than the vault's".to_owned());
+    let foreign =
+        || Error::Unavailable("the list of secrets goes on at another address than the vault's".to_owned());
     let (address, query) = link.split_once('?').ok_or_else(foreign)?;
     let url = Url::read(address).ok_or_else(foreign)?;
     // A server behind a proxy may take its scheme from one hop and its name from another.

@@ -15,7 +15,9 @@ use crate::refusal::{self, Forbidden};
 /// What keeps the store from working.
 pub fn check(client: &Client<'_>) -> Result<Health, Error> {
     match look(client) {
-        Err(Error::RateLimited(limit)) => Ok(Health::Unknown(format!("Azure is throttling: {}", limit.detail))),
+        Err(Error::RateLimited(limit)) => {
+            Ok(Health::Unknown(format!("Azure is throttling: {}", limit.detail)))
+        }
         checked => checked,
     }
 }

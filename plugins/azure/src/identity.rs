@@ -144,7 +144,11 @@ fn checked(tenant: Found) -> Result<Found, Error> {
     let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
     let value = &tenant.value;
     let fits = value.len() <= LONGEST_TENANT && value.bytes().all(named) && !value.starts_with('.');
-    if fits { Ok(tenant) } else { Err(invalid_config(tenant.at, "it is no tenant: an id or a domain is meant")) }
+    if fits {
+        Ok(tenant)
+    } else {
+        Err(invalid_config(tenant.at, "it is no tenant: an id or a domain is meant"))
+    }
 }
 
 #[cfg(test)]

@@ -91,7 +91,8 @@ pub fn token(body: &[u8]) -> Option<(String, u64)> {
     // A token that does not say so lives for an hour at least.
     let ttl_ms = keep_ms(seconds.unwrap_or(3600));
     // It goes into a header field.
-    let fits = !granted.access_token.is_empty() && granted.access_token.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits =
+        !granted.access_token.is_empty() && granted.access_token.bytes().all(|byte| byte.is_ascii_graphic());
     fits.then_some((granted.access_token, ttl_ms))
 }
 

@@ -107,7 +107,8 @@ impl Object {
 
     /// For messages.
     pub fn text(&self) -> String {
-        let version = self.version.as_ref().map(|version| format!(" (version {version})")).unwrap_or_default();
+        let version =
+            self.version.as_ref().map(|version| format!(" (version {version})")).unwrap_or_default();
         format!("{}/{}{version}", self.kind.prefix(), self.name)
     }
 }
@@ -144,7 +145,11 @@ mod tests {
         for (key, version, path) in [
             ("db-1", None, "/secrets/db-1"),
             ("secret/db", Some(""), "/secrets/db"),
-            ("secret/db", Some("4387e9f3d6e14c459867679a90fd0f79"), "/secrets/db/4387e9f3d6e14c459867679a90fd0f79"),
+            (
+                "secret/db",
+                Some("4387e9f3d6e14c459867679a90fd0f79"),
+                "/secrets/db/4387e9f3d6e14c459867679a90fd0f79",
+            ),
             ("cert/tls", None, "/certificates/tls"),
             ("key/sign", Some("v1"), "/keys/sign/v1"),
             (&longest, None, &format!("/secrets/{longest}")),
