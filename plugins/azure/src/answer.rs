@@ -114,19 +114,6 @@ fn rfc3339(seconds: i64) -> Option<String> {
     Some(format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z", u8::from(month)))
 }
 
-/// JSON of a map as Go writes it, which is what ESO hands out: sorted, and without what HTML minds.
-pub fn go_json(map: &BTreeMap<String, String>) -> String {
-    let mut out = String::new();
-    for char in serde_json::json!(map).to_string().chars() {
-        match char {
-            // They can only stand in strings.
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", u32::from(char))),
-            other => out.push(other),
-        }
-    }
-    out
-}
-
 /// A page of a list.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Listing {

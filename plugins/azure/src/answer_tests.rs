@@ -1,6 +1,8 @@
 //! Key Vault's answers. Only tests. Bodies are the examples of its REST API reference, but for what is said.
 
 #![allow(clippy::unwrap_used)]
+use claviger_plugin_sdk::json::go_map;
+
 use super::*;
 
 const SECRET: &str = r#"{"value":"mysecretvalue","id":"https://kv-sdk-test.vault-int.azure-int.net/secrets/mysecretname/4387e9f3d6e14c459867679a90fd0f79","attributes":{"enabled":true,"created":1493938410,"updated":1493938410,"recoveryLevel":"Recoverable+Purgeable"}}"#;
@@ -72,7 +74,7 @@ fn metadata_is_what_eso_shows() {
         ),
         (r#"{"id":"https://x/certificates/a/b"}"#, Kind::Certificate, "{}"),
     ] {
-        assert_eq!(go_json(&metadata(body.as_bytes(), kind).unwrap()), expected);
+        assert_eq!(go_map(&metadata(body.as_bytes(), kind).unwrap()), expected);
     }
 }
 

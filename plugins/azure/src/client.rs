@@ -3,8 +3,8 @@
 
 use std::cell::RefCell;
 
-use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::connection::Session;
+use claviger_plugin_sdk::{Error, login};
 
 use crate::config::Config;
 use crate::object::{API_VERSION, Object};
@@ -113,7 +113,7 @@ impl<'a> Client<'a> {
 
     /// A server may quote what it was sent.
     pub(crate) fn clean(&self, error: Error) -> Error {
-        refusal::without(error, &self.secrets.borrow())
+        login::without(error, &self.secrets.borrow())
     }
 
     pub(crate) fn hide(&self, secret: &str) {

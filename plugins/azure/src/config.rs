@@ -66,6 +66,9 @@ impl Config {
         let (resource, default_login) = match environment(&json)? {
             Some(cloud) => {
                 check_vault(&vault, cloud)?;
+                if own_login.as_ref().is_some_and(|login| login.scheme != "https") {
+                    return Err(invalid_config(LOGIN_AT, "it must begin with https://"));
+                }
                 (cloud.resource(), Url::read(cloud.login))
             }
             None => {

@@ -221,6 +221,7 @@ fn a_custom_cloud_is_whole() {
         (json!({"environmentType": CUSTOM, "customCloudConfig": {}}), LOGIN_AT),
         (json!({"customCloudConfig": {"keyVaultEndpoint": "https://vault.azure.net"}}), LOGIN_AT),
         (json!({"customCloudConfig": {"activeDirectoryEndpoint": "login.example"}}), LOGIN_AT),
+        (json!({"customCloudConfig": {"activeDirectoryEndpoint": "http://login.example"}}), LOGIN_AT),
         (
             json!({"environmentType": CUSTOM, "customCloudConfig": {"activeDirectoryEndpoint": "https://x", "keyVaultEndpoint": "x"}}),
             RESOURCE_AT,

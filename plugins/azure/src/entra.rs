@@ -71,10 +71,13 @@ pub fn error(refused: &Refused<'_>, config: &Config, identity: &Identity) -> Err
     if transient || about == About::Broken || !(400..=403).contains(&refused.status) {
         return Error::Unavailable(detail);
     }
-    let wrong = |found: &Found, detail: String| match found.plain {
-        true => invalid_config(found.at, detail),
+    let wrong = |found: &Found, detail: String| match found.from {
+        None => invalid_config(found.at, detail),
         // The field is right, and what it refers to is not.
-        false => Error::Unauthenticated(format!("{detail}. It comes from {}", name(found.at))),
+        Some(from) => {
+            let at = found.at.trim_start_matches('/').replace('/', ".");
+            Error::Unauthenticated(format!("{detail}. It comes from {from} ({at})"))
+        }
     };
     match about {
         About::Client => wrong(&identity.client_id, detail),
@@ -126,10 +129,6 @@ fn words(description: &str) -> String {
     let line = one_line(description);
     let end = ["Trace ID:", "Correlation ID:", "Timestamp:"].iter().filter_map(|mark| line.find(mark)).min();
     line[..end.unwrap_or(line.len())].trim_end_matches([' ', ';', '.']).to_owned()
-}
-
-fn name(at: &str) -> String {
-    at.trim_start_matches('/').replace('/', ".")
 }
 
 #[cfg(test)]

@@ -32,8 +32,8 @@ pub struct Found {
     pub value: String,
     /// Pointer to the field that has it or refers to it.
     pub at: &'static str,
-    /// Whether the field itself has it.
-    pub plain: bool,
+    /// Where it is, if not in the field itself; for messages.
+    pub from: Option<&'static str>,
 }
 
 /// Client id and tenant.
@@ -73,7 +73,7 @@ pub fn client_id(auth: &Auth, slots: Slots<'_>) -> Result<Found, Error> {
         Auth::Managed { .. } | Auth::Pod => return environment(slots, ENV_CLIENT_ID),
     };
     let found = id.map(|id| resolved(id, slots, CLIENT_ID)).transpose()?;
-    let annotated = annotated.map(|value| Found { value, at: ACCOUNT_AT, plain: false });
+    let annotated = annotated.map(|value| Found { value, at: ACCOUNT_AT, from: Some(CLIENT_ANNOTATION) });
     agreed([found, annotated].into_iter().flatten(), "client id")?.ok_or_else(|| {
         let detail = format!(
             "the ServiceAccount has no annotation {CLIENT_ANNOTATION}, and the store no client id (authSecretRef.clientId or clientId): it names the application"
@@ -99,25 +99,25 @@ pub fn tenant(auth: &Auth, slots: Slots<'_>) -> Result<Option<Found>, Error> {
     for id in ids {
         found.push(resolved(id, slots, TENANT_ID)?);
     }
-    found.extend(annotated.map(|value| Found { value, at: ACCOUNT_AT, plain: false }));
+    found.extend(annotated.map(|value| Found { value, at: ACCOUNT_AT, from: Some(TENANT_ANNOTATION) }));
     // As ESO: the operator's own is the last resort.
     if found.is_empty()
         && let Some(value) = slots.text(ENV_TENANT_ID)?
     {
-        found.push(Found { value, at: "/tenantId", plain: false });
+        found.push(Found { value, at: "/tenantId", from: Some(ENV_TENANT_ID) });
     }
     agreed(found.into_iter(), "tenant")?.map(checked).transpose()
 }
 
 fn resolved(id: &Id, slots: Slots<'_>, slot: &str) -> Result<Found, Error> {
     Ok(match id {
-        Id::Plain { at, value } => Found { value: value.clone(), at, plain: true },
-        Id::Referred { at } => Found { value: slots.needed(slot)?, at, plain: false },
+        Id::Plain { at, value } => Found { value: value.clone(), at, from: None },
+        Id::Referred { at } => Found { value: slots.needed(slot)?, at, from: Some("a Secret") },
     })
 }
 
-fn environment(slots: Slots<'_>, slot: &str) -> Result<Found, Error> {
-    Ok(Found { value: slots.needed(slot)?, at: "/authType", plain: false })
+fn environment(slots: Slots<'_>, slot: &'static str) -> Result<Found, Error> {
+    Ok(Found { value: slots.needed(slot)?, at: "/authType", from: Some(slot) })
 }
 
 fn agreed(found: impl Iterator<Item = Found>, what: &str) -> Result<Option<Found>, Error> {
@@ -126,10 +126,12 @@ fn agreed(found: impl Iterator<Item = Found>, what: &str) -> Result<Option<Found
         match &agreed {
             Some(first) if !first.value.eq_ignore_ascii_case(&next.value) => {
                 let name = first.at.trim_start_matches('/').replace('/', ".");
-                let annotation = if next.at == ACCOUNT_AT { " (its annotation)" } else { "" };
                 return Err(invalid_config(
                     next.at,
-                    format!("the {what} is another one than that of {name}{annotation}: remove one"),
+                    format!(
+                        "the {what} of {} is another one than that of {name}: remove one",
+                        next.from.unwrap_or("this field")
+                    ),
                 ));
             }
             Some(_) => {}

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use claviger_plugin_sdk::Error;
+use claviger_plugin_sdk::login::keep_ms;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -94,12 +95,6 @@ pub fn token(body: &[u8]) -> Option<(String, u64)> {
     let fits =
         !granted.access_token.is_empty() && granted.access_token.bytes().all(|byte| byte.is_ascii_graphic());
     fits.then_some((granted.access_token, ttl_ms))
-}
-
-/// How long a token that lives for `seconds` is kept, in milliseconds: until five minutes before its end, as
-/// Microsoft's libraries, or a tenth of a shorter life.
-fn keep_ms(seconds: u64) -> u64 {
-    seconds.saturating_sub((seconds / 10).min(300)).saturating_mul(1000)
 }
 
 #[cfg(test)]

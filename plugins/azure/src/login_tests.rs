@@ -92,7 +92,7 @@ fn token_endpoints() {
         ("https://login.example", "t", "https://login.example/t/oauth2/v2.0/token"),
         ("https://login.example/", "adfs", "https://login.example/adfs/oauth2/token"),
         ("https://login.example/adfs/", "ADFS", "https://login.example/adfs/oauth2/token"),
-        ("http://127.0.0.1:8080/base", "t", "http://127.0.0.1:8080/base/t/oauth2/v2.0/token"),
+        ("https://login.example:8443/base", "t", "https://login.example:8443/base/t/oauth2/v2.0/token"),
     ] {
         let config = store(json!({"customCloudConfig": {"activeDirectoryEndpoint": login}}));
         assert_eq!(endpoint(&Config::parse(&config.to_string(), "").unwrap(), tenant), expected);

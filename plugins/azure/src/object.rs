@@ -45,12 +45,11 @@ impl Kind {
         }
     }
 
-    /// The least of Azure's built-in roles that may read it.
+    /// The least of Azure's built-in roles that may read it: certificates and public keys are no sensitive values.
     pub fn role(self) -> &'static str {
         match self {
             Self::Secret => "Key Vault Secrets User",
-            Self::Certificate => "Key Vault Certificate User",
-            Self::Key => "Key Vault Crypto User",
+            Self::Certificate | Self::Key => "Key Vault Reader",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Reading keys: from an item to a request, from an answer to a value.
 
-use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::interface::{Facet, Item, Value};
+use claviger_plugin_sdk::{Error, json};
 
 use crate::answer;
 use crate::client::{Ask, Client};
@@ -41,7 +41,7 @@ fn value(item: &Item, object: &Object, body: &[u8]) -> Result<Value, Error> {
         Facet::Value => answer::value(body, object.kind).map_err(named)?,
         // Tags and times change without a new version.
         Facet::Metadata => {
-            (answer::go_json(&answer::metadata(body, object.kind).map_err(named)?).into_bytes(), None)
+            (json::go_map(&answer::metadata(body, object.kind).map_err(named)?).into_bytes(), None)
         }
     };
     let known = item.known_version.as_ref().filter(|_| object::is_fixed(object.kind, item.facet));

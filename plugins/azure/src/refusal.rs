@@ -2,7 +2,7 @@
 //! decides and not the bare status: something between may have a 404 of its own, and an absent key may delete
 //! a Secret.
 
-use claviger_plugin_sdk::{Error, RateLimit, invalid_config};
+use claviger_plugin_sdk::{Error, RateLimit};
 use serde::Deserialize;
 
 use crate::object::{Kind, Object};
@@ -123,6 +123,10 @@ pub fn error(refused: &Refused<'_>, asked: &Asked) -> Error {
     let words = one_line(&said.message);
     let detail = format!("HTTP {} {}{inner}: {words}", refused.status, said.code);
     match refused.status {
+        // Key Vault names the tenant that it expects.
+        401 if said.message.contains("AKV10032") => Error::Unauthenticated(format!(
+            "{what}: the login is of another tenant than the vault's: {detail}"
+        )),
         401 => Error::Unauthenticated(format!("{what}: {detail}")),
         403 => Error::Denied(match forbidden(refused.body) {
             Forbidden::Network => format!(
@@ -167,31 +171,6 @@ fn said(body: &[u8]) -> Option<Said> {
 pub fn one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("; ")
-}
-
-/// Shorter ones are words that errors have anyway. No token, and no secret that Entra gives, is so short; what a
-/// Secret holds the host takes out of errors too.
-const SHORTEST: usize = 6;
-
-/// An error without what was sent, in case the server quotes it.
-pub fn without(error: Error, secrets: &[String]) -> Error {
-    let mut longest_first: Vec<&str> =
-        secrets.iter().map(String::as_str).filter(|secret| secret.len() >= SHORTEST).collect();
-    longest_first.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let clean =
-        |text: String| longest_first.iter().fold(text, |text, secret| text.replace(secret, "[hidden]"));
-    match error {
-        Error::NotFound(text) => Error::NotFound(clean(text)),
-        Error::Unauthenticated(text) => Error::Unauthenticated(clean(text)),
-        Error::Denied(text) => Error::Denied(clean(text)),
-        Error::RateLimited(limit) => Error::RateLimited(RateLimit { detail: clean(limit.detail), ..limit }),
-        Error::Unavailable(text) => Error::Unavailable(clean(text)),
-        Error::InvalidConfig(wrong) => invalid_config(&wrong.path, clean(wrong.detail)),
-        Error::Conflict(text) => Error::Conflict(clean(text)),
-        Error::Unsupported(text) => Error::Unsupported(clean(text)),
-        Error::Other(text) => Error::Other(clean(text)),
-        Error::NotModified => Error::NotModified,
-    }
 }
 
 #[cfg(test)]

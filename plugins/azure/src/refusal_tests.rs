@@ -138,12 +138,8 @@ fn messages_name_what_to_do() {
                 "; Caller: appid=1;oid=2",
             ][..],
         ),
-        (
-            &rbac,
-            get("cert/tls"),
-            &["cert/tls: the role Key Vault Certificate User", "certificate permission Get"],
-        ),
-        (&rbac, get("key/sign"), &["key/sign: the role Key Vault Crypto User", "key permission Get"]),
+        (&rbac, get("cert/tls"), &["cert/tls: the role Key Vault Reader", "certificate permission Get"]),
+        (&rbac, get("key/sign"), &["key/sign: the role Key Vault Reader", "key permission Get"]),
         (
             &rbac,
             Asked::List,
@@ -168,4 +164,10 @@ fn messages_name_what_to_do() {
         let Error::Denied(text) = refusal(said, &asked) else { panic!("{said:?}") };
         assert!(parts.iter().all(|part| text.contains(part)) && !text.contains(['\n', '\r']), "{text}");
     }
+    let issuer = "AKV10032: Invalid issuer. Expected one of https://sts.windows.net/1/, found https://sts.windows.net/2/.";
+    let Error::Unauthenticated(text) = refusal(&kv_error(401, "Unauthorized", issuer, None), &get("db"))
+    else {
+        panic!()
+    };
+    assert!(text.contains("another tenant than the vault's") && text.contains("found https://sts"), "{text}");
 }
