@@ -58,8 +58,11 @@ pub enum Auth {
         /// For whom the ServiceAccount's token is.
         audiences: Vec<String>,
     },
-    /// The operator's own ServiceAccount.
-    Pod,
+    /// The operator's own ServiceAccount, with the client id and tenant of its environment.
+    Pod {
+        /// The tenant, if the store says it too.
+        tenant: Option<Id>,
+    },
 }
 
 /// Pointer to the ServiceAccount's reference.
@@ -93,13 +96,14 @@ impl Auth {
                 audiences: audiences(config),
             }),
             "WorkloadIdentity" => {
-                if let Some(at) = one(config, [CLIENT_ID_REF, CLIENT_ID])? {
+                let ids = [CLIENT_ID_REF, CLIENT_ID, TENANT_ID_REF];
+                if let Some(at) = ids.into_iter().find(|at| given(config, at)) {
                     return Err(invalid_config(
                         at,
                         "it has no meaning without serviceAccountRef: then the operator's own ServiceAccount logs in, as its environment says",
                     ));
                 }
-                Ok(Self::Pod)
+                Ok(Self::Pod { tenant: plain(config, TENANT_ID) })
             }
             _ => Err(invalid_config(
                 "/authType",
@@ -110,7 +114,7 @@ impl Auth {
 
     /// Whether what logs in is the operator's and not the store's.
     pub fn is_ambient(&self) -> bool {
-        matches!(self, Self::Managed { .. } | Self::Pod)
+        matches!(self, Self::Managed { .. } | Self::Pod { .. })
     }
 
     /// Pointers to every reference in use.
@@ -122,7 +126,7 @@ impl Auth {
             Self::Account { client_id, tenant, .. } => {
                 (tenant.iter().chain(client_id).collect(), Some(ACCOUNT_AT))
             }
-            Self::Managed { .. } | Self::Pod => (Vec::new(), None),
+            Self::Managed { .. } | Self::Pod { .. } => (Vec::new(), None),
         };
         let referred = ids.into_iter().filter_map(|id| match id {
             Id::Referred { at } => Some(*at),

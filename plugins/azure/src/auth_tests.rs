@@ -53,7 +53,11 @@ fn every_login_in_every_spelling() {
             Auth::Managed { at: Some("/identityId") },
         ),
         (json!({"authType": "ManagedIdentity", "clientId": "c"}), Auth::Managed { at: Some("/clientId") }),
-        (json!({"authType": "WorkloadIdentity", "tenantId": "t"}), Auth::Pod),
+        (json!({"authType": "WorkloadIdentity"}), Auth::Pod { tenant: None }),
+        (
+            json!({"authType": "WorkloadIdentity", "tenantId": "t"}),
+            Auth::Pod { tenant: Some(plain("/tenantId", "t")) },
+        ),
         (
             json!({"authType": "WorkloadIdentity", "serviceAccountRef": {"name": "sa"}}),
             Auth::Account { client_id: None, tenant: vec![], audiences: vec![AUDIENCE.to_owned()] },
@@ -92,6 +96,10 @@ fn exactly_one_whole_login() {
         ),
         (json!({"authType": "ManagedIdentity", "identityId": "i", "clientId": "c"}), "/clientId"),
         (json!({"authType": "WorkloadIdentity", "clientId": "c"}), "/clientId"),
+        (
+            json!({"authType": "WorkloadIdentity", "authSecretRef": {"tenantId": reference}}),
+            "/authSecretRef/tenantId",
+        ),
         (
             json!({"authType": "WorkloadIdentity", "authSecretRef": {"clientId": reference}}),
             "/authSecretRef/clientId",

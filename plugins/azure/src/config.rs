@@ -54,7 +54,7 @@ impl Config {
         let custom = given(&json, "/customCloudConfig");
         let own_login = if custom { Some(own_login(&json)?) } else { None };
         let admins = admins_login(settings)?;
-        if auth == Auth::Pod {
+        if matches!(auth, Auth::Pod { .. }) {
             let trusted = |login: &Url| Cloud::owns_login(&login.text()) || Some(login) == admins.as_ref();
             if own_login.as_ref().is_some_and(|login| !trusted(login)) {
                 return Err(invalid_config(

@@ -70,7 +70,7 @@ pub fn client_id(auth: &Auth, slots: Slots<'_>) -> Result<Found, Error> {
     let (id, annotated) = match auth {
         Auth::ClientSecret { client_id, .. } | Auth::Certificate { client_id, .. } => (Some(client_id), None),
         Auth::Account { client_id, .. } => (client_id.as_ref(), slots.annotation(ACCOUNT, CLIENT_ANNOTATION)),
-        Auth::Managed { .. } | Auth::Pod => return environment(slots, ENV_CLIENT_ID),
+        Auth::Managed { .. } | Auth::Pod { .. } => return environment(slots, ENV_CLIENT_ID),
     };
     let found = id.map(|id| resolved(id, slots, CLIENT_ID)).transpose()?;
     let annotated = annotated.map(|value| Found { value, at: ACCOUNT_AT, from: Some(CLIENT_ANNOTATION) });
@@ -90,9 +90,11 @@ pub fn tenant(auth: &Auth, slots: Slots<'_>) -> Result<Option<Found>, Error> {
     let (ids, annotated) = match auth {
         Auth::ClientSecret { tenant, .. } | Auth::Certificate { tenant, .. } => (tenant, None),
         Auth::Account { tenant, .. } => (tenant, slots.annotation(ACCOUNT, TENANT_ANNOTATION)),
-        Auth::Managed { .. } | Auth::Pod => {
-            let found = environment(slots, ENV_TENANT_ID)?;
-            return checked(found).map(Some);
+        Auth::Managed { .. } => return Ok(None),
+        Auth::Pod { tenant } => {
+            let own = tenant.as_ref().map(|id| resolved(id, slots, TENANT_ID)).transpose()?;
+            let found = [environment(slots, ENV_TENANT_ID)?].into_iter().chain(own);
+            return agreed(found, "tenant")?.map(checked).transpose();
         }
     };
     let mut found = Vec::new();
@@ -125,20 +127,19 @@ fn agreed(found: impl Iterator<Item = Found>, what: &str) -> Result<Option<Found
     for next in found {
         match &agreed {
             Some(first) if !first.value.eq_ignore_ascii_case(&next.value) => {
-                let name = first.at.trim_start_matches('/').replace('/', ".");
-                return Err(invalid_config(
-                    next.at,
-                    format!(
-                        "the {what} of {} is another one than that of {name}: remove one",
-                        next.from.unwrap_or("this field")
-                    ),
-                ));
+                let (one, other) = (place(&next), place(first));
+                let detail = format!("the {what} of {one} is another one than that of {other}: remove one");
+                return Err(invalid_config(next.at, detail));
             }
             Some(_) => {}
             None => agreed = Some(next),
         }
     }
     Ok(agreed)
+}
+
+fn place(found: &Found) -> String {
+    found.from.map_or_else(|| found.at.trim_start_matches('/').to_owned(), ToOwned::to_owned)
 }
 
 /// It is put into a path.

@@ -74,9 +74,14 @@ fn from_wherever_they_stand() {
             wrong("/serviceAccountRef"),
         ),
         (
-            &json!({"authType": "WorkloadIdentity", "tenantId": "store"}),
+            &json!({"authType": "WorkloadIdentity", "tenantId": "t"}),
             vec![(ENV_CLIENT_ID, bytes("e")), (ENV_TENANT_ID, bytes("t"))],
             ok("e of t"),
+        ),
+        (
+            &json!({"authType": "WorkloadIdentity", "tenantId": "store"}),
+            vec![(ENV_CLIENT_ID, bytes("e")), (ENV_TENANT_ID, bytes("t"))],
+            wrong("/tenantId"),
         ),
         (
             &json!({"authType": "WorkloadIdentity"}),

@@ -55,7 +55,7 @@ pub fn request(
             let certificate = Certificate::read(slots.bytes(CERTIFICATE)?, at)?;
             ("client_assertion", certificate.assertion(client_id, &url, now)?)
         }
-        Auth::Account { .. } | Auth::Pod => ("client_assertion", slots.needed(ACCOUNT_TOKEN)?),
+        Auth::Account { .. } | Auth::Pod { .. } => ("client_assertion", slots.needed(ACCOUNT_TOKEN)?),
         Auth::Managed { .. } => {
             return Err(Error::Other("a managed identity has no login of its own".to_owned()));
         }

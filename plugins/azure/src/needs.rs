@@ -41,7 +41,7 @@ pub fn next(config: &Config, have: &[SlotValue]) -> Result<Vec<Need>, Error> {
             optional: false,
         })],
         // All three or nothing, so a refusal names what is not granted.
-        Auth::Pod => vec![
+        Auth::Pod { .. } => vec![
             ambient(ENV_CLIENT_ID, AmbientKind::Env, "AZURE_CLIENT_ID", false),
             ambient(ENV_TENANT_ID, AmbientKind::Env, "AZURE_TENANT_ID", false),
             ambient(ACCOUNT_TOKEN, AmbientKind::FileByEnv, "AZURE_FEDERATED_TOKEN_FILE", false),
