@@ -11,7 +11,8 @@ use crate::fake::{
     Fake, Said, bytes, entra_error, granted, item, kind, kind_at, kv_error, said, secret, session,
     session_of, store,
 };
-use crate::needs::MANAGED;
+use crate::identity::CLIENT_ID;
+use crate::needs::{CLIENT_SECRET, MANAGED};
 use crate::read::get;
 
 fn kinds(answers: &[Result<Value, Error>]) -> Vec<&'static str> {
@@ -200,6 +201,30 @@ fn no_error_has_what_was_sent() {
         let said = format!("{error:?}");
         assert!(said.contains("[hidden]"), "{said}");
         assert!(!said.contains("the-token") && !said.contains("the~client"), "{said}");
+    }
+}
+
+/// An id in a Secret may be the wrong key of it.
+#[test]
+fn no_error_has_what_a_secret_holds() {
+    let reference = json!({"name": "s", "key": "k"});
+    for (more, said) in [
+        (json!({}), "Application with identifier '11111111-2222-3333-4444-555555555555' was not found"),
+        (json!({"clientId": null}), "Application with identifier '[hidden]' was not found"),
+    ] {
+        let fake = Fake::new(|request: &Request| {
+            let id = form_urlencoded::parse(&request.body).find(|(name, _)| name == "client_id").unwrap().1;
+            let text = format!("AADSTS700016: Application with identifier '{id}' was not found.");
+            entra_error(400, "unauthorized_client", &text, 700_016)
+        });
+        let mut config = store(more);
+        if config["clientId"].is_null() {
+            config["authSecretRef"]["clientId"] = reference.clone();
+        }
+        let have = [(CLIENT_SECRET, bytes("the~client.secret")), (CLIENT_ID, bytes("the-password"))];
+        let session = session_of(&config, &have);
+        let error = get(&Client::new(&session, &fake).unwrap(), &[item("k")]).err().unwrap();
+        assert!(format!("{error:?}").contains(said), "{error:?}");
     }
 }
 

@@ -22,6 +22,9 @@ pub const CLIENT_ANNOTATION: &str = "azure.workload.identity/client-id";
 /// Names its tenant.
 pub const TENANT_ANNOTATION: &str = "azure.workload.identity/tenant-id";
 
+/// [`Found::from`] of what a Secret holds.
+pub const SECRET: &str = "a Secret";
+
 /// Longer than any tenant is called: a domain's name.
 const LONGEST_TENANT: usize = 255;
 
@@ -114,7 +117,7 @@ pub fn tenant(auth: &Auth, slots: Slots<'_>) -> Result<Option<Found>, Error> {
 fn resolved(id: &Id, slots: Slots<'_>, slot: &str) -> Result<Found, Error> {
     Ok(match id {
         Id::Plain { at, value } => Found { value: value.clone(), at, from: None },
-        Id::Referred { at } => Found { value: slots.needed(slot)?, at, from: Some("a Secret") },
+        Id::Referred { at } => Found { value: slots.needed(slot)?, at, from: Some(SECRET) },
     })
 }
 

@@ -95,6 +95,12 @@ impl Client<'_> {
             .ok_or_else(|| Error::Other("a managed identity has no login of its own".to_owned()))?;
         let login = login::request(config, &identity, slots, self.world.now())?;
         self.hide(&login.secret);
+        // They are none, but a reference may name the wrong key.
+        for id in [&identity.client_id, &identity.tenant] {
+            if id.from == Some(identity::SECRET) {
+                self.hide(&id.value);
+            }
+        }
         let headers = vec![
             ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
             ("accept".to_owned(), "application/json".to_owned()),
