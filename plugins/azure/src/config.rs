@@ -71,6 +71,12 @@ impl Config {
                 }
                 (cloud.resource(), Url::read(cloud.login))
             }
+            None if !custom => {
+                return Err(invalid_config(
+                    "/customCloudConfig",
+                    format!("it is needed for environmentType {CUSTOM}"),
+                ));
+            }
             None => {
                 let resource = own_resource(&json, &vault)?;
                 if auth.is_ambient() && !(vault.scheme == "https" && vault.is_below(&resource.host)) {
@@ -82,15 +88,14 @@ impl Config {
                         ),
                     ));
                 }
-                (resource.text(), None)
+                (resource.text(), own_login.clone())
             }
         };
         // The pod's environment names its own cloud for all (AZURE_AUTHORITY_HOST, set by the webhook of
         // workload identity): a store that names another one means that.
         let admins = admins.filter(|login| !Cloud::owns_login(&login.text()));
-        let login = own_login.or(admins).or(default_login).ok_or_else(|| {
-            invalid_config("/customCloudConfig", format!("it is needed for environmentType {CUSTOM}"))
-        })?;
+        let login = own_login.or(admins).or(default_login);
+        let login = login.ok_or_else(|| invalid_config(LOGIN_AT, "it is needed"))?;
         Ok(Self { vault, resource, login, auth, custom, json })
     }
 
