@@ -88,7 +88,7 @@ impl Config {
                         ),
                     ));
                 }
-                (resource.text(), own_login.clone())
+                (resource.text(), None)
             }
         };
         // The pod's environment names its own cloud for all (AZURE_AUTHORITY_HOST, set by the webhook of
