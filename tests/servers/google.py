@@ -15,6 +15,7 @@ before it is answered.
 import argparse
 import itertools
 import json
+import os
 import re
 import socket
 import struct
@@ -66,7 +67,8 @@ class Google:
         request = Request(environ)
         if request.path.startswith("/_test/"):
             return self.control.answer(request)(environ, start_response)
-        note: dict[str, Any] = {"service": service(request.path), "action": "", "principal": "", "names": []}
+        note: dict[str, Any] = {"service": service(request.path), "principal": "", "names": []}
+        note["action"] = google_secrets.action(request) if note["service"] == "secretmanager" else ""
         fault = self.faults.next(request)
         if fault is not None and fault.reset:
             self.note(request, note, 0)
@@ -110,7 +112,13 @@ class Google:
 
     def note(self, request: Request, note: dict[str, Any], status: int) -> None:
         """Into the access log; status 0 stands for a connection that was broken. No parameter but names."""
-        entry = {"host": request.host, "method": request.method, "path": request.path, "status": status, **note}
+        entry = {
+            "host": request.host,
+            "method": request.method,
+            "path": request.path,
+            "status": status,
+            **note,
+        }
         with self.lock:
             print(json.dumps({"number": next(self.numbers), **entry}), file=self.log, flush=True)
 
@@ -136,14 +144,16 @@ def reset(environ: Any) -> list[bytes]:
     """Breaks the connection: the client sees a reset and no byte of an answer."""
     connection: socket.socket = environ["werkzeug.socket"]
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
+    # Closing the object would leave the descriptor open for the files that were made of it.
+    os.close(connection.detach())
     raise ConnectionResetError("as a test asked for")
 
 
 class Handler(WSGIRequestHandler):
-    """Keeps connections, and writes no log of its own: requests are in the access log."""
+    """Writes no log of its own: requests are in the access log."""
 
-    protocol_version = "HTTP/1.1"
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
+        self.close_connection = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
@@ -158,7 +168,9 @@ def main() -> None:
     options = parser.parse_args()
     issuer = google_sts.Issuer(options.issuer, json.loads(options.jwks.read_text()))
     application = Google(f"http://127.0.0.1:{options.port}", issuer, options.access_log)
-    make_server("127.0.0.1", options.port, application, threaded=True, request_handler=Handler).serve_forever()
+    make_server(
+        "127.0.0.1", options.port, application, threaded=True, request_handler=Handler
+    ).serve_forever()
 
 
 if __name__ == "__main__":

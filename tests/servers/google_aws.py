@@ -37,7 +37,12 @@ class Key:
 def identity(token: str, audience: str, keys: dict[str, Key], account: str, now: float) -> dict[str, Any]:
     """GetCallerIdentity's answer, which attributes are mapped from."""
     method, url, headers = parts(token)
-    if method != "POST" or not HOST.fullmatch(url.netloc) or url.scheme != "https" or url.path not in ("", "/"):
+    if (
+        method != "POST"
+        or not HOST.fullmatch(url.netloc)
+        or url.scheme != "https"
+        or url.path not in ("", "/")
+    ):
         raise refused("The AWS request is not for AWS STS.")
     if sorted(parse_qsl(url.query)) != [("Action", "GetCallerIdentity"), ("Version", "2011-06-15")]:
         raise refused("The AWS request is not GetCallerIdentity.")
@@ -46,7 +51,10 @@ def identity(token: str, audience: str, keys: dict[str, Key], account: str, now:
         raise rejected("MissingAuthenticationToken", "Request is missing Authentication Token")
     access_key, day, region, names, signature = found.groups()
     signed = names.split(";")
-    if headers.get("x-goog-cloud-target-resource") != audience or "x-goog-cloud-target-resource" not in signed:
+    if (
+        headers.get("x-goog-cloud-target-resource") != audience
+        or "x-goog-cloud-target-resource" not in signed
+    ):
         raise refused("The value of x-goog-cloud-target-resource does not match the audience.")
     key, stamp = keys.get(access_key), headers.get("x-amz-date", "")
     if key is None or headers.get("x-amz-security-token", "") != key.session_token:
@@ -55,10 +63,9 @@ def identity(token: str, audience: str, keys: dict[str, Key], account: str, now:
     if not present <= set(signed) or not headers.get("host") == url.netloc:
         raise rejected("SignatureDoesNotMatch", "'host' or 'x-amz-date' must be a 'SignedHeader'")
     check_age(stamp, day, now)
-    canonical = "\n".join(
-        [method, "/", query(url.query), *(f"{name}:{' '.join(headers.get(name, '').split())}" for name in signed)]
-        + ["", names, hashlib.sha256(b"").hexdigest()]
-    )
+    fields = [f"{name}:{' '.join(headers.get(name, '').split())}" for name in signed]
+    lines = [method, "/", query(url.query), *fields, "", names, hashlib.sha256(b"").hexdigest()]
+    canonical = "\n".join(lines)
     scope = f"{day}/{region}/sts/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     secret = f"AWS4{key.secret}".encode()

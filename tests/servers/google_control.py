@@ -86,7 +86,12 @@ class Control:
         del self.google.oauth.refresh_tokens[refresh_token]
 
     def do_grant(
-        self, member: str, resource: str, role: str = "", permissions: list[str] | None = None, revoke: bool = False
+        self,
+        member: str,
+        resource: str,
+        role: str = "",
+        permissions: list[str] | None = None,
+        revoke: bool = False,
     ) -> Any:
         """A role or single permissions on a resource; `revoke` takes them away."""
         # The way iamcredentials writes accounts.
@@ -100,7 +105,11 @@ class Control:
         number = self.do_project(project)["number"]
         above = f"//iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/{pool}"
         aws = "aws_account" in options
-        issuer = None if aws else Issuer(options.pop("issuer", self.issuer.url), options.pop("jwks", self.issuer.jwks))
+        issuer = (
+            None
+            if aws
+            else Issuer(options.pop("issuer", self.issuer.url), options.pop("jwks", self.issuer.jwks))
+        )
         if aws:
             options.setdefault("mapping", {"google.subject": "assertion.arn"})
         self.google.sts.providers[f"{above}/providers/{name}"] = Provider(above, issuer, **options)
@@ -113,7 +122,9 @@ class Control:
         self.google.sts.clusters[url] = Cluster(project, number, self.issuer)
         return {"url": url, "pool": f"{project}.svc.id.goog"}
 
-    def do_aws_key(self, access_key_id: str, secret: str, arn: str, account: str, session_token: str = "") -> Any:
+    def do_aws_key(
+        self, access_key_id: str, secret: str, arn: str, account: str, session_token: str = ""
+    ) -> Any:
         """A key that AWS would know."""
         self.google.sts.aws_keys[access_key_id] = google_aws.Key(secret, session_token, arn, account)
 

@@ -57,19 +57,21 @@ class Credentials:
 
     def allowed(self, caller: Caller, permission: str, chain: list[str]) -> ServiceAccount:
         """The last account of the chain, each of which may act as the next."""
-        for at, name in enumerate(chain):
-            email = name.rpartition("/")[2]
-            account = self.iam.account(email)
-            if account is None:
-                raise Status("NOT_FOUND", f"Not found; Gaia id not found for email {email}")
+        for name in chain[:-1]:
             # Whoever passes a token on needs the right to make one.
-            wanted = permission if at == len(chain) - 1 else PERMISSIONS["generateAccessToken"]
-            resource = f"projects/{account.project}/serviceAccounts/{account.email}"
-            if not self.iam.permits(caller, wanted, resource):
-                info = error_info("IAM_PERMISSION_DENIED", "iam.googleapis.com", {"permission": wanted})
-                message = f"Permission '{wanted}' denied on resource (or it may not exist)."
-                raise Status("PERMISSION_DENIED", message, [info])
+            account = self.may(caller, PERMISSIONS["generateAccessToken"], name.rpartition("/")[2])
             caller = Caller(frozenset({account.member}), frozenset())
+        return self.may(caller, permission, chain[-1])
+
+    def may(self, caller: Caller, permission: str, email: str) -> ServiceAccount:
+        account = self.iam.account(email)
+        if account is None:
+            raise Status("NOT_FOUND", f"Not found; Gaia id not found for email {email}")
+        resource = f"projects/{account.project}/serviceAccounts/{account.email}"
+        if not self.iam.permits(caller, permission, resource):
+            info = error_info("IAM_PERMISSION_DENIED", "iam.googleapis.com", {"permission": permission})
+            message = f"Permission '{permission}' denied on resource (or it may not exist)."
+            raise Status("PERMISSION_DENIED", message, [info])
         return account
 
     def access_token(self, account: ServiceAccount, given: dict[str, Any]) -> Response:
@@ -107,13 +109,20 @@ class Credentials:
             raise NoSuchPage()
         if found[1] == "jwk":
             keys = [
-                {**jwt.algorithms.RSAAlgorithm.to_jwk(key, as_dict=True), "kid": kid, "alg": "RS256", "use": "sig"}
+                {
+                    **jwt.algorithms.RSAAlgorithm.to_jwk(key, as_dict=True),
+                    "kid": kid,
+                    "alg": "RS256",
+                    "use": "sig",
+                }
                 for kid, key in account.public_keys().items()
             ]
             return answer({"keys": keys})
         if found[1] == "raw":
             form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            return answer({kid: key.public_bytes(*form).decode() for kid, key in account.public_keys().items()})
+            return answer(
+                {kid: key.public_bytes(*form).decode() for kid, key in account.public_keys().items()}
+            )
         return answer({kid: self.certificate(account, key) for kid, key in account.public_keys().items()})
 
     def certificate(self, account: ServiceAccount, key: Any) -> str:

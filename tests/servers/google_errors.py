@@ -110,4 +110,6 @@ def unauthenticated(reason: str, service: str, method: str) -> Status:
 def answer(value: Any, code: int = 200) -> Response:
     """JSON as Google's front end sends it."""
     headers = {"Cache-Control": "private", "Vary": "Origin"}
-    return Response(json.dumps(value, indent=2) + "\n", code, headers, content_type="application/json; charset=UTF-8")
+    return Response(
+        json.dumps(value, indent=2) + "\n", code, headers, content_type="application/json; charset=UTF-8"
+    )

@@ -20,7 +20,10 @@ from werkzeug.wrappers import Request, Response
 USUAL = {
     401: ("UNAUTHENTICATED", "Request had invalid authentication credentials."),
     403: ("PERMISSION_DENIED", "The caller does not have permission"),
-    429: ("RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Access requests' and limit 'Access requests per minute'."),
+    429: (
+        "RESOURCE_EXHAUSTED",
+        "Quota exceeded for quota metric 'Access requests' and limit 'Access requests per minute'.",
+    ),
     500: ("INTERNAL", "Internal error encountered."),
     502: ("UNAVAILABLE", "Bad Gateway"),
     503: ("UNAVAILABLE", "The service is currently unavailable."),
@@ -78,7 +81,9 @@ def error(fault: Fault) -> Response:
         response = Response(fault.body, fault.status, content_type="text/html")
     else:
         status, message = USUAL.get(fault.status, ("UNKNOWN", "Unknown error."))
-        response = answer({"error": {"code": fault.status, "message": message, "status": status}}, fault.status)
+        response = answer(
+            {"error": {"code": fault.status, "message": message, "status": status}}, fault.status
+        )
     response.headers.update(fault.headers)
     return response
 

@@ -83,7 +83,11 @@ class Parser:
         return self.comparison()
 
     def word(self) -> str:
-        if not self.tokens or self.tokens[0][0] == "symbol" or self.tokens[0] in (("word", "AND"), ("word", "OR")):
+        if (
+            not self.tokens
+            or self.tokens[0][0] == "symbol"
+            or self.tokens[0] in (("word", "AND"), ("word", "OR"))
+        ):
             raise refused(self.text)
         return self.tokens.pop(0)[1]
 

@@ -149,15 +149,17 @@ class Iam:
         invalid = unauthenticated("ACCESS_TOKEN_TYPE_UNSUPPORTED", service, method)
         try:
             email = jwt.decode(token, options={"verify_signature": False}).get("iss", "")
-            account = self.account(email)
-            key = account and account.public_keys().get(jwt.get_unverified_header(token).get("kid"))
+            account, kid = self.account(str(email)), jwt.get_unverified_header(token).get("kid")
+            key = account.public_keys().get(str(kid)) if account else None
             if account is None or key is None:
                 raise invalid
             claims = signed_claims(token, key)
         except jwt.PyJWTError as error:
             raise invalid from error
         now = self.clock.now()
-        right = claims.get("aud") == f"https://{service}/" or CLOUD_PLATFORM in claims.get("scope", "").split()
+        right = (
+            claims.get("aud") == f"https://{service}/" or CLOUD_PLATFORM in claims.get("scope", "").split()
+        )
         fresh = claims["iat"] - 300 <= now < claims["exp"] <= claims["iat"] + SELF_SIGNED_SECONDS
         if not right or not fresh or claims.get("sub") != account.email:
             raise invalid
@@ -180,8 +182,9 @@ class Iam:
 
 def signed_claims(token: str, key: RSAPublicKey) -> dict[str, Any]:
     """The claims, if the signature is right. Times are the caller's affair: the clock may be shifted."""
-    options: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False}
-    claims = jwt.decode(token, key, algorithms=["RS256"], options={**options, "require": ["iat", "exp", "iss"]})
+    unchecked = ["verify_exp", "verify_iat", "verify_nbf", "verify_aud"]
+    options: Any = {"require": ["iat", "exp", "iss"], **dict.fromkeys(unchecked, False)}
+    claims: dict[str, Any] = jwt.decode(token, key, algorithms=["RS256"], options=options)
     if not all(isinstance(claims[name], int | float) for name in ("iat", "exp")):
         raise jwt.InvalidTokenError("iat and exp are numbers")
     return claims

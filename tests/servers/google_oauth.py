@@ -71,7 +71,9 @@ class Tokens:
             )
         if claims.get("aud") not in self.token_uris:
             right = "https://oauth2.googleapis.com/token"
-            raise OAuthError("invalid_grant", f"Invalid JWT: Failed audience check. The right audience is {right}")
+            raise OAuthError(
+                "invalid_grant", f"Invalid JWT: Failed audience check. The right audience is {right}"
+            )
         if claims.get("sub", account.email) != account.email:
             raise OAuthError(
                 "unauthorized_client",
@@ -95,7 +97,7 @@ class Tokens:
         if account is None:
             raise OAuthError("invalid_grant", "Invalid grant: account not found")
         note.update(principal=account.member, names=[account.email])
-        key = account.public_keys().get(header.get("kid"))
+        key = account.public_keys().get(str(header.get("kid")))
         if key is None:
             raise OAuthError("invalid_grant", "Invalid JWT Signature.")
         try:
@@ -125,7 +127,9 @@ class Tokens:
 
     def authorize(self, member: str) -> dict[str, str]:
         """A user's Application Default Credentials, as `gcloud auth application-default login` leaves them."""
-        user = AuthorizedUser(member, f"{secrets.randbelow(10**12)}.apps.googleusercontent.com", secrets.token_hex(12))
+        user = AuthorizedUser(
+            member, f"{secrets.randbelow(10**12)}.apps.googleusercontent.com", secrets.token_hex(12)
+        )
         refresh_token = f"1//{secrets.token_urlsafe(48)}"
         self.refresh_tokens[refresh_token] = user
         return {

@@ -13,15 +13,31 @@ LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 ANNOTATION_KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
-KNOWN = {"labels", "annotations", "versionAliases", "replication", "topics", "ttl", "expireTime", "etag", "name",
-         "versionDestroyTtl", "rotation", "tags", "customerManagedEncryption", "createTime"}
+KNOWN = {
+    "labels",
+    "annotations",
+    "versionAliases",
+    "replication",
+    "topics",
+    "ttl",
+    "expireTime",
+    "etag",
+    "name",
+    "versionDestroyTtl",
+    "rotation",
+    "tags",
+    "customerManagedEncryption",
+    "createTime",
+}
 
 
 def check_secret(given: dict[str, Any], regional: bool, versions: int = 0) -> None:
     """Refuses what the reference does not allow."""
     for name in given:
         if name not in KNOWN:
-            raise invalid(f'Invalid JSON payload received. Unknown name "{name}" at \'secret\': Cannot find field.')
+            raise invalid(
+                f"Invalid JSON payload received. Unknown name \"{name}\" at 'secret': Cannot find field."
+            )
     if regional and "replication" in given:
         raise invalid("Replication is not supported for regional secrets.")
     if not regional and not {"automatic", "userManaged"} & (given.get("replication") or {}).keys():

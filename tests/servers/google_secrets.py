@@ -45,7 +45,11 @@ ROUTES = [(method, re.compile(path), rpc, permission) for method, path, rpc, per
 DEFAULT_PAGE = 25
 LONGEST_PAGE = 25_000
 PARAMETERS = {"ListSecrets": {"pageSize", "pageToken", "filter"}, "CreateSecret": {"secretId"}}
-PARAMETERS |= {"ListSecretVersions": PARAMETERS["ListSecrets"], "UpdateSecret": {"updateMask"}, "DeleteSecret": {"etag"}}
+PARAMETERS |= {
+    "ListSecretVersions": PARAMETERS["ListSecrets"],
+    "UpdateSecret": {"updateMask"},
+    "DeleteSecret": {"etag"},
+}
 # "System parameters", Cloud APIs.
 SYSTEM = {"alt", "$alt", "fields", "key", "prettyPrint", "$prettyPrint", "quotaUser", "$.xgafv", "uploadType"}
 
@@ -88,7 +92,7 @@ class Asked:
 
 
 class SecretManager:
-    """The service. `tamper` is what a test wants wrong in the answers to come: see `google_faults`."""
+    """The service."""
 
     def __init__(self, iam: Iam):
         self.iam = iam
@@ -99,25 +103,21 @@ class SecretManager:
     def answer(self, request: Request, host_location: str | None, note: dict[str, Any]) -> Response:
         """Any request below /v1/projects. What it is about is written into `note`."""
         path = request.path.removeprefix("/v1/")
-        routes = ((found, *rest) for method, route, *rest in ROUTES
-                  if method == request.method and (found := route.fullmatch(path)))
-        found, rpc, permission = next(routes, (None, "", ""))
-        if found is None:
-            raise Status("NOT_FOUND", f"Method not found: {request.method} {path}")
-        names = {"location": None, "secret": None, "version": None, **found.groupdict()}
+        found, rpc, permission = route(request.method, path)
+        names = {"location": "", "secret": "", "version": "", **found}
         note.update(action=rpc, names=[path.partition(":")[0]])
         method = f"google.cloud.secretmanager.v1.SecretManagerService.{rpc}"
         caller = self.iam.authenticate(request.headers.get("Authorization", ""), SERVICE, method)
         note["principal"] = caller.name
         check_parameters(request, rpc)
         # A regional endpoint has its own location's secrets and no others; the words are not Google's.
-        if host_location is not None and names["location"] != (host_location or None):
+        if host_location is not None and names["location"] != host_location:
             raise invalid(f"the resource is not in the location of this endpoint: {path}")
         project = self.iam.project(names["project"])
         region = f"/locations/{names['location']}" if names["location"] else ""
         pair = project or (names["project"], names["project"])
         parent, number_parent = (f"projects/{each}{region}" for each in pair)
-        asked = Asked(rpc, request, parent, number_parent, names["secret"] or "", names["version"] or "")
+        asked = Asked(rpc, request, parent, number_parent, names["secret"], names["version"])
         with self.iam.lock:
             self.permit(caller, permission, asked, path.partition(":")[0], project is not None)
             return answer(getattr(self, rpc)(asked))
@@ -125,11 +125,15 @@ class SecretManager:
     def permit(self, caller: Caller, permission: str, asked: Asked, path: str, exists: bool) -> None:
         # A secret is created in its parent, and lists are the parent's.
         above = asked.rpc in ("CreateSecret", "ListSecrets")
-        resource = asked.parent if above else f"{asked.key}/versions/{asked.version}" if asked.version else asked.key
+        resource = (
+            asked.parent if above else f"{asked.key}/versions/{asked.version}" if asked.version else asked.key
+        )
         if exists and self.iam.permits(caller, permission, resource):
             return
         named = path.removesuffix("/secrets") if above else path.removesuffix("/versions")
-        info = error_info("IAM_PERMISSION_DENIED", "iam.googleapis.com", {"permission": permission, "resource": named})
+        info = error_info(
+            "IAM_PERMISSION_DENIED", "iam.googleapis.com", {"permission": permission, "resource": named}
+        )
         message = f"Permission '{permission}' denied for resource '{named}' (or it may not exist)."
         raise Status("PERMISSION_DENIED", message, [info])
 
@@ -182,7 +186,9 @@ class SecretManager:
         if not changed.keys() <= {"labels", "annotations", "versionAliases", "topics", "ttl", "expireTime"}:
             raise invalid(f"Update mask has a field that may not be changed: {paths}")
         kept = {name: value for name, value in changed.items() if value}
-        check_secret({**kept, "replication": {"automatic": {}}}, regional=False, versions=len(secret.versions))
+        check_secret(
+            {**kept, "replication": {"automatic": {}}}, regional=False, versions=len(secret.versions)
+        )
         left = {name: value for name, value in secret.fields.items() if name not in changed}
         secret.fields = {**left, **kept, "etag": etag()}
         return secret.fields
@@ -205,7 +211,7 @@ class SecretManager:
         said = payload.get("dataCrc32c")
         if said is not None and str(said) != str(crc32c(data)):
             raise invalid("The provided data_crc32c does not match the checksum of the payload's data.")
-        fields = {
+        fields: dict[str, Any] = {
             "name": f"{asked.name}/versions/{len(secret.versions) + 1}",
             "createTime": self.time(),
             "state": "ENABLED",
@@ -242,7 +248,9 @@ class SecretManager:
         version = self.found_version(asked)
         check_etag(version.fields, body(asked.request).get("etag"))
         if version.fields["state"] == "DESTROYED":
-            raise Status("FAILED_PRECONDITION", f"Secret Version [{version.fields['name']}] is in DESTROYED state.")
+            raise Status(
+                "FAILED_PRECONDITION", f"Secret Version [{version.fields['name']}] is in DESTROYED state."
+            )
         version.fields.update(state=state, etag=etag())
         if state == "DESTROYED":
             version.data = None
@@ -250,13 +258,19 @@ class SecretManager:
         return version.fields
 
     def ListSecrets(self, asked: Asked) -> dict[str, Any]:
-        mine = [each.fields for key, each in self.secrets.items() if key.rpartition("/secrets/")[0] == asked.parent]
+        mine = [
+            each.fields
+            for key, each in self.secrets.items()
+            if key.rpartition("/secrets/")[0] == asked.parent
+        ]
         fields = {"name", "labels", "annotations", "createTime", "expireTime", "etag"}
         return self.page(asked, mine[::-1], "secrets", fields)
 
     def ListSecretVersions(self, asked: Asked) -> dict[str, Any]:
         versions = [each.fields for each in self.found(asked).versions]
-        return self.page(asked, versions[::-1], "versions", {"name", "state", "createTime", "destroyTime", "etag"})
+        return self.page(
+            asked, versions[::-1], "versions", {"name", "state", "createTime", "destroyTime", "etag"}
+        )
 
     def page(self, asked: Asked, every: list[dict[str, Any]], what: str, fields: set[str]) -> dict[str, Any]:
         """One page. A token holds for the same list and filter only."""
@@ -286,6 +300,23 @@ class SecretManager:
         """Now, as timestamps are written."""
         at = datetime.datetime.fromtimestamp(self.iam.clock.now(), datetime.UTC)
         return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def route(method: str, path: str) -> tuple[dict[str, str], str, str]:
+    """The names in a path, the RPC and its permission."""
+    for at, pattern, rpc, permission in ROUTES:
+        found = pattern.fullmatch(path)
+        if found and at == method:
+            return {name: value or "" for name, value in found.groupdict().items()}, rpc, permission
+    raise Status("NOT_FOUND", f"Method not found: {method} {path}")
+
+
+def action(request: Request) -> str:
+    """The RPC, for requests that never get to it."""
+    try:
+        return route(request.method, request.path.removeprefix("/v1/"))[1]
+    except Status:
+        return ""
 
 
 def check_parameters(request: Request, rpc: str) -> None:

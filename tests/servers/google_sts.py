@@ -72,14 +72,19 @@ class Sts:
         """`POST /v1/token` and `POST /v1/identitybindingtoken`."""
         given = request.form.to_dict() or request.get_json(force=True, silent=True) or {}
         # JSON may be written in either way ("ProtoJSON format"); forms have RFC 8693's names.
-        given = {re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", key): value for key, value in given.items()}
+        given = {
+            re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", key): value
+            for key, value in given.items()
+        }
         audience = str(given.get("audience", ""))
         note.update(action="token-exchange", names=[audience])
         for name in ("grant_type", "subject_token", "subject_token_type"):
             if not given.get(name):
-                raise OAuthError("invalid_request", f"Invalid value for \"{name}\". This value is required.")
+                raise OAuthError("invalid_request", f'Invalid value for "{name}". This value is required.')
         if given["grant_type"] != EXCHANGE:
-            raise OAuthError("unsupported_grant_type", f'Invalid value for "grant_type": {given["grant_type"]}.')
+            raise OAuthError(
+                "unsupported_grant_type", f'Invalid value for "grant_type": {given["grant_type"]}.'
+            )
         if given.get("requested_token_type") != ACCESS_TOKEN:
             raise OAuthError("invalid_request", 'Invalid value for "requested_token_type".')
         scopes = frozenset(str(given.get("scope", "")).split())
@@ -108,7 +113,9 @@ class Sts:
         if not found:
             raise OAuthError("invalid_grant", "The subject of the token is no Kubernetes service account.")
         namespace, name = found.groups()
-        above = f"//iam.googleapis.com/projects/{cluster.number}/locations/global/workloadIdentityPools/{pool}"
+        above = (
+            f"//iam.googleapis.com/projects/{cluster.number}/locations/global/workloadIdentityPools/{pool}"
+        )
         return frozenset(
             {
                 f"serviceAccount:{pool}[{namespace}/{name}]",
@@ -134,7 +141,9 @@ class Sts:
             claims = self.verified(given["subject_token"], provider.issuer, allowed)
         elif provider.aws_account and kind == AWS_TYPE:
             now = self.iam.clock.now()
-            claims = google_aws.identity(given["subject_token"], audience, self.aws_keys, provider.aws_account, now)
+            claims = google_aws.identity(
+                given["subject_token"], audience, self.aws_keys, provider.aws_account, now
+            )
         else:
             raise OAuthError("invalid_request", 'Invalid value for "subject_token_type".')
         attributes = {name: attribute(path, claims) for name, path in provider.mapping.items()}
@@ -156,8 +165,12 @@ class Sts:
             raise OAuthError("invalid_grant", "Unable to parse the ID Token.") from error
         said = unverified.get("iss")
         if said != issuer.url:
-            raise OAuthError("invalid_grant", f"The issuer in ID Token {said} does not match the expected ones.")
-        stale = OAuthError("invalid_grant", f"ID Token issued at {unverified.get('iat')} is stale to sign-in.")
+            raise OAuthError(
+                "invalid_grant", f"The issuer in ID Token {said} does not match the expected ones."
+            )
+        stale = OAuthError(
+            "invalid_grant", f"ID Token issued at {unverified.get('iat')} is stale to sign-in."
+        )
         # The clock may be shifted; `tokens` goes by the machine's.
         if float(unverified.get("exp", 0)) <= self.iam.clock.now():
             raise stale
@@ -170,7 +183,9 @@ class Sts:
         found = tokens.audiences(claims)
         if not set(found) & set(audiences):
             said = ", ".join(found)
-            raise OAuthError("invalid_grant", f"The audience in ID Token [{said}] does not match the expected audience.")
+            raise OAuthError(
+                "invalid_grant", f"The audience in ID Token [{said}] does not match the expected audience."
+            )
         return claims
 
 
