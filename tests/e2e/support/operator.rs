@@ -56,6 +56,8 @@ impl Operator {
         let ambient = dir.path().join("ambient");
         std::fs::write(&ambient, AMBIENT_VALUE).unwrap();
         let kubeconfig = world.env.cluster.kubeconfig_for_service_account(&world.name, &account).unwrap();
+        // The clouds' real names lead to the tests' servers there.
+        let trusted = world.env.clouds.iter().map(|clouds| ("SSL_CERT_FILE", clouds.ca_file()));
         let child = Command::new(&world.env.claviger)
             .args([
                 "--log-format",
@@ -75,6 +77,7 @@ impl Operator {
             .arg("--cache-dir")
             .arg(&world.env.cache_dir)
             .envs(ENDPOINTS.map(|name| (name, world.env.aws.address())))
+            .envs(trusted)
             .envs(variables.iter().copied())
             .env("CLAVIGER_TEST_AMBIENT", AMBIENT_VALUE)
             .env("CLAVIGER_TEST_AMBIENT_FILE", &ambient)

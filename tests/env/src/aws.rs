@@ -28,7 +28,8 @@ pub struct AwsOptions {
     pub jwks: Value,
     /// Their issuer.
     pub issuer: String,
-    /// Where the metadata endpoints listen: IMDSv2 and EKS Pod Identity alike at each.
+    /// Where the metadata endpoints listen: IMDSv2 and EKS Pod Identity alike at each. First the one that the clouds'
+    /// metadata server passes on to.
     pub metadata: Vec<SocketAddr>,
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::AwsView;
 use crate::bao::BaoView;
+use crate::clouds::CloudsView;
 use crate::cluster::ClusterView;
 use crate::error::{Error, Result};
 use crate::run::write_private;
@@ -24,6 +25,8 @@ pub struct Env {
     pub bao: BaoView,
     /// The shared AWS.
     pub aws: AwsView,
+    /// The clouds under their real names; none where the tests have no network of their own.
+    pub clouds: Option<CloudsView>,
     /// For servers of a test's own.
     pub tools: Tools,
     /// The binary.

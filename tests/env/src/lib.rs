@@ -1,8 +1,8 @@
 //! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao,
-//! PostgreSQL and AWS, on free loopback ports, stopped by their own pids whatever happens to the caller.
+//! PostgreSQL, AWS and the front of the clouds, on free loopback ports, stopped by their own pids whatever happens to the caller.
 //!
-//! Two sides, kept apart by type. *Handles* ([`Cluster`], [`Bao`], [`Postgres`], [`Aws`], [`VaultLogins`])
-//! own processes and stop them when dropped. *Views* ([`ClusterView`], [`BaoView`] and so on) are plain
+//! Two sides, kept apart by type. *Handles* ([`Cluster`], [`Bao`], [`Postgres`], [`Aws`], [`VaultLogins`],
+//! [`Clouds`]) own processes and stop them when dropped. *Views* ([`ClusterView`], [`BaoView`] and so on) are plain
 //! descriptions with client methods; they are written to a JSON file so that a test process can use servers
 //! that another process owns ([`Env`]).
 //!
@@ -13,6 +13,7 @@ mod aws;
 mod bao;
 mod cache;
 mod chameleon;
+mod clouds;
 mod cluster;
 mod env;
 mod error;
@@ -31,6 +32,7 @@ pub use aws::{Aws, AwsError, AwsIdentity, AwsOptions, AwsRequest, AwsView};
 pub use bao::{AuditEntry, Bao, BaoOptions, BaoView};
 pub use cache::{cache_home, workspace_root};
 pub use chameleon::chameleon;
+pub use clouds::{CloudConnection, Clouds, CloudsOptions, CloudsView, hosts_file};
 pub use cluster::{ApiRequest, Cluster, ClusterView};
 pub use env::{ENV_VAR, Env};
 pub use error::{Error, Missing, Result};
@@ -40,6 +42,6 @@ pub use jsonl::Mark;
 pub use pki::{Authority, Leaf, Usage, sign_jwt, signing_key};
 pub use postgres::{Postgres, PostgresView};
 pub use progress::Progress;
-pub use run::{RunDir, poll};
+pub use run::{RunDir, free_port, poll};
 pub use tools::Tools;
 pub use vault_logins::{VaultLogins, VaultLoginsView};

@@ -2,12 +2,14 @@
 //!
 //! What the servers are is claviger-testenv's business, what is tested with them that of `tests/`.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use claviger_testenv::{
-    Aws, AwsOptions, Bao, BaoOptions, Cluster, ENV_VAR, Env, Error, Progress, RunDir, Tools, workspace_root,
+    Aws, AwsOptions, Bao, BaoOptions, Clouds, CloudsOptions, Cluster, ENV_VAR, Env, Error, Progress, RunDir,
+    Tools, free_port, workspace_root,
 };
 
 use super::{E2E, ENVIRONMENT, Tally, run_tests};
@@ -43,23 +45,26 @@ fn with_servers(
     // Everything is fetched and built; from here on nothing needs a network but the loopback.
     let mut build_tests = test_command();
     exec::run("building the end-to-end tests", build_tests.arg("--no-run"))?;
-    let outside = isolation::enter()?;
-    // Outside, those addresses may be somebody's.
-    let metadata: &[&str] = if outside.is_none() { &isolation::AWS_METADATA } else { &[] };
+    let run = RunDir::create("test")?;
+    let outside = isolation::enter(run.path())?;
+    let isolated = outside.is_none();
     if let Some(why) = outside {
         tally.skip(format!("isolation of the end-to-end tests: {why}; run as root on Linux"));
     }
-    let run = RunDir::create("test")?;
     let result = (|| {
         progress.say("starting etcd, kube-apiserver, kube-controller-manager, OpenBao and AWS");
         let cluster = Cluster::start(&tools, run.path())?;
         let bao = Bao::start(&tools, run.path(), BaoOptions::default())?;
-        let options = AwsOptions {
-            jwks: cluster.view().jwks()?,
-            issuer: cluster.view().issuer().to_owned(),
-            metadata: metadata.iter().map(|address| address.parse()).collect::<Result<_, _>>()?,
+        let imds = free_port()?;
+        // Outside, those addresses may be somebody's.
+        let metadata = match isolated {
+            true => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, imds)), isolation::POD_IDENTITY.parse()?],
+            false => Vec::new(),
         };
+        let options =
+            AwsOptions { jwks: cluster.view().jwks()?, issuer: cluster.view().issuer().to_owned(), metadata };
         let aws = Aws::start(&tools, run.path(), &options)?;
+        let clouds = isolated.then(|| clouds(&tools, run.path(), imds)).transpose()?;
         install(cluster.view(), &claviger)?;
         let cache_dir = paths::compiled_plugins();
         let without_postgres = tools.postgres().err();
@@ -67,6 +72,7 @@ fn with_servers(
             cluster: cluster.view().clone(),
             bao: bao.view().clone(),
             aws: aws.view().clone(),
+            clouds: clouds.as_ref().map(|clouds| clouds.view().clone()),
             tools,
             claviger,
             plugin_dir: plugins.to_owned(),
@@ -102,6 +108,19 @@ fn with_servers(
         run.keep();
     }
     result.map(|_| ())
+}
+
+/// The clouds under their real names, in front of the servers that stand for them.
+fn clouds(tools: &Tools, dir: &Path, imds: u16) -> Result<Clouds> {
+    let options = CloudsOptions {
+        tls: isolation::CLOUDS.parse()?,
+        metadata: isolation::METADATA.parse()?,
+        azure_login: None,
+        azure_vaults: None,
+        google: None,
+        metadata_paths: vec![("/latest/", imds)],
+    };
+    Ok(Clouds::start(tools, dir, &options)?)
 }
 
 fn test_command() -> Command {

@@ -11,6 +11,6 @@ mod wait;
 
 pub use dir::RunDir;
 pub(crate) use dir::{make_private, tail, write_private};
-pub(crate) use ports::free_port;
+pub use ports::free_port;
 pub(crate) use process::Process;
 pub use wait::poll;
