@@ -1,7 +1,7 @@
 """AWS as a workload identity: a signed GetCallerIdentity request as the subject token.
 
 After "Obtain short-lived credentials for Workload Identity Federation", AWS: the request as JSON, percent-encoded,
-signed by SigV4, with the provider as `x-goog-cloud-target-resource`, signed too. Google sends it on to AWS; here
+signed by SigV4, with the provider as `x-goog-cloud-target-resource`. Google sends it on to AWS; here
 the signature is verified as AWS's "Signature Version 4 signing process" has it, with keys that a test registered.
 """
 
@@ -51,10 +51,8 @@ def identity(token: str, audience: str, keys: dict[str, Key], account: str, now:
         raise rejected("MissingAuthenticationToken", "Request is missing Authentication Token")
     access_key, day, region, names, signature = found.groups()
     signed = names.split(";")
-    if (
-        headers.get("x-goog-cloud-target-resource") != audience
-        or "x-goog-cloud-target-resource" not in signed
-    ):
+    # "Including this header as part of the signature is recommended": Google's library for Python does not.
+    if headers.get("x-goog-cloud-target-resource", "").removeprefix("https:") != audience:
         raise refused("The value of x-goog-cloud-target-resource does not match the audience.")
     key, stamp = keys.get(access_key), headers.get("x-amz-date", "")
     if key is None or headers.get("x-amz-security-token", "") != key.session_token:

@@ -15,11 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 from google_errors import NoSuchPage, Status, answer, error_info, invalid
-from google_iam import Caller, Iam, ServiceAccount
+from google_iam import CLOUD_PLATFORM, Caller, Iam, ServiceAccount
 from google_secrets import body, camel
 from werkzeug.wrappers import Request, Response
 
 SERVICE = "iamcredentials.googleapis.com"
+# Each method's page: either will do.
+SCOPES = frozenset({CLOUD_PLATFORM, "https://www.googleapis.com/auth/iam"})
 PATH = re.compile(r"/v1/projects/([^/]+)/serviceAccounts/([^/:]+):(generateAccessToken|signJwt)")
 KEYS = re.compile(r"/service_accounts/v1/(?:metadata/)?(x509|jwk|raw)/([^/]+)")
 LONGEST = 3600
@@ -45,12 +47,12 @@ class Credentials:
         project, email, method = found.groups()
         note.update(action=method, names=[email])
         rpc = f"google.iam.credentials.v1.IAMCredentials.{method[0].upper()}{method[1:]}"
-        caller = self.iam.authenticate(request.headers.get("Authorization", ""), SERVICE, rpc)
+        caller = self.iam.authenticate(request.headers.get("Authorization", ""), SERVICE, rpc, SCOPES)
         note["principal"] = caller.name
         if project != "-":
             raise invalid("Invalid form of resource name; the project must be the wildcard '-'.")
         given = {camel(name): value for name, value in body(request).items()}
-        account = self.allowed(caller, PERMISSIONS[method], [*given.get("delegates", []), email])
+        account = self.allowed(caller, PERMISSIONS[method], [*(given.get("delegates") or []), email])
         if method == "generateAccessToken":
             return self.access_token(account, given)
         return self.sign(account, given)

@@ -13,6 +13,8 @@ from google_errors import invalid
 
 Test = Callable[[dict[str, Any]], bool]
 TOKEN = re.compile(r'\s*(?:(\(|\)|!=|<=|>=|[:=<>])|"((?:[^"\\]|\\.)*)"|(-(?=[^\s]))|([^\s()":=<>!]+))')
+# Behind an operator: times have colons.
+VALUE = re.compile(r"\s*([^\s()\"]+)")
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "=": lambda found, wanted: found == wanted,
     "!=": lambda found, wanted: found != wanted,
@@ -25,9 +27,15 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
 
 def parse(text: str, fields: set[str]) -> Test:
     """What a filter says, of a resource as JSON. `fields` are those that may be filtered by."""
-    tokens, at = [], 0
+    tokens: list[tuple[str, str]] = []
+    at = 0
     text = text.rstrip()
     while at < len(text):
+        value = tokens and tokens[-1][1] in (":", *OPERATORS) and VALUE.match(text, at)
+        if value:
+            tokens.append(("word", value[1]))
+            at = value.end()
+            continue
         found = TOKEN.match(text, at)
         if found is None:
             raise refused(text)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from google_errors import Status, error_info, unauthenticated
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+SCOPES = frozenset({CLOUD_PLATFORM})
 ADMIN = "user:admin@claviger.example"
 # "Secret Manager roles and permissions" and "Service Accounts roles", IAM's reference.
 ROLES = {
@@ -125,8 +126,10 @@ class Iam:
             self.tokens[token] = AccessToken(members, scopes, self.clock.now() + seconds)
         return token
 
-    def authenticate(self, authorization: str, service: str, method: str) -> Caller:
-        """Who sent a request to an API."""
+    def authenticate(
+        self, authorization: str, service: str, method: str, scopes: frozenset[str] = SCOPES
+    ) -> Caller:
+        """Who sent a request to an API, with a token of one of its scopes."""
         kind, _, token = authorization.partition(" ")
         if kind.lower() != "bearer" or not token:
             raise unauthenticated("CREDENTIALS_MISSING", service, method)
@@ -137,7 +140,7 @@ class Iam:
         if known.revoked or known.expires <= self.clock.now():
             reason = "ACCESS_TOKEN_TYPE_UNSUPPORTED" if known.revoked else "ACCESS_TOKEN_EXPIRED"
             raise unauthenticated(reason, service, method)
-        if CLOUD_PLATFORM not in known.scopes:
+        if not scopes & known.scopes:
             info = error_info(
                 "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "googleapis.com", {"service": service, "method": method}
             )

@@ -199,7 +199,8 @@ class SecretManager:
         return {}
 
     def AddSecretVersion(self, asked: Asked) -> dict[str, Any]:
-        secret, payload = self.found(asked), body(asked.request).get("payload") or {}
+        secret, given = self.found(asked), body(asked.request).get("payload") or {}
+        payload = {camel(name): value for name, value in given.items()}
         # Bytes in JSON are taken in either alphabet ("ProtoJSON format").
         text = (payload.get("data") or "").replace("-", "+").replace("_", "/")
         try:
@@ -343,9 +344,9 @@ def camel(name: str) -> str:
 
 
 def body(request: Request) -> dict[str, Any]:
-    """A request's JSON object."""
+    """A request's JSON object, with field names as they are sent ("ProtoJSON format" takes snake case too)."""
     parsed = request.get_json(force=True, silent=True) if request.get_data() else {}
     if not isinstance(parsed, dict):
         error: Refused = invalid("Invalid JSON payload received.")
         raise error
-    return parsed
+    return {camel(name): value for name, value in parsed.items()}

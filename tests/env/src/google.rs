@@ -1,5 +1,5 @@
 //! Google Cloud: Secret Manager, the token endpoint, STS, securetoken, IAM credentials and the metadata server, by
-//! `tests/servers/google.py`.
+//! `tests/servers/google_server.py`.
 //!
 //! What the server verifies and what it does not is said there. Set-up goes by the API itself with an
 //! administrator's token ([`GoogleView::admin`]), and by what tests alone may ask ([`GoogleView::control`]).
@@ -89,7 +89,7 @@ impl Google {
         let port = free_port()?;
         let (jwks, access_log) = (dir.join("google-jwks.json"), dir.join("google-access.jsonl"));
         write_private(&jwks, &options.jwks.to_string())?;
-        let mut command = python(tools, dir, "google.py");
+        let mut command = python(tools, dir, "google_server.py");
         command.args(["--port", &port.to_string(), "--issuer", &options.issuer]);
         command.arg("--jwks").arg(&jwks).arg("--access-log").arg(&access_log);
         let mut process = Process::start("google", &mut command, dir, dir)?;

@@ -6,7 +6,7 @@ answers as Google does is checked by Google's own clients and a table of documen
 (`google_responses.json`). Requests find their service by path and, if they name one of Google's hosts, by that:
 a path at another service's host is 404.
 
-    google.py --port N --issuer URL --jwks FILE --access-log FILE
+    google_server.py --port N --issuer URL --jwks FILE --access-log FILE
 
 `POST /_test/...` is for tests alone (`google_control`); the access log has one JSON object per request, written
 before it is answered.
