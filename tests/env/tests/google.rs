@@ -207,7 +207,7 @@ fn googles_own_libraries_read_by_every_kind_of_credential() {
 }
 
 #[test]
-fn gcloud_manages_secrets_with_a_service_accounts_key() {
+fn google_lets_gcloud_manage_secrets_with_a_service_accounts_key() {
     let env = handed_over();
     let installed = Command::new("gcloud").arg("--version").output();
     if env.clouds.is_none() || !installed.is_ok_and(|output| output.status.success()) {
