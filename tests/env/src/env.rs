@@ -10,6 +10,7 @@ use crate::bao::BaoView;
 use crate::clouds::CloudsView;
 use crate::cluster::ClusterView;
 use crate::error::{Error, Result};
+use crate::google::GoogleView;
 use crate::run::write_private;
 use crate::tools::Tools;
 
@@ -25,6 +26,8 @@ pub struct Env {
     pub bao: BaoView,
     /// The shared AWS.
     pub aws: AwsView,
+    /// The shared Google.
+    pub google: GoogleView,
     /// The clouds under their real names; none where the tests have no network of their own.
     pub clouds: Option<CloudsView>,
     /// For servers of a test's own.
