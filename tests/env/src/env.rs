@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::aws::AwsView;
+use crate::azure::AzureView;
 use crate::bao::BaoView;
 use crate::clouds::CloudsView;
 use crate::cluster::ClusterView;
@@ -25,6 +26,8 @@ pub struct Env {
     pub bao: BaoView,
     /// The shared AWS.
     pub aws: AwsView,
+    /// The shared Azure.
+    pub azure: AzureView,
     /// The clouds under their real names; none where the tests have no network of their own.
     pub clouds: Option<CloudsView>,
     /// For servers of a test's own.
