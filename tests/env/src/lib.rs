@@ -1,5 +1,6 @@
 //! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao,
-//! PostgreSQL, AWS and the front of the clouds, on free loopback ports, stopped by their own pids whatever happens to the caller.
+//! PostgreSQL, AWS and the front of the clouds, on free loopback ports, stopped by their own pids whatever
+//! happens to the caller.
 //!
 //! Two sides, kept apart by type. *Handles* ([`Cluster`], [`Bao`], [`Postgres`], [`Aws`], [`VaultLogins`],
 //! [`Clouds`]) own processes and stop them when dropped. *Views* ([`ClusterView`], [`BaoView`] and so on) are plain
