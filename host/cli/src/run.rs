@@ -37,6 +37,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
     let operator = OperatorConfig {
         operator_namespace,
+        operator_namespace_fallback: args.operator_namespace_fallback,
         namespace: args.namespace,
         controller_class: args.controller_class,
         concurrency: usize::from(args.concurrency),

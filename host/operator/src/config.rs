@@ -9,6 +9,9 @@ use std::time::Duration;
 pub struct OperatorConfig {
     /// The namespace that the operator runs in: ConfigMaps with plugins lie there.
     pub operator_namespace: String,
+    /// Whether a reference of a ClusterSecretStore that names no namespace may mean the operator's, where the
+    /// ExternalSecret's own has no such object (`clusterStores.operatorNamespaceFallback`).
+    pub operator_namespace_fallback: bool,
     /// Only this namespace is watched (ESO's `--namespace`); none: all.
     pub namespace: Option<String>,
     /// Stores with another `spec.controller` are somebody else's (ESO's `--controller-class`).
@@ -30,6 +33,7 @@ impl Default for OperatorConfig {
     fn default() -> Self {
         Self {
             operator_namespace: "claviger-system".to_owned(),
+            operator_namespace_fallback: false,
             namespace: None,
             controller_class: "default".to_owned(),
             // As the seed's CONCURRENT_RECONCILES; a reconcile mostly waits, so this bounds memory more

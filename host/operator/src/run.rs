@@ -53,7 +53,8 @@ pub async fn run(
     let state = Arc::new(State::new(metrics.clone()));
     let ready = Arc::new(AtomicBool::new(false));
     let audiences = crate::preflight::api_server_audiences(&client).await;
-    let credentials = Arc::new(Credentials::new(client.clone(), audiences));
+    let stand_in = config.operator_namespace_fallback.then(|| config.operator_namespace.clone());
+    let credentials = Arc::new(Credentials::new(client.clone(), audiences, stand_in));
     let pipeline = Pipeline::new(registry.clone());
     let context = Arc::new(Context {
         client: client.clone(),

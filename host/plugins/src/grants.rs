@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::ambient::AWS_PROFILES;
+use crate::ambient;
 use crate::egress::Origin;
 use crate::error::PluginsError;
 use crate::source::AmbientKind;
@@ -15,8 +15,8 @@ use crate::source::AmbientKind;
 pub struct Grants {
     /// Origins besides those that the store's own config names: exact, or `https://*.suffix`.
     pub origins: Vec<String>,
-    /// Origins in the region that a field of the store names, for plugins that come with the binary:
-    /// `https://ssm.{/region}.amazonaws.com`.
+    /// Origins that follow from what a store is, for plugins that come with the binary: its cloud's own, those
+    /// of the region that it names (`https://ssm.{aws-region:/region}.amazonaws.com`).
     pub store_origins: Vec<String>,
     /// What the admin sets for every store of the plugin (endpoints, a cloud's environment); no secret. URLs
     /// in it are origins that it may reach.
@@ -33,6 +33,9 @@ pub struct Grants {
     pub api_server_audience: bool,
     /// Token audiences besides those that the manifest names.
     pub audiences: Vec<String>,
+    /// Token audiences that follow from fields of the store which are no list of audiences, for plugins that
+    /// come with the binary (`{google-project:/projectID}.svc.id.goog`).
+    pub store_audiences: Vec<String>,
     /// Linear memory, MiB.
     pub memory_mib: u64,
     /// Time that it computes, per call.
@@ -69,6 +72,7 @@ impl Default for Grants {
             ambient: Vec::new(),
             api_server_audience: false,
             audiences: Vec::new(),
+            store_audiences: Vec::new(),
             // A login, a parser and a few hundred secrets of 64 KiB fit; a runtime such as Python's does.
             memory_mib: 64,
             // Providers wait more than they compute; parsing a 4 MiB answer takes some 50 ms.
@@ -89,6 +93,12 @@ impl Grants {
     pub fn all_origins(&self) -> Vec<String> {
         let all = self.origins.iter().chain(&self.store_origins).cloned();
         all.chain(Origin::all_in(&self.settings).iter().map(Origin::to_string)).collect()
+    }
+
+    /// All audiences that they name: granted ones, and those that follow from a store's field (with its place
+    /// in braces).
+    pub fn all_audiences(&self) -> Vec<String> {
+        self.audiences.iter().chain(&self.store_audiences).cloned().collect()
     }
 
     /// For template engines: generating an RSA key in wasm takes seconds.
@@ -112,6 +122,7 @@ impl Grants {
             ambient: common(&self.ambient, &other.ambient),
             api_server_audience: self.api_server_audience && other.api_server_audience,
             audiences: common(&self.audiences, &other.audiences),
+            store_audiences: common(&self.store_audiences, &other.store_audiences),
             memory_mib: self.memory_mib.min(other.memory_mib),
             cpu: self.cpu.min(other.cpu),
             wall: self.wall.min(other.wall),
@@ -168,17 +179,12 @@ impl Grants {
                 AmbientKind::PodServiceAccountToken if name.is_empty() => {
                     return refuse(format!("ambient: {kind} needs a name, which is the token's audience"));
                 }
-                AmbientKind::AwsMetadata if !AWS_PROFILES.contains(&name.as_str()) => {
-                    let known = AWS_PROFILES.join(" or ");
-                    return refuse(format!("ambient: {kind} needs a name, which is {known}"));
+                AmbientKind::AwsMetadata | AmbientKind::GcpMetadata | AmbientKind::AzureMetadata => {
+                    if let Err(known) = ambient::check_profile(*kind, name) {
+                        return refuse(format!("ambient: {kind} needs a name, which is {known}"));
+                    }
                 }
-                AmbientKind::GcpMetadata | AmbientKind::AzureMetadata => {
-                    return refuse(format!("ambient: no plugin of this version can use {kind}: remove it"));
-                }
-                AmbientKind::Env
-                | AmbientKind::FileByEnv
-                | AmbientKind::PodServiceAccountToken
-                | AmbientKind::AwsMetadata => {}
+                AmbientKind::Env | AmbientKind::FileByEnv | AmbientKind::PodServiceAccountToken => {}
             }
         }
         Ok(())
@@ -205,58 +211,11 @@ fn variable(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Domains of AWS's partitions: commercial and GovCloud, China, the isolated ones, Europe's sovereign cloud.
-const AWS_DOMAINS: [&str; 7] = [
-    "amazonaws.com",
-    "amazonaws.com.cn",
-    "c2s.ic.gov",
-    "sc2s.sgov.gov",
-    "cloud.adc-e.uk",
-    "csp.hci.ic.gov",
-    "amazonaws.eu",
-];
-
-/// STS for the `iam` login of a Vault store; where it names no region, ESO's default.
-const VAULT_STS: &str = "https://sts.us-east-1.amazonaws.com";
-
-/// A service of AWS in the region that stands at `region` in the store, in any partition.
-fn aws_origins(service: &str, region: &str) -> impl Iterator<Item = String> {
-    AWS_DOMAINS.iter().map(move |domain| format!("https://{service}.{{{region}}}.{domain}"))
-}
-
-/// The default grants of a plugin that comes with the binary, by its name in manifests.
-pub fn builtin_grants(name: &str) -> Grants {
-    match name {
-        // ESO asks for audience `vault` where the manifest names none. Vault's Kubernetes login verifies
-        // the token with the API server, so it may need the API server's own audience.
-        "vault" => Grants {
-            // Vault's `iam` login is a signed request to STS, whose credentials may have to come from there.
-            store_origins: aws_origins("sts", "/auth/iam/region").chain([VAULT_STS.to_owned()]).collect(),
-            audiences: vec!["vault".to_owned(), "sts.amazonaws.com".to_owned()],
-            api_server_audience: true,
-            built_in: true,
-            ..Grants::default()
-        },
-        // Data, parameters, logins: in the region that the store names.
-        "aws" => Grants {
-            store_origins: ["secretsmanager", "ssm", "sts"]
-                .into_iter()
-                .flat_map(|service| aws_origins(service, "/region"))
-                .collect(),
-            // EKS's webhook and ESO ask for this one unless an annotation names another.
-            audiences: vec!["sts.amazonaws.com".to_owned()],
-            built_in: true,
-            ..Grants::default()
-        },
-        "v2" | "jinja" => Grants { built_in: true, ..Grants::template_engine() },
-        _ => Grants { built_in: true, ..Grants::default() },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::builtin::builtin_grants;
 
     #[test]
     fn narrowing_gives_nothing() {
@@ -313,7 +272,10 @@ mod tests {
             (ambient(AmbientKind::Env, "A=B"), "environment variable"),
             (ambient(AmbientKind::PodServiceAccountToken, ""), "audience"),
             (ambient(AmbientKind::AwsMetadata, ""), "container or instance"),
-            (ambient(AmbientKind::AzureMetadata, ""), "azureMetadata"),
+            (ambient(AmbientKind::AzureMetadata, ""), "https://vault.azure.net"),
+            (ambient(AmbientKind::AzureMetadata, "https://vault.azure.net/"), "without a slash"),
+            (ambient(AmbientKind::AzureMetadata, "http://vault.azure.net"), "https://vault.azure.net"),
+            (ambient(AmbientKind::GcpMetadata, "instance"), "access-token"),
         ] {
             let said = grants.check().unwrap_err().to_string();
             assert!(said.contains(expected), "{expected:?} is not in {said:?}");
@@ -325,7 +287,11 @@ mod tests {
             origin("http://etcd.example:2379"),
             ambient(AmbientKind::Env, "AWS_REGION"),
             ambient(AmbientKind::AwsMetadata, "instance"),
+            ambient(AmbientKind::AzureMetadata, "https://vault.azure.net"),
+            ambient(AmbientKind::GcpMetadata, "access-token"),
             builtin_grants("aws"),
+            builtin_grants("azurekv"),
+            builtin_grants("gcpsm"),
             builtin_grants("vault"),
         ] {
             grants.check().unwrap();

@@ -7,6 +7,7 @@
 mod ambient;
 mod aot;
 mod bindings;
+mod builtin;
 mod call;
 mod compile;
 mod component;
@@ -29,13 +30,15 @@ mod rooms;
 mod schema;
 mod session;
 mod source;
+mod template;
 mod turns;
 mod usage;
 
+pub use builtin::builtin_grants;
 pub use compile::{ChildCompiler, Compiler, EXIT_NOT_A_COMPONENT, child_main};
 pub use component::Inspection;
 pub use error::PluginsError;
-pub use grants::{AmbientGrant, Grants, builtin_grants};
+pub use grants::{AmbientGrant, Grants};
 pub use host::{HostConfig, PluginHost};
 pub use plugin::{Description, Plugin, PluginKind, RenderError, RenderOptions};
 pub use session::{Requester, Scope, Session, StoreRef};

@@ -9,6 +9,7 @@ use crate::grants::Grants;
 use crate::schema::{ConfigSchema, Mark};
 use crate::session::{Requester, StoreRef};
 use crate::source::ObjectKind;
+use crate::template::{self, Surroundings};
 
 /// A reference that may be followed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,18 @@ pub(crate) struct Reference {
     pub(crate) name: String,
     /// The namespace is the asker's.
     pub(crate) referent: bool,
+    /// The namespace is the one that stands in where a ClusterSecretStore names none.
+    pub(crate) stands_in: bool,
+    /// The namespace that stands in where this one has no such object.
+    fallback: Option<String>,
+}
+
+impl Reference {
+    /// Where to look next if there is no such object.
+    pub(crate) fn next(&self) -> Option<Self> {
+        let namespace = self.fallback.clone()?;
+        Some(Self { namespace, name: self.name.clone(), referent: false, stands_in: true, fallback: None })
+    }
 }
 
 /// What rules are applied to.
@@ -26,6 +39,10 @@ pub(crate) struct Rules<'a> {
     pub(crate) config: &'a Value,
     pub(crate) schema: &'a ConfigSchema,
     pub(crate) grants: &'a Grants,
+    /// The namespace that stands in for one that a ClusterSecretStore leaves out, if the admin has it so.
+    pub(crate) stand_in: Option<&'a str>,
+    /// What metadata services said in this connect.
+    pub(crate) surroundings: &'a Surroundings,
 }
 
 impl Rules<'_> {
@@ -116,7 +133,8 @@ impl Rules<'_> {
                 }
             } else if !(in_manifest(audience)
                 || annotations.iter().any(|(name, value)| names_audience(name) && value == audience)
-                || self.grants.audiences.contains(audience))
+                || self.grants.audiences.contains(audience)
+                || self.follows(audience))
             {
                 return refuse(
                     audience,
@@ -125,6 +143,13 @@ impl Rules<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether an audience follows from another field of the store, in the way of its provider.
+    fn follows(&self, audience: &str) -> bool {
+        self.grants.store_audiences.iter().any(|template| {
+            template::fill(template, self.config, self.surroundings).as_deref() == Some(audience)
+        })
     }
 
     fn marked(&self, at: &str) -> Result<(Mark, &Value), NeedError> {
@@ -144,13 +169,20 @@ impl Rules<'_> {
     fn reference(&self, at: &str, place: &Value) -> Result<Reference, NeedError> {
         let name = text(place, "name").ok_or_else(|| bad(at, "it names no object"))?;
         let store = self.store;
-        let ResolvedNamespace { namespace, referent } = resolve_namespace(
+        let resolved = resolve_namespace(
             &store.kind,
             store.namespace.as_deref(),
             &self.requester.namespace,
             text(place, "namespace"),
             at,
-        )?;
+        );
+        let (ResolvedNamespace { namespace, referent }, stands_in) = match (resolved, self.stand_in) {
+            // Nobody asks: what stands in is all there is.
+            (Err(NeedError::NoRequester { .. }), Some(own)) => {
+                (ResolvedNamespace { namespace: own.to_owned(), referent: false }, true)
+            }
+            (resolved, _) => (resolved?, false),
+        };
         // Names go into request paths; the API server would refuse these too, but later.
         let plain = |part: &str| {
             !part.is_empty() && !part.contains(['/', '?', '#', '%']) && part != "." && part != ".."
@@ -158,7 +190,8 @@ impl Rules<'_> {
         if !plain(name) || !plain(&namespace) {
             return Err(bad(at, "it names no valid object"));
         }
-        Ok(Reference { namespace, name: name.to_owned(), referent })
+        let fallback = self.stand_in.filter(|own| referent && *own != namespace).map(ToOwned::to_owned);
+        Ok(Reference { namespace, name: name.to_owned(), referent, stands_in, fallback })
     }
 }
 
@@ -212,7 +245,15 @@ mod tests {
         }});
         let schema = ConfigSchema::new(&schema.to_string()).unwrap();
         let requester = Requester { namespace: requester.to_owned() };
-        test(&Rules { store: &store, requester: &requester, config: &config, schema: &schema, grants })
+        test(&Rules {
+            store: &store,
+            requester: &requester,
+            config: &config,
+            schema: &schema,
+            grants,
+            stand_in: None,
+            surroundings: &Surroundings::from([("gcpMetadata project-id".to_owned(), "here".to_owned())]),
+        })
     }
 
     #[test]
@@ -242,6 +283,47 @@ mod tests {
             assert_eq!((reference.namespace.as_str(), reference.referent), ("tenant", true));
             let (_, reference, _) = rules.object("/foreign", None, None).unwrap();
             assert_eq!((reference.namespace.as_str(), reference.referent), ("other", false));
+        });
+    }
+
+    #[test]
+    fn another_namespace_stands_in_only_for_one_that_is_left_out() {
+        let grants = Grants::default();
+        let of = |cluster, requester: &str, at: &str| {
+            with(cluster, requester, &grants, |rules| {
+                let rules = Rules { stand_in: Some("operator"), ..*rules };
+                let (_, first, _) = rules.object(at, None, None).map_err(drop)?;
+                let said = |it: &Reference| (it.namespace.clone(), it.referent, it.stands_in);
+                Ok::<_, ()>((said(&first), first.next().as_ref().map(said)))
+            })
+        };
+        let place = |namespace: &str, referent, stands_in| (namespace.to_owned(), referent, stands_in);
+        // The asker's own comes first, and what is named is meant.
+        assert_eq!(
+            of(true, "tenant", "/ref"),
+            Ok((place("tenant", true, false), Some(place("operator", false, true))))
+        );
+        assert_eq!(of(true, "tenant", "/foreign"), Ok((place("other", false, false), None)));
+        assert_eq!(of(true, "", "/ref"), Ok((place("operator", false, true), None)));
+        assert_eq!(of(true, "operator", "/ref"), Ok((place("operator", true, false), None)));
+        // A SecretStore stays in its namespace.
+        assert_eq!(of(false, "own", "/ref"), Ok((place("own", false, false), None)));
+        assert_eq!(of(false, "own", "/foreign"), Err(()));
+    }
+
+    #[test]
+    fn audiences_follow_from_what_a_store_names() {
+        let templates = ["{text:/jwt/names/0}", "{google-project:gcpMetadata project-id}.svc.id.goog"];
+        let grants =
+            Grants { store_audiences: templates.map(ToOwned::to_owned).to_vec(), ..Grants::default() };
+        with(false, "own", &grants, |rules| {
+            let ok = |asked: &str, api: &[&str]| {
+                let api: Vec<_> = api.iter().map(|own| (*own).to_owned()).collect();
+                rules.audiences("/account", None, &[asked.to_owned()], &[], &api).is_ok()
+            };
+            assert!(ok("a-name", &[]) && ok("here.svc.id.goog", &[]));
+            assert!(!ok("there.svc.id.goog", &[]) && !ok("x", &[]));
+            assert!(!ok("a-name", &["a-name"]), "whatever a store names, the API server's own is not it");
         });
     }
 

@@ -119,6 +119,7 @@ pub struct Session {
     pub(crate) room: Room,
     pub(crate) redactor: Arc<Redactor>,
     pub(crate) warnings: Vec<String>,
+    pub(crate) stand_ins: Vec<String>,
 }
 
 impl Session {
@@ -145,6 +146,12 @@ impl Session {
     /// What an admin should know: plain HTTP, verification turned off.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// What credentials came from the namespace that stands in where a ClusterSecretStore names none
+    /// (`ServiceAccount operators/gcp`).
+    pub fn stand_ins(&self) -> &[String] {
+        &self.stand_ins
     }
 
     /// Reads several keys. One answer per item, in order.

@@ -97,8 +97,14 @@ pub trait CredentialSource: Send + Sync {
     ) -> Result<TokenAnswer, NeedError>;
 
     /// Something of the process's surroundings, which a grant names: a variable, or an audience. `None` if
-    /// it is not there. AWS's metadata services are asked by the plugin host itself.
+    /// it is not there. The clouds' metadata services are asked by the plugin host itself.
     async fn ambient(&self, kind: AmbientKind, name: &str) -> Result<Option<SecretBytes>, NeedError>;
+
+    /// The namespace where a reference of a ClusterSecretStore that names none is looked for besides the
+    /// asker's, which comes first; none unless the admin has it so.
+    fn stand_in_namespace(&self) -> Option<String> {
+        None
+    }
 
     /// The audiences that the API server accepts for itself.
     fn api_server_audiences(&self) -> Vec<String>;

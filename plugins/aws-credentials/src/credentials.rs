@@ -1,4 +1,4 @@
-//! Credentials as they lie in slots and in the memo, and how long they may lie there.
+//! Credentials as they lie in slots and in the memo.
 
 use claviger_plugin_sdk::Error;
 use serde::{Deserialize, Serialize};
@@ -77,12 +77,6 @@ impl Credentials {
     }
 }
 
-/// How long credentials that live for `seconds` are kept, in milliseconds: until five minutes before their
-/// end, as the SDKs, or a tenth of a shorter life.
-pub fn keep_ms(seconds: u64) -> u64 {
-    seconds.saturating_sub((seconds / 10).min(300)).saturating_mul(1000)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -100,15 +94,6 @@ mod tests {
         for wrong in [&b""[..], b"{}", br#"{"AccessKeyId":"","SecretAccessKey":"x"}"#, b"<html>"] {
             assert!(matches!(Credentials::read(wrong), Err(Error::Unauthenticated(_))));
         }
-    }
-
-    #[test]
-    fn kept_until_shortly_before_the_end() {
-        for (seconds, minutes) in [(3600, 55), (43_200, 715), (900, 13)] {
-            assert_eq!(keep_ms(seconds) / 60_000, minutes, "{seconds}");
-        }
-        assert_eq!(keep_ms(0), 0);
-        assert_eq!(keep_ms(100), 90_000);
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::time::SystemTime;
 
 use aws_sdk_sts::types::{Credentials as StsCredentials, Tag};
+use claviger_plugin_sdk::login::keep_ms;
 use claviger_plugin_sdk::provider::connection::Session;
 use claviger_plugin_sdk::{Error, memo};
 
 use crate::chain::Role;
 use crate::client::{Trouble, sdk_config};
-use crate::credentials::{Base, Credentials, Token, keep_ms};
+use crate::credentials::{Base, Credentials, Token};
 use crate::needs::SESSION_NAME;
 use crate::source::Access;
 

@@ -6,6 +6,7 @@
 //! is behind `target_arch = "wasm32"`.
 
 pub mod json;
+pub mod login;
 pub mod provider;
 pub mod template;
 

@@ -132,19 +132,6 @@ pub fn metadata(body: &[u8]) -> Result<BTreeMap<String, String>, Error> {
     Ok(found)
 }
 
-/// JSON of a map as Go writes it, which is what ESO hands out: sorted, and without what HTML minds.
-pub fn go_json(map: &BTreeMap<String, String>) -> String {
-    let mut out = String::new();
-    for char in serde_json::json!(map).to_string().chars() {
-        match char {
-            // They can only stand in strings.
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", u32::from(char))),
-            other => out.push(other),
-        }
-    }
-    out
-}
-
 /// The keys of a folder; those that end in a slash are folders.
 ///
 /// # Errors
@@ -165,6 +152,8 @@ pub fn keys(body: &[u8]) -> Result<Vec<String>, Error> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use claviger_plugin_sdk::json::go_map;
+
     use super::*;
 
     /// Bodies of OpenBao 2.7.2.
@@ -211,11 +200,11 @@ mod tests {
     fn metadata_is_what_eso_shows() {
         let body = br#"{"request_id":"31a7f92d-d084-0938-3571-e29ddd8c11b9","lease_id":"","renewable":false,"lease_duration":0,"data":{"cas_required":false,"created_time":"2026-11-25T19:07:48.246505173Z","current_metadata_version":1,"current_version":2,"custom_metadata":{"env":"prod","team":"a\u0026b","delete_version_after":"never"},"delete_version_after":"0s","max_versions":0,"metadata_cas_required":false,"oldest_version":0,"updated_time":"2026-11-25T19:07:48.298266682Z","versions":{"1":{"created_time":"2026-11-25T19:07:48.246505173Z","deletion_time":"","destroyed":false}}},"wrap_info":null,"warnings":null,"auth":null}"#;
         assert_eq!(
-            go_json(&metadata(body).unwrap()),
+            go_map(&metadata(body).unwrap()),
             r#"{"created_time":"2026-11-25T19:07:48.246505173Z","current_version":"2","delete_version_after":"never","env":"prod","team":"a\u0026b"}"#
         );
         let none = br#"{"data":{"custom_metadata":null,"current_version":2}}"#;
-        assert_eq!(go_json(&metadata(none).unwrap()), r#"{"current_version":"2"}"#);
+        assert_eq!(go_map(&metadata(none).unwrap()), r#"{"current_version":"2"}"#);
         assert!(metadata(br#"{"errors":[]}"#).is_err());
     }
 

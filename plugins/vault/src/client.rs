@@ -4,8 +4,8 @@
 
 use std::cell::RefCell;
 
-use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::connection::Session;
+use claviger_plugin_sdk::{Error, login};
 
 use crate::auth::Auth;
 use crate::config::Config;
@@ -146,7 +146,7 @@ impl<'a> Client<'a> {
 
     /// A server may quote what it was sent.
     pub(crate) fn clean(&self, error: Error) -> Error {
-        refusal::without(error, &self.secrets.borrow())
+        login::without(error, &self.secrets.borrow())
     }
 
     /// Another token than one that was refused.

@@ -1,8 +1,8 @@
 //! Reading keys: from an item to a request, from an answer to a value. A key that is missing is only said to
 //! be when the mount is what the store says.
 
-use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::interface::{Facet, Item, Value};
+use claviger_plugin_sdk::{Error, json};
 
 use crate::answer;
 use crate::client::{Ask, Client};
@@ -88,7 +88,7 @@ pub fn value(client: &Client<'_>, facet: Facet, body: &[u8]) -> Result<Value, Er
         shareable,
     };
     match facet {
-        Facet::Metadata => Ok(value(answer::go_json(&answer::metadata(body)?), None, true)),
+        Facet::Metadata => Ok(value(json::go_map(&answer::metadata(body)?), None, true)),
         Facet::Value => {
             let found = answer::secret(body, client.config.kv)?;
             Ok(value(found.json, found.version, !found.leased))

@@ -96,31 +96,6 @@ pub fn is_vaults(body: &[u8]) -> bool {
         && errors(body).is_some()
 }
 
-/// Shorter ones are words that errors have anyway ("root" of a development server). No token of a login is so
-/// short, and what a Secret holds the host takes out of errors too.
-const SHORTEST: usize = 6;
-
-/// An error without what was sent, in case the server quotes it.
-pub fn without(error: Error, secrets: &[String]) -> Error {
-    let mut longest_first: Vec<&str> =
-        secrets.iter().map(String::as_str).filter(|secret| secret.len() >= SHORTEST).collect();
-    longest_first.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let clean =
-        |text: String| longest_first.iter().fold(text, |text, secret| text.replace(secret, "[hidden]"));
-    match error {
-        Error::NotFound(text) => Error::NotFound(clean(text)),
-        Error::Unauthenticated(text) => Error::Unauthenticated(clean(text)),
-        Error::Denied(text) => Error::Denied(clean(text)),
-        Error::RateLimited(limit) => Error::RateLimited(RateLimit { detail: clean(limit.detail), ..limit }),
-        Error::Unavailable(text) => Error::Unavailable(clean(text)),
-        Error::InvalidConfig(wrong) => invalid_config(&wrong.path, clean(wrong.detail)),
-        Error::Conflict(text) => Error::Conflict(clean(text)),
-        Error::Unsupported(text) => Error::Unsupported(clean(text)),
-        Error::Other(text) => Error::Other(clean(text)),
-        Error::NotModified => Error::NotModified,
-    }
-}
-
 /// A refusal of a read, as an error.
 pub fn error(refused: &Refused<'_>, asked: &Asked<'_>) -> Error {
     let Asked { path, capability, namespace, .. } = *asked;

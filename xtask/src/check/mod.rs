@@ -129,9 +129,9 @@ fn deny(folder: &std::path::Path) -> Result<Outcome> {
     let mut command = cargo();
     command
         .current_dir(folder)
-        .args(["deny", "--offline", "check", "--config"])
+        .args(["deny", "--offline", "--config"])
         .arg(workspace_root().join("deny.toml"))
-        .args(["bans", "licenses", "sources"]);
+        .args(["check", "bans", "licenses", "sources"]);
     exec::run("cargo deny", &mut command)?;
     Ok(Outcome::Passed)
 }

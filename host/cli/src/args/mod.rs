@@ -71,6 +71,10 @@ pub(crate) struct RunArgs {
     /// Watch this namespace only, and no cluster-scoped stores
     #[arg(long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
+    /// Let a ClusterSecretStore's reference without a namespace mean the operator's namespace, where the
+    /// namespace of the ExternalSecret has no such object; conditions say where that is so
+    #[arg(long, env = "CLUSTER_STORES_OPERATOR_NAMESPACE_FALLBACK")]
+    pub operator_namespace_fallback: bool,
     /// Leave stores with another spec.controller alone
     #[arg(long, default_value = "default", value_name = "CLASS")]
     pub controller_class: String,

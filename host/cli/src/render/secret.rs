@@ -47,11 +47,11 @@ pub(super) async fn render(
         annotations: es.annotations(),
         spec: &es.spec,
     };
-    let (desired, redactor) = pipeline
+    let answer = pipeline
         .desired(&asker, files, Instant::now())
         .await
         .map_err(|failed| line(&failed.failure, &failed.redactor))?;
-    let Desired::Secret(rendered) = desired else { return Ok(None) };
+    let Desired::Secret(rendered) = answer.desired else { return Ok(None) };
     let owner = Controller {
         api_version: ExternalSecret::api_version(&()).into_owned(),
         kind: ExternalSecret::kind(&()).into_owned(),
@@ -68,7 +68,7 @@ pub(super) async fn render(
         wanted: Some(&rendered),
         hasher: &KeyedHasher::random(),
     })
-    .map_err(|failure| line(&failure, &redactor))?;
+    .map_err(|failure| line(&failure, &answer.redactor))?;
     let Planned::Do(plan) = planned else { return Ok(None) };
     let apply = plan.effects.into_iter().find_map(|effect| match effect {
         Effect::Apply(apply) => Some(apply),

@@ -67,13 +67,19 @@ pub struct Credentials {
     client: Client,
     tokens: Mutex<BTreeMap<TokenKey, CachedToken>>,
     api_server_audiences: Vec<String>,
+    stand_in_namespace: Option<String>,
 }
 
 impl Credentials {
     /// `api_server_audiences` are those that the API server itself accepts: handing one to a backend
-    /// hands it the right to act as the ServiceAccount.
-    pub fn new(client: Client, api_server_audiences: Vec<String>) -> Self {
-        Self { client, tokens: Mutex::default(), api_server_audiences }
+    /// hands it the right to act as the ServiceAccount. `stand_in_namespace` is looked in where a
+    /// ClusterSecretStore names no namespace and the asker's has nothing.
+    pub fn new(
+        client: Client,
+        api_server_audiences: Vec<String>,
+        stand_in_namespace: Option<String>,
+    ) -> Self {
+        Self { client, tokens: Mutex::default(), api_server_audiences, stand_in_namespace }
     }
 
     /// A source that reports every object it is asked for, whether it is there or not: one that is
@@ -258,11 +264,15 @@ impl CredentialSource for Reporting {
                 let audiences = [name.to_owned()];
                 Ok(Some(self.token(&namespace, &account, &audiences, None).await?.token))
             }
-            // AWS's are asked by the plugin host; the others no plugin uses yet, and the grant is refused.
+            // Metadata services are asked by the plugin host.
             AmbientKind::GcpMetadata | AmbientKind::AwsMetadata | AmbientKind::AzureMetadata => {
                 Err(NeedError::AmbientRefused { profile: kind.to_string() })
             }
         }
+    }
+
+    fn stand_in_namespace(&self) -> Option<String> {
+        self.credentials.stand_in_namespace.clone()
     }
 
     fn api_server_audiences(&self) -> Vec<String> {

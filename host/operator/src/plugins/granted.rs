@@ -99,7 +99,7 @@ mod tests {
         let settings = json!({"endpoints": {"sts": "https://sts.example"}});
         let aws = grants("aws", true, ambient.as_ref(), settings.as_object()).unwrap();
         assert_eq!(aws.settings, settings);
-        assert!(aws.store_origins.contains(&"https://ssm.{/region}.amazonaws.com".to_owned()));
+        assert!(aws.store_origins.contains(&"https://ssm.{aws-region:/region}.amazonaws.com".to_owned()));
         let wildcard = granted(json!({"origins": ["https://*.acme.example"]}));
         assert_eq!(grants("vault", true, wildcard.as_ref(), None).unwrap_err().reason(), "GrantsInvalid");
     }

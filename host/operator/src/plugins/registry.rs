@@ -32,7 +32,9 @@ pub struct BuiltIn {
 /// Providers go by their key under `spec.provider`, template engines by their `engineVersion`.
 pub const BUILT_IN: &[BuiltIn] = &[
     BuiltIn { name: "aws", file: "aws.wasm" },
+    BuiltIn { name: "azurekv", file: "azure.wasm" },
     BuiltIn { name: "fake", file: "fake.wasm" },
+    BuiltIn { name: "gcpsm", file: "gcp.wasm" },
     BuiltIn { name: "jinja", file: "template-jinja.wasm" },
     BuiltIn { name: "v2", file: "template-go.wasm" },
     BuiltIn { name: "vault", file: "vault.wasm" },

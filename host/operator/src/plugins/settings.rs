@@ -10,16 +10,22 @@ use serde_json::{Map, Value, json};
 
 use super::InstallError;
 
-/// ESO's variables for other endpoints than AWS's own (a private link, an emulator), and what the plugins
-/// call them.
-const ENDPOINTS: [(&str, &str); 3] = [
-    ("AWS_SECRETSMANAGER_ENDPOINT", "secretsmanager"),
-    ("AWS_SSM_ENDPOINT", "ssm"),
-    ("AWS_STS_ENDPOINT", "sts"),
+/// Variables for other endpoints than the clouds' own (a private link, an emulator), as ESO and the clouds' SDKs
+/// have them; whom they concern, and what that plugin calls them.
+const VARIABLES: [(&str, &[&str], &str); 4] = [
+    ("AWS_SECRETSMANAGER_ENDPOINT", &["aws"], "secretsmanager"),
+    ("AWS_SSM_ENDPOINT", &["aws"], "ssm"),
+    ("AWS_STS_ENDPOINT", &["aws", "vault"], "sts"),
+    ("AZURE_AUTHORITY_HOST", &["azurekv"], "login"),
 ];
 
-/// Built-ins that talk to AWS, with those of the endpoints that they know.
-const USERS: [(&str, &[&str]); 2] = [("aws", &["secretsmanager", "ssm", "sts"]), ("vault", &["sts"])];
+/// Built-ins that talk to a cloud, with the endpoints that they know. Vault's `sts` is AWS's.
+const USERS: [(&str, &[&str]); 4] = [
+    ("aws", &["secretsmanager", "ssm", "sts"]),
+    ("azurekv", &["login"]),
+    ("gcpsm", &["secretmanager", "oauth2", "sts", "iamcredentials", "securetoken"]),
+    ("vault", &["sts", "iamcredentials", "securetoken"]),
+];
 
 /// The endpoints that a built-in knows.
 fn endpoints_of(name: &str) -> &'static [&'static str] {
@@ -29,16 +35,15 @@ fn endpoints_of(name: &str) -> &'static [&'static str] {
 /// The default grants of a built-in, with the settings that stand in the operator's environment.
 ///
 /// # Errors
-/// [`PluginsError::Grants`] for a variable that is set to something else than a URL: to go on with AWS's own
+/// [`PluginsError::Grants`] for a variable that is set to something else than a URL: to go on with the cloud's own
 /// endpoint would send credentials where the admin does not want them.
 pub(super) fn with_environment(
     name: &str,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Grants, InstallError> {
-    let known = endpoints_of(name);
     let mut endpoints = Map::new();
-    for (from, endpoint) in ENDPOINTS {
-        let Some(url) = variable(from).filter(|_| known.contains(&endpoint)) else { continue };
+    for (from, users, endpoint) in VARIABLES {
+        let Some(url) = variable(from).filter(|_| users.contains(&name)) else { continue };
         if Origin::of_url(&url).is_none() {
             return Err(PluginsError::Grants(format!("{from} is set and is no http or https URL")).into());
         }
@@ -48,7 +53,7 @@ pub(super) fn with_environment(
     Ok(Grants { settings, ..builtin_grants(name) })
 }
 
-/// Whether the settings of a built-in are what it knows: one that is mistyped would be AWS's own endpoint.
+/// Whether the settings of a built-in are what it knows: one that is mistyped would be the cloud's own endpoint.
 ///
 /// # Errors
 /// [`PluginsError::Grants`] with the field.
@@ -117,6 +122,7 @@ mod tests {
             let value = match name {
                 "AWS_STS_ENDPOINT" => "http://127.0.0.1:4566",
                 "AWS_SSM_ENDPOINT" => "https://vpce.example/x",
+                "AZURE_AUTHORITY_HOST" => "https://login.example/",
                 _ => return None,
             };
             Some(value.to_owned())
@@ -127,6 +133,8 @@ mod tests {
             json!({"endpoints": {"ssm": "https://vpce.example/x", "sts": "http://127.0.0.1:4566"}})
         );
         assert_eq!(settings("vault"), json!({"endpoints": {"sts": "http://127.0.0.1:4566"}}));
+        assert_eq!(settings("azurekv"), json!({"endpoints": {"login": "https://login.example/"}}));
+        assert_eq!(settings("gcpsm"), Value::Null);
         assert_eq!(settings("fake"), Value::Null);
         let refused = with_environment("aws", |_| Some("localhost:4566".to_owned())).unwrap_err();
         assert!(refused.to_string().contains("AWS_SECRETSMANAGER_ENDPOINT"), "{refused}");
@@ -141,6 +149,7 @@ mod tests {
             ("aws", json!({"endpoints": {"sts": 5}}), "endpoints.sts"),
             ("aws", json!({"endpoints": "https://a.example"}), "endpoints"),
             ("vault", json!({"endpoints": {"ssm": "https://a.example"}}), "endpoints.ssm"),
+            ("gcpsm", json!({"endpoints": {"ssm": "https://a.example"}}), "endpoints.ssm"),
             ("fake", json!({"endpoints": {}}), "endpoints"),
         ] {
             let said = check(name, &settings).unwrap_err().to_string();

@@ -1,6 +1,6 @@
 //! An ExternalSecret: is it due, what should its Secret be, what must be done, what does its status say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,11 +20,11 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use super::world::ClusterWorld;
-use super::{Context, Next};
+use super::{Context, Next, said};
 use crate::cluster::apply::{self, Applied};
 use crate::cluster::{live, status as status_writer};
 use crate::state::{Parsed, store_object, store_refs};
-use crate::sync::{Asker, Desired, Failed};
+use crate::sync::{Answer, Asker, Desired, Failed};
 use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::managed::{hasher, observed};
@@ -34,8 +34,15 @@ const STALE: Duration = Duration::from_millis(200);
 
 /// How one refresh ended.
 enum Ended {
-    Done(Plan),
+    Done(Done),
     Stale,
+}
+
+/// A refresh that is done.
+struct Done {
+    plan: Plan,
+    /// Credentials that came from the namespace that stands in.
+    stand_ins: BTreeSet<String>,
 }
 
 /// Reconciles one.
@@ -88,7 +95,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     context.metrics.reconciled("ExternalSecret", started.elapsed(), reason);
     match outcome {
         Ok(Ended::Stale) => Some((Class::Retry, Instant::now() + STALE)),
-        Ok(Ended::Done(plan)) => succeeded(context, name, es, &plan, &version, rhythm, now).await,
+        Ok(Ended::Done(done)) => succeeded(context, name, es, &done, &version, rhythm, now).await,
         Err(failed_with) => failed(context, name, es, &failed_with, interval).await,
     }
 }
@@ -127,7 +134,8 @@ async fn refresh(
         annotations: es.annotations(),
         spec: &es.spec,
     };
-    let (desired, redactor) = context.pipeline.desired(&asker, &world, not_older_than).await?;
+    let Answer { desired, redactor, stand_ins } =
+        context.pipeline.desired(&asker, &world, not_older_than).await?;
     // From here on values are known, and a refusal of the API server may quote one.
     let plain = |failure| Box::new(Failed { failure, redactor: redactor.clone() });
     let wanted = match &desired {
@@ -196,7 +204,7 @@ async fn refresh(
             }
         }
     }
-    Ok(Ended::Done(plan))
+    Ok(Ended::Done(Done { plan, stand_ins }))
 }
 
 /// A store that is known not to work is not asked: its own validation finds out when it does again, and
@@ -270,14 +278,15 @@ async fn succeeded(
     context: &Context,
     name: &Name,
     es: &ExternalSecret,
-    plan: &Plan,
+    Done { plan, stand_ins }: &Done,
     version: &str,
     rhythm: Rhythm,
     now: Timestamp,
 ) -> Next {
     let (reason, message) = plan.success.condition();
+    let message = said(message, stand_ins);
     let old = es.status.as_ref();
-    let condition = status::ready(es_conditions(es), true, reason, message, now);
+    let condition = status::ready(es_conditions(es), true, reason, &message, now);
     let new = status::refreshed(old, condition, version, plan.binding.clone(), now);
     context.state.refreshed(name, now);
     context.metrics.synced(&name.namespace, &name.name, seconds(now), true);

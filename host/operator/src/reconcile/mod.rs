@@ -63,6 +63,16 @@ pub async fn reconcile(context: &Arc<Context>, object: &Object, class: Class) ->
     }
 }
 
+/// A success, with the credentials that came from the operator's namespace because the store names none and the
+/// asker's has no such object: an admin must see as whom it works.
+fn said<'a>(success: &str, stand_ins: impl IntoIterator<Item = &'a String>) -> String {
+    let stand_ins: Vec<&str> = stand_ins.into_iter().map(String::as_str).collect();
+    if stand_ins.is_empty() {
+        return success.to_owned();
+    }
+    format!("{success}, as {} (clusterStores.operatorNamespaceFallback)", stand_ins.join(" and "))
+}
+
 /// What events show as the reporting instance: the pod's name, which Kubernetes makes the host's name.
 pub fn instance_name() -> Option<String> {
     let name = std::fs::read_to_string("/etc/hostname").ok()?;

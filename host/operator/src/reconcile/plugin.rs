@@ -209,7 +209,7 @@ fn granted(grants: &claviger_plugins::Grants) -> Reach {
     Reach {
         origins: grants.all_origins(),
         ambient: ambient.collect(),
-        audiences: grants.audiences.clone(),
+        audiences: grants.all_audiences(),
         api_server_audience: grants.api_server_audience,
         loopback: grants.loopback,
         link_local: grants.link_local,

@@ -149,8 +149,9 @@ fn ready(reason: &'static str, message: String, session: &Session) -> Found {
 }
 
 fn warned(message: &str, session: &Session) -> String {
+    let message = super::said(message, session.stand_ins());
     match session.warnings() {
-        [] => message.to_owned(),
+        [] => message,
         warnings => format!("{message}; warning: {}", warnings.join("; ")),
     }
 }

@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use claviger_core::error::{Failure, StoreName};
 use claviger_core::provider::{CallError, Facet, Item, Query, Value};
-use claviger_core::redact::Redactor;
 use claviger_core::secret::SecretBytes;
 use claviger_core::shape::{self, ShapeError, Values};
 use claviger_crds::external_secret::{
@@ -18,7 +17,7 @@ use claviger_plugins::{RenderOptions, Session};
 
 use super::connect::store_name;
 use super::render::render_failure;
-use super::{Asker, Data, Pipeline};
+use super::{Asker, Data, Notes, Pipeline};
 use crate::state::store_object;
 use crate::sync::world::World;
 use crate::watch::Object;
@@ -48,7 +47,7 @@ impl Pipeline {
         asker: &Asker<'_>,
         world: &dyn World,
         not_older_than: Instant,
-        redactor: &mut Redactor,
+        notes: &mut Notes,
     ) -> Result<Collected, Failure> {
         let spec = asker.spec;
         let optional = spec.target.deletion_policy != DeletionPolicy::Retain;
@@ -63,7 +62,7 @@ impl Pipeline {
                 wanted.push(Wanted { store: store_of_from(asker, entry, index)?, item: item(extract) });
             }
         }
-        let fetched = self.fetch(asker, world, &wanted, not_older_than, redactor).await?;
+        let fetched = self.fetch(asker, world, &wanted, not_older_than, notes).await?;
 
         let mut data = Data::new();
         let mut missing = false;
@@ -79,7 +78,7 @@ impl Pipeline {
                 }
                 (None, Some(find)) => {
                     let store = store_of_from(asker, entry, index)?;
-                    Some(self.find(asker, world, &store, find, not_older_than, redactor).await?)
+                    Some(self.find(asker, world, &store, find, not_older_than, notes).await?)
                 }
                 (None, None) => {
                     return Err(unusable(&place, "generators are not supported yet: use extract or find"));
@@ -93,7 +92,7 @@ impl Pipeline {
             for (key, value) in self.rewritten(asker, world, values, entry, &place).await? {
                 let value = shape::decode(value, options.decoding, options.null_bytes)
                     .map_err(|error| shaped(&format!("{place} (key {key:?})"), &error))?;
-                redactor.seed(&value);
+                notes.redactor.seed(&value);
                 data.insert(key, Arc::new(value));
             }
         }
@@ -109,7 +108,7 @@ impl Pipeline {
             let value =
                 shape::decode(value, entry.remote_ref.decoding_strategy, entry.remote_ref.null_byte_policy)
                     .map_err(|error| shaped(&place, &error))?;
-            redactor.seed(&value);
+            notes.redactor.seed(&value);
             data.insert(entry.secret_key.clone(), Arc::new(value));
         }
         if missing && !optional {
@@ -125,7 +124,7 @@ impl Pipeline {
         world: &dyn World,
         wanted: &[Wanted],
         not_older_than: Instant,
-        redactor: &mut Redactor,
+        notes: &mut Notes,
     ) -> Result<Fetched, Failure> {
         let optional = asker.spec.target.deletion_policy != DeletionPolicy::Retain;
         let mut by_store: BTreeMap<&Object, Vec<Item>> = BTreeMap::new();
@@ -138,12 +137,13 @@ impl Pipeline {
         let mut fetched = Fetched::default();
         for (store, items) in by_store {
             let session = self.open(store, asker.namespace, world).await?;
+            notes.stand_ins.extend(session.stand_ins().iter().cloned());
             let name = store_name(store);
             let answers = self.fetcher.get(session.as_ref(), &items, not_older_than).await;
             for (item, answer) in items.into_iter().zip(answers) {
                 let value = match answer {
                     Ok(value) => {
-                        redactor.seed(&value.data);
+                        notes.redactor.seed(&value.data);
                         Some(value)
                     }
                     Err(error) => {
@@ -179,9 +179,10 @@ impl Pipeline {
         store: &Object,
         find: &Find,
         not_older_than: Instant,
-        redactor: &mut Redactor,
+        notes: &mut Notes,
     ) -> Result<Values, Failure> {
         let session = self.open(store, asker.namespace, world).await?;
+        notes.stand_ins.extend(session.stand_ins().iter().cloned());
         let name = store_name(store);
         let regexp = find.name.as_ref().and_then(|name| name.regexp.clone());
         let filter = regexp
@@ -213,7 +214,7 @@ impl Pipeline {
                 }
                 match found.value {
                     Some(value) => {
-                        redactor.seed(&value.data);
+                        notes.redactor.seed(&value.data);
                         values.insert(found.key, value.data);
                     }
                     None => keys.push(found.key),
@@ -236,7 +237,7 @@ impl Pipeline {
         for (item, answer) in items.into_iter().zip(answers) {
             match answer {
                 Ok(value) => {
-                    redactor.seed(&value.data);
+                    notes.redactor.seed(&value.data);
                     values.insert(item.key, value.data.duplicate());
                 }
                 Err(error) => {

@@ -10,7 +10,7 @@ mod export;
 mod render;
 pub mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -55,6 +55,23 @@ pub enum Desired {
     Nothing,
 }
 
+/// What was asked for, and what is to be said of it.
+pub struct Answer {
+    /// What the Secret should hold.
+    pub desired: Desired,
+    /// Knows every value that was read.
+    pub redactor: Arc<Redactor>,
+    /// Credentials that came from the namespace that stands in where a ClusterSecretStore names none.
+    pub stand_ins: BTreeSet<String>,
+}
+
+/// What is noted on the way.
+#[derive(Default)]
+struct Notes {
+    redactor: Redactor,
+    stand_ins: BTreeSet<String>,
+}
+
 /// A failure, and the means to write about it without saying a secret.
 pub struct Failed {
     /// What went wrong.
@@ -86,11 +103,14 @@ impl Pipeline {
         asker: &Asker<'_>,
         world: &dyn World,
         not_older_than: Instant,
-    ) -> Result<(Desired, Arc<Redactor>), Box<Failed>> {
-        let mut redactor = Redactor::default();
-        match self.run(asker, world, not_older_than, &mut redactor).await {
-            Ok(desired) => Ok((desired, Arc::new(redactor))),
-            Err(failure) => Err(Box::new(Failed { failure, redactor: Arc::new(redactor) })),
+    ) -> Result<Answer, Box<Failed>> {
+        let mut notes = Notes::default();
+        let outcome = self.run(asker, world, not_older_than, &mut notes).await;
+        let Notes { redactor, stand_ins } = notes;
+        let redactor = Arc::new(redactor);
+        match outcome {
+            Ok(desired) => Ok(Answer { desired, redactor, stand_ins }),
+            Err(failure) => Err(Box::new(Failed { failure, redactor })),
         }
     }
 
@@ -113,13 +133,13 @@ impl Pipeline {
         asker: &Asker<'_>,
         world: &dyn World,
         not_older_than: Instant,
-        redactor: &mut Redactor,
+        notes: &mut Notes,
     ) -> Result<Desired, Failure> {
-        let collected = self.collect(asker, world, not_older_than, redactor).await?;
+        let collected = self.collect(asker, world, not_older_than, notes).await?;
         if collected.data.is_empty() && collected.missing {
             return Ok(Desired::Nothing);
         }
-        self.render(asker, world, collected.data, redactor).await.map(Desired::Secret)
+        self.render(asker, world, collected.data, notes).await.map(Desired::Secret)
     }
 }
 

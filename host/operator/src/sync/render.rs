@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use claviger_core::error::Failure;
 use claviger_core::provider::PluginId;
-use claviger_core::redact::Redactor;
 use claviger_core::template::{Job, Rendered, Sources, sources_needed};
 use claviger_plugins::{Plugin, RenderError};
 
 use super::collect::render_options;
-use super::{Asker, Data, Pipeline, permitted};
+use super::{Asker, Data, Notes, Pipeline, permitted};
 use crate::sync::world::World;
 
 impl Pipeline {
@@ -30,7 +29,7 @@ impl Pipeline {
         asker: &Asker<'_>,
         world: &dyn World,
         data: Data,
-        redactor: &mut Redactor,
+        notes: &mut Notes,
     ) -> Result<Rendered, Failure> {
         let Some(template) = &asker.spec.target.template else {
             return Ok(Rendered::copied(data, asker.labels, asker.annotations));
@@ -51,7 +50,7 @@ impl Pipeline {
             .await
             .map_err(|error| render_failure(engine.id(), error))?;
         for text in &texts {
-            redactor.seed(text);
+            notes.redactor.seed(text);
         }
         job.finish(template, data, texts)
     }

@@ -70,16 +70,6 @@ impl Origin {
         }
     }
 
-    /// The origin that a template means for a store: `https://ssm.{/region}.amazonaws.com` names a place in
-    /// the store's config by JSON pointer. What stands there is the name of a region (`eu-central-1`) and
-    /// nothing else: other names may be somebody's in the same domain (`ssm.s3.amazonaws.com` is a bucket).
-    pub(crate) fn of_template(template: &str, config: &serde_json::Value) -> Option<Self> {
-        let Some((before, rest)) = template.split_once('{') else { return Self::parse(template).ok() };
-        let (pointer, after) = rest.split_once('}')?;
-        let value = config.pointer(pointer)?.as_str()?;
-        if is_region(value) { Self::parse(&format!("{before}{value}{after}")).ok() } else { None }
-    }
-
     /// Whether it is https.
     pub fn is_tls(&self) -> bool {
         self.tls
@@ -138,20 +128,6 @@ impl Origin {
     }
 }
 
-/// `eu-central-1`, `us-gov-west-1`, `us-isob-east-1`: words, and a number at the end.
-fn is_region(text: &str) -> bool {
-    let words: Vec<&str> = text.split('-').collect();
-    let lower = |byte: u8| byte.is_ascii_lowercase();
-    let [first, middle @ .., last] = &words[..] else { return false };
-    text.len() <= 40
-        && first.len() >= 2
-        && first.bytes().all(lower)
-        && !middle.is_empty()
-        && middle.iter().all(|word| !word.is_empty() && word.bytes().all(lower))
-        && !last.is_empty()
-        && last.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "https" } else { "http" };
@@ -190,43 +166,6 @@ mod tests {
                 "{text}"
             );
         }
-    }
-
-    #[test]
-    fn a_template_takes_one_label_of_the_store() {
-        let of = |template: &str, region: &str| {
-            let config = serde_json::json!({"region": region, "auth": {"iam": {"region": region}}});
-            Origin::of_template(template, &config).map(|origin| origin.to_string())
-        };
-        let ssm = "https://ssm.{/region}.amazonaws.com";
-        assert_eq!(of(ssm, "eu-central-1").as_deref(), Some("https://ssm.eu-central-1.amazonaws.com:443"));
-        let sts = "https://sts.{/auth/iam/region}.x.y";
-        for good in ["us-gov-west-1", "us-isob-east-1", "eusc-de-east-1", "cn-north-1", "ap-southeast-4"] {
-            assert_eq!(of(sts, good), Some(format!("https://sts.{good}.x.y:443")));
-        }
-        assert_eq!(of("https://sts.x.y", "a").as_deref(), Some("https://sts.x.y:443"), "no place in it");
-        for bad in [
-            "",
-            "evil.example/",
-            "eu-central-1.evil.example",
-            "eu-central-1#",
-            "x@eu-central-1",
-            "s3",
-            "s3-us-west-2",
-            "eu-1",
-            "eu-central",
-            "eu--1",
-            "-a-1",
-            "EU-central-1",
-            "eu-central-1x",
-            "eu-central-1:1",
-            "eü-central-1",
-            &format!("eu-{}-1", "a".repeat(64)),
-        ] {
-            assert_eq!(of(ssm, bad), None, "{bad}");
-        }
-        assert_eq!(of("https://ssm.{/other}.amazonaws.com", "eu-central-1"), None);
-        assert_eq!(of("https://ssm.{/region.amazonaws.com", "eu-central-1"), None);
     }
 
     #[test]

@@ -1,0 +1,202 @@
+//! A plugin that is ready: its origins, each allowed and with its TLS, and the session with them.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use claviger_core::provider::{CallError, Fault, ProviderError};
+use claviger_core::redact::Redactor;
+use claviger_core::secret::{SecretBytes, Untrusted};
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+use super::{Work, guest, wrong};
+use crate::convert;
+use crate::egress::{Origin, OriginRule, Reach, TlsMaterial};
+use crate::identity::account;
+use crate::session::{Scope, Session, Slot};
+use crate::template;
+
+/// Origins of one store: a data endpoint, a login, a few regions. Each costs a client with its pool.
+const MAX_ORIGINS: usize = 32;
+/// Path prefixes of one origin.
+const MAX_PATHS: usize = 64;
+/// Certificate bundles of one origin: each is copied for it, and a Secret may hold 1 MiB.
+const MAX_BUNDLES: usize = 8;
+
+/// Bytes of what tells requesters apart: a namespace, a role, a hash.
+const MAX_PARTITION: usize = 256;
+/// Bytes of what tells accounts apart: a handful of ARNs, the part of a config about logging in.
+const MAX_ACCOUNT: usize = 64 * 1024;
+
+impl Work<'_> {
+    pub(super) fn ready(
+        self,
+        ready: guest::Ready,
+        redactor: Arc<Redactor>,
+    ) -> Result<Arc<Session>, CallError> {
+        if ready.origins.len() > MAX_ORIGINS {
+            let count = ready.origins.len();
+            return Err(wrong(format!("connect names {count} origins, more than {MAX_ORIGINS}")));
+        }
+        if ready.account.as_ref().is_some_and(|account| account.len() > MAX_ACCOUNT) {
+            return Err(wrong(format!("connect names an account of more than {MAX_ACCOUNT} bytes")));
+        }
+        if ready.partition.as_ref().is_some_and(|partition| partition.len() > MAX_PARTITION) {
+            return Err(wrong(format!("connect names a partition of more than {MAX_PARTITION} bytes")));
+        }
+        let mut warnings = Vec::new();
+        let mut rules = Vec::new();
+        for origin in ready.origins {
+            rules.push(self.origin(origin, &mut warnings)?);
+        }
+        let rules_origins = rules.iter().map(|rule| rule.origin.to_string()).collect();
+        let grants = self.plugin.grants();
+        let egress = self.plugin.egress().session(
+            self.plugin.id(),
+            &self.input.store.uid,
+            rules,
+            Reach { loopback: grants.loopback, link_local: grants.link_local, api_server: grants.api_server },
+        )?;
+        let mut identity = Sha256::new();
+        for part in &self.identities {
+            identity.update(part.as_bytes());
+            identity.update([0]);
+        }
+        let config = self.input.config.to_string();
+        let account = account(
+            &self.plugin.id().digest,
+            &self.input.store.uid,
+            &rules_origins,
+            &self.identities,
+            ready.account.as_deref().unwrap_or(&config),
+        );
+        identity.update(config.as_bytes());
+        identity.update([0]);
+        identity.update(self.input.settings.to_string().as_bytes());
+        let scope = Scope {
+            plugin: self.plugin.id().digest.as_str().into(),
+            store: self.input.store.uid.as_str().into(),
+            identity: hex::encode(identity.finalize()).into(),
+            partition: ready.partition.map(Into::into),
+        };
+        Ok(Arc::new(Session {
+            plugin: self.plugin.clone(),
+            input: self.input,
+            scope,
+            account,
+            egress,
+            room: self.room,
+            redactor,
+            warnings,
+            stand_ins: self.stand_ins.into_values().collect(),
+        }))
+    }
+
+    /// An origin is taken if the store's config names it, or the grants do.
+    fn origin(&self, asked: guest::Origin, warnings: &mut Vec<String>) -> Result<OriginRule, CallError> {
+        let origin = Origin::parse(&asked.url).map_err(|why| {
+            CallError::from(Fault::EgressDenied {
+                origin: asked.url.chars().take(200).collect(),
+                why: why.to_string(),
+            })
+        })?;
+        let grants = self.plugin.grants();
+        let config = &self.input.config;
+        let granted = grants.origins.iter().any(|pattern| origin.matches_grant(pattern, grants.built_in));
+        let follows = || {
+            grants.store_origins.iter().any(|template| {
+                let filled = template::fill(template, config, &self.surroundings);
+                filled.and_then(|text| Origin::parse(&text).ok()).as_ref() == Some(&origin)
+            })
+        };
+        let named = granted
+            || Origin::all_in(config).contains(&origin)
+            || Origin::all_in(&grants.settings).contains(&origin);
+        if !named && !follows() {
+            return Err(Fault::EgressDenied {
+                origin: origin.to_string(),
+                why: "the store does not name it, and it is not granted (spec.grants.origins of the Plugin)"
+                    .to_owned(),
+            }
+            .into());
+        }
+        if asked.paths.len() > MAX_PATHS {
+            let count = asked.paths.len();
+            return Err(wrong(format!("connect names {count} paths of {origin}, more than {MAX_PATHS}")));
+        }
+        let tls = match asked.tls {
+            Some(profile) => {
+                let material = self.tls(profile)?;
+                if material.insecure {
+                    warnings
+                        .push(format!("the certificate of {origin} is not verified (insecureSkipVerify)"));
+                }
+                Some(material)
+            }
+            None => None,
+        };
+        if !origin.is_tls() {
+            warnings.push(format!("{origin} is plain http: secrets cross the network unencrypted"));
+        }
+        Ok(OriginRule {
+            origin,
+            link_local: asked.reach == guest::Reach::LinkLocal,
+            paths: asked.paths,
+            tls,
+            max_response_bytes: asked.max_response_bytes,
+            max_header_bytes: asked.max_header_bytes,
+        })
+    }
+
+    fn tls(&self, profile: guest::TlsProfile) -> Result<TlsMaterial, CallError> {
+        if profile.ca.len() > MAX_BUNDLES {
+            let count = profile.ca.len();
+            return Err(wrong(format!(
+                "connect names {count} CA bundles of one origin, more than {MAX_BUNDLES}"
+            )));
+        }
+        let mut ca = Vec::new();
+        for material in profile.ca {
+            ca.push(self.material(material)?.expose().to_vec());
+        }
+        let insecure = match profile.insecure {
+            None => false,
+            Some(at) => self.input.config.pointer(&at).and_then(Json::as_bool).unwrap_or(false),
+        };
+        Ok(TlsMaterial {
+            ca,
+            client_cert: profile.client_cert.map(|material| self.material(material)).transpose()?,
+            client_key: profile.client_key.map(|material| self.material(material)).transpose()?,
+            server_name: profile.server_name,
+            insecure,
+        })
+    }
+
+    fn material(&self, material: guest::Material) -> Result<SecretBytes, CallError> {
+        match material {
+            guest::Material::Slot(name) => {
+                let slot = self.input.slots.iter().find(|(slot, _)| *slot == name).map(|(_, value)| value);
+                match slot {
+                    Some(Slot::Bytes(bytes) | Slot::Hidden(bytes)) => Ok(bytes.duplicate()),
+                    _ => Err(Fault::BadAnswer("TLS material names a slot that holds none".to_owned()).into()),
+                }
+            }
+            guest::Material::InlineBase64(at) => {
+                let text = self.inline(&at)?;
+                let clean: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+                let decoded = STANDARD.decode(clean).map_err(|_| not_usable(&at, "it is not base64"))?;
+                Ok(SecretBytes::new(decoded))
+            }
+            guest::Material::InlinePem(at) => Ok(SecretBytes::copied_from(self.inline(&at)?.as_bytes())),
+        }
+    }
+
+    fn inline(&self, at: &str) -> Result<&str, CallError> {
+        self.input.config.pointer(at).and_then(Json::as_str).ok_or_else(|| not_usable(at, "it is missing"))
+    }
+}
+
+fn not_usable(at: &str, why: &str) -> CallError {
+    ProviderError::InvalidConfig { path: convert::pointer(at), detail: Untrusted::new(why) }.into()
+}

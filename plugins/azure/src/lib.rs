@@ -1,0 +1,30 @@
+//! The `azurekv` provider: secrets, certificates and keys of Azure Key Vault.
+//!
+//! Service principals by secret or certificate, managed identities and federated ServiceAccounts; ESO's
+//! spelling of the config and the reference document's. What decides is in plain modules with native tests;
+//! `plugin` and the end of `world` talk to the host. Managed HSMs and pushing are not here.
+
+pub mod answer;
+pub mod assertion;
+pub mod auth;
+pub mod client;
+pub mod cloud;
+pub mod config;
+pub mod entra;
+pub mod find;
+pub mod health;
+pub mod identity;
+pub mod login;
+pub mod needs;
+pub mod object;
+pub mod read;
+pub mod refusal;
+pub mod session;
+pub mod slots;
+pub mod world;
+
+#[cfg(test)]
+mod fake;
+
+#[cfg(target_arch = "wasm32")]
+mod plugin;

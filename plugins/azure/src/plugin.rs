@@ -1,0 +1,100 @@
+//! Azure Key Vault behind the plugin interface.
+
+use claviger_plugin_sdk::provider::connection::{
+    ConnectInput, Guest as Connection, Origin, Reach, Ready, Step,
+};
+use claviger_plugin_sdk::provider::interface::{
+    Capability, Description, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
+};
+use claviger_plugin_sdk::{Error, json};
+
+use crate::client::Client;
+use crate::config::Config;
+use crate::slots::Slots;
+use crate::world::Host;
+use crate::{find, health, identity, login, needs, read};
+
+struct Azure;
+
+impl Connection for Azure {
+    fn connect(input: ConnectInput) -> Result<Step, Error> {
+        let config = Config::parse(&input.config, &input.settings)?;
+        let needs = needs::next(&config, &input.have)?;
+        if !needs.is_empty() {
+            return Ok(Step::Need(needs));
+        }
+        let mut origins = vec![origin(
+            config.vault.origin(),
+            ["/secrets", "/certificates", "/keys"].map(ToOwned::to_owned).to_vec(),
+            "Azure Key Vault",
+        )];
+        if let Some(identity) = identity::of(&config.auth, Slots(&input.have))? {
+            let endpoint = login::endpoint(&config, &identity.tenant.value);
+            let path = endpoint.strip_prefix(&config.login.origin()).unwrap_or_default().to_owned();
+            origins.push(origin(config.login.origin(), vec![path], "Microsoft Entra ID (login)"));
+        }
+        let referent = input.store.namespace.is_none()
+            && config
+                .auth
+                .references()
+                .iter()
+                .any(|at| json::text(&config.json, &format!("{at}/namespace")).is_none());
+        Ok(Step::Ready(Ready {
+            origins,
+            partition: referent.then_some(input.requester.namespace),
+            // Key Vault counts by vault, and the vault is an origin: nothing else of the config decides.
+            account: Some(String::new()),
+        }))
+    }
+}
+
+fn origin(url: String, paths: Vec<String>, purpose: &str) -> Origin {
+    Origin {
+        url,
+        reach: Reach::Network,
+        paths,
+        tls: None,
+        purpose: purpose.to_owned(),
+        max_response_bytes: None,
+        max_header_bytes: None,
+    }
+}
+
+impl Provider for Azure {
+    fn describe() -> Description {
+        Description {
+            name: "azurekv".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config_schema: include_str!("../config-schema.json").to_owned(),
+            push_metadata_schema: None,
+            capabilities: Capability::GET
+                | Capability::FIND_BY_NAME
+                | Capability::FIND_BY_TAGS
+                | Capability::METADATA
+                | Capability::VERSIONS,
+            // As ESO: a path as it stands, then with its dots escaped; a tag by its name, or a path into one.
+            property_order: vec![PropertyStep::Path, PropertyStep::EscapedPath],
+            metadata_order: vec![PropertyStep::Literal, PropertyStep::Nested],
+            origins: vec![
+                "https://*.vault.azure.net".to_owned(),
+                "https://login.microsoftonline.com".to_owned(),
+                "those of the other clouds, and of the store's customCloudConfig".to_owned(),
+            ],
+            max_batch: read::AT_ONCE as u32,
+        }
+    }
+
+    fn validate(session: Session) -> Result<Health, Error> {
+        health::check(&Client::new(&session, &Host)?)
+    }
+
+    fn get(session: Session, items: Vec<Item>) -> Result<Vec<Result<Value, Error>>, Error> {
+        read::get(&Client::new(&session, &Host)?, &items)
+    }
+
+    fn find(session: Session, query: Query, cursor: Option<String>) -> Result<Page, Error> {
+        find::find(&Client::new(&session, &Host)?, &query, cursor.as_deref())
+    }
+}
+
+claviger_plugin_sdk::provider::export_provider!(Azure);

@@ -1,0 +1,21 @@
+//! The `gcpsm` provider: Google Secret Manager, global and regional, by its REST API.
+//!
+//! ESO's spelling of the config and the reference document's. What decides is in plain modules with native tests;
+//! `plugin` and the end of `world` talk to the host. How an access token comes about is in
+//! `claviger-plugin-google-credentials`. Pushing is not here.
+
+pub mod answer;
+pub mod client;
+pub mod config;
+pub mod find;
+pub mod health;
+pub mod name;
+pub mod read;
+pub mod session;
+pub mod world;
+
+#[cfg(test)]
+mod fake;
+
+#[cfg(target_arch = "wasm32")]
+mod plugin;
