@@ -125,7 +125,7 @@ fn rounds_of_a_gke_cluster() {
     let store =
         |wi: &Value, project: &str| access(json!({"projectID": project, "auth": {"workloadIdentity": wi}}));
     let known = store(&whole, "p");
-    assert_eq!(said(known.needs(false, &[])), [account.clone()]);
+    assert_eq!(said(known.needs(false, &[])), [account.as_str()]);
     let all = have(&[(ACCOUNT, None)], None);
     assert_eq!(said(known.needs(false, &all)), token("cp"));
     // The seed's store names no project of the cluster.

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::aws::AwsView;
+use crate::azure::AzureView;
 use crate::bao::BaoView;
 use crate::clouds::CloudsView;
 use crate::cluster::ClusterView;
 use crate::error::{Error, Result};
+use crate::google::GoogleView;
 use crate::run::write_private;
 use crate::tools::Tools;
 
@@ -25,6 +27,10 @@ pub struct Env {
     pub bao: BaoView,
     /// The shared AWS.
     pub aws: AwsView,
+    /// The shared Azure.
+    pub azure: AzureView,
+    /// The shared Google.
+    pub google: GoogleView,
     /// The clouds under their real names; none where the tests have no network of their own.
     pub clouds: Option<CloudsView>,
     /// For servers of a test's own.

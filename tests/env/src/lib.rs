@@ -1,9 +1,9 @@
-//! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao,
-//! PostgreSQL, AWS and the front of the clouds, on free loopback ports, stopped by their own pids whatever
-//! happens to the caller.
+//! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao, PostgreSQL, AWS,
+//! Azure, Google and the front of the clouds, on free loopback ports, stopped by their own pids whatever happens to
+//! the caller.
 //!
-//! Two sides, kept apart by type. *Handles* ([`Cluster`], [`Bao`], [`Postgres`], [`Aws`], [`VaultLogins`],
-//! [`Clouds`]) own processes and stop them when dropped. *Views* ([`ClusterView`], [`BaoView`] and so on) are plain
+//! Two sides, kept apart by type. *Handles* ([`Cluster`], [`Bao`], [`Postgres`], [`Aws`], [`Azure`], [`Google`],
+//! [`VaultLogins`], [`Clouds`]) own processes and stop them when dropped. *Views* ([`ClusterView`], [`BaoView`] and so on) are plain
 //! descriptions with client methods; they are written to a JSON file so that a test process can use servers
 //! that another process owns ([`Env`]).
 //!
@@ -11,6 +11,7 @@
 //! can judge them from outside.
 
 mod aws;
+mod azure;
 mod bao;
 mod cache;
 mod chameleon;
@@ -19,6 +20,7 @@ mod cluster;
 mod env;
 mod error;
 mod etcd;
+mod google;
 mod http;
 mod isolated;
 mod jsonl;
@@ -30,6 +32,7 @@ mod tools;
 mod vault_logins;
 
 pub use aws::{Aws, AwsError, AwsIdentity, AwsOptions, AwsRequest, AwsView};
+pub use azure::{Azure, AzureApp, AzureCertificate, AzureOptions, AzureRequest, AzureView};
 pub use bao::{AuditEntry, Bao, BaoOptions, BaoView};
 pub use cache::{cache_home, workspace_root};
 pub use chameleon::chameleon;
@@ -38,6 +41,7 @@ pub use cluster::{ApiRequest, Cluster, ClusterView};
 pub use env::{ENV_VAR, Env};
 pub use error::{Error, Missing, Result};
 pub use etcd::Etcd;
+pub use google::{Google, GoogleAccount, GoogleOptions, GoogleRequest, GoogleView};
 pub use isolated::isolated;
 pub use jsonl::Mark;
 pub use pki::{Authority, Leaf, Usage, sign_jwt, signing_key};

@@ -32,7 +32,7 @@ pub(super) fn prepare(progress: &Progress) -> Result<PathBuf> {
     if python.exists() {
         return Ok(python);
     }
-    progress.say("fetching the Python packages of the test servers (about 40 MB)");
+    progress.say("fetching the Python packages of the test servers (about 50 MB)");
     let new = fresh_beside(&finished)?;
     let log = tools_dir()?.join("python.log");
     venv(progress, &new, &log)?;
