@@ -59,6 +59,9 @@ class Azure:
             "action": "",
             "names": [],
         }
+        if note["service"] == "vault":
+            # So that requests that a fault answers can be told apart too.
+            note["vault"], note["names"] = azure_vault.named(request)
         fault = self.faults.next(request)
         if fault is not None:
             time.sleep(fault.delay)

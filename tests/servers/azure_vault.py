@@ -63,6 +63,14 @@ class Vault:
         return any({permission, "*"} & grants.get(scope, set()) for scope in ("", what))
 
 
+def named(request: Request) -> tuple[str, list[str]]:
+    """The vault of a path of [`PATH`], and the object, if there is one."""
+    found, host = PATH.fullmatch(request.path), host_of(request)
+    rest = request.path.partition(f"/{found[2]}/")[2] if found else ""
+    vault = (found[1] if found else "") or (LOOPBACK if is_loopback(host) else host.partition(".")[0])
+    return vault.lower(), [part for part in rest.split("/") if part][:1]
+
+
 class Vaults:
     """All of them."""
 
@@ -88,14 +96,15 @@ class Vaults:
         cloud = next((cloud for suffix, cloud in CLOUDS.items() if host.endswith(suffix)), None)
         if (cloud is None) != is_loopback(host) or (cloud and found[1]):
             raise NoSuchPage()
-        vault = self.vault(host.partition(".")[0] if cloud else found[1] or LOOPBACK)
+        name, names = named(request)
+        vault = self.vault(name)
         if cloud:
             vault.resource = cloud[0]
         base = origin(request) + (f"/vaults/{found[1]}" if found[1] else "")
         authority = cloud[1] if cloud else origin(request)
         path = request.path[request.path.index(f"/{found[2]}") :]
         parts = [part for part in path.split("/") if part]
-        note.update(vault=vault.name, names=parts[1:2], action=parts[0])
+        note.update(vault=vault.name, names=names, action=parts[0])
         claims = self.authenticated(request, vault, authority, note)
         self.check_version(request)
         kind = vault.kinds[parts[0].removeprefix("deleted")]

@@ -279,8 +279,12 @@ fn tokens_and_grants_end_when_a_test_says_so() {
     let seen = azure.requests(since).unwrap();
     // A client may try again by itself where a connection ends without an answer.
     assert_eq!(seen.first().map(|each| each.status), Some(0), "{seen:?}");
-    azure.fault(&json!({"match": "/secrets/one$", "status": 503})).unwrap();
+    azure.fault(&json!({"match": "/secrets/one$", "status": 503, "delay": 0.2})).unwrap();
+    let (since, begun) = (azure.mark(), std::time::Instant::now());
     assert_eq!(status(&login()), 503);
+    assert!(begun.elapsed() >= std::time::Duration::from_millis(200));
+    let seen = &azure.requests(since).unwrap()[0];
+    assert_eq!((seen.vault.as_str(), seen.names.as_slice()), (AzureView::VAULT, &["one".to_owned()][..]));
     azure.clear_faults("/secrets/one$").unwrap();
     assert_eq!(status(&login()), 200);
 }
