@@ -1,11 +1,12 @@
 """Client assertions: who signed them, for whom, and when.
 
-By a certificate, after "Microsoft identity platform application authentication certificate credentials": RS256 or
-PS256, the certificate named by `x5t` or `x5t#S256` and registered, `iss` and `sub` the client id, `aud` the token
-endpoint under the name that the client used, within `nbf` and `exp`, with a `jti`. By somebody else, after
-"Workload identity federation": a federated credential with the token's issuer, subject and audience, case-sensitive,
-and a signature (RS256) by a key of that issuer. Not here: `x5c` with subject-name authentication, `jti` replays
-(which Entra does not document to refuse), fetching an issuer's keys: they are given when it is registered.
+By a certificate, after "Microsoft identity platform application authentication certificate credentials":
+RS256 or PS256, the certificate named by `x5t` or `x5t#S256` and registered, `iss` and `sub` the client id,
+`aud` the token endpoint under the name that the client used, within `nbf` and `exp`, with a `jti`. By
+somebody else, after "Workload identity federation": a federated credential with the token's issuer, subject
+and audience, case-sensitive, and a signature (RS256) by a key of that issuer. Not here: `x5c` with
+subject-name authentication, `jti` replays (which Entra does not document to refuse), fetching an issuer's
+keys: they are given when it is registered.
 """
 
 import datetime
@@ -39,7 +40,8 @@ def check(directory: Directory, app: App, assertion: str, endpoint: str) -> str:
 def by_certificate(
     app: App, assertion: str, header: dict[str, Any], claims: dict[str, Any], endpoint: str, now: float
 ) -> None:
-    named = header.get("x5t#S256") or header.get("x5t") or ""
+    # Padded or not: Microsoft's own libraries pad.
+    named = str(header.get("x5t#S256") or header.get("x5t") or "").rstrip("=")
     algorithm = "sha256" if "x5t#S256" in header else "sha1"
     found = [each for each in app.certificates if named and thumbprint(each, algorithm) == named]
     key = rsa_public(found[0]) if found else None
@@ -105,28 +107,29 @@ def verify(assertion: str, key: Any, algorithms: list[str], named: str, app: App
 
 
 def in_time(claims: dict[str, Any], now: float) -> None:
-    start, end = claims.get("nbf", claims.get("iat")), claims.get("exp")
-    fine = isinstance(start, (int, float)) and isinstance(end, (int, float))
-    if fine and start - SKEW <= now < end:
+    # Without `nbf`, valid from the epoch on: so the service says itself when such an assertion is over.
+    start, end = claims.get("nbf", 0), claims.get("exp")
+    if isinstance(start, (int, float)) and isinstance(end, (int, float)) and start - SKEW <= now < end:
         return
     message = (
-        f"Client assertion is not within its valid time range. Current time: {stamp(now)}, assertion valid from "
-        f"{stamp(start)}, expiry time of assertion {stamp(end)}."
+        f"Client assertion is not within its valid time range. Current time: {stamp(now)}, assertion valid "
+        f"from {stamp(start)}, expiry time of assertion {stamp(end)}."
     )
     raise EntraError("invalid_client", 700024, message, 401)
 
 
 def stamp(seconds: Any) -> str:
     if not isinstance(seconds, (int, float)):
-        return "none"
+        seconds = 0
     at = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
     return at.strftime("%Y-%m-%dT%H:%M:%S.0000000Z")
 
 
 def unsigned(reason: str, named: str, app: App) -> NoReturn:
     message = (
-        f"The certificate with identifier used to sign the client assertion is not registered on application. "
-        f"[Reason - {reason}, Thumbprint of key used by client: '{named}', Application: '{app.client_id}']"
+        "The certificate with identifier used to sign the client assertion is not registered on "
+        f"application. [Reason - {reason}, Thumbprint of key used by client: '{named}', Application: "
+        f"'{app.client_id}']"
         if "not found" in reason
         else f"Client assertion contains an invalid signature. [Reason - {reason}, "
         f"Thumbprint of key used by client: '{named}', Application: '{app.client_id}']"
@@ -136,7 +139,8 @@ def unsigned(reason: str, named: str, app: App) -> NoReturn:
 
 def unmatched(number: int, what: str, rest: str = "") -> NoReturn:
     message = (
-        f"No matching federated identity record found for presented assertion {what}.{rest} Check your federated "
-        f"identity credential Subject, Audience and Issuer against the presented assertion. {WHERE}"
+        f"No matching federated identity record found for presented assertion {what}.{rest} Check your "
+        "federated identity credential Subject, Audience and Issuer against the presented assertion. "
+        f"{WHERE}"
     )
     raise EntraError("invalid_client", number, message, 401)

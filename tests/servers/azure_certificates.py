@@ -1,7 +1,8 @@
-"""Key Vault's certificates: imported as PFX or PEM. Each version has a key and a secret of the same name and version.
+"""Key Vault's certificates: imported as PFX or PEM. Each version has a key and a secret of the same name.
 
-After "About Azure Key Vault certificates": the secret's value is the whole as it can be exported, in the policy's
-content type, and is managed: it goes with the certificate. Not here: issuers, signing requests, renewal, contacts.
+After "About Azure Key Vault certificates": the secret's value is the whole as it can be exported, in the
+policy's content type, and is managed: it goes with the certificate. Not here: issuers, signing requests,
+renewal, contacts.
 """
 
 import base64
@@ -61,10 +62,10 @@ class Certificates(Kind):
         if taken and not taken.versions[-1].managed:
             message = f"A secret with the name {name} exists already and is managed by no certificate."
             raise VaultError(409, "Conflict", message)
-        private, leaf, content_type = read(asked.body)
-        der = leaf.public_bytes(serialization.Encoding.DER)
         policy = asked.body.get("policy") or {}
-        content_type = (policy.get("secret_props") or {}).get("contentType") or content_type
+        wanted = (policy.get("secret_props") or {}).get("contentType") or ""
+        private, leaf, content_type = read(asked.body, wanted)
+        der = leaf.public_bytes(serialization.Encoding.DER)
         public = jwk(private)
         times = {"nbf": leaf.not_valid_before_utc, "exp": leaf.not_valid_after_utc}
         given = asked.body.get("attributes") or {}
@@ -78,13 +79,14 @@ class Certificates(Kind):
         }
         version = self.add(name, content, asked)
         whole = exported(private, leaf, content_type)
-        managed = {"managed": True, "identifier": version.identifier}
+        managed: Any = {"managed": True, "identifier": version.identifier}
         self.secrets.add(name, {"value": whole, "contentType": content_type, "kid": True}, asked, **managed)
         self.keys.add(name, {"jwk": public}, asked, **managed)
         return self.bundle(asked, name, version)
 
     def delete(self, name: str, now: float) -> None:
-        for kind in (super(), self.secrets, self.keys):
+        super().delete(name, now)
+        for kind in (self.secrets, self.keys):
             kind.delete(name, now)
 
     def recovered(self, asked: Asked, name: str) -> dict[str, Any]:
@@ -93,22 +95,21 @@ class Certificates(Kind):
         return super().recovered(asked, name)
 
 
-def read(body: dict[str, Any]) -> tuple[Any, x509.Certificate, str]:
-    """Key, certificate and content type of what is imported: PFX in Base64, or PEM."""
+def read(body: dict[str, Any], wanted: str) -> tuple[Any, x509.Certificate, str]:
+    """Key, certificate and content type: of PEM, or of Base64 of what the policy says (else PFX)."""
     value, password = body.get("value") or "", body.get("pwd") or ""
     try:
-        if "-----BEGIN" in value:
-            text = value.encode()
-            private = serialization.load_pem_private_key(text, None)
-            return private, x509.load_pem_x509_certificates(text)[0], PEM
-        data = base64.b64decode(value, validate=True)
+        data = value.encode() if "-----BEGIN" in value else base64.b64decode(value, validate=True)
+        if "-----BEGIN" in value or wanted == PEM:
+            key = serialization.load_pem_private_key(data, None)
+            return key, x509.load_pem_x509_certificates(data)[0], wanted or PEM
         private, leaf, _ = pkcs12.load_key_and_certificates(data, password.encode() or None)
     except (ValueError, TypeError, binascii.Error) as error:
         message = "The specified PKCS#12 X.509 certificate content can not be read."
         raise bad_parameter(message) from error
     if private is None or leaf is None:
         raise bad_parameter("Private key is not specified in the specified X.509 certificate content.")
-    return private, leaf, PFX
+    return private, leaf, wanted or PFX
 
 
 def exported(private: Any, leaf: x509.Certificate, content_type: str) -> str:

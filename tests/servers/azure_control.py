@@ -1,7 +1,7 @@
 """What tests alone may ask, below `/_test/`: what Azure's portal and management API would be used for.
 
-Each is a POST with a JSON object. Names of fields are those of the functions' parameters; answers are JSON. An
-application is named by its client id, a principal by that or by its object id.
+Each is a POST with a JSON object. Names of fields are those of the functions' parameters; answers are JSON.
+An application is named by its client id, a principal by that or by its object id.
 """
 
 import base64
@@ -131,7 +131,7 @@ class Control:
             grants[object] = grants.get(object, set()) | set(permissions)
 
     def do_import_certificate(self, vault: str, name: str, pem: bool = False, kty: str = "RSA") -> Any:
-        """A certificate that is made here, as a PFX or as PEM; its bundle, and the key and certificate in PEM."""
+        """A certificate that is made here, as PFX or PEM; its bundle, and both key and certificate in PEM."""
         kind = self.azure.vaults.vault(vault).kinds["certificates"]
         key = made({"kty": kty})
         certificate = self_signed(name, key, 365, self.directory.clock.now())
@@ -144,11 +144,11 @@ class Control:
         return {"bundle": kind.answer(asked), "pem": whole}
 
     def do_token(
-        self, principal: str, resource: str = "https://vault.azure.net", seconds: float | None = None
+        self, principal: str, resource: str = "https://vault.azure.net", seconds: int | None = None
     ) -> Any:
         """An access token, as if an application had logged in."""
         app = self.directory.app(principal)
-        return {"access_token": self.directory.issue(app, resource, "1", seconds)[0]}
+        return {"access_token": self.directory.issue(app, resource, "1", seconds).token}
 
     def do_administrator(self, vault: str) -> Any:
         """A token that may do everything in a vault."""
@@ -156,10 +156,10 @@ class Control:
         admin = App("administrator", found.tenant, "administrator", f"administrator-{found.tenant}")
         self.directory.apps[(found.tenant, admin.client_id)] = admin
         found.grants[admin.object_id] = {"": {"*"}}
-        return {"access_token": self.directory.issue(admin, found.resource, "1", LONG)[0]}
+        return {"access_token": self.directory.issue(admin, found.resource, "1", LONG).token}
 
     def do_end_tokens(self, principal: str, how: str = "expire") -> Any:
-        """Lets a principal's tokens expire (`expire`) or be revoked (`revoke`) now; says how many there were."""
+        """Lets a principal's tokens expire (`expire`) or be revoked (`revoke`) now; says how many."""
         if how not in ("expire", "revoke"):
             raise ValueError(f"tokens cannot {how}")
         issued = self.directory.issued.pop(self.directory.principal(principal), [])

@@ -1,7 +1,8 @@
-"""The directory behind Entra: tenants, applications with their credentials, managed identities, and access tokens.
+"""The directory behind Entra: tenants, applications with their credentials, identities, and access tokens.
 
-Tokens are JSON Web Tokens as Entra's version 1 endpoints make them for Azure's resources ("Access token claims
-reference"), signed with this server's own key (RS256). The clock may be shifted by a test; everything goes by it.
+Tokens are JSON Web Tokens as Entra's version 1 endpoints make them for Azure's resources ("Access token
+claims reference"), signed with this server's own key (RS256). The clock may be shifted by a test; everything
+goes by it.
 """
 
 import base64
@@ -64,6 +65,16 @@ class App:
     federated: list[Federated] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Issued:
+    """An access token with its `nbf`, its `exp` and how long it holds (`expires_in`), in seconds."""
+
+    token: str
+    start: int
+    end: int
+    lifetime: int
+
+
 class Clock:
     """The machine's clock, ahead by `shift` seconds."""
 
@@ -104,10 +115,11 @@ class Directory:
         """How the access log calls it."""
         return next((app.name for app in self.apps.values() if app.object_id == object_id), object_id)
 
-    def issue(self, app: App, resource: str, how: str, seconds: float | None = None) -> tuple[str, int, int]:
-        """An access token, and its `nbf` and `exp`. `how`: `1` by a secret, `2` by a certificate or assertion."""
+    def issue(self, app: App, resource: str, how: str, seconds: int | None = None) -> Issued:
+        """An access token. `how`: `1` by a secret, `2` otherwise. `seconds`: how long it holds."""
         now, uti = int(self.clock.now()), secrets.token_urlsafe(16)
-        start, end = now - 300, int(now + 1 + (self.lifetime if seconds is None else seconds))
+        lifetime = self.lifetime if seconds is None else seconds
+        start, end = now - 300, now + 1 + lifetime
         issuer = f"https://sts.windows.net/{app.tenant}/"
         claims = {
             "aud": resource,
@@ -127,7 +139,7 @@ class Directory:
         }
         self.issued.setdefault(app.object_id, []).append(uti)
         headers = {"kid": self.kid, "x5t": self.kid}
-        return jwt.encode(claims, self.key, algorithm="RS256", headers=headers), start, end
+        return Issued(jwt.encode(claims, self.key, algorithm="RS256", headers=headers), start, end, lifetime)
 
     def jwks(self) -> dict[str, Any]:
         """The public keys."""

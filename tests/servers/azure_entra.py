@@ -1,9 +1,10 @@
-"""Microsoft Entra's token endpoint, client credentials alone, and the discovery documents that clients read first.
+"""Microsoft Entra's token endpoint, client credentials alone, and the documents that clients read first.
 
-After "OAuth 2.0 client credentials flow": a secret, an assertion signed by a registered certificate, or one by an
-issuer that a federated credential names (both in `azure_assertions`); the scope is one known resource's `/.default`.
-Numbers and words of errors after "Microsoft Entra authentication and authorization error codes" and what the
-service is reported to say. Not here: every other grant, consent, Conditional Access, tenants by domain name.
+After "OAuth 2.0 client credentials flow": a secret, an assertion signed by a registered certificate, or one
+by an issuer that a federated credential names (both in `azure_assertions`); the scope is one known
+resource's `/.default`. Numbers and words of errors after "Microsoft Entra authentication and authorization
+error codes" and what the service is reported to say. Not here: every other grant, consent, Conditional
+Access, tenants by domain name.
 """
 
 import re
@@ -15,7 +16,9 @@ from azure_errors import EntraError, NoSuchPage, answer, origin
 from werkzeug.wrappers import Request, Response
 
 HOSTS = {"login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn"}
-PATH = re.compile(r"/([^/]+)/(oauth2/v2\.0/token|v2\.0/\.well-known/openid-configuration|discovery/v2\.0/keys)")
+PATH = re.compile(
+    r"/([^/]+)/(oauth2/v2\.0/token|v2\.0/\.well-known/openid-configuration|discovery/v2\.0/keys)"
+)
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 DEFAULT = "/.default"
@@ -49,13 +52,14 @@ class Entra:
             return
         if not GUID.fullmatch(tenant) and "." not in tenant:
             message = (
-                f"Specified tenant identifier '{tenant}' is neither a valid DNS name, nor a valid external domain."
+                f"Specified tenant identifier '{tenant}' is neither a valid DNS name, nor a valid external "
+                "domain."
             )
             raise EntraError("invalid_request", 900023, message)
         message = (
-            f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into "
-            "the correct cloud. Check with your subscription administrator, this may happen if there are no active "
-            "subscriptions for the tenant."
+            f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are "
+            "signing into the correct cloud. Check with your subscription administrator, this may happen "
+            "if there are no active subscriptions for the tenant."
         )
         raise EntraError("invalid_request", 90002, message)
 
@@ -86,37 +90,36 @@ class Entra:
         app = self.directory.apps.get((tenant, form["client_id"]))
         if app is None:
             message = (
-                f"Application with identifier '{form['client_id']}' was not found in the directory '{tenant}'. This "
-                "can happen if the application has not been installed by the administrator of the tenant or "
-                "consented to by any user in the tenant. You may have sent your authentication request to the wrong "
-                "tenant."
+                f"Application with identifier '{form['client_id']}' was not found in the directory "
+                f"'{tenant}'. This can happen if the application has not been installed by the "
+                "administrator of the tenant or consented to by any user in the tenant. You may have sent "
+                "your authentication request to the wrong tenant."
             )
             raise EntraError("unauthorized_client", 700016, message)
         note["principal"] = app.name
         note["action"] = self.authenticate(app, form, endpoint)
         resource = self.resource(form["scope"], tenant)
         how = "1" if note["action"] == "secret" else "2"
-        token, _, end = self.directory.issue(app, resource, how)
-        # The second that is not counted: see `Directory.issue`.
-        seconds = int(end - self.directory.clock.now())
-        found = {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds}
-        return answer({**found, "access_token": token})
+        issued = self.directory.issue(app, resource, how)
+        found = {"token_type": "Bearer", "expires_in": issued.lifetime, "ext_expires_in": issued.lifetime}
+        return answer({**found, "access_token": issued.token})
 
     def resource(self, scope: str, tenant: str) -> str:
         """What a scope is for."""
         resource = scope.removesuffix(DEFAULT)
         if not scope.endswith(DEFAULT) or " " in scope.strip():
             message = (
-                "The provided request must include a 'scope' input parameter. The provided value for the input "
-                f"parameter 'scope' is not valid. The scope {scope} is not valid."
+                "The provided request must include a 'scope' input parameter. The provided value for the "
+                f"input parameter 'scope' is not valid. The scope {scope} is not valid."
             )
             raise EntraError("invalid_scope", 70011, message)
         # A slash too many is taken, and stands in the token.
         if resource.removesuffix("/") not in self.directory.resources:
             message = (
-                f"The resource principal named {resource} was not found in the tenant named {tenant}. This can "
-                "happen if the application has not been installed by the administrator of the tenant or consented "
-                "to by any user in the tenant. You might have sent your authentication request to the wrong tenant."
+                f"The resource principal named {resource} was not found in the tenant named {tenant}. This "
+                "can happen if the application has not been installed by the administrator of the tenant "
+                "or consented to by any user in the tenant. You might have sent your authentication "
+                "request to the wrong tenant."
             )
             raise EntraError("invalid_resource", 500011, message)
         return resource
@@ -126,8 +129,8 @@ class Entra:
         if "client_assertion" in form or "client_assertion_type" in form:
             if form.get("client_assertion_type") != ASSERTION:
                 message = (
-                    "The request body must contain the following parameter: 'client_assertion_type' with value "
-                    f"'{ASSERTION}'."
+                    "The request body must contain the following parameter: 'client_assertion_type' with "
+                    f"value '{ASSERTION}'."
                 )
                 raise EntraError("invalid_request", 900144, message)
             assertion = form.get("client_assertion", "")
@@ -135,22 +138,22 @@ class Entra:
         secret = form.get("client_secret", "")
         if not secret:
             message = (
-                "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant "
-                "type."
+                "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' "
+                "grant type."
             )
             raise EntraError("invalid_client", 7000216, message, 401)
         end = app.secrets.get(secret)
         if end is None:
             message = (
-                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
-                f"value, not the client secret ID, for a secret added to app '{app.client_id}'."
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client "
+                f"secret value, not the client secret ID, for a secret added to app '{app.client_id}'."
             )
             raise EntraError("invalid_client", 7000215, message, 401)
         if end and end <= self.directory.clock.now():
             message = (
-                f"The provided client secret keys for app '{app.client_id}' are expired. Visit the Azure portal to "
-                "create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate "
-                "credentials for added security: https://aka.ms/certCreds."
+                f"The provided client secret keys for app '{app.client_id}' are expired. Visit the Azure "
+                "portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using "
+                "certificate credentials for added security: https://aka.ms/certCreds."
             )
             raise EntraError("invalid_client", 7000222, message, 401)
         return "secret"

@@ -1,4 +1,4 @@
-"""How Azure's services say no: each family has its own envelope, and clients tell errors apart by what is in it."""
+"""How Azure's services say no: each family has its own envelope; clients tell errors apart by its fields."""
 
 import datetime
 import json
@@ -104,6 +104,6 @@ def is_loopback(host: str) -> bool:
 
 
 def origin(request: Request) -> str:
-    """Scheme and host under which the client asked: real names are spoken to by TLS, which ends before this."""
+    """Scheme and host that the client asked for: real names are spoken to by TLS, which ends before this."""
     plain = "http" if is_loopback(host_of(request)) else "https"
     return f"{request.headers.get('X-Forwarded-Proto', plain)}://{request.host}"

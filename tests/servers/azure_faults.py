@@ -1,9 +1,10 @@
 """What a test wants to go wrong: answers instead of the service's, late answers, broken connections.
 
-A fault is for requests whose `HOST PATH` a pattern is found in (and whose method is that, if one is said), for so
-many of them or until it is cleared. The first that fits is taken, and used up by that. `status` answers with an error
-in the service's own form, with `headers` (Retry-After), or with `body` as it stands; `reset` breaks the connection
-without an answer; `delay` waits (seconds) and then lets the service answer, or the fault.
+A fault is for requests whose `HOST PATH` a pattern is found in (and whose method is that, if one is said),
+for so many of them or until it is cleared. The first that fits is taken, and used up by that. `status`
+answers with an error in the service's own form, with `headers` (Retry-After), or with `body` as it stands;
+`reset` breaks the connection without an answer; `delay` waits (seconds) and then lets the service answer, or
+the fault.
 """
 
 import re
@@ -76,7 +77,9 @@ def error(fault: Fault, service: str) -> Response:
     if fault.body is not None:
         response = Response(fault.body, fault.status, content_type="text/html")
     elif service == "entra":
-        name, number, message = ENTRA.get(fault.status, ("server_error", 90033, "A transient error has occurred."))
+        name, number, message = ENTRA.get(
+            fault.status, ("server_error", 90033, "A transient error has occurred.")
+        )
         response = EntraError(name, number, message, fault.status).response()
     elif service == "metadata":
         response = IdentityError("unknown", "Failed to retrieve a token. Retry.", fault.status).response()

@@ -62,5 +62,7 @@ def jwk(private: Any, operations: list[str] | None = None) -> dict[str, Any]:
         return {"kty": "RSA", "key_ops": operations or OPERATIONS["RSA"], **of_kind}
     size = (public.curve.key_size + 7) // 8
     crv = next(name for name, curve in CURVES.items() if curve.name == public.curve.name)
-    point = {name: base64url(value.to_bytes(size, "big")) for name, value in (("x", public.x), ("y", public.y))}
+    point = {
+        name: base64url(value.to_bytes(size, "big")) for name, value in (("x", public.x), ("y", public.y))
+    }
     return {"kty": "EC", "key_ops": operations or OPERATIONS["EC"], "crv": crv, **point}

@@ -1,9 +1,10 @@
 """Managed identities: the Instance Metadata Service of virtual machines, and App Service's endpoint.
 
-After "How to use managed identities for Azure resources on an Azure VM to acquire an access token" (`Metadata: true`,
-`api-version` and `resource` must be sent; numbers are strings in the answer; without an identity named, the
-system-assigned one, or the only user-assigned one) and "REST endpoint reference" of App Service (`X-IDENTITY-HEADER`
-must be the secret of the environment). Which identities there are is said by a test; none at the start.
+After "How to use managed identities for Azure resources on an Azure VM to acquire an access token"
+(`Metadata: true` in lower case, `api-version` and `resource` must be sent; numbers are strings in the
+answer; without an identity named, the system-assigned one, or the only user-assigned one) and "Using the
+REST protocol" of App Service (`X-IDENTITY-HEADER` must be the secret of the environment; without an identity
+named, the system-assigned one alone). Which identities there are is said by a test; none at the start.
 """
 
 import secrets
@@ -33,25 +34,24 @@ class Metadata:
         if request.method != "GET":
             raise NoSuchPage()
         if request.path == IMDS:
-            if request.headers.get("Metadata", "").lower() != "true" or "X-Forwarded-For" in request.headers:
-                raise IdentityError("invalid_request", "Required metadata header not specified")
+            if request.headers.get("Metadata") != "true" or "X-Forwarded-For" in request.headers:
+                raise IdentityError("bad_request_102", "Required metadata header not specified")
             return self.imds(request, note)
         return self.app_service(request, note)
 
     def imds(self, request: Request, note: dict[str, Any]) -> Response:
         if request.args.get("api-version") not in IMDS_VERSIONS:
             raise IdentityError("invalid_request", "Required query variable 'api-version' is missing")
-        app, resource = self.identity(request), self.resource(request)
+        app, resource = self.identity(request, alone=True), self.resource(request)
         note["principal"] = app.name
-        token, start, end = self.directory.issue(app, resource, "2")
-        seconds = str(int(end - self.directory.clock.now()))
+        issued = self.directory.issue(app, resource, "2")
         found = {
-            "access_token": token,
+            "access_token": issued.token,
             "client_id": app.client_id,
-            "expires_in": seconds,
-            "expires_on": str(end),
-            "ext_expires_in": seconds,
-            "not_before": str(start),
+            "expires_in": str(issued.lifetime),
+            "expires_on": str(issued.end),
+            "ext_expires_in": str(issued.lifetime),
+            "not_before": str(issued.start),
             "resource": resource,
             "token_type": "Bearer",
         }
@@ -63,7 +63,7 @@ class Metadata:
         if request.args.get("api-version") != "2019-08-01":
             return answer({"statusCode": 400, "message": "The api-version is not supported."}, 400)
         try:
-            app, resource = self.identity(request), self.resource(request)
+            app, resource = self.identity(request, alone=False), self.resource(request)
         except IdentityError:
             message = (
                 "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/"
@@ -71,8 +71,8 @@ class Metadata:
             )
             return answer({"statusCode": 400, "message": message}, 400)
         note["principal"] = app.name
-        token, _, end = self.directory.issue(app, resource, "2")
-        found = {"access_token": token, "client_id": app.client_id, "expires_on": str(end)}
+        issued = self.directory.issue(app, resource, "2")
+        found = {"access_token": issued.token, "client_id": app.client_id, "expires_on": str(issued.end)}
         return answer({**found, "resource": resource, "token_type": "Bearer"})
 
     def resource(self, request: Request) -> str:
@@ -81,14 +81,14 @@ class Metadata:
             raise IdentityError("invalid_request", "Required query variable 'resource' is missing")
         if resource.removesuffix("/") not in self.directory.resources:
             message = (
-                f"AADSTS500011: The resource principal named {resource} was not found in the tenant named "
+                f"AADSTS50001: The application named {resource} wasn't found in the tenant named "
                 f"{(self.system or self.assigned[0]).tenant}."
             )
             raise IdentityError("invalid_resource", message)
         return resource
 
-    def identity(self, request: Request) -> App:
-        """The one that is named, or the one that is meant if none is."""
+    def identity(self, request: Request, alone: bool) -> App:
+        """The one that is named, or that is meant if none is; `alone`: even one that is just the only one."""
         every = [*([self.system] if self.system else []), *self.assigned]
         for parameter, attribute in (("client_id", "client_id"), ("object_id", "object_id")):
             named = request.args.get(parameter)
@@ -99,12 +99,12 @@ class Metadata:
                 return found[0]
         if self.system:
             return self.system
-        if len(self.assigned) == 1:
+        if alone and len(self.assigned) == 1:
             return self.assigned[0]
-        if self.assigned:
+        if alone and self.assigned:
             message = (
-                "Multiple user assigned identities exist, please specify the clientId / resourceId of the identity "
-                "in the token request"
+                "Multiple user assigned identities exist, please specify the clientId / resourceId of the "
+                "identity in the token request"
             )
             raise IdentityError("invalid_request", message)
         raise IdentityError("invalid_request", "Identity not found")

@@ -1,9 +1,9 @@
-"""What secrets, keys and certificates have in common: versions, attributes, lists, deletion that can be undone.
+"""What secrets, keys and certificates share: versions, attributes, lists, deletion that can be undone.
 
-After the Key Vault REST reference. Identifiers are below the name that the client used. Lists are by name, versions by
-when they were made; both in pages of at most 25 (`maxresults`) with a `nextLink` that is complete. A deleted object
-is not found, its name is taken until it is recovered or purged; deletion takes no time here. `nbf` and `exp` are
-information only.
+After the Key Vault REST reference. Identifiers are below the name that the client used. Lists are by name,
+versions by when they were made; both in pages of at most 25 (`maxresults`) with a `nextLink` that is
+complete. A deleted object is not found, its name is taken until it is recovered or purged; deletion takes no
+time here. `nbf` and `exp` are information only.
 """
 
 import base64
@@ -126,8 +126,8 @@ class Kind:
                 items = [self.item(asked, name, each.versions[-1], False) for name, each in alive]
                 return self.listed(asked, items)
             if rest == "versions":
-                found = self.found(name).versions
-                return self.listed(asked, [self.item(asked, name, each, True) for each in found])
+                versions = self.found(name).versions
+                return self.listed(asked, [self.item(asked, name, each, True) for each in versions])
             version = self.version(name, rest)
             self.readable(version)
             return self.bundle(asked, name, version)
@@ -177,9 +177,10 @@ class Kind:
 
     def missing(self, name: str, what: str = "") -> VaultError:
         message = (
-            f"{self.article} {what}{self.word} with (name/id) {name} was not found in this key vault. If you recently "
-            f"deleted this {self.word} you may be able to recover it using the correct recovery command. For help "
-            "resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
+            f"{self.article} {what}{self.word} with (name/id) {name} was not found in this key vault. If "
+            f"you recently deleted this {self.word} you may be able to recover it using the correct "
+            "recovery command. For help resolving this issue, please see "
+            "https://go.microsoft.com/fwlink/?linkid=2125182"
         )
         return VaultError(404, self.code, message)
 
@@ -207,9 +208,8 @@ class Kind:
         found = self.objects.setdefault(name, Object())
         if found.deleted:
             message = (
-                f"{self.word.capitalize()} {name} is currently in a deleted but recoverable state, and its name "
-                "cannot be reused; in this state, the "
-                f"{self.word} can only be recovered or purged."
+                f"{self.word.capitalize()} {name} is currently in a deleted but recoverable state, and its "
+                f"name cannot be reused; in this state, the {self.word} can only be recovered or purged."
             )
             raise VaultError(409, "Conflict", message, "ObjectIsDeletedButRecoverable")
         now = int(asked.now)

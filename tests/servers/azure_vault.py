@@ -1,11 +1,12 @@
-"""Key Vault's data plane: which vault, who asks, whether they may; what is in it is `azure_objects` and its kinds.
+"""Key Vault's data plane: which vault, who asks, whether they may. What is in it is its kinds' affair.
 
-After "Authentication, requests and responses", "Azure Key Vault REST API error codes" and the REST reference: a
-bearer token by Entra (signature, `exp`, `aud` the vault's resource to the letter, `iss` the vault's tenant), or 401
-with the challenge that says where to get one; `api-version`; then the vault's access policies, or role assignments
-if it has those instead, which may be for a single object. A vault is the first label of its host; on loopback it is
-`loopback`, or whichever a path `/vaults/NAME/…` names. It exists from when it is first mentioned. Not here:
-firewalls, network rules, backup and restore, cryptographic operations, Managed HSM.
+After "Authentication, requests and responses", "Azure Key Vault REST API error codes" and the REST
+reference: a bearer token by Entra (signature, `exp`, `aud` the vault's resource to the letter, `iss` the
+vault's tenant), or 401 with the challenge that says where to get one; `api-version`; then the vault's access
+policies, or role assignments if it has those instead, which may be for a single object. A vault is the first
+label of its host; on loopback it is `loopback`, or whichever a path `/vaults/NAME/…` names. It exists from
+when it is first mentioned. Not here: firewalls, network rules, backup and restore, cryptographic operations,
+Managed HSM.
 """
 
 import re
@@ -27,8 +28,8 @@ CLOUDS = {
     ".vault.usgovcloudapi.net": ("https://vault.usgovcloudapi.net", "https://login.microsoftonline.us"),
     ".vault.azure.cn": ("https://vault.azure.cn", "https://login.chinacloudapi.cn"),
 }
-VERSIONS = {"2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01"}
-LATEST = "2025-07-01"
+VERSIONS = {"2016-10-01", *(f"7.{minor}" for minor in range(7)), "2025-07-01", "2026-04-01"}
+LATEST = "2026-04-01"
 LOOPBACK = "loopback"
 KINDS = "(?:deleted)?(?:secrets|keys|certificates)"
 PATH = re.compile(rf"(?:/vaults/([A-Za-z0-9-]+))?/+({KINDS})(?:/.*)?")
@@ -47,7 +48,7 @@ ACTIONS = {
 
 @dataclass
 class Vault:
-    """One. Grants are by object id: permissions (`secrets/get`, `*`) on everything (``) or on `secrets/NAME`."""
+    """One. Grants are by object id: permissions (`secrets/get`, `*`) on all (empty) or on `secrets/NAME`."""
 
     name: str
     tenant: str = TENANT
@@ -60,6 +61,14 @@ class Vault:
         """By a grant on the vault or on the object."""
         grants = self.grants.get(principal, {})
         return any({permission, "*"} & grants.get(scope, set()) for scope in ("", what))
+
+
+def named(request: Request) -> tuple[str, list[str]]:
+    """The vault of a path of [`PATH`], and the object, if there is one."""
+    found, host = PATH.fullmatch(request.path), host_of(request)
+    rest = request.path.partition(f"/{found[2]}/")[2] if found else ""
+    vault = (found[1] if found else "") or (LOOPBACK if is_loopback(host) else host.partition(".")[0])
+    return vault.lower(), [part for part in rest.split("/") if part][:1]
 
 
 class Vaults:
@@ -87,14 +96,15 @@ class Vaults:
         cloud = next((cloud for suffix, cloud in CLOUDS.items() if host.endswith(suffix)), None)
         if (cloud is None) != is_loopback(host) or (cloud and found[1]):
             raise NoSuchPage()
-        vault = self.vault(host.partition(".")[0] if cloud else found[1] or LOOPBACK)
+        name, names = named(request)
+        vault = self.vault(name)
         if cloud:
             vault.resource = cloud[0]
         base = origin(request) + (f"/vaults/{found[1]}" if found[1] else "")
         authority = cloud[1] if cloud else origin(request)
         path = request.path[request.path.index(f"/{found[2]}") :]
         parts = [part for part in path.split("/") if part]
-        note.update(vault=vault.name, names=parts[1:2], action=parts[0])
+        note.update(vault=vault.name, names=names, action=parts[0])
         claims = self.authenticated(request, vault, authority, note)
         self.check_version(request)
         kind = vault.kinds[parts[0].removeprefix("deleted")]
@@ -116,8 +126,8 @@ class Vaults:
             raise bad_parameter("api-version must be specified")
         if version not in VERSIONS:
             raise bad_parameter(
-                f"The specified version ({version}) is not recognized. Consider using the latest supported version "
-                f"({LATEST})."
+                f"The specified version ({version}) is not recognized. Consider using the latest supported "
+                f"version ({LATEST})."
             )
 
     def authenticated(
@@ -135,9 +145,7 @@ class Vaults:
         options: Any = {name: False for name in ("verify_exp", "verify_nbf", "verify_iat", "verify_aud")}
         invalid = ', error="invalid_token"'
         try:
-            claims = jwt.decode(
-                token, self.directory.key.public_key(), algorithms=["RS256"], options=options
-            )
+            claims = jwt.decode(token, self.directory.key.public_key(), algorithms=["RS256"], options=options)
         except jwt.InvalidSignatureError as error:
             message = "AKV10046: Unable to resolve the key used for signature validation."
             raise refused(message, invalid) from error
@@ -166,8 +174,8 @@ class Vaults:
         caller = f"appid={claims['appid']};oid={claims['oid']};iss={claims['iss']}"
         if not vault.rbac:
             message = (
-                f"The user, group or application '{caller}' does not have {kind} {operation} permission on key vault "
-                f"'{vault.name};location=westeurope'. For help resolving this issue, please see "
+                f"The user, group or application '{caller}' does not have {kind} {operation} permission on "
+                f"key vault '{vault.name};location=westeurope'. For help resolving this issue, please see "
                 "https://go.microsoft.com/fwlink/?linkid=2125287"
             )
             raise VaultError(403, "Forbidden", message, "AccessDenied")
@@ -175,10 +183,10 @@ class Vaults:
         group = "/subscriptions/8c1d8f5e-0000-0000-0000-000000000000/resourcegroups/tests"
         resource = f"{group}/providers/microsoft.keyvault/vaults/{vault.name}" + (f"/{what}" if what else "")
         message = (
-            "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or "
-            "role definitions were changed recently, please observe propagation time.\r\n"
-            f"Caller: {caller}\r\nAction: 'Microsoft.KeyVault/vaults/{action}'\r\nResource: '{resource}'\r\n"
-            f"Assignment: (not found)\r\nDecisionReason: 'DeniedWithNoValidRBAC' \r\n"
-            f"Vault: {vault.name};location=westeurope\r\n"
+            "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny "
+            "assignments or role definitions were changed recently, please observe propagation "
+            f"time.\r\nCaller: {caller}\r\nAction: 'Microsoft.KeyVault/vaults/{action}'\r\nResource: "
+            f"'{resource}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: "
+            f"'DeniedWithNoValidRBAC' \r\nVault: {vault.name};location=westeurope\r\n"
         )
         raise VaultError(403, "Forbidden", message, "ForbiddenByRbac")

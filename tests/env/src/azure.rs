@@ -1,4 +1,4 @@
-//! Azure: Entra's token endpoint, Key Vault and the endpoints of managed identities, by `tests/servers/azure.py`.
+//! Azure: Entra's token endpoint, Key Vault and the endpoints of managed identities, by `tests/servers/azure_server.py`.
 //!
 //! What the server verifies and what it does not is said there. Set-up goes by Key Vault's API itself as an
 //! administrator ([`AzureView::admin`]), and by what tests alone may ask ([`AzureView::control`]).
@@ -100,7 +100,7 @@ impl Azure {
         let port = free_port()?;
         let (jwks, access_log) = (dir.join("azure-jwks.json"), dir.join("azure-access.jsonl"));
         write_private(&jwks, &options.jwks.to_string())?;
-        let mut command = python(tools, dir, "azure.py");
+        let mut command = python(tools, dir, "azure_server.py");
         command.args(["--port", &port.to_string(), "--issuer", &options.issuer]);
         command.arg("--jwks").arg(&jwks).arg("--access-log").arg(&access_log);
         let mut process = Process::start("azure", &mut command, dir, dir)?;

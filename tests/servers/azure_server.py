@@ -1,15 +1,15 @@
 """Azure for the tests: Entra's token endpoint, Key Vault, and the endpoints of managed identities.
 
-No server of these could be had that can be run here, so this verifies what the real ones verify and shares no code
-with what it tests. What each service checks and what it does not is said in its file (`azure_*.py`); that this
-answers as Azure does is checked by Azure's own clients and a table of documented answers (`azure_responses.json`).
-Requests find their service by path and, if they name one of Azure's hosts, by that: a path at another service's
-host is 404. On loopback everything is at one address.
+No server of these could be had that can be run here, so this verifies what the real ones verify and shares
+no code with what it tests. What each service checks and what it does not is said in its file (`azure_*.py`);
+that this answers as Azure does is checked by Azure's own clients and a table of documented answers
+(`azure_responses.json`). Requests find their service by path and, if they name one of Azure's hosts, by
+that: a path at another service's host is 404. On loopback everything is at one address.
 
-    azure.py --port N --issuer URL --jwks FILE --access-log FILE
+    azure_server.py --port N --issuer URL --jwks FILE --access-log FILE
 
-`POST /_test/...` is for tests alone (`azure_control`); the access log has one JSON object per request, written
-before it is answered.
+`POST /_test/...` is for tests alone (`azure_control`); the access log has one JSON object per request,
+written before it is answered.
 """
 
 import argparse
@@ -59,6 +59,9 @@ class Azure:
             "action": "",
             "names": [],
         }
+        if note["service"] == "vault":
+            # So that requests that a fault answers can be told apart too.
+            note["vault"], note["names"] = azure_vault.named(request)
         fault = self.faults.next(request)
         if fault is not None:
             time.sleep(fault.delay)
