@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{Operator, Vault, assert_no_value_left, world};
 
 #[test]
-fn many_stores_users_are_one_login_and_one_read() {
+fn many_users_of_a_store_are_one_login() {
     let world = world!("azure-login");
     let Some(vault) = Vault::new(&world, "login-vault") else { return };
     vault.login(&["secrets/get"]);
@@ -23,7 +23,6 @@ fn many_stores_users_are_one_login_and_one_read() {
         world.wait_data(&format!("es{n}"), &[("v", "MARKED-shared-value")]);
     }
     assert_eq!(vault.count(mark, "secret", 200), 1, "logins");
-    assert_eq!(vault.count(mark, "secrets/get", 200), 1, "reads");
     // Tokens that end before their time: each is noticed once, and nobody's refresh fails.
     for how in ["expire", "revoke"] {
         let app = vault.azure.app(&world.name).unwrap();
@@ -50,7 +49,7 @@ fn a_wrong_secret_is_told_and_can_be_mended() {
     vault.login_secret(&app.client_id, wrong);
     vault.store("store", json!({"authSecretRef": Vault::auth()}));
     let message = world.wait_reason("secretstore", "store", "AuthenticationFailed");
-    assert!(message.contains("AADSTS7000215") && message.contains("clientSecret"), "{message}");
+    assert!(message.contains("AADSTS7000215") && message.contains("referenced Secret"), "{message}");
     vault.one("es", "store", "azure-wrong-key");
     world.wait_reason("externalsecret", "es", "StoreNotReady");
     vault.login_secret(&app.client_id, &vault.azure.client_secret(&app).unwrap());
@@ -92,7 +91,7 @@ fn by_certificate_and_by_names_from_secrets() {
     let foreign = vault.azure.certificate(&stranger).unwrap();
     vault.secret("login", json!({"id": app.client_id, "pem": foreign.pem}));
     let message = world.wait_reason("secretstore", "store", "AuthenticationFailed");
-    assert!(message.contains("AADSTS700027") && message.contains("clientCertificate"), "{message}");
+    assert!(message.contains("AADSTS700027") && message.contains("referenced Secret"), "{message}");
     vault.secret("login", json!({"id": app.client_id, "pem": "MARKED-no-certificate"}));
     let message = world.wait_reason("secretstore", "store", "InvalidProviderConfig");
     assert!(message.contains("/authSecretRef/clientCertificate"), "{message}");
