@@ -39,7 +39,7 @@ fn by_grant_and_to_key_vault_alone() {
         config
     };
     vault.store("managed", managed(json!({"identityId": assigned.client_id})));
-    let message = world.wait_reason("secretstore", "managed", "InvalidProviderConfig");
+    let message = world.wait_reason("secretstore", "managed", "ReferenceForbidden");
     assert!(message.contains("spec.grants.ambient") && message.contains(RESOURCE), "{message}");
 
     let node = json!([{"kind": "azureMetadata", "name": RESOURCE}]);

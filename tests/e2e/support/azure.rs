@@ -68,12 +68,13 @@ impl<'a> Vault<'a> {
         self.azure.set_secret(self.name, name, value, &Value::Null).unwrap()
     }
 
-    /// A SecretStore for this vault, by what else stands in the provider's object.
+    /// A SecretStore for this vault, by what else stands in the provider's object; null leaves a field out.
     pub(crate) fn store(&self, name: &str, rest: Value) {
         let mut azure = json!({"vaultUrl": self.url(), "tenantId": AzureView::TENANT});
         for (field, value) in rest.as_object().unwrap() {
             azure[field] = value.clone();
         }
+        azure.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         self.world.apply_json(&json!({
             "apiVersion": "external-secrets.io/v1", "kind": "SecretStore",
             "metadata": {"name": name, "namespace": self.world.name},
