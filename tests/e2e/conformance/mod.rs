@@ -3,6 +3,7 @@
 
 mod aws;
 mod etcd;
+mod gcp;
 mod vault;
 
 use std::process::Command;

@@ -2,6 +2,7 @@
 
 mod aws;
 mod corner;
+mod google;
 mod latency;
 mod leaks;
 mod operator;
@@ -12,6 +13,7 @@ mod vault;
 
 pub(crate) use aws::{Account, allow};
 pub(crate) use corner::World;
+pub(crate) use google::{ACCESSOR, Project, VIEWER, WORKLOAD, member, one};
 pub(crate) use latency::{bystander, bystander_store, print_latency};
 pub(crate) use leaks::assert_no_value_left;
 pub(crate) use operator::{AMBIENT_VALUE, ENDPOINTS, Operator};
