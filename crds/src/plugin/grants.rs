@@ -59,7 +59,8 @@ pub struct Grants {
 pub struct AmbientGrant {
     /// What it is.
     pub kind: AmbientKind,
-    /// Name of the variable, for env and fileByEnv; the token's audience, for podServiceAccountToken.
+    /// Name of the variable, for env and fileByEnv; the token's audience, for podServiceAccountToken; the profile,
+    /// for gcpMetadata and awsMetadata; the resource that tokens are for, for azureMetadata.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub name: Option<String>,

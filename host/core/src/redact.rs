@@ -4,6 +4,8 @@
 //! percent-encoded, in base64 at any alignment, in hex. It is the last line: nothing that is known to be
 //! secret is handed to it on purpose.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::Value;
@@ -30,9 +32,26 @@ pub struct Redactor {
     forms: Vec<Zeroizing<Vec<u8>>>,
     values: usize,
     overfull: bool,
+    public: BTreeSet<String>,
 }
 
 impl Redactor {
+    /// One that does not take for a secret what stands in a document that anybody reads, a store's manifest: a
+    /// key file names its project too, and a message that hides it helps nobody.
+    pub fn knowing(manifest: &Value) -> Self {
+        fn texts(value: &Value, found: &mut BTreeSet<String>) {
+            match value {
+                Value::String(text) => drop(found.insert(text.trim().to_owned())),
+                Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+                Value::Object(entries) => entries.values().for_each(|entry| texts(entry, found)),
+                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            }
+        }
+        let mut redactor = Self::default();
+        texts(manifest, &mut redactor.public);
+        redactor
+    }
+
     /// Adds a value, and each string in it if it is JSON.
     pub fn seed(&mut self, value: &SecretBytes) {
         self.seed_bytes(value.expose());
@@ -78,7 +97,8 @@ impl Redactor {
 
     fn seed_bytes(&mut self, bytes: &[u8]) {
         let bytes = bytes.trim_ascii();
-        if bytes.len() < MIN_LENGTH {
+        let is_public = || std::str::from_utf8(bytes).is_ok_and(|text| self.public.contains(text));
+        if bytes.len() < MIN_LENGTH || is_public() {
             return;
         }
         if self.values >= MAX_VALUES {
@@ -179,6 +199,16 @@ mod tests {
             assert!(!cleaned.contains("w0rd") && !cleaned.contains('\n'), "{cleaned}");
         }
         assert_eq!(redactor.clean(&Untrusted::new("port 5432 refused")), "port 5432 refused");
+    }
+
+    #[test]
+    fn what_a_manifest_says_is_no_secret() {
+        let manifest = serde_json::json!({"projectID": "my-project", "auth": {"ref": {"key": "a-key"}}});
+        let mut redactor = Redactor::knowing(&manifest);
+        let key = br#"{"project_id":"my-project","private_key":"MIIE-my-project-9"}"#;
+        redactor.seed(&SecretBytes::copied_from(key));
+        let text = Untrusted::new("my-project: no right, with MIIE-my-project-9");
+        assert_eq!(redactor.clean(&text), "my-project: no right, with [redacted]");
     }
 
     proptest! {

@@ -10,7 +10,7 @@ pub struct OperatorConfig {
     /// The namespace that the operator runs in: ConfigMaps with plugins lie there.
     pub operator_namespace: String,
     /// Whether a reference of a ClusterSecretStore that names no namespace may mean the operator's, where the
-    /// ExternalSecret's own has no such object (`clusterStores.operatorNamespaceFallback`).
+    /// ExternalSecret's own has no such object (`--operator-namespace-fallback`).
     pub operator_namespace_fallback: bool,
     /// Only this namespace is watched (ESO's `--namespace`); none: all.
     pub namespace: Option<String>,

@@ -4,13 +4,16 @@
 use claviger_crds::external_secret::ExternalSecret;
 use claviger_crds::plugin::Plugin;
 use claviger_crds::store::{ClusterSecretStore, SecretStore};
-use kube::{Client, Resource};
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::PostParams;
+use kube::{Api, Client, Resource};
 use serde::Deserialize;
 
+use crate::cluster::credentials::own_account;
 use crate::error::OperatorError;
 
-/// Audiences that API servers accept for themselves by default, for clusters that do not let us read
-/// their discovery document.
+/// Audiences that API servers accept for themselves by default, for clusters that do not tell us theirs.
 const USUAL_AUDIENCES: &[&str] =
     &["https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local", "kubernetes"];
 
@@ -45,7 +48,8 @@ pub(crate) async fn check(client: &Client, namespaced_only: bool) -> Result<(), 
     }
 }
 
-/// The audiences that the API server accepts itself: its issuer, and the usual ones.
+/// The audiences that the API server accepts itself: those that it gives a token for which none is asked
+/// (`--api-audiences`, which need not be its issuer), its issuer, and the usual ones.
 pub(crate) async fn api_server_audiences(client: &Client) -> Vec<String> {
     #[derive(Deserialize)]
     struct Discovery {
@@ -55,9 +59,27 @@ pub(crate) async fn api_server_audiences(client: &Client) -> Vec<String> {
     let request = http::Request::get("/.well-known/openid-configuration").body(Vec::new());
     if let Ok(request) = request
         && let Ok(discovery) = client.request::<Discovery>(request).await
-        && !audiences.contains(&discovery.issuer)
     {
         audiences.push(discovery.issuer);
     }
+    match default_audiences(client).await {
+        Ok(own) => audiences.extend(own),
+        Err(why) => tracing::warn!(
+            why,
+            "which audiences the API server accepts itself is a guess: tokens of stores are not kept from others"
+        ),
+    }
+    audiences.sort();
+    audiences.dedup();
     audiences
+}
+
+/// What a token of our own account is for if nothing is asked; the token itself is dropped.
+async fn default_audiences(client: &Client) -> Result<Vec<String>, String> {
+    let (namespace, name) = own_account(client).await.map_err(|error| error.to_string())?;
+    let request = TokenRequest { spec: Some(TokenRequestSpec::default()), ..TokenRequest::default() };
+    let api: Api<ServiceAccount> = Api::namespaced(client.clone(), &namespace);
+    let answer = api.create_token_request(&name, &PostParams::default(), &request).await;
+    let spec = answer.map_err(|error| error.to_string())?.spec;
+    Ok(spec.and_then(|spec| spec.audiences).unwrap_or_default())
 }

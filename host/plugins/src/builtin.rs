@@ -40,13 +40,12 @@ const SECRET_MANAGER_REGIONAL: &str = "https://secretmanager.{google-location:/l
 const GOOGLE_TOKEN: [&str; 3] =
     ["https://oauth2.googleapis.com", "https://accounts.google.com", "https://www.googleapis.com"];
 
-/// Where Google changes tokens of others into its own: GKE's workload identity, federation, acting as a
-/// service account.
-const GOOGLE_EXCHANGE: [&str; 3] = [
-    "https://securetoken.googleapis.com",
-    "https://sts.googleapis.com",
-    "https://iamcredentials.googleapis.com",
-];
+/// Where Google changes a token of a GKE cluster into its own, and one into that of a service account.
+const GOOGLE_WORKLOAD: [&str; 2] =
+    ["https://securetoken.googleapis.com", "https://iamcredentials.googleapis.com"];
+
+/// Where it changes tokens of others that a project trusts (federation).
+const GOOGLE_STS: &str = "https://sts.googleapis.com";
 
 /// A service of AWS in the region that stands at `region` in the store, in any partition.
 fn aws_origins(service: &str, region: &str) -> impl Iterator<Item = String> {
@@ -73,7 +72,7 @@ pub fn builtin_grants(name: &str) -> Grants {
             // its `gcp` login a JWT that Google signs for a GKE workload.
             store_origins: aws_origins("sts", "/auth/iam/region")
                 .chain([VAULT_STS.to_owned()])
-                .chain(owned(&GOOGLE_EXCHANGE))
+                .chain(owned(&GOOGLE_WORKLOAD))
                 .collect(),
             // ESO asks for audience `vault` where the manifest names none. Vault's Kubernetes login verifies
             // the token with the API server, so it may need the API server's own audience.
@@ -98,10 +97,10 @@ pub fn builtin_grants(name: &str) -> Grants {
         // The vault is the store's own URL.
         "azurekv" => Grants { store_origins: owned(&ENTRA), audiences: owned(&ENTRA_EXCHANGE), ..base },
         "gcpsm" => Grants {
-            store_origins: [SECRET_MANAGER, SECRET_MANAGER_REGIONAL]
+            store_origins: [SECRET_MANAGER, SECRET_MANAGER_REGIONAL, GOOGLE_STS]
                 .iter()
                 .chain(&GOOGLE_TOKEN)
-                .chain(&GOOGLE_EXCHANGE)
+                .chain(&GOOGLE_WORKLOAD)
                 .map(|origin| (*origin).to_owned())
                 .collect(),
             store_audiences: google_pools(&[

@@ -327,6 +327,47 @@ mod tests {
         });
     }
 
+    /// The places in the built-ins' grants are those of their manifests: the seed's, and ESO's.
+    #[test]
+    fn built_ins_have_the_audiences_that_their_stores_mean() {
+        let federation =
+            "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q";
+        let gke = json!({"clusterProjectID": "gke-project"});
+        for (name, config, audience, ok) in [
+            ("gcpsm", json!({"projectId": "my-gcp-project"}), "my-gcp-project.svc.id.goog", true),
+            ("gcpsm", json!({"projectID": "my-gcp-project"}), "my-gcp-project.svc.id.goog", true),
+            (
+                "gcpsm",
+                json!({"projectID": "p", "auth": {"workloadIdentity": gke}}),
+                "gke-project.svc.id.goog",
+                true,
+            ),
+            ("gcpsm", json!({"projectID": "p"}), "other.svc.id.goog", false),
+            (
+                "gcpsm",
+                json!({"auth": {"workloadIdentityFederation": {"audience": federation}}}),
+                federation,
+                true,
+            ),
+            ("gcpsm", json!({}), federation, false),
+            ("azurekv", json!({}), "api://AzureADTokenExchange", true),
+            ("azurekv", json!({}), "my-gcp-project.svc.id.goog", false),
+            ("vault", json!({"auth": {"gcp": {"workloadIdentity": gke}}}), "gke-project.svc.id.goog", true),
+            (
+                "vault",
+                json!({"auth": {"gcp": {"projectID": "my-gcp-project"}}}),
+                "my-gcp-project.svc.id.goog",
+                true,
+            ),
+        ] {
+            with(false, "own", &crate::builtin::builtin_grants(name), |rules| {
+                let rules = Rules { config: &config, ..*rules };
+                let asked = [audience.to_owned()];
+                assert_eq!(rules.audiences("/a", None, &asked, &[], &[]).is_ok(), ok, "{name} {config}");
+            });
+        }
+    }
+
     #[test]
     fn audiences_need_somebody_who_vouches() {
         let api = ["https://kubernetes.default.svc".to_owned()];

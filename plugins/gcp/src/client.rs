@@ -115,8 +115,10 @@ impl<'a> Client<'a> {
         let answer = |reply: Result<Reply, Error>| match reply {
             Ok(reply) if (200..=299).contains(&reply.status) => Ok(reply.body),
             Ok(reply) => {
-                let failure = Failure::read(reply.status, reply.retry_after_ms, &reply.body);
-                Err(Trouble::Said(failure.without(&[secret])))
+                let failure =
+                    Failure::read(reply.status, reply.retry_after_ms, &reply.body).without(&[secret]);
+                let message = self.parent.relative(&failure.message);
+                Err(Trouble::Said(Failure { message, ..failure }))
             }
             Err(error) => Err(Trouble::Nothing(error)),
         };

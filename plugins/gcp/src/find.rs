@@ -36,9 +36,10 @@ pub fn find(client: &Client<'_>, query: &Query, cursor: Option<&str>) -> Result<
     if let Some(cursor) = cursor {
         parameters.append_pair("pageToken", cursor);
     }
-    let what = format!("{}/secrets", client.parent.path());
-    let body = client.one(format!("{what}?{}", parameters.finish()))?;
-    let body = body.map_err(|trouble| trouble.error(LIST, &client.parent.path()))?;
+    let below = client.parent.path();
+    let body = client.one(format!("{below}/secrets?{}", parameters.finish()))?;
+    let what = client.parent.relative(&below);
+    let body = body.map_err(|trouble| trouble.error(LIST, &what))?;
     let (secrets, next) = answer::secrets(&body, &what)?;
     let mut found = Vec::new();
     for secret in secrets {

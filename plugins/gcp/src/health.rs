@@ -25,12 +25,13 @@ pub fn check(client: &Client<'_>) -> Result<Health, Error> {
 }
 
 fn look(client: &Client<'_>) -> Result<Health, Error> {
-    let parent = client.parent.path();
-    match client.one(format!("{parent}/secrets?pageSize=1"))? {
-        Ok(body) => answer::secrets(&body, &parent).map(|_| Health::Ready),
+    let below = client.parent.path();
+    let what = client.parent.relative(&below);
+    match client.one(format!("{below}/secrets?pageSize=1"))? {
+        Ok(body) => answer::secrets(&body, &what).map(|_| Health::Ready),
         // Google knows who asks, and that the project can be used.
         Err(Trouble::Said(failure)) if failure.class() == Class::Denied => Ok(Health::Ready),
-        Err(trouble) => Err(trouble.error(LIST, &parent)),
+        Err(trouble) => Err(trouble.error(LIST, &what)),
     }
 }
 

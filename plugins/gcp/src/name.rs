@@ -21,9 +21,24 @@ impl Parent {
         }
     }
 
-    /// The path of a secret.
-    pub fn secret(&self, id: &str) -> String {
-        format!("{}/secrets/{id}", self.path())
+    /// A text of names without the store's project: whoever reads it knows the store, and a project may stand in
+    /// a key's file, out of which the host shows nothing.
+    pub fn relative(&self, text: &str) -> String {
+        let project = format!("projects/{}", self.project);
+        let text = text.replace(&format!("{project}/"), "");
+        // Not the beginning of another project's name.
+        let mut short = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find(&project) {
+            let (before, found) = rest.split_at(at);
+            let after = &found[project.len()..];
+            let whole = !after.starts_with(|next: char| next.is_alphanumeric() || "-_:".contains(next));
+            short.push_str(before);
+            short.push_str(if whole { "the store's project" } else { &project });
+            rest = after;
+        }
+        short.push_str(rest);
+        short
     }
 }
 
@@ -49,9 +64,8 @@ pub fn read(key: &str, parent: &Parent) -> Result<Key, Error> {
             let none = || Error::Other(format!("{}: it is not the name of a secret", short(key)));
             let (before, rest) = key.split_once("/secrets/").ok_or_else(none)?;
             if before != parent.path() {
-                let own = parent.path();
                 return Err(Error::Denied(format!(
-                    "{}: the store reads {own} only (projectID and location as the store spells them)",
+                    "{}: the store reads its own project and location only (spelled as in the store)",
                     short(key)
                 )));
             }
@@ -146,6 +160,19 @@ mod tests {
             assert_eq!(found, expected, "{key}");
         }
         assert!(!is_id(&"x".repeat(256)) && is_id(&"x".repeat(255)));
+    }
+
+    #[test]
+    fn words_without_the_project() {
+        for (text, expected) in [
+            ("projects/shop/secrets/db/versions/1", "secrets/db/versions/1"),
+            ("on 'projects/shop' (or it may not exist)", "on 'the store's project' (or it may not exist)"),
+            ("projects/shop", "the store's project"),
+            ("projects/shop-2/secrets/x", "projects/shop-2/secrets/x"),
+            ("Secret [projects/123/secrets/db]", "Secret [projects/123/secrets/db]"),
+        ] {
+            assert_eq!(parent(None).relative(text), expected);
+        }
     }
 
     #[test]

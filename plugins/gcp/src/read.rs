@@ -27,6 +27,7 @@ const PAGES: usize = 10;
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Ask {
+    /// Its path below the store's project and location.
     secret: String,
     /// None for what is said about the secret.
     version: Option<String>,
@@ -37,7 +38,7 @@ struct Ask {
 impl Ask {
     fn read(client: &Client<'_>, item: &Item) -> Result<Self, Error> {
         let key = name::read(&item.key, &client.parent)?;
-        let secret = client.parent.secret(&key.id);
+        let secret = format!("secrets/{}", key.id);
         if item.facet == Facet::Metadata {
             return Ok(Self { secret, version: None, latest: false });
         }
@@ -73,7 +74,8 @@ impl Ask {
 /// If there is no token to ask with.
 pub fn get(client: &Client<'_>, items: &[Item]) -> Result<Vec<Result<Value, Error>>, Error> {
     let asks: Vec<Result<Ask, Error>> = items.iter().map(|item| Ask::read(client, item)).collect();
-    let paths: Vec<String> = asks.iter().flatten().map(Ask::path).collect();
+    let below = client.parent.path();
+    let paths: Vec<String> = asks.iter().flatten().map(|ask| format!("{below}/{}", ask.path())).collect();
     let mut answers = if paths.is_empty() { Vec::new() } else { client.call(&paths)? }.into_iter();
     let mut found = Vec::with_capacity(items.len());
     for (item, ask) in items.iter().zip(asks) {
@@ -128,6 +130,7 @@ fn value(client: &Client<'_>, item: &Item, ask: &Ask, answer: Answer) -> Result<
 /// The newest enabled version's answer; if there is none, the error stands.
 fn newest(client: &Client<'_>, ask: &Ask, error: Error) -> Result<Vec<u8>, Error> {
     let what = format!("{}/versions", ask.secret);
+    let below = client.parent.path();
     let mut token = String::new();
     for _ in 0..PAGES {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -135,12 +138,12 @@ fn newest(client: &Client<'_>, ask: &Ask, error: Error) -> Result<Vec<u8>, Error
         if !token.is_empty() {
             query.append_pair("pageToken", &token);
         }
-        let body = client.one(format!("{what}?{}", query.finish()))?;
+        let body = client.one(format!("{below}/{what}?{}", query.finish()))?;
         let body = body.map_err(|trouble| trouble.error(LIST_VERSIONS, &ask.secret))?;
         let (newest, next) = answer::newest(&body, &what)?;
         if let Some(version) = newest {
             let what = format!("{what}/{version}");
-            let answer = client.one(format!("{what}:access"))?;
+            let answer = client.one(format!("{below}/{what}:access"))?;
             return answer.map_err(|trouble| trouble.error(ACCESS, &what));
         }
         match next {

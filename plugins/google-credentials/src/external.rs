@@ -81,7 +81,8 @@ pub struct Manifest<'a> {
     /// The service account to act as, instead of the configuration's.
     pub email: Option<&'a str>,
     /// Pointer to the field that must repeat the token's URL, and what stands there: a configuration lies in a
-    /// ConfigMap, and who may write that may be another than who writes the store. None for the operator's own.
+    /// ConfigMap, and who may write that may be another than who writes the store. None for the operator's own,
+    /// which may name any STS that is granted.
     pub endpoint: Option<(&'a str, &'a str)>,
 }
 
@@ -105,13 +106,16 @@ pub fn read(
         return wrong("it has no audience, and the store neither".to_owned());
     };
     let token_url = if file.token_url.is_empty() { TOKEN_URL.to_owned() } else { file.token_url };
-    if !split(&token_url).is_some_and(|(host, path)| {
-        token_url.starts_with("https://") && host.starts_with("sts.") && path == "/v1/token"
-    }) {
-        return wrong(format!(
-            "token_url {} is not of the form https://sts.HOST/v1/token",
-            short(&token_url)
-        ));
+    // A store's could send what it fetches, with the operator's reach, to somebody who shows it.
+    let of_store = manifest.endpoint.is_some();
+    let allowed = split(&token_url).is_some_and(|(host, path)| {
+        let own = host.ends_with(".googleapis.com") || !of_store;
+        token_url.starts_with("https://") && host.starts_with("sts.") && own && path == "/v1/token"
+    });
+    if !allowed {
+        let host = if of_store { "sts.googleapis.com" } else { "sts.HOST" };
+        let url = short(&token_url);
+        return wrong(format!("token_url {url} is not of the form https://{host}/v1/token"));
     }
     let seconds = match file.service_account_impersonation.token_lifetime_seconds {
         0 => HOUR,

@@ -68,6 +68,8 @@ fn what_is_refused() {
         (json!("s3cr3t"), "form of external_account"),
         (json!({"type": "external_account", "credential_source": {"url": URL}}), "audience"),
         (config(json!({"token_url": "https://evil.example/v1/token"})), "token_url"),
+        (config(json!({"token_url": "https://sts.evil.example/v1/token"})), "token_url"),
+        (config(json!({"token_url": "https://sts.evilgoogleapis.com/v1/token"})), "token_url"),
         (config(json!({"token_url": "http://sts.googleapis.com/v1/token"})), "token_url"),
         (config(json!({"token_url": "https://sts.googleapis.com@evil.example/v1/token"})), "token_url"),
         (config(json!({"service_account_impersonation_url": "https://evil.example/"})), "impersonation_url"),
@@ -98,6 +100,16 @@ fn the_store_repeats_the_address() {
         assert!(error.starts_with("/externalTokenEndpoint"), "{error}");
     }
     assert!(parse(&config(json!({})), Manifest::default()).is_ok(), "the operator's own need not");
+    // And may name another STS, which the host lets pass if it is granted.
+    for (url, fine) in [
+        ("https://sts.corp.example/v1/token", true),
+        ("https://sts.us-east4.rep.googleapis.com/v1/token", true),
+        ("https://corp.example/v1/token", false),
+    ] {
+        let config = config(json!({"token_url": url}));
+        assert_eq!(parse(&config, Manifest::default()).is_ok(), fine, "{url}");
+        assert_eq!(parse(&config, ENDPOINT).is_ok(), url.ends_with("googleapis.com/v1/token"), "{url}");
+    }
 }
 
 /// The first ones match the expression of ESO's validation.

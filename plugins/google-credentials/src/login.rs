@@ -82,9 +82,10 @@ impl Step<'_> {
         }))?;
         let url = self.endpoints.place(Service::OAuth2, &key.token_uri);
         let body = form(&[("grant_type", ASSERTION), ("assertion", &jwt)]);
-        let step = format!("the key of {} at {}", key.email, host(&url));
-        let reply = self.ask(form_request(url, body), &[&jwt], &step, "")?;
-        granted(&reply, &step)
+        // Its address and what else is in its file is out of a Secret, of which nothing is said.
+        let step = "the login with the service account's key";
+        let reply = self.ask(form_request(url, body), &[&jwt, &key.email, &key.token_uri], step, "")?;
+        granted(&reply, step)
     }
 
     fn refresh(&self, id: &str, secret: &Hidden, consent: &Hidden, token_uri: &str) -> Result<Token, Error> {
@@ -95,9 +96,9 @@ impl Step<'_> {
             ("client_secret", &secret.0),
             ("refresh_token", &consent.0),
         ]);
-        let step = format!("the refresh token at {}", host(&url));
-        let reply = self.ask(form_request(url, body), &[&secret.0, &consent.0], &step, "")?;
-        granted(&reply, &step)
+        let step = "the login with the refresh token";
+        let reply = self.ask(form_request(url, body), &[&secret.0, &consent.0, id], step, "")?;
+        granted(&reply, step)
     }
 
     fn binding(&self, token: &Hidden, pool: &str, provider: &str) -> Result<Token, Error> {
@@ -110,7 +111,7 @@ impl Step<'_> {
             "audience": format!("identitynamespace:{pool}:{provider}"),
             "scope": SCOPE,
         });
-        let step = format!("the ServiceAccount's token for {pool} at {}", host(&url));
+        let step = format!("the exchange of the ServiceAccount's token for {pool}");
         let hint = format!(". Is {provider} this cluster, with Workload Identity enabled?");
         let reply = self.ask(json_request(url, &body, None), &[&token.0], &step, &hint)?;
         granted(&reply, &step)
@@ -141,7 +142,7 @@ impl Step<'_> {
             let basic = STANDARD.encode(format!("{id}:{}", secret.0));
             request.headers.push(("authorization".to_owned(), format!("Basic {basic}")));
         }
-        let step = format!("the exchange for {} at {}", exchange.audience, host(&request.url));
+        let step = format!("the token exchange for {}", exchange.audience);
         let reply = self.ask(request, &secrets, &step, "")?;
         granted(&reply, &step)
     }

@@ -203,14 +203,16 @@ fn refusals_name_the_step_and_nothing_secret() {
             other => panic!("{other:?}"),
         };
         assert_eq!(kind, expected, "{status} {body}");
-        assert!(detail.contains(said) && detail.contains("vault@project"), "{detail}");
+        assert!(detail.contains(said) && detail.contains("service account's key"), "{detail}");
     }
     let quotes = Fake::new(|request| {
         let sent = String::from_utf8(request.body.clone()).unwrap();
-        (400, json!({"error": "invalid_grant", "error_description": sent}).to_string())
+        let said = format!("{sent} of vault@project.iam.gserviceaccount.com");
+        (400, json!({"error": "invalid_grant", "error_description": said}).to_string())
     });
     let Error::Unauthenticated(detail) = go(key(), None, &quotes).unwrap_err() else { panic!() };
-    assert!(detail.contains("[hidden]") && !detail.contains(JWT), "{detail}");
+    assert!(detail.contains("[hidden]"), "{detail}");
+    assert!(!detail.contains(JWT) && !detail.contains("vault@project"), "{detail}");
 }
 
 #[test]

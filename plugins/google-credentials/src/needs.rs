@@ -44,12 +44,12 @@ impl Access {
             Source::Key { at } => vec![object(KEY, at, ObjectKind::Secret, None, false)],
             Source::Gke(gke) => self.gke_needs(gke, have)?,
             Source::Federation(federation) => federation_needs(federation),
-            // As Google's libraries, the file counts first; both are asked for at once, since what is not granted
-            // costs nothing.
-            Source::Ambient => vec![
-                ambient(FILE, AmbientKind::FileByEnv, "GOOGLE_APPLICATION_CREDENTIALS"),
-                ambient(TOKEN, AmbientKind::GcpMetadata, "access-token"),
-            ],
+            // As Google's libraries, the file counts first: where there is one, there need be no metadata server.
+            Source::Ambient => match find(have, FILE) {
+                None => vec![ambient(FILE, AmbientKind::FileByEnv, "GOOGLE_APPLICATION_CREDENTIALS")],
+                Some(Resolved::Absent) => vec![ambient(TOKEN, AmbientKind::GcpMetadata, "access-token")],
+                Some(_) => Vec::new(),
+            },
         };
         if project {
             needs.push(ambient(PROJECT, AmbientKind::GcpMetadata, "project-id"));

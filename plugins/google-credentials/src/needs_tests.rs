@@ -60,7 +60,7 @@ fn said(needs: Result<Vec<Need>, Error>) -> Vec<String> {
 fn first_rounds() {
     let wif = "/auth/workloadIdentityFederation";
     let sa = json!({"name": "sa", "audiences": ["x"]});
-    let metadata = ["AmbientKind::GcpMetadata access-token", "AmbientKind::GcpMetadata project-id"];
+    let project_id = "AmbientKind::GcpMetadata project-id";
     for (auth, project, expected) in [
         (
             json!({"secretRef": {"secretAccessKey": {"name": "k"}}}),
@@ -70,11 +70,7 @@ fn first_rounds() {
         (
             json!({}),
             true,
-            vec![
-                "AmbientKind::FileByEnv GOOGLE_APPLICATION_CREDENTIALS".to_owned(),
-                metadata[0].to_owned(),
-                metadata[1].to_owned(),
-            ],
+            vec!["AmbientKind::FileByEnv GOOGLE_APPLICATION_CREDENTIALS".to_owned(), project_id.to_owned()],
         ),
         (
             json!({"workloadIdentityFederation": {"serviceAccountRef": sa, "audience": "//iam/p"}}),
@@ -82,7 +78,7 @@ fn first_rounds() {
             vec![
                 format!("token {wif}/serviceAccountRef //iam/p x"),
                 format!("account {wif}/serviceAccountRef"),
-                metadata[1].to_owned(),
+                project_id.to_owned(),
             ],
         ),
         (
@@ -125,7 +121,7 @@ fn rounds_of_a_gke_cluster() {
     let store =
         |wi: &Value, project: &str| access(json!({"projectID": project, "auth": {"workloadIdentity": wi}}));
     let known = store(&whole, "p");
-    assert_eq!(said(known.needs(false, &[])), [account.clone()]);
+    assert_eq!(said(known.needs(false, &[])), [account.as_str()]);
     let all = have(&[(ACCOUNT, None)], None);
     assert_eq!(said(known.needs(false, &all)), token("cp"));
     // The seed's store names no project of the cluster.
@@ -213,6 +209,10 @@ fn what_a_session_comes_to() {
 #[test]
 fn the_operators_own() {
     let ambient = access(json!({}));
+    let asked = |have: &[SlotValue]| said(ambient.needs(false, have));
+    assert_eq!(asked(&[]), ["AmbientKind::FileByEnv GOOGLE_APPLICATION_CREDENTIALS"]);
+    assert_eq!(asked(&have(&[(FILE, None)], None)), ["AmbientKind::GcpMetadata access-token"]);
+    assert_eq!(asked(&have(&[(FILE, Some("{}"))], None)), Vec::<String>::new());
     let (file, token) =
         (key_file().to_string(), r#"{"access_token":"ya29.t","expires_in":3599,"token_type":"Bearer"}"#);
     for (file, token, ready) in [(Some(file.as_str()), Some(token), false), (None, Some(token), true)] {

@@ -5,7 +5,7 @@ use claviger_plugin_sdk::json::{given, text};
 use claviger_plugin_sdk::{Error, invalid_config};
 use serde_json::Value;
 
-use crate::{iam, path};
+use crate::{gcp, iam, path};
 
 /// Where a JWT comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub enum Credential {
         /// What Vault's mount may ask for besides (`iam_server_id_header_value`).
         server_id: Option<String>,
     },
-    /// A JWT that a Google service account's key signs.
+    /// A JWT that a Google service account's key signs, or Google for it.
     Gcp,
 }
 
@@ -142,13 +142,7 @@ impl Auth {
                 (form.mount("path", "aws")?, Some(form.needed("vaultRole")?), credential)
             }
             _ => {
-                if !form.given("secretRef") {
-                    return Err(invalid_config(
-                        "/auth/gcp/secretRef",
-                        "a service account's key is needed (secretRef.secretAccessKeySecretRef): workloadIdentity, serviceAccountRef and the operator's own credentials are not supported yet",
-                    ));
-                }
-                form.reference("secretRef/secretAccessKeySecretRef")?;
+                gcp::access(config)?;
                 (form.mount("path", "gcp")?, Some(form.needed("role")?), Credential::Gcp)
             }
         };

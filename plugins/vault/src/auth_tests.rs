@@ -74,7 +74,11 @@ fn exactly_one_whole_login() {
         (json!({"iam": {}}), "/auth/iam/vaultRole"),
         (json!({"iam": {"vaultRole": "r", "region": "a/b"}}), "/auth/iam/region"),
         (json!({"gcp": {"role": "r"}}), "/auth/gcp/secretRef"),
-        (json!({"gcp": {"role": "r", "workloadIdentity": {}}}), "/auth/gcp/secretRef"),
+        (json!({"gcp": {"role": "r", "serviceAccountRef": {"name": "s"}}}), "/auth/gcp/secretRef"),
+        (
+            json!({"gcp": {"role": "r", "workloadIdentity": {}}}),
+            "/auth/gcp/workloadIdentity/serviceAccountRef",
+        ),
         (json!({"gcp": {"role": "r", "secretRef": {}}}), "/auth/gcp/secretRef/secretAccessKeySecretRef"),
         (json!({"gcp": {"secretRef": {"secretAccessKeySecretRef": {"name": "k"}}}}), "/auth/gcp/role"),
     ] {
@@ -131,6 +135,12 @@ fn mounts_roles_and_paths() {
         (
             json!({"gcp": {"role": "r", "secretRef": {"secretAccessKeySecretRef": secret}}}),
             Some("auth/gcp/login"),
+            Some("r"),
+            Credential::Gcp,
+        ),
+        (
+            json!({"gcp": {"path": "google", "role": "r", "workloadIdentity": {"serviceAccountRef": secret}}}),
+            Some("auth/google/login"),
             Some("r"),
             Credential::Gcp,
         ),

@@ -1,14 +1,11 @@
 //! A login: what is sent, and what is kept of the answer. Sending is the client's.
 
-use std::time::SystemTime;
-
 use claviger_plugin_sdk::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::answer::Envelope;
 use crate::auth::{Auth, Credential};
-use crate::gcp;
 
 /// A token that does not expire is logged in for again after an hour, so that a role that was taken away
 /// is noticed.
@@ -27,9 +24,11 @@ pub struct Held {
 
 /// Makes the body of a login of `iam` from the region and the server's id.
 pub type Signed<'s> = dyn FnMut(&str, Option<&str>) -> Result<Value, Error> + 's;
+/// Makes the JWT of a login of `gcp` from the role.
+pub type SignedJwt<'s> = dyn FnMut(&str) -> Result<String, Error> + 's;
 
-/// The body of the login request. `slot` gives what the manifest refers to; `aws` makes the body of `iam`,
-/// which takes requests of its own.
+/// The body of the login request. `slot` gives what the manifest refers to; `aws` makes the body of `iam` and
+/// `google` the JWT of `gcp`, which take requests of their own.
 ///
 /// # Errors
 /// A credential that is empty or no text, or none to log in with.
@@ -37,7 +36,7 @@ pub fn body(
     auth: &Auth,
     slot: &dyn Fn(&str) -> Result<Vec<u8>, Error>,
     aws: &mut Signed<'_>,
-    now: SystemTime,
+    google: &mut SignedJwt<'_>,
 ) -> Result<Value, Error> {
     // Tokens and identifiers have no blanks around them, but files they came from often end in a newline.
     let trimmed = |name: &str| Ok::<_, Error>(text(name, slot(name)?)?.trim().to_owned());
@@ -57,8 +56,7 @@ pub fn body(
         }
         Credential::Certificate => json!({"name": auth.role}),
         Credential::Gcp => {
-            let jwt = gcp::jwt(&slot("gcp-key")?, auth.role.as_deref().unwrap_or_default(), now)?;
-            json!({"role": auth.role, "jwt": jwt})
+            json!({"role": auth.role, "jwt": google(auth.role.as_deref().unwrap_or_default())?})
         }
     };
     if let Some(fields) = body.as_object_mut() {
@@ -127,6 +125,7 @@ mod tests {
     fn each_method_sends_its_fields() {
         let secret = json!({"name": "s"});
         let mut signed = |region: &str, id: Option<&str>| Ok(json!({"signed": region, "for": id}));
+        let mut google = |role: &str| Ok(format!("signed for {role}"));
         for (manifest, held, expected) in [
             (
                 json!({"iam": {"vaultRole": "dev", "region": "eu-west-1", "vaultAwsIamServerID": "v"}}),
@@ -153,24 +152,25 @@ mod tests {
             (json!({"userPass": {"username": "u", "secretRef": secret}}), "p", json!({"password": "p"})),
             (json!({"cert": {"vaultRole": "web"}}), "", json!({"name": "web"})),
             (json!({"cert": {}}), "", json!({})),
+            (
+                json!({"gcp": {"role": "r", "workloadIdentity": {"serviceAccountRef": secret}}}),
+                "",
+                json!({"role": "r", "jwt": "signed for r"}),
+            ),
         ] {
             let slot = |_: &str| Ok(held.as_bytes().to_vec());
             assert_eq!(
-                body(&auth(manifest.clone()), &slot, &mut signed, SystemTime::UNIX_EPOCH).unwrap(),
+                body(&auth(manifest.clone()), &slot, &mut signed, &mut google).unwrap(),
                 expected,
                 "{manifest}"
             );
         }
-        let none = body(
-            &auth(json!({"tokenSecretRef": secret})),
-            &|_| Ok(vec![b'x']),
-            &mut signed,
-            SystemTime::UNIX_EPOCH,
-        );
+        let none =
+            body(&auth(json!({"tokenSecretRef": secret})), &|_| Ok(vec![b'x']), &mut signed, &mut google);
         assert!(none.is_err(), "there is no login to make a body for");
         let approle = auth(json!({"appRole": {"roleRef": secret, "secretRef": secret}}));
         for bytes in [&b"\n"[..], &[0xff]] {
-            let found = body(&approle, &|_| Ok(bytes.to_vec()), &mut signed, SystemTime::UNIX_EPOCH);
+            let found = body(&approle, &|_| Ok(bytes.to_vec()), &mut signed, &mut google);
             assert!(matches!(found, Err(Error::Unauthenticated(_))));
         }
     }

@@ -9,6 +9,7 @@ use claviger_plugin_sdk::provider::interface::{
     Capability, Description, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
 };
 use claviger_plugin_sdk::{Error, invalid_config, json};
+use google_credentials::Endpoints;
 
 use crate::auth::{Auth, Credential, Jwt};
 use crate::client::Client;
@@ -60,6 +61,14 @@ impl Connection for Vault {
             missing.extend(access.needs(&config.json, &input.have)?);
             partition |= access.depends_on_requester(&config.json, &input.store);
         }
+        let google = match &auth.credential {
+            Credential::Gcp => Some(gcp::access(&config.json)?),
+            _ => None,
+        };
+        if let Some(access) = &google {
+            missing.extend(access.needs(false, &input.have)?);
+            partition |= access.depends_on_requester(&config.json, &input.store);
+        }
         if !missing.is_empty() {
             return Ok(Step::Need(missing));
         }
@@ -67,6 +76,13 @@ impl Connection for Vault {
             && access.calls_sts(&input.have)?
         {
             origins.push(aws_credentials::endpoint::origin(Service::Sts, region, &input.settings)?);
+        }
+        if let Some(access) = &google {
+            let (plan, _) = gcp::plan(access, &input.have)?;
+            // A key signs by itself.
+            if !matches!(plan.credential, google_credentials::Credential::Key(_)) {
+                origins.extend(plan.origins(&Endpoints::parse(&input.settings)?));
+            }
         }
         // Quotas of Vault's are by namespace, mount and role.
         let account = format!("{:?} {}", config.namespace, config.json["auth"]);
@@ -108,8 +124,8 @@ fn needs(auth: &Auth, tls: &Tls) -> Vec<(Need, String)> {
         Credential::Password { at } => {
             secret("password", at, ObjectKind::Secret, Some("password"), false);
         }
-        Credential::Gcp => secret("gcp-key", gcp::KEY_AT, ObjectKind::Secret, None, false),
         Credential::Nothing
+        | Credential::Gcp
         | Credential::Jwt(Jwt::Account { .. })
         | Credential::Certificate
         | Credential::Iam { .. } => {}
@@ -174,6 +190,7 @@ impl Provider for Vault {
             origins: vec![
                 "the store's server".to_owned(),
                 "https://sts.REGION.amazonaws.com (iam with a role or a ServiceAccount)".to_owned(),
+                "https://securetoken.googleapis.com, https://iamcredentials.googleapis.com (gcp with workloadIdentity)".to_owned(),
             ],
             max_batch: read::AT_ONCE as u32,
         }

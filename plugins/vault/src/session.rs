@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::Credential;
 use crate::client::{Client, refused};
-use crate::iam;
 use crate::login::{self, Held};
 use crate::refusal::{self, LoginAsked};
 use crate::world::Request;
+use crate::{gcp, iam};
 
 /// The memo's key of the token; also the slot of one that needs no login.
 pub(crate) const TOKEN: &str = "token";
@@ -99,7 +99,9 @@ impl Client<'_> {
             kept_aws = Some(credentials).filter(|_| kept);
             Ok(body)
         };
-        let body = login::body(&self.auth, &|name| self.slot(name), &mut aws, now)?;
+        let mut google =
+            |role: &str| gcp::jwt(&gcp::access(&self.config.json)?, self.session, role, self.world);
+        let body = login::body(&self.auth, &|name| self.slot(name), &mut aws, &mut google)?;
         for (name, value) in body.as_object().into_iter().flatten() {
             if login::is_secret(name, &self.auth) {
                 self.hide(value.as_str().unwrap_or_default());

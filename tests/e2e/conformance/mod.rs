@@ -2,6 +2,7 @@
 //! backend, through the binary as an author runs it.
 
 mod aws;
+mod azure;
 mod etcd;
 mod gcp;
 mod vault;

@@ -1,6 +1,7 @@
 //! What every end-to-end test needs: the servers, an operator of its own, and ways to look.
 
 mod aws;
+mod azure;
 mod corner;
 mod google;
 mod latency;
@@ -12,6 +13,7 @@ mod seed;
 mod vault;
 
 pub(crate) use aws::{Account, allow};
+pub(crate) use azure::Vault;
 pub(crate) use corner::World;
 pub(crate) use google::{ACCESSOR, Project, VIEWER, WORKLOAD, member, one};
 pub(crate) use latency::{bystander, bystander_store, print_latency};

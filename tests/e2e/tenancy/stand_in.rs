@@ -1,4 +1,4 @@
-//! `clusterStores.operatorNamespaceFallback`: a reference of a ClusterSecretStore that names no namespace means
+//! `--operator-namespace-fallback`: a reference of a ClusterSecretStore that names no namespace means
 //! the asker's, and only where that has no such object the operator's; conditions say so. Off, it never does.
 
 use serde_json::json;
@@ -48,7 +48,7 @@ fn the_operator_s_namespace_stands_in_where_it_may() {
     token(&world, &reader(&mount, "shared"));
     let operator = Operator::start_in(&world, &[("CLUSTER_STORES_OPERATOR_NAMESPACE_FALLBACK", "true")]);
     store(&world, &mount);
-    let identity = format!("as Secret {}/vault-token (clusterStores.operatorNamespaceFallback)", world.name);
+    let identity = format!("as Secret {}/vault-token (--operator-namespace-fallback)", world.name);
     let message = ready(&world, "clustersecretstore", &world.name);
     assert!(message.contains(&identity), "{message}");
     external_secret(&tenant, "es", "ClusterSecretStore", &world.name, "shared");
@@ -64,6 +64,42 @@ fn the_operator_s_namespace_stands_in_where_it_may() {
     assert_eq!(message, "secret synced");
     tenant.wait_reason("externalsecret", "es", "AccessDenied");
     assert_no_value_left(&tenant, &operator, &["MARKED-of-the-operator", "MARKED-of-the-tenant"]);
+    world.kubectl(&["delete", "clustersecretstore", &world.name]);
+}
+
+/// Nothing in the operator's namespace is nothing against those who have credentials of their own.
+#[test]
+fn tenants_with_their_own_need_nothing_that_stands_in() {
+    let world = world!("stand-in-none");
+    let tenant = victim(&world);
+    let mount = Mount::kv2(&world);
+    mount.put("own", json!({"v": "MARKED-of-the-tenant"}));
+    let operator = Operator::start_in(&world, &[("CLUSTER_STORES_OPERATOR_NAMESPACE_FALLBACK", "true")]);
+    store(&world, &mount);
+    assert!(ready(&world, "clustersecretstore", &world.name).contains("namespace of each ExternalSecret"));
+    token(&tenant, &reader(&mount, "own"));
+    external_secret(&tenant, "es", "ClusterSecretStore", &world.name, "own");
+    tenant.wait_data("es", &[("v", "MARKED-of-the-tenant")]);
+    // A token of the operator's that is none any more: the store says so, and works for who has a good one.
+    token(&world, "MARKED-not-a-token");
+    world.wait("the store to say that its own token is none", || {
+        let message = ready(&world, "clustersecretstore", &world.name);
+        if message.contains(&format!("as Secret {}/vault-token", world.name)) { Ok(()) } else { Err(message) }
+    });
+    external_secret(&tenant, "later", "ClusterSecretStore", &world.name, "own");
+    tenant.wait_data("later", &[("v", "MARKED-of-the-tenant")]);
+    // Without one of its own it is tried as the operator, and said so.
+    tenant.kubectl(&["-n", &tenant.name, "delete", "secret", "vault-token"]);
+    external_secret(&tenant, "none", "ClusterSecretStore", &world.name, "own");
+    tenant.wait("it to say as whom it was tried", || match tenant.ready("externalsecret", "none") {
+        Some((status, _, message))
+            if status == "False" && message.contains(&format!("as Secret {}/vault-token", world.name)) =>
+        {
+            Ok(())
+        }
+        other => Err(format!("{other:?}")),
+    });
+    assert_no_value_left(&tenant, &operator, &["MARKED-of-the-tenant", "MARKED-not-a-token"]);
     world.kubectl(&["delete", "clustersecretstore", &world.name]);
 }
 

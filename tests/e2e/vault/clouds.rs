@@ -130,10 +130,9 @@ fn a_google_key_and_a_directorys_password() {
     refused("google-others", by("others", "key.json"), &[&format!("{at} others"), "not bound"]);
     let words = ["/auth/gcp/secretRef/secretAccessKeySecretRef", "JSON key file"];
     vault.refused("google-none", by("reader", "none"), "InvalidProviderConfig", &words);
-    let workload = json!({"path": path, "auth": {"gcp": {"role": "reader", "workloadIdentity": {
-        "serviceAccountRef": {"name": "x"}, "clusterLocation": "l", "clusterName": "c",
-    }}}});
-    vault.refused("google-workload", workload, "InvalidProviderConfig", &["not supported yet"]);
+    let instance =
+        json!({"path": path, "auth": {"gcp": {"role": "reader", "serviceAccountRef": {"name": "x"}}}});
+    vault.refused("google-instance", instance, "InvalidProviderConfig", &["not lent to stores"]);
 
     let ldap = format!("ldap-{path}");
     vault.call("POST", &format!("sys/auth/{ldap}"), json!({"type": "ldap"}));

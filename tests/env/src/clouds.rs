@@ -37,6 +37,7 @@ const NAMES: &[(&str, Behind)] = &[
     // The reference document's, and some for tests.
     ("my-keyvault.vault.azure.net", Behind::AzureVaults),
     ("other-vault.vault.azure.net", Behind::AzureVaults),
+    ("env-vault.vault.azure.net", Behind::AzureVaults),
     ("find-vault.vault.azure.net", Behind::AzureVaults),
     ("login-vault.vault.azure.net", Behind::AzureVaults),
     ("identity-vault.vault.azure.net", Behind::AzureVaults),

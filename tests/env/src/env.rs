@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::aws::AwsView;
+use crate::azure::AzureView;
 use crate::bao::BaoView;
 use crate::clouds::CloudsView;
 use crate::cluster::ClusterView;
@@ -26,6 +27,8 @@ pub struct Env {
     pub bao: BaoView,
     /// The shared AWS.
     pub aws: AwsView,
+    /// The shared Azure.
+    pub azure: AzureView,
     /// The shared Google.
     pub google: GoogleView,
     /// The clouds under their real names; none where the tests have no network of their own.

@@ -1,8 +1,8 @@
 //! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao, PostgreSQL, AWS,
-//! Google and the front of the clouds, on free loopback ports, stopped by their own pids whatever happens to the
-//! caller.
+//! Azure, Google and the front of the clouds, on free loopback ports, stopped by their own pids whatever happens to
+//! the caller.
 //!
-//! Two sides, kept apart by type. *Handles* ([`Cluster`], [`Bao`], [`Postgres`], [`Aws`], [`Google`],
+//! Two sides, kept apart by type. *Handles* ([`Cluster`], [`Bao`], [`Postgres`], [`Aws`], [`Azure`], [`Google`],
 //! [`VaultLogins`], [`Clouds`]) own processes and stop them when dropped. *Views* ([`ClusterView`], [`BaoView`] and so on) are plain
 //! descriptions with client methods; they are written to a JSON file so that a test process can use servers
 //! that another process owns ([`Env`]).
@@ -11,6 +11,7 @@
 //! can judge them from outside.
 
 mod aws;
+mod azure;
 mod bao;
 mod cache;
 mod chameleon;
@@ -31,6 +32,7 @@ mod tools;
 mod vault_logins;
 
 pub use aws::{Aws, AwsError, AwsIdentity, AwsOptions, AwsRequest, AwsView};
+pub use azure::{Azure, AzureApp, AzureCertificate, AzureOptions, AzureRequest, AzureView};
 pub use bao::{AuditEntry, Bao, BaoOptions, BaoView};
 pub use cache::{cache_home, workspace_root};
 pub use chameleon::chameleon;

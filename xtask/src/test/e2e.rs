@@ -1,4 +1,5 @@
-//! The end-to-end stage: starts a control plane, OpenBao, AWS and Google, hands them to the tests, stops them.
+//! The end-to-end stage: starts a control plane, OpenBao, AWS, Azure and Google, hands them to the tests, stops
+//! them.
 //!
 //! What the servers are is claviger-testenv's business, what is tested with them that of `tests/`.
 
@@ -8,8 +9,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use claviger_testenv::{
-    Aws, AwsOptions, Bao, BaoOptions, Clouds, CloudsOptions, Cluster, ENV_VAR, Env, Error, Google,
-    GoogleOptions, Progress, RunDir, Tools, free_port, workspace_root,
+    Aws, AwsOptions, Azure, AzureOptions, Bao, BaoOptions, Clouds, CloudsOptions, Cluster, ENV_VAR, Env,
+    Error, Google, GoogleOptions, Progress, RunDir, Tools, free_port, workspace_root,
 };
 
 use super::{E2E, ENVIRONMENT, Tally, run_tests};
@@ -52,7 +53,8 @@ fn with_servers(
         tally.skip(format!("isolation of the end-to-end tests: {why}; run as root on Linux"));
     }
     let result = (|| {
-        progress.say("starting etcd, kube-apiserver, kube-controller-manager, OpenBao, AWS and Google");
+        progress
+            .say("starting etcd, kube-apiserver, kube-controller-manager, OpenBao, AWS, Azure and Google");
         let cluster = Cluster::start(&tools, run.path())?;
         let bao = Bao::start(&tools, run.path(), BaoOptions::default())?;
         let imds = free_port()?;
@@ -64,10 +66,12 @@ fn with_servers(
         let options =
             AwsOptions { jwks: cluster.view().jwks()?, issuer: cluster.view().issuer().to_owned(), metadata };
         let aws = Aws::start(&tools, run.path(), &options)?;
+        let options = AzureOptions { jwks: options.jwks.clone(), issuer: options.issuer.clone() };
+        let azure = Azure::start(&tools, run.path(), &options)?;
         let options = GoogleOptions { jwks: options.jwks, issuer: options.issuer };
         let google = Google::start(&tools, run.path(), &options)?;
-        let port = google.view().port();
-        let clouds = isolated.then(|| clouds(&tools, run.path(), imds, port)).transpose()?;
+        let ports = Ports { imds, azure: azure.view().port(), google: google.view().port() };
+        let clouds = isolated.then(|| clouds(&tools, run.path(), ports)).transpose()?;
         install(cluster.view(), &claviger)?;
         let cache_dir = paths::compiled_plugins();
         let without_postgres = tools.postgres().err();
@@ -75,6 +79,7 @@ fn with_servers(
             cluster: cluster.view().clone(),
             bao: bao.view().clone(),
             aws: aws.view().clone(),
+            azure: azure.view().clone(),
             google: google.view().clone(),
             clouds: clouds.as_ref().map(|clouds| clouds.view().clone()),
             tools,
@@ -114,15 +119,26 @@ fn with_servers(
     result.map(|_| ())
 }
 
+/// On loopback, behind the clouds' names.
+struct Ports {
+    imds: u16,
+    azure: u16,
+    google: u16,
+}
+
 /// The clouds under their real names, in front of the servers that stand for them.
-fn clouds(tools: &Tools, dir: &Path, imds: u16, google: u16) -> Result<Clouds> {
+fn clouds(tools: &Tools, dir: &Path, Ports { imds, azure, google }: Ports) -> Result<Clouds> {
     let options = CloudsOptions {
         tls: isolation::CLOUDS.parse()?,
         metadata: isolation::METADATA.parse()?,
-        azure_login: None,
-        azure_vaults: None,
+        azure_login: Some(azure),
+        azure_vaults: Some(azure),
         google: Some(google),
-        metadata_paths: vec![("/latest/", imds), ("/computeMetadata/", google)],
+        metadata_paths: vec![
+            ("/latest/", imds),
+            ("/metadata/identity/", azure),
+            ("/computeMetadata/", google),
+        ],
     };
     Ok(Clouds::start(tools, dir, &options)?)
 }

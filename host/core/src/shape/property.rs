@@ -1,7 +1,8 @@
 //! `remoteRef.property` and `extract`: parts of a JSON value.
 //!
 //! Paths are gjson's, as in all of ESO's providers; which fall-backs a provider has is what its
-//! description says. Number texts are kept as they stand.
+//! description says. A null is the empty text, as everywhere in ESO. Number texts are kept as they stand, but where
+//! gjson finds them it writes them anew, as its `Result.String` does.
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -54,7 +55,20 @@ fn literal(text: &str, property: &str) -> Option<SecretBytes> {
 
 fn path(text: &str, path: &str) -> Option<SecretBytes> {
     let found = gjson::get(text, path);
-    found.exists().then(|| plain(found.json()))
+    found.exists().then(|| match found.kind() {
+        gjson::Kind::Number => SecretBytes::new(number(found.json()).into_bytes()),
+        _ => plain(found.json()),
+    })
+}
+
+/// A number as gjson writes it: an integer as it stands, any other in decimals, as short as it can be.
+fn number(raw: &str) -> String {
+    let raw = raw.trim();
+    let integer = raw.strip_prefix('-').unwrap_or(raw).bytes().all(|byte| byte.is_ascii_digit());
+    match raw.parse::<f64>() {
+        Ok(number) if !integer && number.is_finite() => number.to_string(),
+        _ => raw.to_owned(),
+    }
 }
 
 /// `tag` or `tag.rest`: an entry, or a path into an entry that is itself JSON.
@@ -69,10 +83,10 @@ fn nested(text: &str, property: &str) -> Option<SecretBytes> {
     literal(inner, rest).or_else(|| path(inner, rest))
 }
 
-/// A JSON string's content; any other JSON as it stands.
+/// A JSON string's content, nothing of a null; any other JSON as it stands.
 fn plain(raw: &str) -> SecretBytes {
-    match serde_json::from_str::<String>(raw) {
-        Ok(text) => SecretBytes::new(text.into_bytes()),
+    match serde_json::from_str::<Option<String>>(raw) {
+        Ok(text) => SecretBytes::new(text.unwrap_or_default().into_bytes()),
         Err(_) => SecretBytes::copied_from(raw.trim().as_bytes()),
     }
 }
@@ -85,14 +99,14 @@ mod tests {
     use super::*;
 
     const VALUE: &str = r#"{"a":{"b":"deep","n":1.50},"a.b":"flat","list":[{"id":"x","v":7},{"id":"y","v":true}],
-        "s":"quo\"te","null":null,"tags":"{\"k\":\"json in a tag\"}"}"#;
+        "s":"quo\"te","null":null,"e":-1e3,"i":-12,"tags":"{\"k\":\"json in a tag\"}"}"#;
 
     fn look(property: &str, steps: &[PropertyStep]) -> Option<String> {
         let found = lookup(&SecretBytes::copied_from(VALUE.as_bytes()), property, steps).unwrap();
         found.map(|value| String::from_utf8(value.expose().to_vec()).unwrap())
     }
 
-    /// Expected values from gjson's own documentation of its path syntax.
+    /// Expected values from gjson's own documentation of its path syntax; numbers and null as its `Result.String`.
     #[test]
     fn paths_and_fallbacks() {
         use PropertyStep::{EscapedPath, Literal, Nested, Path};
@@ -100,13 +114,17 @@ mod tests {
             ("a.b", &[Literal, Path][..], Some("flat")),
             ("a.b", &[Path, Literal], Some("deep")),
             ("a.b", &[EscapedPath, Path], Some("flat")),
-            ("a.n", &[Path], Some("1.50")),
+            ("a.n", &[Path], Some("1.5")),
+            ("e", &[Path], Some("-1000")),
+            ("i", &[Path], Some("-12")),
+            ("e", &[Literal], Some("-1e3")),
             ("list.#", &[Path], Some("2")),
             ("list.1.v", &[Path], Some("true")),
             (r#"list.#(id=="x").v"#, &[Path], Some("7")),
             ("s", &[Literal], Some("quo\"te")),
             ("a", &[Literal], Some(r#"{"b":"deep","n":1.50}"#)),
-            ("null", &[Literal], Some("null")),
+            ("null", &[Literal], Some("")),
+            ("null", &[Path], Some("")),
             ("absent", &[Literal, Path, EscapedPath, Nested], None),
             ("tags.k", &[Nested], Some("json in a tag")),
         ] {
@@ -125,10 +143,11 @@ mod tests {
     #[test]
     fn entries_keep_texts_and_number_texts() {
         let values =
-            entries(&SecretBytes::copied_from(br#"{"t":"x","n":1e3,"o":{"k":[1, 2]},"b":false}"#)).unwrap();
+            entries(&SecretBytes::copied_from(br#"{"t":"x","n":1e3,"o":{"k":[1, 2]},"b":false,"z":null}"#))
+                .unwrap();
         let found: Vec<_> = values.iter().map(|(key, value)| (key.as_str(), value.expose())).collect();
-        let expected: [(&str, &[u8]); 4] =
-            [("b", b"false"), ("n", b"1e3"), ("o", br#"{"k":[1, 2]}"#), ("t", b"x")];
+        let expected: [(&str, &[u8]); 5] =
+            [("b", b"false"), ("n", b"1e3"), ("o", br#"{"k":[1, 2]}"#), ("t", b"x"), ("z", b"")];
         assert_eq!(found, expected);
     }
 

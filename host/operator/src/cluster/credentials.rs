@@ -113,26 +113,6 @@ impl Credentials {
         }
     }
 
-    /// Namespace and name of the ServiceAccount that this process runs as, in the API server's words.
-    async fn own_account(&self) -> Result<(String, String), NeedError> {
-        let what = || "the operator's own ServiceAccount".to_owned();
-        let api: Api<SelfSubjectReview> = Api::all(self.client.clone());
-        let answer = api.create(&PostParams::default(), &SelfSubjectReview::default()).await;
-        let answer = answer.map_err(|error| NeedError::Unreadable {
-            what: what(),
-            detail: Untrusted::new(error.to_string()),
-            transient: true,
-        })?;
-        let user = answer.status.and_then(|status| status.user_info?.username).unwrap_or_default();
-        let account = user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
-        let (namespace, name) = account.ok_or_else(|| NeedError::Unreadable {
-            what: what(),
-            detail: Untrusted::new("it does not run as a ServiceAccount"),
-            transient: false,
-        })?;
-        Ok((namespace.to_owned(), name.to_owned()))
-    }
-
     async fn service_account(&self, namespace: &str, name: &str) -> Result<ServiceAccount, NeedError> {
         let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
         api.get_opt(name)
@@ -260,7 +240,7 @@ impl CredentialSource for Reporting {
             AmbientKind::Env => Ok(variable(name).map(SecretBytes::new)),
             AmbientKind::FileByEnv => file_by_env(name).await,
             AmbientKind::PodServiceAccountToken => {
-                let (namespace, account) = self.credentials.own_account().await?;
+                let (namespace, account) = own_account(&self.credentials.client).await?;
                 let audiences = [name.to_owned()];
                 Ok(Some(self.token(&namespace, &account, &audiences, None).await?.token))
             }
@@ -278,6 +258,26 @@ impl CredentialSource for Reporting {
     fn api_server_audiences(&self) -> Vec<String> {
         self.credentials.api_server_audiences.clone()
     }
+}
+
+/// Namespace and name of the ServiceAccount that this process runs as, in the API server's words.
+pub(crate) async fn own_account(client: &Client) -> Result<(String, String), NeedError> {
+    let what = || "the operator's own ServiceAccount".to_owned();
+    let api: Api<SelfSubjectReview> = Api::all(client.clone());
+    let answer = api.create(&PostParams::default(), &SelfSubjectReview::default()).await;
+    let answer = answer.map_err(|error| NeedError::Unreadable {
+        what: what(),
+        detail: Untrusted::new(error.to_string()),
+        transient: true,
+    })?;
+    let user = answer.status.and_then(|status| status.user_info?.username).unwrap_or_default();
+    let account = user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
+    let (namespace, name) = account.ok_or_else(|| NeedError::Unreadable {
+        what: what(),
+        detail: Untrusted::new("it does not run as a ServiceAccount"),
+        transient: false,
+    })?;
+    Ok((namespace.to_owned(), name.to_owned()))
 }
 
 /// An environment variable that is set and not empty.

@@ -67,8 +67,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
                 object: format!("ExternalSecret {name}"),
                 detail: Untrusted::new(format!("spec.refreshInterval: {error}")),
             };
-            return failed(context, name, es, &Failed { failure, redactor: Arc::default() }, Duration::ZERO)
-                .await;
+            return failed(context, name, es, &Failed::plain(failure), Duration::ZERO).await;
         }
     };
     let now = Timestamp::now();
@@ -123,7 +122,7 @@ async fn refresh(
     target: &Name,
     not_older_than: Instant,
 ) -> Result<Ended, Box<Failed>> {
-    let plain = |failure| Box::new(Failed { failure, redactor: Arc::default() });
+    let plain = |failure| Box::new(Failed::plain(failure));
     plan::check(&es.spec).map_err(plain)?;
     gate(context, name, es).map_err(plain)?;
     let world = ClusterWorld { context: context.clone(), reader: object.clone() };
@@ -137,7 +136,8 @@ async fn refresh(
     let Answer { desired, redactor, stand_ins } =
         context.pipeline.desired(&asker, &world, not_older_than).await?;
     // From here on values are known, and a refusal of the API server may quote one.
-    let plain = |failure| Box::new(Failed { failure, redactor: redactor.clone() });
+    let plain =
+        |failure| Box::new(Failed { failure, redactor: redactor.clone(), stand_ins: stand_ins.clone() });
     let wanted = match &desired {
         Desired::Secret(rendered) => Some(rendered),
         Desired::Nothing => None,
@@ -326,6 +326,7 @@ async fn failed(
         Some(umbrella) => format!("{umbrella}: {detail}"),
         None => detail,
     };
+    let message = said(&message, &failed.stand_ins);
     // What was not tried has not failed.
     let failures = if held { 0 } else { context.state.failed(name) };
     let now = Timestamp::now();

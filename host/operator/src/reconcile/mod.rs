@@ -70,7 +70,7 @@ fn said<'a>(success: &str, stand_ins: impl IntoIterator<Item = &'a String>) -> S
     if stand_ins.is_empty() {
         return success.to_owned();
     }
-    format!("{success}, as {} (clusterStores.operatorNamespaceFallback)", stand_ins.join(" and "))
+    format!("{success}, as {} (--operator-namespace-fallback)", stand_ins.join(" and "))
 }
 
 /// What events show as the reporting instance: the pod's name, which Kubernetes makes the host's name.
@@ -78,4 +78,20 @@ pub fn instance_name() -> Option<String> {
     let name = std::fs::read_to_string("/etc/hostname").ok()?;
     let name = name.trim();
     (!name.is_empty()).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_says_as_whom() {
+        let none: [String; 0] = [];
+        assert_eq!(said("secret synced", &none), "secret synced");
+        let two = ["Secret ops/id".to_owned(), "ServiceAccount ops/gcp".to_owned()];
+        assert_eq!(
+            said("secret synced", &two),
+            "secret synced, as Secret ops/id and ServiceAccount ops/gcp (--operator-namespace-fallback)"
+        );
+    }
 }

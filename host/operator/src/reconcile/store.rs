@@ -10,6 +10,7 @@ use claviger_core::error::Failure;
 use claviger_core::provider::Health;
 use claviger_core::redact::Redactor;
 use claviger_core::scheduler::Class;
+use claviger_core::secret::Untrusted;
 use claviger_core::status;
 use claviger_crds::store::{ClusterSecretStore, SecretStore, SecretStoreSpec};
 use claviger_plugins::Session;
@@ -108,8 +109,19 @@ async fn validate(context: &Arc<Context>, object: &Object, store: &Store) -> Fou
         let view: StoreView = world.store(object, &namespace).await?;
         let session = context.pipeline.session(object, &view, &namespace, &world).await?;
         let health = context.pipeline.validate(&session).await;
-        let health =
-            health.map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
+        let health = match health {
+            // Whom it was tried as is nobody's who has credentials of their own: nothing is known against those.
+            Err(error) if !session.stand_ins().is_empty() => {
+                let failure = Failure::from_call(&name, None, None, session.plugin().id(), error);
+                match &failure {
+                    Failure::Held { .. } | Failure::RateLimited { .. } => return Err(failure),
+                    _ => Health::Unknown(Untrusted::new(failure.message(&Redactor::default()))),
+                }
+            }
+            health => {
+                health.map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?
+            }
+        };
         Ok::<_, Failure>((session, health))
     }
     .await;
@@ -118,7 +130,7 @@ async fn validate(context: &Arc<Context>, object: &Object, store: &Store) -> Fou
         Ok((session, Health::Unknown(detail))) => {
             let why = Redactor::default().clean(&detail);
             let message = format!("could not determine validation status: {why}");
-            ready("ValidationUnknown", message, &session)
+            ready("ValidationUnknown", warned(&message, &session), &session)
         }
         // ESO's word for a store that can only be judged for the namespace of an ExternalSecret.
         Err(Failure::StoreReferent { .. }) => Found {

@@ -78,6 +78,15 @@ pub struct Failed {
     pub failure: Failure,
     /// Knows every value that was read until then.
     pub redactor: Arc<Redactor>,
+    /// As of [`Answer`].
+    pub stand_ins: BTreeSet<String>,
+}
+
+impl Failed {
+    /// One before anything was read.
+    pub fn plain(failure: Failure) -> Self {
+        Self { failure, redactor: Arc::default(), stand_ins: BTreeSet::new() }
+    }
 }
 
 /// The pipeline and what it keeps between runs: sessions and shared answers.
@@ -110,7 +119,7 @@ impl Pipeline {
         let redactor = Arc::new(redactor);
         match outcome {
             Ok(desired) => Ok(Answer { desired, redactor, stand_ins }),
-            Err(failure) => Err(Box::new(Failed { failure, redactor })),
+            Err(failure) => Err(Box::new(Failed { failure, redactor, stand_ins })),
         }
     }
 

@@ -46,14 +46,14 @@ async fn instance(client: &Client, service: &Service<'_>) -> Result<SecretBytes,
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '=' | ',' | '.' | '@' | '_' | '-'))
         && !role.starts_with('.');
     if !named {
-        return Err(service.failed("the node has no role"));
+        return Err(service.refused("the node has no role"));
     }
     document(get(role), service).await
 }
 
 /// EKS Pod Identity and ECS: what the platform put into the pod's environment says where and with which token.
 async fn container(client: &Client, service: &Service<'_>) -> Result<Option<SecretBytes>, NeedError> {
-    let Some(url) = container_url(variable).map_err(|why| service.failed(why))? else { return Ok(None) };
+    let Some(url) = container_url(variable).map_err(|why| service.refused(why))? else { return Ok(None) };
     let mut request = client.get(url);
     let token = match variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
         // It is replaced while the process runs, so it is read anew.

@@ -18,8 +18,6 @@ const IMDS: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 const IMDS_VERSION: &str = "2018-02-01";
 /// As Azure documents it for App Service ("Connect to Azure services in app code").
 const APP_SERVICE_VERSION: &str = "2019-08-01";
-/// A client id is a UUID.
-const MAX_ARGUMENT: usize = 128;
 
 /// Whether a grant's name is a resource that tokens can be for.
 pub(super) fn check(resource: &str) -> Result<(), &'static str> {
@@ -39,12 +37,9 @@ pub(super) async fn ask(
     client_id: Option<&str>,
 ) -> Result<Option<SecretBytes>, NeedError> {
     let service = Service { cloud: "Azure", profile: resource };
-    if client_id.is_some_and(|id| id.len() > MAX_ARGUMENT) {
-        return Err(service.failed("the client id of the identity is too long"));
-    }
     let mut query = vec![("resource", resource)];
     query.extend(client_id.map(|id| ("client_id", id)));
-    let platform = app_service(variable).map_err(|why| service.failed(why))?;
+    let platform = app_service(variable).map_err(|why| service.refused(why))?;
     let (address, version, header) = match platform {
         Some((url, secret)) => (url, APP_SERVICE_VERSION, ("X-IDENTITY-HEADER", secret)),
         // Its value is fixed: a request that is smuggled into another program has no such header.
@@ -59,8 +54,8 @@ pub(super) async fn ask(
     if status.is_success() {
         return Ok(Some(SecretBytes::new(body)));
     }
-    let said = said(&body).map(|said| format!(": {said}")).unwrap_or_default();
-    Err(service.failed(&format!("it answered HTTP {}{said}", status.as_u16())))
+    let which = client_id.map(|id| format!(" (client id {id})")).unwrap_or_default();
+    Err(service.answered(status, said(&body).map(|said| format!("{said}{which}"))))
 }
 
 /// What it says against a request (`Identity not found`): there is no token in it.
@@ -83,7 +78,8 @@ fn app_service(variable: impl Fn(&str) -> Option<String>) -> Result<Option<(Stri
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
     };
-    if url.scheme() == "http" && near && url.query().is_none() && url.username().is_empty() {
+    let user = !url.username().is_empty() || url.password().is_some();
+    if url.scheme() == "http" && near && url.query().is_none() && !user {
         Ok(Some((endpoint, header)))
     } else {
         Err("IDENTITY_ENDPOINT is no http URL of this machine")
@@ -118,6 +114,8 @@ mod tests {
             "http://10.0.0.1/",
             "http://169.254.169.254/",
             "http://u@localhost/",
+            "http://:p@localhost/",
+            "http://localhost/?x",
             "x",
         ] {
             assert!(of(bad).is_err(), "{bad}");

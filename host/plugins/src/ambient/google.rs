@@ -25,7 +25,7 @@ const FLAVOR: (&str, &str) = ("Metadata-Flavor", "Google");
 pub(super) async fn ask(client: &Client, profile: &str) -> Result<Option<SecretBytes>, NeedError> {
     let service = Service { cloud: "Google", profile };
     let url = url(profile, variable("GCE_METADATA_HOST").as_deref());
-    let url = url.ok_or_else(|| service.failed("GCE_METADATA_HOST is no host, nor a host and a port"))?;
+    let url = url.ok_or_else(|| service.refused("GCE_METADATA_HOST is no host, nor a host and a port"))?;
     let response = send(client.get(url).header(FLAVOR.0, FLAVOR.1), &service).await?;
     if response.headers().get(FLAVOR.0).is_none_or(|flavor| flavor != FLAVOR.1) {
         return Err(service.failed("the answer is not Google's"));
@@ -34,7 +34,12 @@ pub(super) async fn ask(client: &Client, profile: &str) -> Result<Option<SecretB
         StatusCode::OK => Ok(Some(SecretBytes::new(whole(response, &service).await?))),
         StatusCode::NOT_FOUND if profile != ACCESS_TOKEN => Ok(None),
         StatusCode::NOT_FOUND => Err(service.failed("there is no service account")),
-        status => Err(service.failed(&format!("it answered HTTP {}", status.as_u16()))),
+        status => {
+            // On GKE it names the right that is missing.
+            let body = whole(response, &service).await?;
+            let said = String::from_utf8_lossy(&body).trim().chars().take(300).collect::<String>();
+            Err(service.answered(status, (!said.is_empty()).then_some(said)))
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use claviger_core::provider::NeedError;
 use claviger_core::secret::{SecretBytes, Untrusted};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 pub(crate) use self::google::ACCESS_TOKEN;
 use crate::source::AmbientKind;
@@ -27,7 +27,9 @@ const MAX_DOCUMENT: usize = 64 * 1024;
 /// ones end; that nothing answers is known for a shorter time.
 const KEPT: Duration = Duration::from_secs(30);
 const FAILURE_KEPT: Duration = Duration::from_secs(10);
-/// Answers kept at once: a store chooses the argument, so there may be as many as stores.
+/// A client id is a UUID.
+const MAX_ARGUMENT: usize = 128;
+/// Answers kept at once: a store chooses the argument, so there may be as many as stores. The oldest goes.
 const MAX_KEPT: usize = 1_000;
 
 /// The services, and what they said last.
@@ -58,11 +60,18 @@ impl Ambient {
         profile: &str,
         argument: Option<&str>,
     ) -> Result<Option<SecretBytes>, NeedError> {
+        // The others have no choice within a profile, and what a store says is not theirs.
+        let argument = argument.filter(|_| kind == AmbientKind::AzureMetadata);
+        if argument.is_some_and(|argument| argument.len() > MAX_ARGUMENT) {
+            return Err(
+                Service { cloud: "Azure", profile }.refused("the client id of the identity is too long")
+            );
+        }
         let key = format!("{kind} {profile} {}", argument.unwrap_or_default());
         if let Some(kept) = self.kept(&key) {
             return kept;
         }
-        let unusable = || Service { cloud: "the cloud", profile }.failed("the HTTP client cannot be set up");
+        let unusable = || Service { cloud: "the cloud", profile }.refused("the HTTP client cannot be set up");
         let client = self.client.as_ref().ok_or_else(unusable)?;
         let answer = match kind {
             AmbientKind::AwsMetadata => aws::ask(client, profile).await,
@@ -71,9 +80,11 @@ impl Ambient {
             AmbientKind::Env | AmbientKind::FileByEnv | AmbientKind::PodServiceAccountToken => Ok(None),
         };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < MAX_KEPT {
-            kept.insert(key, (copy(&answer), Instant::now()));
+        if kept.len() >= MAX_KEPT {
+            let oldest = kept.iter().min_by_key(|(_, (_, at))| *at).map(|(key, _)| key.clone());
+            oldest.map(|key| kept.remove(&key));
         }
+        kept.insert(key, (copy(&answer), Instant::now()));
         answer
     }
 
@@ -121,11 +132,30 @@ struct Service<'a> {
 }
 
 impl Service<'_> {
+    /// It may be otherwise soon.
     fn failed(&self, why: &str) -> NeedError {
+        self.unreadable(why, true)
+    }
+
+    /// Somebody has to mend something first.
+    fn refused(&self, why: &str) -> NeedError {
+        self.unreadable(why, false)
+    }
+
+    /// An answer that is no success. Around the start of a node these services answer 404, and 410 while they are
+    /// renewed; with 429 they limit.
+    fn answered(&self, status: StatusCode, said: Option<String>) -> NeedError {
+        let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+        let why = format!("it answered HTTP {}{said}", status.as_u16());
+        let final_word = status.is_client_error() && !matches!(status.as_u16(), 404 | 408 | 410 | 429);
+        self.unreadable(&why, !final_word)
+    }
+
+    fn unreadable(&self, why: &str, transient: bool) -> NeedError {
         NeedError::Unreadable {
             what: format!("{}'s metadata service ({})", self.cloud, self.profile),
             detail: Untrusted::new(why),
-            transient: true,
+            transient,
         }
     }
 }
@@ -149,7 +179,7 @@ async fn body(request: RequestBuilder, service: &Service<'_>) -> Result<Vec<u8>,
     let response = send(request, service).await?;
     let status = response.status();
     if !status.is_success() {
-        return Err(service.failed(&format!("it answered HTTP {}", status.as_u16())));
+        return Err(service.answered(status, None));
     }
     whole(response, service).await
 }

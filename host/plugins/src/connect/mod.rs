@@ -38,6 +38,7 @@ pub(crate) async fn connect(
     source: &dyn CredentialSource,
 ) -> Result<Arc<Session>, CallError> {
     let settings = plugin.grants().settings.clone();
+    let redactor = Redactor::knowing(&config);
     let mut work = Work {
         room: plugin.rooms.of(&requester.namespace),
         plugin,
@@ -47,8 +48,9 @@ pub(crate) async fn connect(
         annotations: BTreeMap::new(),
         surroundings: Surroundings::new(),
         stand_in: source.stand_in_namespace(),
-        stand_ins: BTreeMap::new(),
-        redactor: Redactor::default(),
+        stands_in: None,
+        stand_ins: BTreeSet::new(),
+        redactor,
     };
     match work.rounds().await {
         Ok(ready) => {
@@ -73,8 +75,10 @@ struct Work<'a> {
     surroundings: Surroundings,
     /// The namespace that stands in where a ClusterSecretStore names none.
     stand_in: Option<String>,
-    /// What was found there, by the place that refers to it.
-    stand_ins: BTreeMap<String, String>,
+    /// Whether references that name no namespace mean that one in this connect; none before the first is found.
+    stands_in: Option<bool>,
+    /// What was found there.
+    stand_ins: BTreeSet<String>,
     redactor: Redactor,
 }
 
@@ -85,7 +89,7 @@ impl Work<'_> {
         let mut time = self.plugin.grants().wall;
         for _ in 0..MAX_ROUNDS {
             let began = Instant::now();
-            let mut redactor = Redactor::default();
+            let mut redactor = Redactor::knowing(&self.input.config);
             for (_, slot) in &self.input.slots {
                 if let Slot::Bytes(bytes) = slot {
                     redactor.seed(bytes);

@@ -89,7 +89,7 @@ impl Work<'_> {
             room: self.room,
             redactor,
             warnings,
-            stand_ins: self.stand_ins.into_values().collect(),
+            stand_ins: self.stand_ins.into_iter().collect(),
         }))
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use claviger_core::provider::{CallError, NeedError};
 use claviger_core::secret::Untrusted;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::{Work, guest, wrong};
 use crate::ambient::ACCESS_TOKEN;
@@ -22,21 +23,40 @@ const MAX_ANNOTATIONS: usize = 16;
 const TOKEN_LIFE: std::ops::RangeInclusive<u64> = 600..=24 * 3600;
 
 impl Work<'_> {
-    /// Where to look first. A place that led to what stands in leads there for the whole connect: a token must
-    /// not be another account's than the annotations.
-    fn begin(&self, at: &str, reference: Reference) -> Reference {
-        match reference.next() {
-            Some(next) if self.stand_ins.contains_key(at) => next,
-            _ => reference,
+    /// Where to look, in order. The first reference that is found decides for all of this connect that name no
+    /// namespace: a login made of two namespaces' parts would be somebody whom nobody meant.
+    fn places(&self, reference: Reference) -> Vec<Reference> {
+        match (reference.next(), self.stands_in) {
+            (Some(_), Some(false)) | (None, _) => vec![reference],
+            (Some(next), Some(true)) => vec![next],
+            (Some(next), None) => vec![reference, next],
         }
     }
 
     /// Notes where something was found.
-    fn end(&mut self, at: &str, kind: &str, reference: &Reference) {
+    fn found(&mut self, kind: &str, reference: &Reference) {
         if reference.stands_in {
-            let found = format!("{kind} {}/{}", reference.namespace, reference.name);
-            self.stand_ins.insert(at.to_owned(), found);
+            self.stands_in = Some(true);
+            self.stand_ins.insert(format!("{kind} {}/{}", reference.namespace, reference.name));
+        } else if reference.next().is_some() {
+            self.stands_in = Some(false);
         }
+    }
+
+    /// There is no such object. Of the asker's namespace, since that is where somebody can make one; and where
+    /// nobody asks, nothing is known against those who will.
+    fn nowhere(&self, at: &str, missing: Option<NeedError>) -> CallError {
+        let nobody = self.input.requester.namespace.is_empty() && self.input.store.namespace.is_none();
+        match missing {
+            Some(missing) if !(nobody && self.is_left_out(at)) => missing.into(),
+            _ => NeedError::NoRequester { pointer: at.to_owned() }.into(),
+        }
+    }
+
+    /// Whether a reference names no namespace.
+    fn is_left_out(&self, at: &str) -> bool {
+        let namespace = self.input.config.pointer(at).and_then(|place| place["namespace"].as_str());
+        namespace.is_none_or(str::is_empty)
     }
 
     pub(super) async fn object(&mut self, need: guest::ObjectNeed) -> Result<Slot, CallError> {
@@ -46,15 +66,20 @@ impl Work<'_> {
             guest::ObjectKind::Either => None,
         };
         let (kind, reference, key) = self.rules()?.object(&need.at, wanted, need.default_key.as_deref())?;
-        let mut reference = self.begin(&need.at, reference);
-        let answer = loop {
-            let answer = self.source.object(kind, &reference.namespace, &reference.name, &key).await;
-            match (answer, reference.next()) {
-                (Err(NeedError::NotFound { key: None, .. }), Some(next)) => reference = next,
-                (answer, _) => break answer?,
+        let (mut missing, mut found) = (None, None);
+        for place in self.places(reference) {
+            match self.source.object(kind, &place.namespace, &place.name, &key).await {
+                Err(error @ NeedError::NotFound { key: None, .. }) => {
+                    missing.get_or_insert(error);
+                }
+                answer => {
+                    found = Some((answer?, place));
+                    break;
+                }
             }
-        };
-        self.end(&need.at, &format!("{kind:?}"), &reference);
+        }
+        let Some((answer, reference)) = found else { return Err(self.nowhere(&need.at, missing)) };
+        self.found(&format!("{kind:?}"), &reference);
         self.identities.insert(format!("{kind:?}/{}/{key}", answer.identity));
         if kind == ObjectKind::Secret {
             self.redactor.seed(&answer.value);
@@ -68,15 +93,20 @@ impl Work<'_> {
             return Err(wrong(format!("connect asks for {} annotations of one account", wanted.len())));
         }
         let reference = self.rules()?.account(&need.at)?;
-        let mut reference = self.begin(&need.at, reference);
-        let answer = loop {
-            let answer = self.source.account(&reference.namespace, &reference.name).await;
-            match (answer, reference.next()) {
-                (Err(NeedError::NotFound { .. }), Some(next)) => reference = next,
-                (answer, _) => break answer?,
+        let (mut missing, mut found) = (None, None);
+        for place in self.places(reference) {
+            match self.source.account(&place.namespace, &place.name).await {
+                Err(error @ NeedError::NotFound { .. }) => {
+                    missing.get_or_insert(error);
+                }
+                answer => {
+                    found = Some((answer?, place));
+                    break;
+                }
             }
-        };
-        self.end(&need.at, "ServiceAccount", &reference);
+        }
+        let Some((answer, reference)) = found else { return Err(self.nowhere(&need.at, missing)) };
+        self.found("ServiceAccount", &reference);
         let shown = wanted.into_iter().filter_map(|name| {
             let value = answer.annotations.get(&name)?.clone();
             Some((name, value))
@@ -91,22 +121,27 @@ impl Work<'_> {
 
     pub(super) async fn token(&mut self, need: guest::TokenNeed) -> Result<Slot, CallError> {
         let reference = self.rules()?.account(&need.at)?;
-        let mut reference = self.begin(&need.at, reference);
         let api_server = self.source.api_server_audiences();
         let expiration = need
             .expiration_seconds
             .map(|life| Duration::from_secs(life.clamp(*TOKEN_LIFE.start(), *TOKEN_LIFE.end())));
-        let answer = loop {
-            let shown = self.annotations.get(&reference).map(Vec::as_slice).unwrap_or_default();
+        let (mut missing, mut found) = (None, None);
+        for place in self.places(reference) {
+            let shown = self.annotations.get(&place).map(Vec::as_slice).unwrap_or_default();
             let at = need.audiences_at.as_deref();
             self.rules()?.audiences(&need.at, at, &need.audiences, shown, &api_server)?;
-            let asked = self.source.token(&reference.namespace, &reference.name, &need.audiences, expiration);
-            match (asked.await, reference.next()) {
-                (Err(NeedError::NotFound { .. }), Some(next)) => reference = next,
-                (answer, _) => break answer?,
+            match self.source.token(&place.namespace, &place.name, &need.audiences, expiration).await {
+                Err(error @ NeedError::NotFound { .. }) => {
+                    missing.get_or_insert(error);
+                }
+                answer => {
+                    found = Some((answer?, place));
+                    break;
+                }
             }
-        };
-        self.end(&need.at, "ServiceAccount", &reference);
+        }
+        let Some((answer, reference)) = found else { return Err(self.nowhere(&need.at, missing)) };
+        self.found("ServiceAccount", &reference);
         self.identities
             .insert(format!("Token/{}/{}/{}", reference.namespace, reference.name, answer.identity));
         self.redactor.seed(&answer.token);
@@ -158,10 +193,13 @@ impl Work<'_> {
             };
         };
         // What is handed over by the surroundings has no version but itself: a token that each request makes
-        // anew is known by its audience, everything else by what it says.
+        // anew is known by its audience, everything else by what it says. Around a token it counts seconds.
         let version = match kind {
             AmbientKind::PodServiceAccountToken => String::new(),
-            _ => hex::encode(Sha256::digest(value.expose())),
+            _ => {
+                let token = token_in(value.expose());
+                hex::encode(Sha256::digest(token.as_deref().map_or(value.expose(), Vec::as_slice)))
+            }
         };
         self.identities.insert(format!("Ambient/{profile}/{}/{version}", argument.unwrap_or_default()));
         // What project or cluster this is is no secret, and stands in messages.
@@ -185,5 +223,32 @@ impl Work<'_> {
                 None => Err(wrong("the argument of an ambient need is no text of the manifest".to_owned())),
             },
         }
+    }
+}
+
+/// The token of a metadata service's answer, if it is one.
+fn token_in(answer: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    #[derive(serde::Deserialize)]
+    struct Token {
+        access_token: String,
+    }
+    let token: Token = serde_json::from_slice(answer).ok()?;
+    Some(Zeroizing::new(token.access_token.into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_the_same_whatever_is_left_of_its_life() {
+        let of = |answer: &str| token_in(answer.as_bytes()).map(|token| token.to_vec());
+        assert_eq!(
+            of(r#"{"access_token":"t","expires_in":3599,"token_type":"Bearer"}"#),
+            Some(b"t".to_vec())
+        );
+        assert_eq!(of(r#"{"access_token":"t","expires_on":"1","resource":"x"}"#), Some(b"t".to_vec()));
+        assert_eq!(of(r#"{"AccessKeyId":"a"}"#), None);
+        assert_eq!(of("my-project"), None);
     }
 }

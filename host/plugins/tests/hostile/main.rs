@@ -15,6 +15,7 @@ mod loading;
 mod network;
 mod references;
 mod sandbox;
+mod stand_in;
 #[path = "../support/mod.rs"]
 mod support;
 mod tenants;

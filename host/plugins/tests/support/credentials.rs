@@ -57,6 +57,9 @@ pub(crate) struct Manifest {
     asked: Mutex<Vec<String>>,
     /// By ServiceAccount.
     annotations: BTreeMap<&'static str, Vec<(&'static str, String)>>,
+    /// Asked for once more than that, it is gone: `Secret tenant/mine`. What is not here is always there.
+    lives: Mutex<BTreeMap<&'static str, usize>>,
+    stand_in: Option<&'static str>,
 }
 
 impl Manifest {
@@ -67,6 +70,24 @@ impl Manifest {
         };
         let annotations = annotations.iter().map(|(account, list)| (*account, owned(list))).collect();
         Self { annotations, ..Self::default() }
+    }
+
+    /// A namespace that stands in, and objects that are there for so many times only.
+    pub(crate) fn with_stand_in(namespace: &'static str, lives: &[(&'static str, usize)]) -> Self {
+        let lives = Mutex::new(lives.iter().copied().collect());
+        Self { lives, stand_in: Some(namespace), ..Self::default() }
+    }
+
+    /// Whether it is there, this time.
+    fn there(&self, kind: &'static str, namespace: &str, name: &str) -> Result<(), NeedError> {
+        let mut lives = self.lives.lock().unwrap();
+        let Some(left) = lives.get_mut(format!("{kind} {namespace}/{name}").as_str()) else { return Ok(()) };
+        if *left == 0 {
+            let (namespace, name) = (namespace.to_owned(), name.to_owned());
+            return Err(NeedError::NotFound { kind, namespace, name, key: None });
+        }
+        *left -= 1;
+        Ok(())
     }
 
     /// What was asked for since the last time, in order.
@@ -90,11 +111,13 @@ impl CredentialSource for Manifest {
         key: &str,
     ) -> Result<ObjectAnswer, NeedError> {
         let value = self.write_down(format!("{kind:?} {namespace}/{name} {key}"));
+        self.there("Secret", namespace, name)?;
         Ok(ObjectAnswer { value, identity: name.to_owned() })
     }
 
     async fn account(&self, namespace: &str, name: &str) -> Result<AccountAnswer, NeedError> {
         self.write_down(format!("account {namespace}/{name}"));
+        self.there("ServiceAccount", namespace, name)?;
         let annotations = self.annotations.get(name).into_iter().flatten();
         let annotations = annotations.map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         Ok(AccountAnswer { annotations, identity: name.to_owned() })
@@ -109,11 +132,16 @@ impl CredentialSource for Manifest {
     ) -> Result<TokenAnswer, NeedError> {
         let life = expiration.map_or_else(String::new, |life| format!(" for {} s", life.as_secs()));
         let token = self.write_down(format!("token {namespace}/{name} {}{life}", audiences.join(",")));
+        self.there("ServiceAccount", namespace, name)?;
         Ok(TokenAnswer { token, identity: name.to_owned() })
     }
 
     async fn ambient(&self, kind: AmbientKind, name: &str) -> Result<Option<SecretBytes>, NeedError> {
         Ok(Some(self.write_down(format!("{kind} {name}"))))
+    }
+
+    fn stand_in_namespace(&self) -> Option<String> {
+        self.stand_in.map(ToOwned::to_owned)
     }
 
     fn api_server_audiences(&self) -> Vec<String> {

@@ -1,0 +1,57 @@
+//! The reference document's Azure manifests as they stand: its store, and the pair of ExternalSecrets that keeps
+//! the same keys in AWS and in Azure.
+
+use serde_json::json;
+
+use crate::support::{Account, Operator, Vault, allow, assert_no_value_left, world};
+
+/// The document's placeholder, which is a tenant here.
+const TENANT: &str = "tenant-id-here";
+
+#[test]
+fn the_documents_cross_cloud_pair() {
+    let world = world!("azure-seed");
+    let Some(vault) = Vault::new(&world, "my-keyvault") else { return };
+    // Azure, the copy: its vault is of the document's tenant, and the store's application may read secrets.
+    vault.azure.control("vault", &json!({"name": "my-keyvault", "tenant": TENANT})).unwrap();
+    let app = vault.azure.app_in(TENANT, &world.name).unwrap();
+    vault.azure.allow(&app, "my-keyvault", &["secrets/get"]).unwrap();
+    let (stripe, sendgrid) = ("MARKED-stripe-key-both", "MARKED-sendgrid-key-both");
+    vault.put("stripe-api-key", stripe);
+    vault.put("sendgrid-api-key", sendgrid);
+    // AWS, the primary.
+    let account = Account::new(&world, "us-east-1");
+    let trust = account.trust_in_account(&world.name, "external-secrets-sa");
+    let reads = allow(
+        &["secretsmanager:GetSecretValue"],
+        &["arn:aws:secretsmanager:us-east-1:123456789012:secret:external-apis/*"],
+    );
+    let role = account.role("azure-seed-external-secrets", &trust, &json!([reads]));
+    for (name, value) in [("stripe", stripe), ("sendgrid", sendgrid)] {
+        // The other test of the document has made them, or this one does.
+        let body = json!({"Name": format!("external-apis/{name}"), "SecretString": json!({"api-key": value}).to_string()});
+        let made = account.aws.call(None, "secretsmanager", "CreateSecret", &body).unwrap();
+        assert!(made.is_ok(), "{name} is another test's too");
+    }
+    world.apply_json(&json!({
+        "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {
+            "name": "external-secrets-sa", "namespace": world.name,
+            "annotations": {"eks.amazonaws.com/role-arn": role},
+        },
+    }));
+    let operator = Operator::start(&world);
+    world.apply_json(&world.seed("aws-secrets-manager"));
+    world.apply_json(&world.seed("api-keys-aws"));
+    let mut store = world.seed("azure-keyvault");
+    assert_eq!(store["spec"]["provider"]["azurekv"]["tenantId"], TENANT);
+    store["spec"]["provider"]["azurekv"]["clientId"] = app.client_id.as_str().into();
+    world.apply_json(&store);
+    let secret = vault.azure.client_secret(&app).unwrap();
+    vault.secret("azure-secret-sp", json!({"ClientSecret": secret}));
+    world.apply_json(&world.seed("api-keys-azure-backup"));
+    world.wait_ready("secretstore", "azure-keyvault");
+    let expected = [("stripe-api-key", stripe), ("sendgrid-api-key", sendgrid)];
+    world.wait_data("external-api-keys", &expected);
+    world.wait_data("external-api-keys-backup", &expected);
+    assert_no_value_left(&world, &operator, &[stripe, sendgrid, &secret]);
+}
