@@ -14,6 +14,7 @@ mod commands;
 mod conformance;
 mod counts;
 mod definitions;
+mod gcp;
 mod limits;
 mod plugins;
 mod policies;

@@ -6,7 +6,6 @@ row's fields mean is said in the tables.
 """
 
 import json
-import re
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.parse import quote
 
 import jwt
 import requests
+from documented import differences, filled
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TABLES = ["google_responses.json", "google_responses_identity.json"]
@@ -29,7 +29,7 @@ def main() -> None:
             count += 1
             status, answer = ask(given, values, row)
             wrong = [f"status {status}, not {row['status']}"] if status != row["status"] else []
-            wrong += differences(filled(row["answer"], values), answer, "")
+            wrong += differences(filled(row["answer"], values), answer)
             if wrong:
                 different.append(f"{row['name']} ({row['request']}): {'; '.join(wrong)}; answered: {answer}")
             for name, field in row.get("keep", {}).items():
@@ -69,35 +69,6 @@ def assertion(given: dict[str, Any], changed: dict[str, Any]) -> str:
     private = given["other_key"] if "$KEY" in changed else key["private_key"]
     header = {"kid": changed.get("$KID", key["private_key_id"])}
     return jwt.encode(claims, private, algorithm="RS256", headers=header)
-
-
-def filled(value: Any, values: dict[str, str]) -> Any:
-    """With the run's values for their names."""
-    if isinstance(value, str):
-        return re.sub(r"\$([A-Z_]+)", lambda found: values.get(found[1], found[0]), value)
-    if isinstance(value, dict):
-        return {filled(name, values): filled(each, values) for name, each in value.items()}
-    return [filled(each, values) for each in value] if isinstance(value, list) else value
-
-
-def differences(wanted: Any, found: Any, at: str) -> list[str]:
-    """Where an answer is not as it should be; no secret is shown, since there is none here."""
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        absent = [f"{at}/{name} is there" for name, value in wanted.items() if value == "!" and name in found]
-        return absent + [
-            each
-            for name, value in wanted.items()
-            if value != "!"
-            for each in differences(value, found.get(name), f"{at}/{name}")
-        ]
-    if isinstance(wanted, list) and isinstance(found, list):
-        if len(wanted) != len(found):
-            return [f"{at}: {len(found)} of them, not {len(wanted)}"]
-        pairs = enumerate(zip(wanted, found, strict=True))
-        return [each for index, pair in pairs for each in differences(*pair, f"{at}/{index}")]
-    if isinstance(wanted, str) and wanted.startswith("~"):
-        return [] if found is not None and re.fullmatch(wanted[1:], str(found)) else [f"{at}: {found!r}"]
-    return [] if wanted == found else [f"{at}: {found!r}, not {wanted!r}"]
 
 
 if __name__ == "__main__":

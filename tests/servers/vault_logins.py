@@ -6,8 +6,8 @@ of OpenBao with the role's policies, which OpenBao then enforces. Verified, as V
 
 - aws, iam type: the server ID header is there, right and signed; the request is GetCallerIdentity and nothing
   else; it is sent on to STS, which checks its signature; the ARN it answers is bound to the role.
-- gcp, iam type: the RS256 JWT against the service account's public key (given at the start, where Vault asks
-  Google), `sub` bound to the role, `aud` = `vault/ROLE`, `exp` at most 15 minutes ahead.
+- gcp, iam type: the RS256 JWT against the service account's public key (given at the start, or asked of Google's
+  stand-in under the JWT's `kid`, as Vault asks Google), `sub` bound to the role, `aud` = `vault/ROLE`, `exp` at most 15 minutes ahead.
 - ldap: the password. There is no directory: `password` of `users/NAME`, which Vault does not have, stands for
   its entry.
 
@@ -15,7 +15,8 @@ Not here: the ec2 and gce types, inferred entities, groups, and a mount's tuning
 
     vault_logins.py --port N --config FILE
 
-The file is JSON: `upstream`, `token`, `sts` and `google_keys` (service account's e-mail to public key, PEM).
+The file is JSON: `upstream`, `token`, `sts`, `google_keys` (service account's e-mail to public key, PEM) and
+`google` (where to ask for others' keys, or null).
 """
 
 import argparse
@@ -33,6 +34,7 @@ from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree
 
 import jwt
+from cryptography.x509 import load_pem_x509_certificate
 from waitress import serve
 from werkzeug.wrappers import Request, Response
 
@@ -82,7 +84,7 @@ class Logins:
 
     def __init__(self, config: dict[str, Any]):
         self.upstream, self.token = config["upstream"], config["token"]
-        self.sts, self.google_keys = config["sts"], config["google_keys"]
+        self.sts, self.google_keys, self.google = config["sts"], config["google_keys"], config["google"]
         self.mounts: dict[str, Mount] = {}
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
@@ -182,7 +184,7 @@ class Logins:
             account = jwt.decode(given["jwt"], options={"verify_signature": False}).get("sub", "")
             claims = jwt.decode(
                 given["jwt"],
-                self.google_keys.get(account, ""),
+                self.google_key(account, str(jwt.get_unverified_header(given["jwt"]).get("kid"))),
                 algorithms=["RS256"],
                 audience=f"vault/{given['role']}",
                 options={"require": ["exp", "sub", "aud"]},
@@ -190,10 +192,21 @@ class Logins:
         except (jwt.PyJWTError, ValueError) as error:
             raise Refused(f"unable to verify the JWT: {error}") from error
         if claims["exp"] > time.time() + MAX_EXPIRY_SECONDS:
-            raise Refused(f"role requires that service account JWTs expire within {MAX_EXPIRY_SECONDS} seconds")
+            raise Refused(
+                f"role requires that service account JWTs expire within {MAX_EXPIRY_SECONDS} seconds"
+            )
         if account not in listed(role.get("bound_service_accounts", [])):
             raise Refused(f"service account {account} is not bound to role {given['role']}")
         return role, {"service_account_email": account, "role": given["role"]}
+
+    def google_key(self, account: str, kid: str) -> Any:
+        """The key that verifies what an account signs: PEM, or what Google publishes; empty if there is none."""
+        if account in self.google_keys or not self.google:
+            return self.google_keys.get(account, "")
+        path = f"/service_accounts/v1/metadata/x509/{account}"
+        answer = send(self.google, "GET", path, {"Host": "www.googleapis.com"}, b"")
+        found = json.loads(answer.get_data()) if answer.status_code == 200 else {}
+        return load_pem_x509_certificate(found[kid].encode()).public_key() if kid in found else ""
 
     def passed_through(self, request: Request) -> Response:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP}

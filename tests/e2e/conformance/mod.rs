@@ -4,6 +4,7 @@
 mod aws;
 mod azure;
 mod etcd;
+mod gcp;
 mod vault;
 
 use std::process::Command;

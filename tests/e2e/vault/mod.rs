@@ -3,6 +3,7 @@
 
 mod clouds;
 mod deletion;
+mod google;
 mod kv;
 mod login;
 mod namespaces;

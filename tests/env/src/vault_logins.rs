@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::aws::{AwsView, python};
 use crate::bao::BaoView;
 use crate::error::Result;
+use crate::google::GoogleView;
 use crate::http;
 use crate::run::{Process, free_port, write_private};
 use crate::tools::Tools;
@@ -47,10 +48,36 @@ impl VaultLogins {
         aws: &AwsView,
         google_keys: &BTreeMap<String, String>,
     ) -> Result<Self> {
+        Self::launch(tools, dir, bao, aws, google_keys, None)
+    }
+
+    /// The same, asking Google's stand-in for public keys as Vault asks Google: what `signJwt` signs is verified.
+    ///
+    /// # Errors
+    /// As [`VaultLogins::start`].
+    pub fn start_asking(
+        tools: &Tools,
+        dir: &Path,
+        bao: &BaoView,
+        aws: &AwsView,
+        google: &GoogleView,
+    ) -> Result<Self> {
+        Self::launch(tools, dir, bao, aws, &BTreeMap::new(), Some(google.address()))
+    }
+
+    fn launch(
+        tools: &Tools,
+        dir: &Path,
+        bao: &BaoView,
+        aws: &AwsView,
+        google_keys: &BTreeMap<String, String>,
+        google: Option<String>,
+    ) -> Result<Self> {
         let port = free_port()?;
         let config = dir.join("vault-logins.json");
         let text = json!({
             "upstream": bao.admin(), "token": bao.token(), "sts": aws.address(), "google_keys": google_keys,
+            "google": google,
         });
         write_private(&config, &text.to_string())?;
         let mut command = python(tools, dir, "vault_logins.py");
