@@ -29,6 +29,9 @@ pub const CLOUDS: [Cloud; 4] = [
     },
 ];
 
+/// China's present one (docs.azure.cn); go-autorest's table has the older one still, and both give tokens.
+const CHINAS_OTHER_LOGIN: &str = "https://login.partner.microsoftonline.cn";
+
 /// The environment whose endpoints are the store's own.
 pub const CUSTOM: &str = "AzureStackCloud";
 
@@ -45,7 +48,7 @@ impl Cloud {
 
     /// Whether a login's base is one of Microsoft's own.
     pub fn owns_login(base: &str) -> bool {
-        CLOUDS.iter().any(|cloud| cloud.login == base)
+        base == CHINAS_OTHER_LOGIN || CLOUDS.iter().any(|cloud| cloud.login == base)
     }
 }
 
