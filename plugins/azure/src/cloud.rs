@@ -101,6 +101,15 @@ impl Url {
         format!("{}://{}{}", self.scheme, self.host, self.port)
     }
 
+    /// Whether it is of the same origin; a scheme's own port may be written or not.
+    pub fn is_at(&self, other: &Self) -> bool {
+        let port = |url: &Self| match (url.scheme, url.port.as_str()) {
+            ("https", ":443") | ("http", ":80") => String::new(),
+            (_, port) => port.to_owned(),
+        };
+        (self.scheme, &self.host, port(self)) == (other.scheme, &other.host, port(other))
+    }
+
     /// The whole.
     pub fn text(&self) -> String {
         format!("{}{}", self.origin(), self.path)
