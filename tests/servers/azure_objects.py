@@ -70,6 +70,7 @@ class Kind:
 
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
+        self.held = False
 
     # What the kinds say.
 
@@ -124,7 +125,9 @@ class Kind:
             if not name:
                 alive = sorted((name, each) for name, each in self.objects.items() if not each.deleted)
                 items = [self.item(asked, name, each.versions[-1], False) for name, each in alive]
-                return self.listed(asked, items)
+                page = self.listed(asked, items)
+                # Azure/azure-sdk-for-net#6758; an empty list once there has been a secret.
+                return page if self.held or self.name != "secrets" else {**page, "value": None}
             if rest == "versions":
                 versions = self.found(name).versions
                 return self.listed(asked, [self.item(asked, name, each, True) for each in versions])
@@ -212,6 +215,7 @@ class Kind:
                 f"name cannot be reused; in this state, the {self.word} can only be recovered or purged."
             )
             raise VaultError(409, "Conflict", message, "ObjectIsDeletedButRecoverable")
+        self.held = True
         now = int(asked.now)
         given = asked.body.get("attributes") or {}
         attributes = {"enabled": given.get("enabled", True)}

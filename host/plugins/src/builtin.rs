@@ -17,11 +17,13 @@ const AWS_DOMAINS: [&str; 7] = [
 /// STS for the `iam` login of a Vault store; where it names no region, ESO's default.
 const VAULT_STS: &str = "https://sts.us-east-1.amazonaws.com";
 
-/// Where Microsoft Entra gives tokens: public, US Government, China, Germany (closed, and still in ESO's list).
-const ENTRA: [&str; 4] = [
+/// Where Microsoft Entra gives tokens: public, US Government, China (of old, and as its documentation has it today),
+/// Germany (closed, and still in ESO's list).
+const ENTRA: [&str; 5] = [
     "https://login.microsoftonline.com",
     "https://login.microsoftonline.us",
     "https://login.chinacloudapi.cn",
+    "https://login.partner.microsoftonline.cn",
     "https://login.microsoftonline.de",
 ];
 

@@ -125,7 +125,9 @@ pub struct Listing {
 
 #[derive(Deserialize)]
 struct Page {
-    // Not an option: an answer without is none.
+    /// Null in a vault that never held a secret. With a function of its own it must be there: an answer without
+    /// is none of Key Vault's.
+    #[serde(deserialize_with = "Option::deserialize")]
     value: Option<Vec<Entry>>,
     #[serde(default, rename = "nextLink")]
     next_link: Option<String>,
@@ -148,7 +150,7 @@ struct Entry {
 pub fn listing(body: &[u8]) -> Result<Listing, Error> {
     let page: Page = serde_json::from_slice(body).map_err(|_| odd())?;
     let mut secrets = Vec::new();
-    for entry in page.value.ok_or_else(odd)? {
+    for entry in page.value.unwrap_or_default() {
         let name = last(&entry.id).filter(|_| entry.id.contains("/secrets/")).ok_or_else(odd)?;
         if entry.attributes.enabled == Some(false) {
             continue;

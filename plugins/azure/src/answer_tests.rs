@@ -94,14 +94,18 @@ fn lists() {
         (r#"{"value":[],"nextLink":null}"#, true),
         (r#"{"value":[]}"#, true),
         (r#"{"value":[],"nextLink":""}"#, true),
+        // A vault that never held a secret (Azure/azure-sdk-for-net#6758).
+        (r#"{"value":null,"nextLink":null}"#, true),
     ] {
-        assert_eq!(listing(body.as_bytes()).unwrap().next.is_none(), end, "{body}");
+        let found = listing(body.as_bytes()).unwrap();
+        assert_eq!((found.secrets.len(), found.next.is_none()), (0, end), "{body}");
     }
     for body in [
         "<html>",
         "{}",
         "null",
-        r#"{"value":null}"#,
+        r#"{"nextLink":null}"#,
+        r#"{"value":{}}"#,
         r#"{"value":[{}]}"#,
         r#"{"value":[{"id":"https://x/keys/a"}]}"#,
     ] {

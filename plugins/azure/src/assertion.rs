@@ -32,6 +32,9 @@ impl Certificate {
     /// What is missing.
     pub fn read(pem: &[u8], at: &str) -> Result<Self, Error> {
         let wrong = |what: &str| invalid_config(at, format!("the certificate cannot be used: {what}"));
+        if pem.trim_ascii().is_empty() {
+            return Err(wrong("the key of the Secret is empty"));
+        }
         let blocks = pem::parse_many(pem).map_err(|_| wrong("its PEM cannot be read"))?;
         if blocks.is_empty() {
             return Err(wrong(

@@ -35,7 +35,8 @@ fn what_is_no_certificate_is_said_without_it() {
     let key = text[text.find("-----BEGIN PRIVATE").unwrap()..].to_owned();
     let other = include_str!("../tests/certificates/other.pem");
     for (pem, said) in [
-        ("", "PEM with a certificate and its key is needed"),
+        ("", "the key of the Secret is empty"),
+        (" \n", "the key of the Secret is empty"),
         ("s3cr3t", "PEM with a certificate and its key is needed"),
         (other, "no key beside it"),
         (&key, "no certificate beside the key"),

@@ -67,6 +67,8 @@ pub enum Auth {
 
 /// Pointer to the ServiceAccount's reference.
 pub const ACCOUNT_AT: &str = "/serviceAccountRef";
+const AUTH_TYPE: &str = "/authType";
+const IDENTITY_ID: &str = "/identityId";
 const CLIENT_ID: &str = "/clientId";
 const TENANT_ID: &str = "/tenantId";
 const CLIENT_ID_REF: &str = "/authSecretRef/clientId";
@@ -84,10 +86,10 @@ impl Auth {
     /// # Errors
     /// What is missing, given twice, or not known, and where.
     pub fn parse(config: &Value) -> Result<Self, Error> {
-        match text(config, "/authType").unwrap_or("ServicePrincipal") {
+        match text(config, AUTH_TYPE).unwrap_or("ServicePrincipal") {
             "ServicePrincipal" => principal(config),
             "ManagedIdentity" => {
-                let at = one(config, ["/identityId", CLIENT_ID])?;
+                let at = one(config, [IDENTITY_ID, CLIENT_ID])?;
                 Ok(Self::Managed { at: at.filter(|at| text(config, at).is_some()) })
             }
             "WorkloadIdentity" if given(config, ACCOUNT_AT) => Ok(Self::Account {
@@ -106,7 +108,7 @@ impl Auth {
                 Ok(Self::Pod { tenant: plain(config, TENANT_ID) })
             }
             _ => Err(invalid_config(
-                "/authType",
+                AUTH_TYPE,
                 "it must be ServicePrincipal, ManagedIdentity or WorkloadIdentity",
             )),
         }
@@ -137,6 +139,15 @@ impl Auth {
 }
 
 fn principal(config: &Value) -> Result<Auth, Error> {
+    // Of the other logins, so what is missing is authType and not a secret.
+    if ![SECRET, "/clientSecret", CERTIFICATE].iter().any(|at| given(config, at)) {
+        let others = [(ACCOUNT_AT, "WorkloadIdentity"), (IDENTITY_ID, "ManagedIdentity")];
+        if let Some((at, kind)) = others.into_iter().find(|(at, _)| given(config, at)) {
+            let field = at.trim_start_matches('/');
+            let detail = format!("{field} is given, and no client secret or certificate: set it to {kind}");
+            return Err(invalid_config(AUTH_TYPE, detail));
+        }
+    }
     let tenant = tenant(config);
     if tenant.is_empty() {
         return Err(invalid_config(TENANT_ID, "the tenant of the service principal is needed"));

@@ -83,6 +83,16 @@ fn exactly_one_whole_login() {
         (json!({"authType": "Basic"}), "/authType"),
         (json!({}), "/tenantId"),
         (json!({"tenantId": "t"}), "/authSecretRef/clientId"),
+        (json!({"serviceAccountRef": {"name": "sa"}}), "/authType"),
+        (json!({"identityId": "i", "tenantId": "t", "clientId": "c"}), "/authType"),
+        (
+            json!({"authType": "ServicePrincipal", "tenantId": "t", "serviceAccountRef": {"name": "sa"}, "authSecretRef": {"clientId": reference}}),
+            "/authType",
+        ),
+        (
+            json!({"tenantId": "t", "serviceAccountRef": {"name": "sa"}, "authSecretRef": {"clientSecret": reference}}),
+            "/authSecretRef/clientId",
+        ),
         (json!({"tenantId": "t", "clientId": "c"}), "/authSecretRef/clientSecret"),
         (json!({"tenantId": "t", "clientId": "c", "clientSecret": {}}), "/clientSecret/secretRef"),
         (
@@ -110,6 +120,18 @@ fn exactly_one_whole_login() {
         ),
     ] {
         assert_eq!(parsed(&config), Err(at.to_owned()), "{config}");
+    }
+}
+
+#[test]
+fn a_forgotten_auth_type_is_named() {
+    for (config, kind) in [
+        (json!({"serviceAccountRef": {"name": "sa"}}), "WorkloadIdentity"),
+        (json!({"serviceAccountRef": {"name": "sa"}, "identityId": "i"}), "WorkloadIdentity"),
+        (json!({"identityId": "i"}), "ManagedIdentity"),
+    ] {
+        let Err(Error::InvalidConfig(wrong)) = Auth::parse(&config) else { panic!("{config}") };
+        assert!(wrong.detail.ends_with(&format!("set it to {kind}")), "{}", wrong.detail);
     }
 }
 

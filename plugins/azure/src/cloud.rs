@@ -29,6 +29,9 @@ pub const CLOUDS: [Cloud; 4] = [
     },
 ];
 
+/// China's present one (docs.azure.cn); go-autorest's table has the older one still, and both give tokens.
+const CHINAS_OTHER_LOGIN: &str = "https://login.partner.microsoftonline.cn";
+
 /// The environment whose endpoints are the store's own.
 pub const CUSTOM: &str = "AzureStackCloud";
 
@@ -45,7 +48,7 @@ impl Cloud {
 
     /// Whether a login's base is one of Microsoft's own.
     pub fn owns_login(base: &str) -> bool {
-        CLOUDS.iter().any(|cloud| cloud.login == base)
+        base == CHINAS_OTHER_LOGIN || CLOUDS.iter().any(|cloud| cloud.login == base)
     }
 }
 
@@ -96,6 +99,15 @@ impl Url {
     /// `scheme://host[:port]`.
     pub fn origin(&self) -> String {
         format!("{}://{}{}", self.scheme, self.host, self.port)
+    }
+
+    /// Whether it is of the same origin; a scheme's own port may be written or not.
+    pub fn is_at(&self, other: &Self) -> bool {
+        let port = |url: &Self| match (url.scheme, url.port.as_str()) {
+            ("https", ":443") | ("http", ":80") => String::new(),
+            (_, port) => port.to_owned(),
+        };
+        (self.scheme, &self.host, port(self)) == (other.scheme, &other.host, port(other))
     }
 
     /// The whole.

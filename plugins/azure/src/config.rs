@@ -1,7 +1,8 @@
 //! The provider's object: which vault, which cloud, and where a token may go. The login itself is `auth`'s.
 //!
 //! A token for a cloud's vaults goes to that cloud's vaults only, whoever logs in. What is the operator's own
-//! (a managed identity, the token of its pod) goes nowhere that only the store names.
+//! (a managed identity, the token of its pod) goes nowhere that only the store names, and nor does what Entra gives
+//! for the pod's token.
 
 use claviger_plugin_sdk::json::{given, text};
 use claviger_plugin_sdk::{Error, invalid_config};
@@ -79,6 +80,10 @@ impl Config {
             }
             None => {
                 let resource = own_resource(&json, &vault)?;
+                let at_microsofts = own_login.as_ref().is_some_and(|login| Cloud::owns_login(&login.text()));
+                if matches!(auth, Auth::Pod { .. }) && at_microsofts {
+                    check_resource(&resource, &vault)?;
+                }
                 if auth.is_ambient() && !(vault.scheme == "https" && vault.is_below(&resource.host)) {
                     return Err(invalid_config(
                         VAULT_AT,
@@ -135,6 +140,31 @@ fn check_vault(vault: &Url, cloud: &Cloud) -> Result<(), Error> {
             ),
         )),
     }
+}
+
+/// At an endpoint of Microsoft's the pod's token is good for whatever its application may, and the store names what
+/// that is and who gets it: so it is for a cloud's vaults, and for nothing else (an API behind a gateway has the
+/// address of its host, or of any tenant's domain). A managed identity needs no such rule, since its grant names the
+/// resource; at an endpoint that the admin has set there is nothing but the admin's own stack.
+fn check_resource(resource: &Url, vault: &Url) -> Result<(), Error> {
+    let cloud = CLOUDS.iter().find(|cloud| cloud.resource() == resource.text()).ok_or_else(|| {
+        let resources: Vec<String> = CLOUDS.iter().map(Cloud::resource).collect();
+        invalid_config(
+            RESOURCE_AT,
+            format!(
+                "the operator's own token is changed at this endpoint only into tokens for {}: use serviceAccountRef, or have the endpoint of this cloud set in the operator's settings",
+                resources.join(", ")
+            ),
+        )
+    })?;
+    if vault.scheme == "https" && Cloud::of_host(&vault.host) == Some(cloud) {
+        return Ok(());
+    }
+    let detail = format!(
+        "with the operator's own identity it must be https://NAME{}, a vault of the cloud that the token is for",
+        cloud.suffix
+    );
+    Err(invalid_config(VAULT_AT, detail))
 }
 
 fn own_login(json: &Value) -> Result<Url, Error> {

@@ -162,6 +162,8 @@ fn the_pods_token_goes_to_known_endpoints_only() {
         (None, stack.as_str(), true),
         (Some("https://login.microsoftonline.com/"), "", true),
         (Some("https://login.microsoftonline.us"), "", true),
+        (Some("https://login.partner.microsoftonline.cn"), "", true),
+        (Some("https://partner.microsoftonline.cn"), "", false),
         (Some("https://login.stack.example"), &stack, true),
         (Some("https://login.stack.example"), "", false),
         (Some("http://login.microsoftonline.com"), "", false),
@@ -179,6 +181,66 @@ fn the_pods_token_goes_to_known_endpoints_only() {
     }
 }
 
+/// Else a store could choose for what and for whom Microsoft's endpoints give tokens of the operator's application: any
+/// tenant may have a name below azure-api.net.
+#[test]
+fn the_pods_token_is_changed_into_tokens_for_vaults_only() {
+    let stack = json!({"endpoints": {"login": "https://login.stack.example"}}).to_string();
+    let webhook = json!({"endpoints": {"login": "https://login.microsoftonline.com/"}}).to_string();
+    let (microsofts, own) = ("https://login.microsoftonline.com", "https://login.stack.example");
+    for (login, resource, vault, settings, expected) in [
+        (microsofts, "https://vault.azure.net", "https://my.vault.azure.net", "", "value"),
+        (microsofts, "https://vault.azure.net/", "https://my.vault.azure.net", "", "value"),
+        (
+            "https://login.partner.microsoftonline.cn",
+            "https://vault.azure.cn",
+            "https://my.vault.azure.cn",
+            "",
+            "value",
+        ),
+        (microsofts, "https://vault.azure.net", "http://my.vault.azure.net", "", VAULT_AT),
+        (microsofts, "https://vault.azure.net", "https://my.vault.azure.cn", "", VAULT_AT),
+        (microsofts, "https://vault.azure.net", "https://evil.example", "", VAULT_AT),
+        (
+            microsofts,
+            "https://azure-api.net/authorization-manager",
+            "https://evil.azure-api.net",
+            "",
+            RESOURCE_AT,
+        ),
+        (microsofts, "https://corp.example/api", "https://x.corp.example", "", RESOURCE_AT),
+        (microsofts, "https://azure.net", "https://evil.azure.net", "", RESOURCE_AT),
+        (microsofts, "https://azure.net", "https://my.vault.azure.net", "", RESOURCE_AT),
+        (microsofts, "http://vault.azure.net", "https://my.vault.azure.net", "", RESOURCE_AT),
+        (microsofts, "https://vault.azure.net/x", "https://my.vault.azure.net", "", RESOURCE_AT),
+        (microsofts, "https://vault.azure.net:443", "https://my.vault.azure.net", "", RESOURCE_AT),
+        // What the webhook sets is no stack of the admin's, and beside one Microsoft's are what they were.
+        (microsofts, "https://corp.example/api", "https://x.corp.example", &webhook, RESOURCE_AT),
+        (microsofts, "https://corp.example/api", "https://x.corp.example", &stack, RESOURCE_AT),
+        (own, "https://corp.example/api", "https://x.corp.example", &stack, "value"),
+        (own, "https://corp.example/api", "https://x.other.example", &stack, VAULT_AT),
+    ] {
+        let custom = json!({"activeDirectoryEndpoint": login, "keyVaultEndpoint": resource});
+        let mut config = json!({
+            "environmentType": CUSTOM, "vaultUrl": vault, "authType": "WorkloadIdentity", "customCloudConfig": custom,
+        });
+        assert_eq!(kind_at(&parse(&config, settings)), expected, "{config} {settings}");
+        // What it is without keyVaultEndpoint is the store's choice too.
+        if expected == RESOURCE_AT && !vault.contains("vault.azure.net") {
+            let parent = vault.split_once('.').map(|(_, parent)| parent);
+            for custom in [json!({"keyVaultDNSSuffix": parent}), json!({})] {
+                config["customCloudConfig"] = custom;
+                config["customCloudConfig"]["activeDirectoryEndpoint"] = json!(login);
+                assert_eq!(kind_at(&parse(&config, settings)), RESOURCE_AT, "{config} {settings}");
+            }
+        }
+        // The grant names the resource of a managed identity.
+        config["authType"] = json!("ManagedIdentity");
+        let fine = resource == "https://corp.example/api" && vault == "https://x.corp.example";
+        assert!(!fine || parse(&config, settings).is_ok(), "{config}");
+    }
+}
+
 #[test]
 fn whose_login_counts() {
     let settings = |login: &str| json!({"endpoints": {"login": login}}).to_string();
@@ -192,6 +254,12 @@ fn whose_login_counts() {
             json!(null),
             settings("https://login.microsoftonline.com/"),
             "https://login.microsoftonline.us",
+        ),
+        (
+            "PublicCloud",
+            json!(null),
+            settings("https://login.partner.microsoftonline.cn"),
+            "https://login.microsoftonline.com",
         ),
         (
             "PublicCloud",

@@ -1,5 +1,5 @@
 //! Entra's refusals of a login: what each means to the host, and words that say what to change. Its own words
-//! are quoted without what changes each time, so that a condition does not.
+//! come last, since the host cuts a long text, and without what changes each time, so that a condition does not.
 
 use claviger_plugin_sdk::{Error, RateLimit, invalid_config};
 use serde::Deserialize;
@@ -62,7 +62,8 @@ pub fn error(refused: &Refused<'_>, config: &Config, identity: &Identity) -> Err
     let number = number(&body);
     let said = words(&body.error_description);
     let said = if said.is_empty() { body.error.clone() } else { said };
-    let detail = format!("{login}: HTTP {}: {said}", refused.status);
+    let quoted = format!("HTTP {}: {said}", refused.status);
+    let detail = format!("{login}: {quoted}");
     let about = about(number.unwrap_or_default());
     if refused.status == 429 || about == About::Busy {
         return Error::RateLimited(RateLimit { retry_after_ms: refused.retry_after_ms, detail });
@@ -71,27 +72,27 @@ pub fn error(refused: &Refused<'_>, config: &Config, identity: &Identity) -> Err
     if transient || about == About::Broken || !(400..=403).contains(&refused.status) {
         return Error::Unavailable(detail);
     }
-    let wrong = |found: &Found, detail: String| match found.from {
-        None => invalid_config(found.at, detail),
+    let wrong = |found: &Found, what: &str| match found.from {
+        None => invalid_config(found.at, detail.as_str()),
         // The field is right, and what it refers to is not.
         Some(from) => {
             let at = found.at.trim_start_matches('/').replace('/', ".");
-            Error::Unauthenticated(format!("{detail}. It comes from {from} ({at})"))
+            Error::Unauthenticated(format!("{login}: the {what} is that of {from} ({at}): {quoted}"))
         }
     };
     match about {
-        About::Client => wrong(&identity.client_id, detail),
-        About::Tenant => wrong(&identity.tenant, detail),
+        About::Client => wrong(&identity.client_id, "client id"),
+        About::Tenant => wrong(&identity.tenant, "tenant"),
         About::Resource if config.names_resource() => invalid_config(RESOURCE_AT, detail),
         About::Resource => Error::Unauthenticated(format!(
-            "{detail}. The tenant knows no Key Vault of this cloud: is environmentType right?"
+            "{login}: the tenant knows no Key Vault of this cloud: is environmentType right? {quoted}"
         )),
         About::Clock => Error::Unauthenticated(format!(
             "{login}: AADSTS{}: the assertion is outside the time for which it is valid: is the node's clock right, and the token fresh?",
             number.unwrap_or_default()
         )),
         About::Federation => Error::Unauthenticated(format!(
-            "{detail}. The application needs a federated credential with this issuer, this subject, and {}",
+            "{login}: the application needs a federated credential with the token's issuer and subject, and {}: {quoted}",
             match &config.auth {
                 Auth::Account { audiences, .. } => format!("the audience {}", audiences.join(" or ")),
                 _ => "the audience of the operator's own token".to_owned(),

@@ -208,6 +208,50 @@ fn words_stay_the_same() {
     assert!(text.contains("clock") && !text.contains("2026"), "{text}");
 }
 
+/// The host cuts a text at 512 bytes, and AKS alone has issuers of 120.
+#[test]
+fn what_to_change_stands_before_entras_words() {
+    const KEPT: usize = 512;
+    let reference = json!({"name": "s", "key": "k"});
+    let referred = json!({"authSecretRef": {"clientId": reference, "tenantId": reference, "clientSecret": reference}, "clientId": null, "tenantId": null});
+    let issuer = "https://westeurope.oic.prod-aks.azure.com/66666666-7777-8888-9999-000000000000/11111111-2222-3333-4444-555555555555/";
+    let federation = format!(
+        "AADSTS700211: No matching federated identity record found for presented assertion issuer '{issuer}'. Please make sure that the issuer of the federated identity credential is the very same, and that subject and audience of the credential are those of the presented assertion. https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
+    );
+    let client = format!(
+        "AADSTS700016: Application with identifier '11111111-2222-3333-4444-555555555555' was not found in the directory '{}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.",
+        "Contoso ".repeat(30)
+    );
+    let tenant = format!("AADSTS90002: Tenant '{}' not found.", "t".repeat(500));
+    let resource = format!("AADSTS500011: The resource principal named {} was not found.", "r".repeat(500));
+    let account = json!({"authType": "WorkloadIdentity", "serviceAccountRef": {"name": "sa"}});
+    for (more, message, number, remedy) in [
+        (
+            account,
+            &federation,
+            700_211,
+            "the application needs a federated credential with the token's issuer and subject, and the audience api://AzureADTokenExchange: HTTP 401: AADSTS700211",
+        ),
+        (
+            referred.clone(),
+            &client,
+            700_016,
+            "the client id is that of a Secret (authSecretRef.clientId): HTTP 401: AADSTS700016",
+        ),
+        (
+            referred,
+            &tenant,
+            90_002,
+            "the tenant is that of a Secret (authSecretRef.tenantId): HTTP 401: AADSTS90002",
+        ),
+        (json!({}), &resource, 500_011, "is environmentType right? HTTP 401: AADSTS500011"),
+    ] {
+        let said = entra_error(401, "invalid_client", message, number);
+        let Error::Unauthenticated(text) = refusal(&store(more), &said) else { panic!("{message}") };
+        assert!(text.len() > KEPT && text[..KEPT].contains(remedy), "{text}");
+    }
+}
+
 #[test]
 fn a_missing_federated_credential_names_the_audience() {
     let account =

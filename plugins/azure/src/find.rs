@@ -11,7 +11,7 @@ use crate::object::API_VERSION;
 
 /// Key Vault's own limit of a page.
 const PAGE: usize = 25;
-/// Pages of one call, one after the other: at 100 ms each a tenth of the time that a call has.
+/// Pages of one call, one after the other: at 100 ms each a fifteenth of the time that a call has.
 const PAGES: usize = 20;
 
 /// What the query asks for. The cursor is the query of the next page's URL.

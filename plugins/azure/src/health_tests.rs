@@ -8,8 +8,10 @@ use crate::world::Request;
 #[test]
 fn whoever_is_known_is_well() {
     let fine = (200, None, r#"{"value":[],"nextLink":null}"#.to_owned());
+    let never_held_one = (200, None, r#"{"value":null,"nextLink":null}"#.to_owned());
     for (login, vault, expected) in [
         (granted("token-1"), fine.clone(), "ready"),
+        (granted("token-1"), never_held_one, "ready"),
         (
             granted("token-1"),
             kv_error(403, "Forbidden", "Caller is not authorized", Some("ForbiddenByRbac")),

@@ -58,7 +58,7 @@ pub fn of(auth: &Auth, slots: Slots<'_>) -> Result<Option<Identity>, Error> {
     }
     let tenant = tenant(auth, slots)?.ok_or_else(|| {
         let detail = format!(
-            "the tenant is needed: here, in authSecretRef.tenantId, or in the ServiceAccount's annotation {TENANT_ANNOTATION}"
+            "the tenant is needed: here, in authSecretRef.tenantId, in the ServiceAccount's annotation {TENANT_ANNOTATION}, or the operator's own by the grant env {ENV_TENANT_ID} in the Plugin azurekv"
         );
         invalid_config("/tenantId", detail)
     })?;
@@ -117,7 +117,7 @@ pub fn tenant(auth: &Auth, slots: Slots<'_>) -> Result<Option<Found>, Error> {
 fn resolved(id: &Id, slots: Slots<'_>, slot: &str) -> Result<Found, Error> {
     Ok(match id {
         Id::Plain { at, value } => Found { value: value.clone(), at, from: None },
-        Id::Referred { at } => Found { value: slots.needed(slot)?, at, from: Some(SECRET) },
+        Id::Referred { at } => Found { value: slots.referred(slot, at)?, at, from: Some(SECRET) },
     })
 }
 

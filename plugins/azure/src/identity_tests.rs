@@ -94,6 +94,20 @@ fn from_wherever_they_stand() {
     }
 }
 
+/// All places, the administrator's too.
+#[test]
+fn a_missing_tenant_says_where_it_may_be() {
+    let auth =
+        Auth::parse(&json!({"authType": "WorkloadIdentity", "serviceAccountRef": {"name": "sa"}})).unwrap();
+    let have = [SlotValue { slot: ACCOUNT.to_owned(), value: account(&[(CLIENT_ANNOTATION, "a")]) }];
+    let Err(Error::InvalidConfig(wrong)) = of(&auth, Slots(&have)) else { panic!() };
+    for place in
+        ["authSecretRef.tenantId", TENANT_ANNOTATION, "grant env AZURE_TENANT_ID in the Plugin azurekv"]
+    {
+        assert!(wrong.detail.contains(place), "{}", wrong.detail);
+    }
+}
+
 #[test]
 fn a_tenant_is_fit_for_a_path() {
     let long = "x".repeat(256);

@@ -18,6 +18,7 @@ pub mod login;
 pub mod needs;
 pub mod object;
 pub mod read;
+pub mod ready;
 pub mod refusal;
 pub mod session;
 pub mod slots;

@@ -50,7 +50,7 @@ pub fn request(
     let url = endpoint(config, &identity.tenant.value);
     let client_id = identity.client_id.value.as_str();
     let (name, secret) = match &config.auth {
-        Auth::ClientSecret { .. } => ("client_secret", slots.needed(CLIENT_SECRET)?),
+        Auth::ClientSecret { at, .. } => ("client_secret", slots.referred(CLIENT_SECRET, at)?),
         Auth::Certificate { at, .. } => {
             let certificate = Certificate::read(slots.bytes(CERTIFICATE)?, at)?;
             ("client_assertion", certificate.assertion(client_id, &url, now)?)

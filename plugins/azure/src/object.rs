@@ -90,7 +90,7 @@ impl Object {
             )));
         }
         let version = item.version.clone().filter(|version| !version.is_empty());
-        if let Some(version) = version.as_deref().filter(|version| !is_name(version)) {
+        if let Some(version) = version.as_deref().filter(|version| !is_version(version)) {
             return Err(Error::Unsupported(format!(
                 "version {version}: versions in Key Vault are ids like 4387e9f3d6e14c459867679a90fd0f79"
             )));
@@ -116,6 +116,11 @@ impl Object {
 /// does what a key may be used for, which stands in its JSON.
 pub fn is_fixed(kind: Kind, facet: Facet) -> bool {
     facet == Facet::Value && kind != Kind::Key
+}
+
+/// A UUID without its dashes: Key Vault makes no others.
+fn is_version(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Key Vault's own rule (`^[0-9a-zA-Z-]{1,127}$`), so nothing of it means anything in a URL.
@@ -150,7 +155,11 @@ mod tests {
                 "/secrets/db/4387e9f3d6e14c459867679a90fd0f79",
             ),
             ("cert/tls", None, "/certificates/tls"),
-            ("key/sign", Some("v1"), "/keys/sign/v1"),
+            (
+                "key/sign",
+                Some("78DEEBED173B48E48F55ABF87ED4CF71"),
+                "/keys/sign/78DEEBED173B48E48F55ABF87ED4CF71",
+            ),
             (&longest, None, &format!("/secrets/{longest}")),
         ] {
             assert_eq!(of(key, version).unwrap().path(), path, "{key}");
@@ -186,7 +195,20 @@ mod tests {
         ] {
             assert!(matches!(of(key, None), Err(Error::Other(_))), "{key:?}");
         }
-        for version in ["../x", "a/b", "?x", "..", "v1.2"] {
+        for version in [
+            "../x",
+            "a/b",
+            "?x",
+            "..",
+            "v1.2",
+            "1",
+            "latest",
+            "4387e9f3d6e14c459867679a90fd0f7",
+            "4387e9f3d6e14c459867679a90fd0f790",
+            "4387e9f3d6e14c459867679a90fd0f7g",
+            "4387e9f3-d6e1-4c45-9867-679a90fd0f79",
+            "4387e9f3d6e14c459867679a90fd0f/9",
+        ] {
             assert!(matches!(of("db", Some(version)), Err(Error::Unsupported(_))), "{version:?}");
         }
     }

@@ -1,18 +1,15 @@
 //! Azure Key Vault behind the plugin interface.
 
-use claviger_plugin_sdk::provider::connection::{
-    ConnectInput, Guest as Connection, Origin, Reach, Ready, Step,
-};
+use claviger_plugin_sdk::Error;
+use claviger_plugin_sdk::provider::connection::{ConnectInput, Guest as Connection, Step};
 use claviger_plugin_sdk::provider::interface::{
     Capability, Description, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
 };
-use claviger_plugin_sdk::{Error, json};
 
 use crate::client::Client;
 use crate::config::Config;
-use crate::slots::Slots;
 use crate::world::Host;
-use crate::{find, health, identity, login, needs, read};
+use crate::{find, health, needs, read, ready};
 
 struct Azure;
 
@@ -23,40 +20,7 @@ impl Connection for Azure {
         if !needs.is_empty() {
             return Ok(Step::Need(needs));
         }
-        let mut origins = vec![origin(
-            config.vault.origin(),
-            ["/secrets", "/certificates", "/keys"].map(ToOwned::to_owned).to_vec(),
-            "Azure Key Vault",
-        )];
-        if let Some(identity) = identity::of(&config.auth, Slots(&input.have))? {
-            let endpoint = login::endpoint(&config, &identity.tenant.value);
-            let path = endpoint.strip_prefix(&config.login.origin()).unwrap_or_default().to_owned();
-            origins.push(origin(config.login.origin(), vec![path], "Microsoft Entra ID (login)"));
-        }
-        let referent = input.store.namespace.is_none()
-            && config
-                .auth
-                .references()
-                .iter()
-                .any(|at| json::text(&config.json, &format!("{at}/namespace")).is_none());
-        Ok(Step::Ready(Ready {
-            origins,
-            partition: referent.then_some(input.requester.namespace),
-            // Key Vault counts by vault, and the vault is an origin: nothing else of the config decides.
-            account: Some(String::new()),
-        }))
-    }
-}
-
-fn origin(url: String, paths: Vec<String>, purpose: &str) -> Origin {
-    Origin {
-        url,
-        reach: Reach::Network,
-        paths,
-        tls: None,
-        purpose: purpose.to_owned(),
-        max_response_bytes: None,
-        max_header_bytes: None,
+        Ok(Step::Ready(ready::ready(&config, &input)?))
     }
 }
 

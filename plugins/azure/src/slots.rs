@@ -40,7 +40,18 @@ impl Slots<'_> {
         Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
     }
 
-    /// The same, where it must be there.
+    /// What the reference at a pointer brought.
+    ///
+    /// # Errors
+    /// If it is empty or no text; the field is right then, and the Secret is not.
+    pub fn referred(&self, slot: &str, at: &str) -> Result<String, Error> {
+        let wrong = |what: &str| Error::Unauthenticated(format!("{at}: the {slot} {what}"));
+        let text =
+            self.text(slot).map_err(|_| wrong("is not text: the key of the Secret is another thing's"))?;
+        text.ok_or_else(|| wrong("is missing: the key of the Secret is empty"))
+    }
+
+    /// What the operator's surroundings brought, or a ServiceAccount's token.
     ///
     /// # Errors
     /// If it is empty.
@@ -53,5 +64,39 @@ impl Slots<'_> {
         let Some(Resolved::Account(annotations)) = self.find(slot) else { return None };
         let found = annotations.iter().find(|Annotation { name: own, .. }| own == name)?;
         Some(found.value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::fake::{bytes, kind};
+
+    /// Whoever reads it has several references, and looks for the one that is wrong.
+    #[test]
+    fn an_empty_key_is_named_by_its_field() {
+        let at = "/authSecretRef/clientSecret";
+        for (value, said) in [
+            (bytes(""), Some("the key of the Secret is empty")),
+            (bytes(" \n"), Some("the key of the Secret is empty")),
+            (Resolved::Absent, Some("the key of the Secret is empty")),
+            (Resolved::Bytes(vec![0xff, 0x00]), Some("is not text")),
+            (bytes("x\n"), None),
+        ] {
+            let have = [SlotValue { slot: "client secret".to_owned(), value }];
+            let found = Slots(&have).referred("client secret", at);
+            match said {
+                None => assert_eq!(found.unwrap(), "x"),
+                Some(said) => {
+                    assert_eq!(kind(&found), "unauthenticated");
+                    let Err(Error::Unauthenticated(text)) = found else { panic!("{said}") };
+                    assert!(
+                        text.starts_with(&format!("{at}: the client secret ")) && text.contains(said),
+                        "{text}"
+                    );
+                }
+            }
+        }
     }
 }
