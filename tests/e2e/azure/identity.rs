@@ -93,11 +93,11 @@ fn by_grant_and_to_key_vault_alone() {
 
     // In App Service the platform says where, and with which secret.
     let endpoint = vault.azure.identity_endpoint();
+    let mark = vault.azure.mark();
     let operator = Operator::start_in(
         &world,
         &[("IDENTITY_ENDPOINT", endpoint.as_str()), ("IDENTITY_HEADER", header.as_str())],
     );
-    let mark = vault.azure.mark();
     vault.one("in-app-service", "managed", "azure-ambient-key");
     world.wait_data("in-app-service", &[("v", "MARKED-by-managed")]);
     let requests = vault.azure.requests(mark).unwrap();
