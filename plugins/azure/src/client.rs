@@ -1,10 +1,9 @@
 //! Requests to Key Vault: with a token that is in the memo, logging in when there is none or it has ended. Which
 //! paths are asked for is `read`'s and `find`'s; where the token comes from, `session`'s.
 
-use std::cell::RefCell;
-
+use claviger_plugin_sdk::Error;
+use claviger_plugin_sdk::login::Secrets;
 use claviger_plugin_sdk::provider::connection::Session;
-use claviger_plugin_sdk::{Error, login};
 
 use crate::config::Config;
 use crate::object::{API_VERSION, Object};
@@ -44,7 +43,7 @@ pub struct Client<'a> {
     pub(crate) world: &'a dyn World,
     session: &'a Session,
     /// What no error may quote.
-    secrets: RefCell<Vec<String>>,
+    pub(crate) secrets: Secrets,
 }
 
 impl<'a> Client<'a> {
@@ -54,7 +53,7 @@ impl<'a> Client<'a> {
     /// A wrong config.
     pub fn new(session: &'a Session, world: &'a dyn World) -> Result<Self, Error> {
         let config = Config::parse(&session.config, &session.settings)?;
-        Ok(Self { config, world, session, secrets: RefCell::default() })
+        Ok(Self { config, world, session, secrets: Secrets::default() })
     }
 
     /// One request.
@@ -87,7 +86,7 @@ impl<'a> Client<'a> {
             (0..answers.len()).filter(|at| answers.get(*at).is_some_and(is)).collect()
         };
         let again = refused(&answers);
-        if again.is_empty() || !self.logs_in() || self.world.peek(REFUSED.0).is_some() {
+        if again.is_empty() || !self.logs_in() || self.world.memo().peek(REFUSED.0).is_some() {
             return Ok(answers);
         }
         match self.renewed(&token) {
@@ -95,7 +94,7 @@ impl<'a> Client<'a> {
             Ok(newer) => {
                 let anew = self.send(again.iter().filter_map(|at| asks.get(*at)), &newer);
                 if !refused(&anew).is_empty() {
-                    self.world.keep(REFUSED.0, &[], REFUSED.1);
+                    self.world.memo().keep(REFUSED.0, &[], REFUSED.1);
                 }
                 again.iter().zip(anew).for_each(|(at, answer)| replace(&mut answers, *at, answer));
             }
@@ -106,20 +105,8 @@ impl<'a> Client<'a> {
     pub(crate) fn checked(&self, ask: &Ask, answer: Result<Reply, Error>) -> Result<Reply, Error> {
         match answer {
             Ok(reply) if (200..=299).contains(&reply.status) => Ok(reply),
-            Ok(reply) => Err(self.clean(refusal::error(&refused(&reply), &ask.asked))),
-            Err(error) => Err(self.clean(error)),
-        }
-    }
-
-    /// A server may quote what it was sent.
-    pub(crate) fn clean(&self, error: Error) -> Error {
-        login::without(error, &self.secrets.borrow())
-    }
-
-    pub(crate) fn hide(&self, secret: &str) {
-        let mut secrets = self.secrets.borrow_mut();
-        if !secrets.iter().any(|known| known == secret) {
-            secrets.push(secret.to_owned());
+            Ok(reply) => Err(self.secrets.clean(refusal::error(&refused(&reply), &ask.asked))),
+            Err(error) => Err(self.secrets.clean(error)),
         }
     }
 

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use claviger_plugin_sdk::Error;
+use claviger_plugin_sdk::memo::{Make, Memo};
 use claviger_plugin_sdk::provider::claviger::plugin::types::{Requester, StoreRef};
 use claviger_plugin_sdk::provider::connection::{Resolved, Session, SlotValue};
 use claviger_plugin_sdk::provider::interface::{Facet, Item};
 use serde_json::{Value, json};
 
 use crate::needs::CLIENT_SECRET;
-use crate::world::{Make, Reply, Request, World};
+use crate::world::{Reply, Request, World};
 
 /// What a server says: status, `Retry-After` in milliseconds, body.
 pub(crate) type Said = (u16, Option<u64>, String);
@@ -171,6 +172,12 @@ impl World for Fake<'_> {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045)
     }
 
+    fn memo(&self) -> &dyn Memo {
+        self
+    }
+}
+
+impl Memo for Fake<'_> {
     fn get_or_make(&self, key: &str, make: &mut Make<'_>) -> Result<Vec<u8>, Error> {
         if let Some(found) = self.peek(key) {
             return Ok(found);

@@ -85,16 +85,16 @@ impl<'a> Client<'a> {
         let is_refused = |answer: &Answer| answer.as_ref().is_err_and(Trouble::is_refused);
         let again: Vec<usize> =
             answers.iter().enumerate().filter(|(_, answer)| is_refused(answer)).map(|(at, _)| at).collect();
-        if again.is_empty() || !token.kept || self.world.peek(REFUSED.0).is_some() {
+        if again.is_empty() || !token.kept || self.world.memo().peek(REFUSED.0).is_some() {
             return Ok(answers);
         }
-        self.world.evict(TOKEN, token.token.0.as_bytes());
+        self.world.memo().evict(TOKEN, token.token.0.as_bytes());
         let anew = match self.token() {
             Ok(token) => self.send(again.iter().filter_map(|at| paths.get(*at)), &token),
             Err(error) => again.iter().map(|_| Err(Trouble::Nothing(error.clone()))).collect(),
         };
         if anew.iter().any(is_refused) {
-            self.world.keep(REFUSED.0, &[], REFUSED.1);
+            self.world.memo().keep(REFUSED.0, &[], REFUSED.1);
         }
         for (at, answer) in again.into_iter().zip(anew) {
             if let Some(place) = answers.get_mut(at) {

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use claviger_plugin_sdk::Error;
+use claviger_plugin_sdk::memo::{Make, Memo};
 use claviger_plugin_sdk::provider::claviger::plugin::types::{Requester, StoreRef};
 use claviger_plugin_sdk::provider::connection::{Resolved, Session, SlotValue};
 use claviger_plugin_sdk::provider::interface::{Facet, Item};
 use google_credentials::{Reply, Request, World as Google};
 use serde_json::{Value, json};
 
-use crate::world::{Make, World};
+use crate::world::World;
 
 type Server<'f> = dyn Fn(&Request) -> (u16, String) + 'f;
 
@@ -117,6 +118,12 @@ impl Google for Fake<'_> {
 }
 
 impl World for Fake<'_> {
+    fn memo(&self) -> &dyn Memo {
+        self
+    }
+}
+
+impl Memo for Fake<'_> {
     fn get_or_make(&self, key: &str, make: &mut Make<'_>) -> Result<Vec<u8>, Error> {
         if let Some(found) = self.peek(key) {
             return Ok(found);

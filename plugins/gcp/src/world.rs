@@ -1,28 +1,16 @@
 //! What the client needs of the world: requests, the time and the memo. A trait, so that what the client makes of
 //! Google's answers is tested natively; the host's side of it is at the end.
 
-use claviger_plugin_sdk::Error;
+use claviger_plugin_sdk::memo::Memo;
 use google_credentials::World as Google;
 
 /// Requests at once, of the host's 32: a batch then waits for a few answers and not for the sum of them.
 pub const AT_ONCE: usize = 16;
 
-/// Makes a value that is to be kept, with its time to live in milliseconds.
-pub type Make<'m> = dyn FnMut() -> Result<(Vec<u8>, u64), Error> + 'm;
-
 /// See the module.
 pub trait World: Google {
-    /// The value of a key, made if there is none while others wait.
-    ///
-    /// # Errors
-    /// What `make` says, or that whoever makes it does not finish.
-    fn get_or_make(&self, key: &str, make: &mut Make<'_>) -> Result<Vec<u8>, Error>;
-    /// The value of a key, if there is one.
-    fn peek(&self, key: &str) -> Option<Vec<u8>>;
-    /// Keeps a value, unless there is one already.
-    fn keep(&self, key: &str, value: &[u8], ttl_ms: u64);
-    /// Forgets a value, unless a newer one has taken its place.
-    fn evict(&self, key: &str, value: &[u8]);
+    /// What outlives a call.
+    fn memo(&self) -> &dyn Memo;
 }
 
 /// The host.
@@ -34,7 +22,7 @@ impl Google for Host {
     fn send(
         &self,
         requests: Vec<google_credentials::Request>,
-    ) -> Vec<Result<google_credentials::Reply, Error>> {
+    ) -> Vec<Result<google_credentials::Reply, claviger_plugin_sdk::Error>> {
         use claviger_plugin_sdk::http;
         use google_credentials::{Reply, Request};
         let requests = requests.into_iter().map(|Request { method, url, headers, body }| http::Request {
@@ -59,19 +47,7 @@ impl Google for Host {
 
 #[cfg(target_arch = "wasm32")]
 impl World for Host {
-    fn get_or_make(&self, key: &str, make: &mut Make<'_>) -> Result<Vec<u8>, Error> {
-        claviger_plugin_sdk::memo::get_or_make(key, make)
-    }
-
-    fn peek(&self, key: &str) -> Option<Vec<u8>> {
-        claviger_plugin_sdk::memo::peek(key)
-    }
-
-    fn keep(&self, key: &str, value: &[u8], ttl_ms: u64) {
-        claviger_plugin_sdk::memo::keep(key, value, ttl_ms);
-    }
-
-    fn evict(&self, key: &str, value: &[u8]) {
-        claviger_plugin_sdk::memo::evict(key, value);
+    fn memo(&self) -> &dyn Memo {
+        &claviger_plugin_sdk::memo::Host
     }
 }

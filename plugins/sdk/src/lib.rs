@@ -7,13 +7,12 @@
 
 pub mod json;
 pub mod login;
+pub mod memo;
 pub mod provider;
 pub mod template;
 
 #[cfg(target_arch = "wasm32")]
 pub mod http;
-#[cfg(target_arch = "wasm32")]
-pub mod memo;
 
 pub use provider::claviger::plugin::types::{ConfigError, Error, RateLimit};
 

@@ -1,5 +1,11 @@
-//! What providers with a login have in common: how long its token is kept, and errors that do not quote it.
+//! What providers with a login have in common: how long its token is kept, that a refused one is not tried again
+//! by everybody, and errors that do not quote it.
 
+use std::cell::RefCell;
+
+use serde::{Deserialize, Serialize};
+
+use crate::memo::{Make, Memo};
 use crate::{Error, RateLimit, invalid_config};
 
 /// How long a token that lives for `seconds` is kept, in milliseconds: until five minutes before its end, as the
@@ -8,12 +14,75 @@ pub fn keep_ms(seconds: u64) -> u64 {
     seconds.saturating_sub((seconds / 10).min(300)).saturating_mul(1000)
 }
 
+/// The memo's key of a refusal, and for how many milliseconds it is kept. A changed credential is another memo; what
+/// was set right at the other side is noticed after so long.
+const REFUSED: (&str, u64) = ("login-refused", 10_000);
+
+/// A refusal as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// Of a wrong config.
+    at: Option<String>,
+    detail: String,
+}
+
+/// What a login gave, of the memo's `key`; if there is none, by `login`. If that is refused, who else wants it within
+/// ten seconds is told the same without another try: directories lock an account after a few.
+///
+/// # Errors
+/// What `login` says or has said, or that whoever is logging in does not finish.
+pub fn token(memo: &dyn Memo, key: &str, login: &mut Make<'_>) -> Result<Vec<u8>, Error> {
+    // Inside, so that those who waited for a login that was refused hear of it.
+    memo.get_or_make(key, &mut || match refusal(memo) {
+        Some(error) => Err(error),
+        None => login().inspect_err(|error| keep_refusal(memo, error)),
+    })
+}
+
+fn refusal(memo: &dyn Memo) -> Option<Error> {
+    let kept: Kept = serde_json::from_slice(&memo.peek(REFUSED.0)?).ok()?;
+    Some(match kept.at {
+        Some(at) => invalid_config(&at, kept.detail),
+        None => Error::Unauthenticated(kept.detail),
+    })
+}
+
+fn keep_refusal(memo: &dyn Memo, error: &Error) {
+    let kept = match error {
+        Error::Unauthenticated(detail) => Kept { at: None, detail: detail.clone() },
+        Error::InvalidConfig(wrong) => Kept { at: Some(wrong.path.clone()), detail: wrong.detail.clone() },
+        // Whether the credential is taken is not known.
+        _ => return,
+    };
+    if let Ok(kept) = serde_json::to_vec(&kept) {
+        memo.keep(REFUSED.0, &kept, REFUSED.1);
+    }
+}
+
+/// What a session has sent, or will send, and no error may quote.
+#[derive(Default)]
+pub struct Secrets(RefCell<Vec<String>>);
+
+impl Secrets {
+    /// One more.
+    pub fn hide(&self, secret: &str) {
+        let mut secrets = self.0.borrow_mut();
+        if !secrets.iter().any(|known| known == secret) {
+            secrets.push(secret.to_owned());
+        }
+    }
+
+    /// An error without them, in case the server quotes what it was sent.
+    pub fn clean(&self, error: Error) -> Error {
+        without(error, &self.0.borrow())
+    }
+}
+
 /// Shorter ones are words that errors have anyway ("root" of a development server). No token of a login is so
 /// short, and what a Secret holds the host takes out of errors too.
 const SHORTEST: usize = 6;
 
-/// An error without what was sent, in case the server quotes it.
-pub fn without(error: Error, secrets: &[String]) -> Error {
+fn without(error: Error, secrets: &[String]) -> Error {
     let mut longest_first: Vec<&str> =
         secrets.iter().map(String::as_str).filter(|secret| secret.len() >= SHORTEST).collect();
     longest_first.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -35,7 +104,96 @@ pub fn without(error: Error, secrets: &[String]) -> Error {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::cell::Cell;
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    /// Values with their time to live, and no clock.
+    #[derive(Default)]
+    struct Fake(RefCell<BTreeMap<String, (Vec<u8>, u64)>>);
+
+    impl Memo for Fake {
+        fn get_or_make(&self, key: &str, make: &mut Make<'_>) -> Result<Vec<u8>, Error> {
+            if let Some(found) = self.peek(key) {
+                return Ok(found);
+            }
+            let (value, ttl_ms) = make()?;
+            self.keep(key, &value, ttl_ms);
+            Ok(value)
+        }
+
+        fn peek(&self, key: &str) -> Option<Vec<u8>> {
+            self.0.borrow().get(key).map(|(value, _)| value.clone())
+        }
+
+        fn keep(&self, key: &str, value: &[u8], ttl_ms: u64) {
+            self.0.borrow_mut().entry(key.to_owned()).or_insert_with(|| (value.to_vec(), ttl_ms));
+        }
+
+        fn evict(&self, key: &str, value: &[u8]) {
+            self.0.borrow_mut().retain(|own, (held, _)| own != key || held != value);
+        }
+    }
+
+    /// Three who want the token, one after another: how often it is logged in, and what the last is told.
+    #[test]
+    fn a_refused_login_is_tried_once() {
+        let limit = RateLimit { retry_after_ms: Some(1), detail: "x".to_owned() };
+        for (said, logins, kept) in [
+            (Err(Error::Unauthenticated("x".to_owned())), 1, true),
+            (Err(invalid_config("/clientId", "x")), 1, true),
+            (Err(Error::Unavailable("x".to_owned())), 3, false),
+            (Err(Error::RateLimited(limit)), 3, false),
+            (Err(Error::Denied("x".to_owned())), 3, false),
+            (Err(Error::Other("x".to_owned())), 3, false),
+            (Ok((b"token".to_vec(), 5)), 1, false),
+        ] {
+            let (memo, count) = (Fake::default(), Cell::new(0));
+            let mut login = || {
+                count.set(count.get() + 1);
+                said.clone()
+            };
+            for _ in 0..3 {
+                let found = token(&memo, "token", &mut login);
+                assert_eq!(format!("{found:?}"), format!("{:?}", said.clone().map(|(value, _)| value)));
+            }
+            assert_eq!(count.get(), logins, "{said:?}");
+            let refused = memo.0.borrow().get("login-refused").map(|(_, ttl_ms)| *ttl_ms);
+            assert_eq!(refused, kept.then_some(10_000), "{said:?}");
+            // After its ten seconds it is tried again.
+            memo.0.borrow_mut().remove("login-refused");
+            let _ = token(&memo, "token", &mut login);
+            assert_eq!(count.get(), logins + usize::from(said.is_err()), "{said:?}");
+        }
+    }
+
+    /// A token that is there counts, whatever was said of an earlier login; and what nobody can read says nothing.
+    #[test]
+    fn what_is_kept_beside_a_refusal() {
+        let memo = Fake::default();
+        memo.keep("login-refused", b"{", 1);
+        assert_eq!(token(&memo, "a", &mut || Ok((b"1".to_vec(), 1))).unwrap(), b"1");
+        memo.evict("login-refused", b"{");
+        let refused = token(&memo, "b", &mut || Err(Error::Unauthenticated("x".to_owned())));
+        assert!(matches!(refused, Err(Error::Unauthenticated(_))));
+        assert_eq!(token(&memo, "a", &mut || Err(Error::Other("again".to_owned()))).unwrap(), b"1");
+    }
+
+    #[test]
+    fn what_is_hidden_is_not_quoted() {
+        let secrets = Secrets::default();
+        for secret in ["the-token", "the-token", "the-token-and-more"] {
+            secrets.hide(secret);
+        }
+        assert_eq!(secrets.0.borrow().len(), 2);
+        let Error::Other(text) = secrets.clean(Error::Other("the-token-and-more, the-token".to_owned()))
+        else {
+            panic!()
+        };
+        assert_eq!(text, "[hidden], [hidden]");
+    }
 
     #[test]
     fn kept_until_shortly_before_the_end() {

@@ -4,8 +4,9 @@
 
 use std::cell::RefCell;
 
+use claviger_plugin_sdk::Error;
+use claviger_plugin_sdk::login::Secrets;
 use claviger_plugin_sdk::provider::connection::Session;
-use claviger_plugin_sdk::{Error, login};
 
 use crate::auth::Auth;
 use crate::config::Config;
@@ -56,7 +57,7 @@ pub struct Client<'a> {
     /// What answers of this call told of `X-Vault-Index`, besides the login's.
     index: RefCell<Vec<String>>,
     /// What no error may quote.
-    pub(crate) secrets: RefCell<Vec<String>>,
+    pub(crate) secrets: Secrets,
 }
 
 impl<'a> Client<'a> {
@@ -67,7 +68,7 @@ impl<'a> Client<'a> {
     pub fn new(session: &'a Session, world: &'a dyn World) -> Result<Self, Error> {
         let config = Config::parse(&session.config)?;
         let auth = Auth::parse(&config.json)?;
-        Ok(Self { config, auth, session, world, index: RefCell::default(), secrets: RefCell::default() })
+        Ok(Self { config, auth, session, world, index: RefCell::default(), secrets: Secrets::default() })
     }
 
     /// One request.
@@ -94,7 +95,7 @@ impl<'a> Client<'a> {
         let mut again = Vec::new();
         let mut failed: Option<Error> = None;
         for at in refused(&answers) {
-            if self.world.peek(REFUSED.0).is_some() {
+            if self.world.memo().peek(REFUSED.0).is_some() {
                 break;
             }
             let Some(Ok(reply)) = answers.get(at) else { continue };
@@ -120,7 +121,7 @@ impl<'a> Client<'a> {
                         let Some(Ok(reply)) = anew.get(at) else { continue };
                         match refusal::hint(&reply.body) {
                             Hint::Known => self.is_known_now(&token),
-                            _ => self.world.keep(REFUSED.0, &[], REFUSED.1),
+                            _ => self.world.memo().keep(REFUSED.0, &[], REFUSED.1),
                         }
                     }
                     again.iter().zip(anew).for_each(|(at, answer)| replace(&mut answers, *at, answer));
@@ -139,14 +140,9 @@ impl<'a> Client<'a> {
         };
         match answer {
             Ok(reply) if (200..=299).contains(&reply.status) => Ok(reply),
-            Ok(reply) => Err(self.clean(refusal::error(&refused(&reply), &asked))),
-            Err(error) => Err(self.clean(error)),
+            Ok(reply) => Err(self.secrets.clean(refusal::error(&refused(&reply), &asked))),
+            Err(error) => Err(self.secrets.clean(error)),
         }
-    }
-
-    /// A server may quote what it was sent.
-    pub(crate) fn clean(&self, error: Error) -> Error {
-        login::without(error, &self.secrets.borrow())
     }
 
     /// Another token than one that was refused.
@@ -154,7 +150,7 @@ impl<'a> Client<'a> {
         if self.auth.login_path().is_none() {
             return Err(self.ended());
         }
-        self.world.evict(TOKEN, &token.raw);
+        self.world.memo().evict(TOKEN, &token.raw);
         self.token()
     }
 
@@ -170,12 +166,12 @@ impl<'a> Client<'a> {
             Hint::Unclear => UNCLEAR,
         };
         let look = || Ok(self.looks_itself_up(token)?.unwrap_or(hint == Hint::Known));
-        let found = self.world.get_or_make(key, &mut || Ok((entry(token, look()?), ttl_ms)))?;
+        let found = self.world.memo().get_or_make(key, &mut || Ok((entry(token, look()?), ttl_ms)))?;
         match [true, false].into_iter().find(|known| entry(token, *known) == found) {
             Some(known) => Ok(known),
             // Of another token than this one.
             None => {
-                self.world.evict(key, &found);
+                self.world.memo().evict(key, &found);
                 look()
             }
         }
@@ -184,10 +180,10 @@ impl<'a> Client<'a> {
     /// A policy refuses a token fresh from its login: it needs no look at itself.
     fn is_known_now(&self, token: &Token) {
         let known = entry(token, true);
-        if let Some(other) = self.world.peek(KNOWN.0).filter(|found| *found != known) {
-            self.world.evict(KNOWN.0, &other);
+        if let Some(other) = self.world.memo().peek(KNOWN.0).filter(|found| *found != known) {
+            self.world.memo().evict(KNOWN.0, &other);
         }
-        self.world.keep(KNOWN.0, &known, KNOWN.1);
+        self.world.memo().keep(KNOWN.0, &known, KNOWN.1);
     }
 
     /// Without the policy `default` a token may be forbidden to look at itself, and is known all the same.

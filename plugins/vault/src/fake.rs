@@ -6,12 +6,13 @@ use std::time::SystemTime;
 
 use aws_credentials::{Access, Credentials};
 use claviger_plugin_sdk::Error;
+use claviger_plugin_sdk::memo::{Make, Memo};
 use claviger_plugin_sdk::provider::claviger::plugin::types::{Requester, StoreRef};
 use claviger_plugin_sdk::provider::connection::{Resolved, Session, SlotValue};
 use claviger_plugin_sdk::provider::interface::{Facet, Item};
 use serde_json::Value;
 
-use crate::world::{Make, Reply, Request, World};
+use crate::world::{Reply, Request, World};
 
 type Server<'f> = dyn Fn(&Request) -> (u16, String) + 'f;
 
@@ -93,6 +94,18 @@ impl World for Fake<'_> {
         SystemTime::UNIX_EPOCH
     }
 
+    fn memo(&self) -> &dyn Memo {
+        self
+    }
+
+    fn aws(&self, _: &Access, _: &Session, _: &str) -> Result<(Credentials, bool), Error> {
+        Err(Error::Unsupported("no AWS here".to_owned()))
+    }
+
+    fn evict_aws(&self, _: Credentials) {}
+}
+
+impl Memo for Fake<'_> {
     fn get_or_make(&self, key: &str, make: &mut Make<'_>) -> Result<Vec<u8>, Error> {
         if let Some(found) = self.peek(key) {
             return Ok(found);
@@ -113,10 +126,4 @@ impl World for Fake<'_> {
     fn evict(&self, key: &str, value: &[u8]) {
         self.memo.borrow_mut().retain(|own, held| own != key || held != value);
     }
-
-    fn aws(&self, _: &Access, _: &Session, _: &str) -> Result<(Credentials, bool), Error> {
-        Err(Error::Unsupported("no AWS here".to_owned()))
-    }
-
-    fn evict_aws(&self, _: Credentials) {}
 }

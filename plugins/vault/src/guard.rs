@@ -52,11 +52,11 @@ impl Client<'_> {
         };
         let hash = mount.bytes().fold(0_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
         let key = format!("mount-{}", hash % MOUNTS);
-        let found = self.world.get_or_make(&key, &mut look)?;
+        let found = self.world.memo().get_or_make(&key, &mut look)?;
         if found != mount.as_bytes() {
             let (looked, ttl_ms) = look()?;
-            self.world.evict(&key, &found);
-            self.world.keep(&key, &looked, ttl_ms);
+            self.world.memo().evict(&key, &found);
+            self.world.memo().keep(&key, &looked, ttl_ms);
         }
         Ok(())
     }
@@ -68,6 +68,6 @@ impl Client<'_> {
                 Error::NotFound(detail) => Error::Unavailable(format!("{detail} (the look at the mount)")),
                 other => other,
             })?;
-        mount::check(&reply.body, path, self.config.kv).map_err(|error| self.clean(error))
+        mount::check(&reply.body, path, self.config.kv).map_err(|error| self.secrets.clean(error))
     }
 }

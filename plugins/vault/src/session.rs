@@ -1,9 +1,8 @@
 //! The token of a session: from the memo, from the Secret, or by a login, whose refusal is kept for a while.
 //! What is sent at a login is in `login`.
 
+use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::connection::Resolved;
-use claviger_plugin_sdk::{Error, invalid_config};
-use serde::{Deserialize, Serialize};
 
 use crate::auth::Credential;
 use crate::client::{Client, refused};
@@ -14,23 +13,11 @@ use crate::{gcp, iam};
 
 /// The memo's key of the token; also the slot of one that needs no login.
 pub(crate) const TOKEN: &str = "token";
-/// That a login was refused: who else wants the token is told the same without another try, since a directory
-/// locks an account after a few. A changed credential is another memo; a role that is set right at the
-/// server's side is noticed after so long.
-const LOGIN_REFUSED: (&str, u64) = ("login-refused", 10_000);
 
 /// A token, and the very bytes of the memo, by which it is evicted.
 pub(crate) struct Token {
     pub(crate) held: Held,
     pub(crate) raw: Vec<u8>,
-}
-
-/// A refusal as it is kept.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    /// Of a wrong config.
-    at: Option<String>,
-    detail: String,
 }
 
 impl Client<'_> {
@@ -40,7 +27,7 @@ impl Client<'_> {
     /// A refused login, or whatever keeps the server from answering.
     pub(crate) fn token(&self) -> Result<Token, Error> {
         let token = self.found_token()?;
-        self.hide(&token.held.token);
+        self.secrets.hide(&token.held.token);
         Ok(token)
     }
 
@@ -56,36 +43,10 @@ impl Client<'_> {
             }
             return Ok(Token { held: Held { token, index: Vec::new() }, raw });
         }
-        // Inside, so that those who waited for a login that was refused hear of it.
-        let raw = self.world.get_or_make(TOKEN, &mut || match self.refusal() {
-            Some(error) => Err(error),
-            None => self.login().inspect_err(|error| self.keep_refusal(error)),
-        })?;
+        let raw = claviger_plugin_sdk::login::token(self.world.memo(), TOKEN, &mut || self.login())?;
         let held = serde_json::from_slice(&raw)
             .map_err(|_| Error::Other("what was kept of the login cannot be read".to_owned()))?;
         Ok(Token { held, raw })
-    }
-
-    fn refusal(&self) -> Option<Error> {
-        let kept: Kept = serde_json::from_slice(&self.world.peek(LOGIN_REFUSED.0)?).ok()?;
-        Some(match kept.at {
-            Some(at) => invalid_config(&at, kept.detail),
-            None => Error::Unauthenticated(kept.detail),
-        })
-    }
-
-    fn keep_refusal(&self, error: &Error) {
-        let kept = match error {
-            Error::Unauthenticated(detail) => Kept { at: None, detail: detail.clone() },
-            Error::InvalidConfig(wrong) => {
-                Kept { at: Some(wrong.path.clone()), detail: wrong.detail.clone() }
-            }
-            // Whether the credential is taken is not known.
-            _ => return,
-        };
-        if let Ok(kept) = serde_json::to_vec(&kept) {
-            self.world.keep(LOGIN_REFUSED.0, &kept, LOGIN_REFUSED.1);
-        }
     }
 
     fn login(&self) -> Result<(Vec<u8>, u64), Error> {
@@ -104,7 +65,7 @@ impl Client<'_> {
         let body = login::body(&self.auth, &|name| self.slot(name), &mut aws, &mut google)?;
         for (name, value) in body.as_object().into_iter().flatten() {
             if login::is_secret(name, &self.auth) {
-                self.hide(value.as_str().unwrap_or_default());
+                self.secrets.hide(value.as_str().unwrap_or_default());
             }
         }
         let mut headers = self.headers(self.config.login_namespace.as_deref());
@@ -125,7 +86,7 @@ impl Client<'_> {
                 namespace: self.config.login_namespace.as_deref(),
                 namespace_at: self.config.login_namespace_at(),
             };
-            return Err(self.clean(refusal::login_error(&refused(&reply), &asked)));
+            return Err(self.secrets.clean(refusal::login_error(&refused(&reply), &asked)));
         }
         let index = self.config.read_your_writes.then_some(reply.index.as_deref()).flatten();
         let (held, ttl_ms) = login::held(&reply.body, index, &self.auth)?;
@@ -145,13 +106,6 @@ impl Client<'_> {
             }
         };
         Error::Unauthenticated(detail.to_owned())
-    }
-
-    fn hide(&self, secret: &str) {
-        let mut secrets = self.secrets.borrow_mut();
-        if !secrets.iter().any(|known| known == secret) {
-            secrets.push(secret.to_owned());
-        }
     }
 
     fn slot(&self, name: &str) -> Result<Vec<u8>, Error> {

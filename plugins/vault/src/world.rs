@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use aws_credentials::{Access, Credentials};
 use claviger_plugin_sdk::Error;
+use claviger_plugin_sdk::memo::Memo;
 use claviger_plugin_sdk::provider::connection::Session;
 
 /// A request.
@@ -31,26 +32,14 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// Makes a value that is to be kept, with its time to live in milliseconds.
-pub type Make<'m> = dyn FnMut() -> Result<(Vec<u8>, u64), Error> + 'm;
-
 /// See the module.
 pub trait World {
     /// Sends all, some of them at once; one answer or error for each, in order.
     fn send(&self, requests: Vec<Request>) -> Vec<Result<Reply, Error>>;
     /// The time.
     fn now(&self) -> SystemTime;
-    /// The value of a key, made if there is none while others wait.
-    ///
-    /// # Errors
-    /// What `make` says, or that whoever makes it does not finish.
-    fn get_or_make(&self, key: &str, make: &mut Make<'_>) -> Result<Vec<u8>, Error>;
-    /// The value of a key, if there is one.
-    fn peek(&self, key: &str) -> Option<Vec<u8>>;
-    /// Keeps a value, unless there is one already.
-    fn keep(&self, key: &str, value: &[u8], ttl_ms: u64);
-    /// Forgets a value, unless a newer one has taken its place.
-    fn evict(&self, key: &str, value: &[u8]);
+    /// What outlives a call.
+    fn memo(&self) -> &dyn Memo;
     /// AWS credentials, and whether they are kept, so that there can be newer ones.
     ///
     /// # Errors
@@ -88,20 +77,8 @@ impl World for Host {
         SystemTime::now()
     }
 
-    fn get_or_make(&self, key: &str, make: &mut Make<'_>) -> Result<Vec<u8>, Error> {
-        claviger_plugin_sdk::memo::get_or_make(key, make)
-    }
-
-    fn peek(&self, key: &str) -> Option<Vec<u8>> {
-        claviger_plugin_sdk::memo::peek(key)
-    }
-
-    fn keep(&self, key: &str, value: &[u8], ttl_ms: u64) {
-        claviger_plugin_sdk::memo::keep(key, value, ttl_ms);
-    }
-
-    fn evict(&self, key: &str, value: &[u8]) {
-        claviger_plugin_sdk::memo::evict(key, value);
+    fn memo(&self) -> &dyn Memo {
+        &claviger_plugin_sdk::memo::Host
     }
 
     fn aws(&self, access: &Access, session: &Session, region: &str) -> Result<(Credentials, bool), Error> {
