@@ -133,7 +133,7 @@ fn the_pods_own(world: &World, vault: &Vault<'_>) {
     );
     let pod = json!({"authType": "WorkloadIdentity"});
     vault.store("pod", pod.clone());
-    let message = world.wait_reason("secretstore", "pod", "InvalidProviderConfig");
+    let message = world.wait_reason("secretstore", "pod", "ReferenceForbidden");
     assert!(message.contains("AZURE_"), "{message}");
     let env = |name: &str| json!({"kind": "env", "name": name});
     plugin(

@@ -1,25 +1,19 @@
 //! Application Default Credentials: the operator's own, from the metadata server and from the file that
 //! `GOOGLE_APPLICATION_CREDENTIALS` names, each by a grant and not without.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{ACCESSOR, Operator, Project, assert_no_value_left, member, one, world};
 
-/// There is one metadata server, of one machine; tests take turns.
-static MACHINE: Mutex<()> = Mutex::new(());
-
 /// Makes the machine one of that project, with that account attached (none if empty), in a GKE cluster or not.
-pub(super) fn metadata(project: &Project<'_>, email: &str, gke: bool) -> MutexGuard<'static, ()> {
-    let turn = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+/// There is one metadata server, of one machine: whose turn with the Plugin it is has it too.
+pub(super) fn metadata(project: &Project<'_>, email: &str, gke: bool) {
     let mut says = json!({"project": project.id, "email": email});
     if gke {
         says["cluster_name"] = "main".into();
         says["cluster_location"] = "europe-west3-a".into();
     }
     project.google.control("metadata", &says).unwrap();
-    turn
 }
 
 #[test]
@@ -28,7 +22,8 @@ fn the_attached_account_by_grant() {
     let Some(project) = Project::new(&world) else { return };
     let account = project.reader("attached");
     project.secret("value", "MARKED-attached");
-    let _turn = metadata(&project, &account.email, false);
+    let turn = project.turn();
+    metadata(&project, &account.email, false);
     let operator = Operator::start(&world);
     let mark = project.google.mark();
     let asked = || {
@@ -47,7 +42,7 @@ fn the_attached_account_by_grant() {
     let grants = json!([
         {"kind": "gcpMetadata", "name": "access-token"}, {"kind": "gcpMetadata", "name": "project-id"},
     ]);
-    project.plugin(&json!({"ambient": grants}), &Value::Null);
+    project.plugin(&json!({"ambient": grants}), &json!({}), &turn);
     project.granted_now(&grants);
     world.wait_ready("secretstore", "store");
     project.store("project", json!({"projectID": null}));
@@ -91,10 +86,11 @@ fn the_file_of_the_operator_s_environment_by_grant() {
     let file = dir.path().join("credentials.json");
     std::fs::write(&file, account.key.to_string()).unwrap();
     let variable = "GOOGLE_APPLICATION_CREDENTIALS";
+    let turn = project.turn();
     let operator = Operator::start_in(&world, &[(variable, file.to_str().unwrap())]);
     project.refused("store", json!({}), "InvalidProviderConfig", &["grants.ambient", variable]);
     let grants = json!([{"kind": "fileByEnv", "name": variable}]);
-    project.plugin(&json!({"ambient": grants}), &Value::Null);
+    project.plugin(&json!({"ambient": grants}), &json!({}), &turn);
     project.granted_now(&grants);
     world.wait_ready("secretstore", "store");
     let reads_as = |name: &str, who: &str| {

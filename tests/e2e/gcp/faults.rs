@@ -180,7 +180,8 @@ fn clocks_that_are_apart() {
     let operator = Operator::start(&world);
     let address = project.google.address();
     let settings = json!({"endpoints": {"secretmanager": address, "oauth2": address}});
-    project.plugin(&json!({"loopback": true}), &settings);
+    let turn = project.turn();
+    project.plugin(&json!({"loopback": true}), &settings, &turn);
     project.key_secret("key", &account.key);
     let clock = |shift: i64| project.google.control("clock", &json!({"shift": shift})).unwrap();
     let store = |name: &str| project.store(name, json!({"auth": Project::key_auth("key")}));

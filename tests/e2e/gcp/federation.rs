@@ -109,17 +109,17 @@ fn aws_credentials_say_who_they_are() {
         }));
     };
     let [user, session] = keys;
-    secret("user", user.0, user.1, "");
-    secret("session", session.0, session.1, session.3);
-    secret("wrong", user.0, "MARKED-wrong-key", "");
+    secret("aws-user", user.0, user.1, "");
+    secret("aws-session", session.0, session.1, session.3);
+    secret("aws-wrong", user.0, "MARKED-wrong-key", "");
     let operator = Operator::start(&world);
     let by = |name: &str| {
         json!({"audience": audience, "awsSecurityCredentials": {
             "region": "eu-central-1", "awsCredentialsSecretRef": {"name": name},
         }})
     };
-    project.store("user", federated(by("user")));
-    let mut acting = by("session");
+    project.store("user", federated(by("aws-user")));
+    let mut acting = by("aws-session");
     acting["gcpServiceAccountEmail"] = json!(account.email);
     project.store("session", federated(acting));
     for name in ["user", "session"] {
@@ -128,7 +128,7 @@ fn aws_credentials_say_who_they_are() {
         world.wait_data(name, &[("v", "MARKED-by-aws")]);
     }
     let words = ["SignatureDoesNotMatch"];
-    project.refused("wrong", federated(by("wrong")), "AuthenticationFailed", &words);
+    project.refused("wrong", federated(by("aws-wrong")), "AuthenticationFailed", &words);
     let secrets = ["MARKED-by-aws", user.1, session.1, session.3, "MARKED-wrong-key"];
     assert_no_value_left(&world, &operator, &secrets);
 }
@@ -179,12 +179,14 @@ fn a_credential_configuration_names_where_its_token_is() {
     project.refused("file", by("file", ""), "InvalidProviderConfig", &["credential_source.file"]);
     // The store's manifest must repeat where the token is fetched.
     project.refused("unsaid", by("url", ""), "InvalidProviderConfig", &["externalTokenEndpoint"]);
-    let words = ["sts.elsewhere.example", "grants.origins"];
+    // Whatever is granted: a store could have a body of its choice sent on.
+    let words = ["https://sts.elsewhere.example/v1/token", "https://sts.googleapis.com/v1/token"];
     project.refused("elsewhere", by("elsewhere", &url), "InvalidProviderConfig", &words);
     assert!(asked.try_recv().is_err(), "nothing was fetched for them");
 
     // Its own address is on loopback, which must be granted.
-    project.plugin(&json!({"loopback": true}), &Value::Null);
+    let turn = project.turn();
+    project.plugin(&json!({"loopback": true}), &json!({}), &turn);
     project.store("url", by("url", &url));
     world.wait_ready("secretstore", "url");
     project.external_secret("es", "url", one("value"));

@@ -37,8 +37,12 @@ fn one_login_serves_all_that_the_store_reads() {
     let kid = json!({"email": account.email, "kid": another["private_key_id"]});
     project.google.control("delete-service-account-key", &kid).unwrap();
     project.key_secret("deleted", &another);
-    let words = [&format!("the key of {}", account.email) as &str, "Invalid JWT Signature"];
-    project.refused("deleted", json!({"auth": Project::key_auth("deleted")}), "AuthenticationFailed", &words);
+    project.refused(
+        "deleted",
+        json!({"auth": Project::key_auth("deleted")}),
+        "AuthenticationFailed",
+        &["the service account's key", "Invalid JWT Signature"],
+    );
     let gone = project.google.service_account(project_id, "gone").unwrap();
     project.google.control("delete-service-account", &json!({"email": gone.email})).unwrap();
     project.key_secret("gone", &gone.key);
@@ -78,13 +82,14 @@ fn a_key_goes_to_google_or_where_it_is_granted() {
     project.refused(
         "store",
         json!({"auth": Project::key_auth("key")}),
-        "InvalidProviderConfig",
+        "PluginFault",
         &[&elsewhere, "grants.origins"],
     );
     assert_eq!(project.count(mark, "jwt-bearer"), 0, "nothing was sent there");
 
     let grants = json!({"origins": [elsewhere], "loopback": true});
-    project.plugin(&grants, &Value::Null);
+    let turn = project.turn();
+    project.plugin(&grants, &json!({}), &turn);
     world.wait_ready("secretstore", "store");
     project.external_secret("es", "store", one("value"));
     world.wait_data("es", &[("v", "MARKED-elsewhere")]);

@@ -30,11 +30,10 @@ fn versions_aliases_binary_and_metadata() {
         .unwrap();
     let bytes = [0_u8, 159, 146, 150, 255];
     project.google.secret(&project.parent, "bytes", &bytes, &json!({})).unwrap();
-    let number = project.google.project(&project.id).unwrap();
     let operator = Operator::start(&world);
     project.key_secret("key", &account.key);
     project.store("store", json!({"auth": Project::key_auth("key")}));
-    let whole = format!("projects/{number}/secrets/value/versions/2");
+    let whole = format!("{}/versions/2", value("value"));
     project.external_secret(
         "es",
         "store",
@@ -70,7 +69,7 @@ fn versions_aliases_binary_and_metadata() {
         ("no-version", json!({"key": "value", "version": "9"}), "RemoteKeyNotFound", "versions/9"),
         ("no-alias", json!({"key": "value", "version": "green"}), "RemoteKeyNotFound", "green"),
         ("no-property", json!({"key": "value", "version": "1", "property": "x"}), "PropertyNotFound", "x"),
-        ("region", json!({"key": "projects/p/locations/l/secrets/value"}), "ProviderFailed", "location"),
+        ("region", json!({"key": "projects/p/locations/l/secrets/value"}), "AccessDenied", "location"),
     ] {
         project.external_secret(name, "store", json!({"data": [entry("v", remote)]}));
         let message = world.wait_reason("externalsecret", name, reason);

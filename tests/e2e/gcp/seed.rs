@@ -58,7 +58,8 @@ fn the_documents_store_and_its_alternative() {
 
     let mark = project.google.mark();
     let operator = Operator::start_in(&world, &[FALLBACK]);
-    let identity = "as ServiceAccount external-secrets-system/external-secrets-gcp-sa (clusterStores.operatorNamespaceFallback)";
+    let identity =
+        "as ServiceAccount external-secrets-system/external-secrets-gcp-sa (--operator-namespace-fallback)";
     let said = message(&world, "clustersecretstore", STORE);
     assert!(said.contains(identity), "{said}");
     tenant.wait_data("es", &[("password", "MARKED-google-password")]);
@@ -77,7 +78,7 @@ fn the_documents_store_and_its_alternative() {
     let mark = project.google.mark();
     world.apply_json(&world.seed("google-service-account-key"));
     project.version("database", r#"{"password": "MARKED-by-key"}"#);
-    let identity = "as Secret external-secrets-system/gcp-secret (clusterStores.operatorNamespaceFallback)";
+    let identity = "as Secret external-secrets-system/gcp-secret (--operator-namespace-fallback)";
     world.wait("the store to work by its key", || {
         let said = message(&world, "clustersecretstore", STORE);
         if said.contains(identity) { Ok(()) } else { Err(said) }

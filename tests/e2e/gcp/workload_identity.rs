@@ -18,7 +18,7 @@ fn by_itself_or_as_a_google_service_account() {
     let world = world!("gcp-gke");
     let Some(project) = Project::new(&world) else { return };
     let account = project.reader("reader");
-    project.secret("value", "MARKED-gke");
+    project.secret("value", "MARKED-gke-value");
     project.google.control("cluster", &cluster(&project)).unwrap();
     let pool = format!("serviceAccount:{}.svc.id.goog[{}/", project.id, world.name);
     project.grant(&format!("{pool}direct]"), ACCESSOR);
@@ -38,7 +38,7 @@ fn by_itself_or_as_a_google_service_account() {
             project.external_secret(&format!("{name}{n}"), name, one("value"));
         }
         for n in 0..5 {
-            world.wait_data(&format!("{name}{n}"), &[("v", "MARKED-gke")]);
+            world.wait_data(&format!("{name}{n}"), &[("v", "MARKED-gke-value")]);
         }
         let logins = (project.count(mark, "token-exchange"), project.count(mark, "generateAccessToken"));
         assert_eq!(logins, (1, acted), "{name}");
@@ -61,7 +61,7 @@ fn by_itself_or_as_a_google_service_account() {
     more["auth"]["workloadIdentity"]["serviceAccountRef"]["audiences"] = json!(["https://more.example"]);
     project.store("more", more);
     world.wait_ready("secretstore", "more");
-    assert_no_value_left(&world, &operator, &["MARKED-gke"]);
+    assert_no_value_left(&world, &operator, &["MARKED-gke-value"]);
 }
 
 #[test]
@@ -72,7 +72,8 @@ fn the_cluster_s_data_comes_from_the_metadata_server_by_grant() {
     project.google.control("cluster", &cluster(&project)).unwrap();
     let bound = format!("serviceAccount:{}.svc.id.goog[{}/direct]", project.id, world.name);
     project.grant(&bound, ACCESSOR);
-    let _turn = super::ambient::metadata(&project, "", true);
+    let turn = project.turn();
+    super::ambient::metadata(&project, "", true);
     let _operator = Operator::start(&world);
     service_account(&world, &world.name, "direct", None);
     let by_metadata = json!({"projectID": null, "auth": {"workloadIdentity": {
@@ -88,7 +89,7 @@ fn the_cluster_s_data_comes_from_the_metadata_server_by_grant() {
     let grants: Vec<Value> = ["project-id", "cluster-name", "cluster-location"]
         .map(|name| json!({"kind": "gcpMetadata", "name": name}))
         .to_vec();
-    project.plugin(&json!({"ambient": grants}), &Value::Null);
+    project.plugin(&json!({"ambient": grants}), &json!({}), &turn);
     project.granted_now(&json!(grants));
     world.wait_ready("secretstore", "store");
     project.external_secret("es", "store", one("value"));

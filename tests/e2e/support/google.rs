@@ -3,6 +3,8 @@
 //! Stores reach it under Google's real names, which mean the stand-in inside the tests' network; where there is no
 //! such network the tests say so and do nothing. Its id is the test's name, so counts are the test's own.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use claviger_testenv::{GoogleAccount, GoogleRequest, GoogleView, Mark};
 use serde_json::{Value, json};
 
@@ -83,12 +85,13 @@ impl<'a> Project<'a> {
         json!({"secretRef": {"secretAccessKeySecretRef": {"name": secret, "key": "key.json"}}})
     }
 
-    /// A SecretStore of that provider object, in this project unless it says otherwise.
+    /// A SecretStore of that provider object, in this project unless it says otherwise; null leaves a field out.
     pub(crate) fn store(&self, name: &str, rest: Value) {
         let mut gcpsm = json!({"projectID": self.id});
         for (field, value) in rest.as_object().unwrap() {
             gcpsm[field] = value.clone();
         }
+        gcpsm.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         self.world.apply_json(&json!({
             "apiVersion": "external-secrets.io/v1", "kind": "SecretStore",
             "metadata": {"name": name, "namespace": self.world.name},
@@ -123,8 +126,14 @@ impl<'a> Project<'a> {
         }));
     }
 
-    /// The `Plugin` object of the built-in for this test's operator, with those grants.
-    pub(crate) fn plugin(&self, grants: &Value, settings: &Value) {
+    /// The right to make the `Plugin` object of the built-in: there is one of that name, so tests take turns.
+    pub(crate) fn turn(&self) -> MutexGuard<'static, ()> {
+        static PLUGIN: Mutex<()> = Mutex::new(());
+        PLUGIN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The `Plugin` object of the built-in for this test's operator, with those grants and settings.
+    pub(crate) fn plugin(&self, grants: &Value, settings: &Value, _turn: &MutexGuard<'static, ()>) {
         self.world.apply_json(&json!({
             "apiVersion": "claviger.io/v1alpha1", "kind": "Plugin", "metadata": {"name": "gcpsm"},
             "spec": {
