@@ -15,7 +15,7 @@ fn one_login_serves_all_that_the_store_reads() {
     let Some(project) = Project::new(&world) else { return };
     let account = project.reader("reader");
     for n in 0..20 {
-        project.secret(&format!("value-{n}"), &format!("MARKED-{n}"));
+        project.secret(&format!("value-{n}"), &format!("MARKED-value-{n}"));
     }
     let operator = Operator::start(&world);
     project.key_secret("key", &account.key);
@@ -26,7 +26,7 @@ fn one_login_serves_all_that_the_store_reads() {
         project.external_secret(&format!("es{n}"), "store", one(&format!("value-{n}")));
     }
     for n in 0..20 {
-        world.wait_data(&format!("es{n}"), &[("v", &format!("MARKED-{n}"))]);
+        world.wait_data(&format!("es{n}"), &[("v", &format!("MARKED-value-{n}"))]);
     }
     assert_eq!(project.count(mark, "jwt-bearer"), 1);
     assert_eq!(project.count(mark, "AccessSecretVersion"), 20);
@@ -63,7 +63,7 @@ fn one_login_serves_all_that_the_store_reads() {
     project.external_secret("blind", "blind", one("value-1"));
     let message = world.wait_reason("externalsecret", "blind", "AccessDenied");
     assert!(message.contains("secretmanager.versions.access"), "{message}");
-    let secrets = [line(&account.key), line(&another), line(&gone.key), "MARKED-1".to_owned()];
+    let secrets = [line(&account.key), line(&another), line(&gone.key), "MARKED-value-1".to_owned()];
     assert_no_value_left(&world, &operator, &secrets.each_ref().map(String::as_str));
 }
 
