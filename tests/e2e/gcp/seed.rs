@@ -86,7 +86,7 @@ fn the_documents_store_and_its_alternative() {
     });
     tenant.sync_now("es");
     tenant.wait_data("es", &[("password", "MARKED-by-key")]);
-    assert_eq!(project.count(mark, "jwt-bearer"), 1);
+    assert_eq!(project.count(mark, "jwt-bearer"), 2);
     let key = account.key["private_key"].as_str().unwrap().lines().nth(1).unwrap().to_owned();
     assert_no_value_left(&tenant, &operator, &["MARKED-google-password", "MARKED-by-key", &key]);
     world.kubectl(&["delete", "clustersecretstore", STORE]);
