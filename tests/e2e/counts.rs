@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Mount, Operator, Rounds, one_a_round, world};
+use crate::support::{Mount, Operator, Rounds, world};
 
 /// ExternalSecrets, properties of each, distinct keys.
 const OBJECTS: usize = 20;
@@ -60,17 +60,16 @@ fn one_read_per_key_and_round_one_login_and_no_write_without_a_change() {
         keys: KEYS,
         deadline: Duration::from_secs(60),
     };
-    let (first, mark) = rounds.quiet("the first round", 1);
+    let (first, mark) = rounds.quiet("the first round", None, 1);
     let asked = rounds.asked(before, mark);
     assert_eq!(asked.logins, 1, "one login for everything");
-    assert_eq!(asked.reads, one_a_round(first.clone()), "all at once, each key read once a round");
+    assert_eq!(asked.reads, rounds.one_a_round(None, &first), "all at once, each key read once a round");
 
     // Two whole rounds of refreshes, starting when the objects are at rest: within the minute in which refreshTime
     // is not written again, also on a slow machine.
     let user = format!("system:serviceaccount:{ns}:operator-{ns}", ns = world.name);
     let (api_mark, started) = (world.env.cluster.audit_mark(), Instant::now());
-    let most = *first.iter().max().unwrap();
-    let (later, end) = rounds.quiet("two rounds", most + 2);
+    let (later, end) = rounds.quiet("two rounds", Some(&first), 2);
     let elapsed = started.elapsed();
     assert!(
         elapsed < Duration::from_secs(55),
@@ -78,8 +77,8 @@ fn one_read_per_key_and_round_one_login_and_no_write_without_a_change() {
     );
     let asked = rounds.asked(mark, end);
     assert_eq!(asked.logins, 0, "the token lives on");
-    let refreshes = later.iter().zip(&first).map(|(now, before)| now - before);
-    assert_eq!(asked.reads, one_a_round(refreshes), "reads by key, and how often its objects were refreshed");
+    let expected = rounds.one_a_round(Some(&first), &later);
+    assert_eq!(asked.reads, expected, "reads by key, and how often its objects were refreshed");
     let writes: Vec<_> = world
         .env
         .cluster

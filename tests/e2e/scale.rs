@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Mount, Operator, Rounds, World, one_a_round, world};
+use crate::support::{Mount, Operator, Rounds, World, world};
 
 /// ExternalSecrets, properties of each, keys. Each key's are every fiftieth.
 const OBJECTS: usize = 1_000;
@@ -39,18 +39,21 @@ fn a_thousand_share_fifty_reads_a_round_and_one_login() {
         keys: KEYS,
         deadline: Duration::from_secs(400),
     };
-    let (first, mark) = rounds.quiet("every object to be synced", 1);
+    let (first, mark) = rounds.quiet("every object to be synced", None, 1);
     let asked = rounds.asked(begin, mark);
     assert_eq!(asked.logins, 1, "one login for all");
     // Whose turn came early may have had its second round.
-    assert_eq!(asked.reads, one_a_round(first.clone()), "each key is read once a round for all its twenty");
+    assert_eq!(
+        asked.reads,
+        rounds.one_a_round(None, &first),
+        "each key is read once a round for all its twenty"
+    );
 
-    let most = *first.iter().max().unwrap();
-    let (second, later) = rounds.quiet("one more round", most + 1);
+    let (second, later) = rounds.quiet("one more round", Some(&first), 1);
     let asked = rounds.asked(mark, later);
     assert_eq!(asked.logins, 0, "the token lives");
-    let refreshes = second.iter().zip(&first).map(|(now, before)| now - before);
-    assert_eq!(asked.reads, one_a_round(refreshes), "reads by key, and how often its objects were refreshed");
+    let expected = rounds.one_a_round(Some(&first), &second);
+    assert_eq!(asked.reads, expected, "reads by key, and how often its objects were refreshed");
 
     // The token is gone between two requests, and a thousand find out.
     let failed = failures(&operator, &world.name);
@@ -64,8 +67,7 @@ fn a_thousand_share_fifty_reads_a_round_and_one_login() {
         }
     }
     assert_eq!(revoked, 1, "there was one token");
-    let most = *second.iter().max().unwrap();
-    let (_, end) = rounds.quiet("a round after the token's end", most + 1);
+    let (_, end) = rounds.quiet("a round after the token's end", Some(&second), 1);
     let asked = rounds.asked(later, end);
     assert_eq!(asked.logins, 1, "one login replaces it");
     // Whoever was refused asks once whether it is the token: at most those that were under way together.

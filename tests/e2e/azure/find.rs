@@ -21,7 +21,7 @@ fn by_name_and_tags_over_pages() {
     }
     vault.azure.enable(vault.name, "secrets/find-20", false).unwrap();
     let operator = Operator::start(&world);
-    vault.store("store", json!({"authSecretRef": Vault::auth()}));
+    vault.store_every("store", 3_600, json!({"authSecretRef": Vault::auth()}));
     world.wait_ready("secretstore", "store");
     let mark = vault.azure.mark();
     let find = |find| json!({"dataFrom": [{"find": find}]});

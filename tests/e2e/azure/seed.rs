@@ -1,9 +1,10 @@
 //! The reference document's Azure manifests as they stand: its store, and the pair of ExternalSecrets that keeps
 //! the same keys in AWS and in Azure.
 
+use claviger_testenv::{Aws, AwsOptions};
 use serde_json::json;
 
-use crate::support::{Account, Operator, Vault, allow, assert_no_value_left, world};
+use crate::support::{Account, ENDPOINTS, Operator, Vault, allow, assert_no_value_left, world};
 
 /// The document's placeholder, which is a tenant here.
 const TENANT: &str = "tenant-id-here";
@@ -19,19 +20,24 @@ fn the_documents_cross_cloud_pair() {
     let (stripe, sendgrid) = ("MARKED-stripe-key-both", "MARKED-sendgrid-key-both");
     vault.put("stripe-api-key", stripe);
     vault.put("sendgrid-api-key", sendgrid);
-    // AWS, the primary.
-    let account = Account::new(&world, "us-east-1");
+    // AWS, the primary: a server of its own, since other tests have the document's keys too.
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = &world.env.cluster;
+    let options = AwsOptions {
+        jwks: cluster.jwks().unwrap(),
+        issuer: cluster.issuer().to_owned(),
+        metadata: Vec::new(),
+    };
+    let server = Aws::start(&world.env.tools, dir.path(), &options).unwrap();
+    let account = Account::at(&world, server.view().in_region("us-east-1"));
     let trust = account.trust_in_account(&world.name, "external-secrets-sa");
     let reads = allow(
         &["secretsmanager:GetSecretValue"],
         &["arn:aws:secretsmanager:us-east-1:123456789012:secret:external-apis/*"],
     );
-    let role = account.role("azure-seed-external-secrets", &trust, &json!([reads]));
+    let role = account.role("external-secrets-role", &trust, &json!([reads]));
     for (name, value) in [("stripe", stripe), ("sendgrid", sendgrid)] {
-        // The other test of the document has made them, or this one does.
-        let body = json!({"Name": format!("external-apis/{name}"), "SecretString": json!({"api-key": value}).to_string()});
-        let made = account.aws.call(None, "secretsmanager", "CreateSecret", &body).unwrap();
-        assert!(made.is_ok(), "{name} is another test's too");
+        account.secret(&format!("external-apis/{name}"), &json!({"api-key": value}).to_string());
     }
     world.apply_json(&json!({
         "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {
@@ -39,7 +45,7 @@ fn the_documents_cross_cloud_pair() {
             "annotations": {"eks.amazonaws.com/role-arn": role},
         },
     }));
-    let operator = Operator::start(&world);
+    let operator = Operator::start_in(&world, &ENDPOINTS.map(|name| (name, account.aws.address())));
     world.apply_json(&world.seed("aws-secrets-manager"));
     world.apply_json(&world.seed("api-keys-aws"));
     let mut store = world.seed("azure-keyvault");

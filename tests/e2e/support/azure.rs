@@ -70,6 +70,11 @@ impl<'a> Vault<'a> {
 
     /// A SecretStore for this vault, by what else stands in the provider's object; null leaves a field out.
     pub(crate) fn store(&self, name: &str, rest: Value) {
+        self.store_every(name, 5, rest);
+    }
+
+    /// The same, validated every so many seconds: each time it lists a secret.
+    pub(crate) fn store_every(&self, name: &str, seconds: u64, rest: Value) {
         let mut azure = json!({"vaultUrl": self.url(), "tenantId": AzureView::TENANT});
         for (field, value) in rest.as_object().unwrap() {
             azure[field] = value.clone();
@@ -78,7 +83,7 @@ impl<'a> Vault<'a> {
         self.world.apply_json(&json!({
             "apiVersion": "external-secrets.io/v1", "kind": "SecretStore",
             "metadata": {"name": name, "namespace": self.world.name},
-            "spec": {"controller": self.world.name, "refreshInterval": 5, "provider": {"azurekv": azure}},
+            "spec": {"controller": self.world.name, "refreshInterval": seconds, "provider": {"azurekv": azure}},
         }));
     }
 

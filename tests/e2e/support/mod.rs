@@ -20,7 +20,7 @@ pub(crate) use latency::{bystander, bystander_store, print_latency};
 pub(crate) use leaks::assert_no_value_left;
 pub(crate) use operator::{AMBIENT_VALUE, ENDPOINTS, Operator};
 pub(crate) use package::{chameleon, component, digest, leb, noise, pack, relabelled, section};
-pub(crate) use rounds::{Rounds, one_a_round};
+pub(crate) use rounds::Rounds;
 pub(crate) use vault::Mount;
 
 /// The environment, or a loud skip.

@@ -20,6 +20,9 @@ pub(crate) struct Rounds<'a> {
     pub deadline: Duration,
 }
 
+/// How often each object was refreshed.
+pub(crate) type Counts = BTreeMap<usize, usize>;
+
 /// What the backend was asked.
 pub(crate) struct Asked {
     /// Reads, by key.
@@ -31,13 +34,13 @@ pub(crate) struct Asked {
 }
 
 impl Rounds<'_> {
-    /// A moment at which no key is in the midst of a round, and every object was refreshed `least` times: how
-    /// often those of each key were, and the end of the backend's log. For a second nothing was read and
-    /// nobody's count moved, so what was read has been counted.
-    pub(crate) fn quiet(&self, what: &str, least: usize) -> (Vec<usize>, Mark) {
+    /// A moment at which no key is in the midst of a round, and every object was refreshed `more` times since
+    /// `before`: how often each was, and the end of the backend's log. For a second nothing was read and nobody's
+    /// count moved, so what was read has been counted.
+    pub(crate) fn quiet(&self, what: &str, before: Option<&Counts>, more: usize) -> (Counts, Mark) {
         /// Between two looks at a page with a line for each object.
         const LOOK: Duration = Duration::from_millis(300);
-        let mut still: Option<(Instant, Vec<usize>, Mark)> = None;
+        let mut still: Option<(Instant, Counts, Mark)> = None;
         let mut looked: Option<Instant> = None;
         self.world.wait_for(self.deadline, what, || {
             let now = Instant::now();
@@ -45,7 +48,7 @@ impl Rounds<'_> {
                 return Err("between two looks".to_owned());
             }
             looked = Some(now);
-            let found = self.refreshed(least).inspect_err(|_| still = None)?;
+            let found = self.refreshed(before, more).inspect_err(|_| still = None)?;
             let end = self.world.env.bao.audit_mark();
             if let Some((since, known, mark)) = &still
                 && *known == found
@@ -59,29 +62,45 @@ impl Rounds<'_> {
         })
     }
 
-    /// How often the objects of each key were refreshed, if that is the same for all of it (so that none of
-    /// them is in the midst of a round) and at least `least`.
-    fn refreshed(&self, least: usize) -> Result<Vec<usize>, String> {
+    /// How often each object was refreshed: all of them `more` times since `before`, and those of a key alike since
+    /// then, so that none of them is in the midst of a round. (Their first rounds may differ by one: of those that
+    /// appear half an interval before the key's turn some take it, and some the next.)
+    fn refreshed(&self, before: Option<&Counts>, more: usize) -> Result<Counts, String> {
         let page = self.operator.page("/metrics");
         let namespace = format!("namespace=\"{}\"", self.world.name);
-        let mut counts = BTreeMap::<usize, Vec<usize>>::new();
+        let mut counts = Counts::new();
         let lines = page.lines().filter(|line| line.starts_with("externalsecret_sync_calls_total{"));
         for line in lines.filter(|line| line.contains(&namespace)) {
             let name = line.split("name=\"es").nth(1).and_then(|rest| rest.split('"').next());
             let count = line.rsplit(' ').next().and_then(|count| count.parse::<f64>().ok());
             if let (Some(Ok(n)), Some(count)) = (name.map(str::parse::<usize>), count) {
-                counts.entry(n % self.keys).or_default().push(count as usize);
+                counts.insert(n, count as usize);
             }
         }
-        let seen: usize = counts.values().map(Vec::len).sum();
-        if seen < self.objects {
-            return Err(format!("{seen} of {} were refreshed", self.objects));
+        if counts.len() < self.objects {
+            return Err(format!("{} of {} were refreshed", counts.len(), self.objects));
         }
-        let even = |key: &usize| {
-            let counts = &counts[key];
-            (counts[0] >= least && counts.iter().all(|count| *count == counts[0])).then_some(counts[0])
-        };
-        (0..self.keys).map(|key| even(&key).ok_or_else(|| format!("key{key}: {:?}", counts[&key]))).collect()
+        let since = |n: &usize| counts[n] - before.map_or(0, |before| before[n]);
+        for key in 0..self.keys {
+            let found: BTreeSet<usize> = counts.keys().filter(|n| *n % self.keys == key).map(since).collect();
+            let alike = before.is_none() || found.len() == 1;
+            if !alike || found.first().is_none_or(|least| *least < more) {
+                return Err(format!("key{key}: {found:?}"));
+            }
+        }
+        Ok(counts)
+    }
+
+    /// The rounds of each key between two such moments, where each round is one read.
+    pub(crate) fn one_a_round(&self, before: Option<&Counts>, now: &Counts) -> BTreeMap<usize, usize> {
+        let mut rounds = BTreeMap::new();
+        for (n, count) in now {
+            let since = count - before.map_or(0, |before| before[n]);
+            let most: &mut usize = rounds.entry(n % self.keys).or_default();
+            *most = since.max(*most);
+        }
+        rounds.retain(|_, count| *count > 0);
+        rounds
     }
 
     /// What the backend was asked between two moments.
@@ -105,9 +124,4 @@ impl Rounds<'_> {
         let lookups = looked.iter().filter(|token| tokens.contains(*token)).count();
         Asked { reads, logins, lookups }
     }
-}
-
-/// Reads that so many refreshes of the objects of each key are, where each round is one read.
-pub(crate) fn one_a_round(refreshes: impl IntoIterator<Item = usize>) -> BTreeMap<usize, usize> {
-    refreshes.into_iter().enumerate().filter(|(_, count)| *count > 0).collect()
 }

@@ -19,7 +19,11 @@ def shake(name):
             with context.wrap_socket(plain, server_hostname=name.lstrip('=')) as tls:
                 return dict(tls.getpeercert()['issuer'][0])['commonName']
     except ssl.SSLError as error:
-        return error.reason
+        # The connection may be closed before the alert is out.
+        closed = ('TLSV1_UNRECOGNIZED_NAME', 'UNEXPECTED_EOF_WHILE_READING')
+        return 'refused' if error.reason in closed else error.reason
+    except ConnectionResetError:
+        return 'refused'
     except OSError as error:
         return type(error).__name__
 print(json.dumps({name: shake(name) for name in sys.argv[2:]}))
@@ -39,7 +43,7 @@ fn the_clouds_real_names_mean_the_front_and_no_other_name_means_anything() {
         ("my-keyvault.vault.azure.net", ca),
         ("login.microsoftonline.com", ca),
         ("secretmanager.googleapis.com", ca),
-        ("=management.azure.com", "TLSV1_UNRECOGNIZED_NAME"),
+        ("=management.azure.com", "refused"),
         ("management.azure.com", "gaierror"),
     ];
     let since = clouds.mark();
