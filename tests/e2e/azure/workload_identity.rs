@@ -53,9 +53,7 @@ fn as_the_account_that_the_application_trusts() {
     assert!(message.contains("azure.workload.identity/client-id"), "{message}");
     // Another audience is the manifest's to name, and the application's to trust.
     vault.store("audience", by(json!({"name": "other-audience", "audiences": ["somebody-else"]}), json!({})));
-    world.wait("a verdict on the other audience", || {
-        world.ready("secretstore", "audience").ok_or("none".to_owned())
-    });
+    world.wait_ready("secretstore", "audience");
     // The client id from a Secret, and none on the account.
     account(&world, "reader", &json!({}));
     vault.secret("ids", json!({"client": app.client_id, "tenant": app.tenant_id}));

@@ -91,7 +91,7 @@ fn every_bad_plugin_is_named_and_the_others_go_on() {
         assert!(status["digest"].is_null(), "{name} must not be in place: {status}");
     }
     // A name that a built-in has, and one that the definition declares: their bytes are not even read.
-    for name in ["vault", "v2", "azurekv"] {
+    for name in ["vault", "v2", "webhook"] {
         world.install(name, &good, json!({}));
         let (message, _) = world.wait_refused(name, "NameReserved");
         assert!(message.contains(name), "{message}");
@@ -118,7 +118,7 @@ fn every_bad_plugin_is_named_and_the_others_go_on() {
     }
     good_goes_on(&world);
     let ours = cases.iter().map(|(name, ..)| format!("refused-{name}"));
-    let rest = ["refused-good", "refused-twin", "vault", "v2", "azurekv"].map(ToOwned::to_owned);
+    let rest = ["refused-good", "refused-twin", "vault", "v2", "webhook"].map(ToOwned::to_owned);
     for name in ours.chain(rest) {
         world.kubectl(&["delete", "plugin", &name]);
     }
