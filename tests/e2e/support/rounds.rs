@@ -34,9 +34,9 @@ pub(crate) struct Asked {
 }
 
 impl Rounds<'_> {
-    /// A moment at which no key is in the midst of a round, and every object was refreshed `more` times since
-    /// `before`: how often each was, and the end of the backend's log. For a second nothing was read and nobody's
-    /// count moved, so what was read has been counted.
+    /// A moment between rounds, at which every object was refreshed `more` times since `before`: how often each was,
+    /// and the end of the backend's log. For a second nothing was read and nobody's count moved, so what was read
+    /// has been counted, and no key is in the midst of its round, which takes milliseconds.
     pub(crate) fn quiet(&self, what: &str, before: Option<&Counts>, more: usize) -> (Counts, Mark) {
         /// Between two looks at a page with a line for each object.
         const LOOK: Duration = Duration::from_millis(300);
@@ -62,9 +62,8 @@ impl Rounds<'_> {
         })
     }
 
-    /// How often each object was refreshed: all of them `more` times since `before`, and those of a key alike since
-    /// then, so that none of them is in the midst of a round. (Their first rounds may differ by one: of those that
-    /// appear half an interval before the key's turn some take it, and some the next.)
+    /// How often each object was refreshed: all of them `more` times since `before`. Those of a key need not be
+    /// alike: of those that appear half an interval before the key's turn some take it, and some the next.
     fn refreshed(&self, before: Option<&Counts>, more: usize) -> Result<Counts, String> {
         let page = self.operator.page("/metrics");
         let namespace = format!("namespace=\"{}\"", self.world.name);
@@ -83,8 +82,7 @@ impl Rounds<'_> {
         let since = |n: &usize| counts[n] - before.map_or(0, |before| before[n]);
         for key in 0..self.keys {
             let found: BTreeSet<usize> = counts.keys().filter(|n| *n % self.keys == key).map(since).collect();
-            let alike = before.is_none() || found.len() == 1;
-            if !alike || found.first().is_none_or(|least| *least < more) {
+            if found.first().is_none_or(|least| *least < more) {
                 return Err(format!("key{key}: {found:?}"));
             }
         }
