@@ -19,6 +19,7 @@ use claviger_crds::external_secret::{CreationPolicy, ExternalSecret, ExternalSec
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
+use super::patience::patience;
 use super::world::ClusterWorld;
 use super::{Context, Next, said};
 use crate::cluster::apply::{self, Applied};
@@ -97,20 +98,6 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         Ok(Ended::Done(done)) => succeeded(context, name, es, &done, &version, rhythm, now).await,
         Err(failed_with) => failed(context, name, es, &failed_with, interval).await,
     }
-}
-
-/// How long to wait for a plugin that is being loaded without saying anything; it wakes who uses it when it is
-/// there. After a start every plugin is loaded anew: that is no news about an object that was in order, and for
-/// others it is over before anybody could read it, if it was compiled before.
-pub(super) fn quietly(context: &Context, plugin: &str, in_order: bool) -> Option<Duration> {
-    /// For the case that nobody wakes us.
-    const WHILE_LOADING: Duration = Duration::from_secs(60);
-    /// Artifacts of all built-ins are loaded within a second. Compiling one takes longer than this.
-    const SOON: Duration = Duration::from_secs(3);
-    if in_order {
-        return Some(WHILE_LOADING);
-    }
-    SOON.checked_sub(context.registry.loading(plugin)?).filter(|left| !left.is_zero())
 }
 
 /// Fetches, plans, writes.
@@ -310,7 +297,7 @@ async fn failed(
     interval: Duration,
 ) -> Next {
     if let Failure::PluginLoading { name } = &failed.failure
-        && let Some(wait) = quietly(context, name, status::is_ready(es_conditions(es)))
+        && let Some(wait) = patience(context.registry.loading(name), status::is_ready(es_conditions(es)))
     {
         return Some((Class::Retry, Instant::now() + wait));
     }

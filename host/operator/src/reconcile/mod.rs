@@ -3,6 +3,7 @@
 
 mod external_secret;
 mod namespace_labels;
+mod patience;
 mod plugin;
 mod store;
 mod world;

@@ -19,7 +19,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Resource;
 
-use super::external_secret::quietly;
+use super::patience::patience;
 use super::world::ClusterWorld;
 use super::{Context, Next};
 use crate::cluster::status as status_writer;
@@ -52,7 +52,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
     let mut found = validate(context, object, &store).await;
     if let Some(Failure::PluginLoading { name }) = &found.failure {
         let in_order = store.status.as_ref().is_some_and(|status| status::is_ready(&status.conditions));
-        if let Some(wait) = quietly(context, name, in_order) {
+        if let Some(wait) = patience(context.registry.loading(name), in_order) {
             return Some((Class::Retry, Instant::now() + wait));
         }
     }
