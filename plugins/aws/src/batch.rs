@@ -18,7 +18,14 @@ mod tests {
     #[test]
     fn only_what_aws_looked_for() {
         let text = || "x".to_owned();
-        let value = Value { data: vec![], version: None, metadata: None, lease: None, shareable: true };
+        let value = Value {
+            data: vec![],
+            version: None,
+            metadata: None,
+            lease: None,
+            shareable: true,
+            dynamic: false,
+        };
         for (answer, expected) in [
             (Ok(value), true),
             (Err(Error::NotFound(text())), true),

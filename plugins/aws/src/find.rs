@@ -5,7 +5,7 @@
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use aws_sdk_ssm::types::ParameterStringFilter;
 use claviger_plugin_sdk::Error;
-use claviger_plugin_sdk::provider::interface::{Facet, Found, Item, Page, Query};
+use claviger_plugin_sdk::provider::interface::{Facet, Found, Item, Nature, Page, Query};
 use regex_lite::Regex;
 
 use aws_credentials::Service;
@@ -150,8 +150,15 @@ async fn found(aws: &Aws, query: &Query, names: Vec<String>) -> Result<Vec<Found
     // What the host would drop is not read. An expression that is not understood here drops nothing.
     let regexp = query.name_regexp.as_deref().and_then(|regexp| Regex::new(regexp).ok());
     let wanted = names.into_iter().filter(|name| regexp.as_ref().is_none_or(|regexp| regexp.is_match(name)));
-    let items: Vec<Item> =
-        wanted.map(|key| Item { key, version: None, facet: Facet::Value, known_version: None }).collect();
+    let items: Vec<Item> = wanted
+        .map(|key| Item {
+            key,
+            version: None,
+            facet: Facet::Value,
+            known_version: None,
+            nature: Nature::Stored,
+        })
+        .collect();
     let answers = match aws.config.service {
         Service::SecretsManager => secrets_manager::read(aws, &items, "").await,
         _ => parameter_store::read(aws, &items, "").await,

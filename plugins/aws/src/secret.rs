@@ -42,6 +42,8 @@ pub fn batches(items: &[Item], prefix: &str) -> Vec<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use claviger_plugin_sdk::provider::interface::Nature;
+
     use super::*;
 
     #[test]
@@ -58,7 +60,13 @@ mod tests {
     }
 
     fn item(key: &str, version: Option<&str>, facet: Facet) -> Item {
-        Item { key: key.to_owned(), version: version.map(ToOwned::to_owned), facet, known_version: None }
+        Item {
+            key: key.to_owned(),
+            version: version.map(ToOwned::to_owned),
+            facet,
+            known_version: None,
+            nature: Nature::Stored,
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::memo::{Make, Memo};
 use claviger_plugin_sdk::provider::claviger::plugin::types::{Requester, StoreRef};
 use claviger_plugin_sdk::provider::connection::{Resolved, Session, SlotValue};
-use claviger_plugin_sdk::provider::interface::{Facet, Item};
+use claviger_plugin_sdk::provider::interface::{Facet, Item, Nature};
 use serde_json::{Value, json};
 
 use crate::needs::CLIENT_SECRET;
@@ -104,7 +104,13 @@ pub(crate) fn bytes(text: &str) -> Resolved {
 }
 
 pub(crate) fn item(key: &str) -> Item {
-    Item { key: key.to_owned(), version: None, facet: Facet::Value, known_version: None }
+    Item {
+        key: key.to_owned(),
+        version: None,
+        facet: Facet::Value,
+        known_version: None,
+        nature: Nature::Stored,
+    }
 }
 
 /// The kind of an answer, for tables.

@@ -131,6 +131,8 @@ fn is_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use claviger_plugin_sdk::provider::interface::Nature;
+
     use super::*;
 
     fn of(key: &str, version: Option<&str>) -> Result<Object, Error> {
@@ -139,6 +141,7 @@ mod tests {
             version: version.map(ToOwned::to_owned),
             facet: Facet::Value,
             known_version: None,
+            nature: Nature::Stored,
         })
     }
 

@@ -1,13 +1,19 @@
 //! Key Vault's refusals. Only tests. Messages are of Azure's documentation, or were seen.
 
 #![allow(clippy::unwrap_used)]
-use claviger_plugin_sdk::provider::interface::{Facet, Item};
+use claviger_plugin_sdk::provider::interface::{Facet, Item, Nature};
 
 use super::*;
 use crate::fake::{Said, kind, kv_error, said};
 
 fn get(key: &str) -> Asked {
-    let item = Item { key: key.to_owned(), version: None, facet: Facet::Value, known_version: None };
+    let item = Item {
+        key: key.to_owned(),
+        version: None,
+        facet: Facet::Value,
+        known_version: None,
+        nature: Nature::Stored,
+    };
     Asked::Get(Object::of(&item).unwrap())
 }
 

@@ -23,6 +23,7 @@ fn value(entry: &Entry) -> Value {
         metadata: None,
         lease: None,
         shareable: true,
+        dynamic: false,
     }
 }
 

@@ -8,7 +8,7 @@ use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::memo::{Make, Memo};
 use claviger_plugin_sdk::provider::claviger::plugin::types::{Requester, StoreRef};
 use claviger_plugin_sdk::provider::connection::{Resolved, Session, SlotValue};
-use claviger_plugin_sdk::provider::interface::{Facet, Item};
+use claviger_plugin_sdk::provider::interface::{Facet, Item, Nature};
 use google_credentials::{Reply, Request, World as Google};
 use serde_json::{Value, json};
 
@@ -67,7 +67,13 @@ pub(crate) fn session_of_node() -> Session {
 }
 
 pub(crate) fn item(key: &str, version: Option<&str>, facet: Facet) -> Item {
-    Item { key: key.to_owned(), version: version.map(ToOwned::to_owned), facet, known_version: None }
+    Item {
+        key: key.to_owned(),
+        version: version.map(ToOwned::to_owned),
+        facet,
+        known_version: None,
+        nature: Nature::Stored,
+    }
 }
 
 impl<'f> Fake<'f> {

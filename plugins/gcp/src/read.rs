@@ -95,6 +95,7 @@ fn value(client: &Client<'_>, item: &Item, ask: &Ask, answer: Answer) -> Result<
         metadata: None,
         lease: None,
         shareable: true,
+        dynamic: false,
     };
     if ask.version.is_none() {
         let body = answer.map_err(|trouble| trouble.error(GET, &what))?;

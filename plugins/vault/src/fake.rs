@@ -9,7 +9,7 @@ use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::memo::{Make, Memo};
 use claviger_plugin_sdk::provider::claviger::plugin::types::{Requester, StoreRef};
 use claviger_plugin_sdk::provider::connection::{Resolved, Session, SlotValue};
-use claviger_plugin_sdk::provider::interface::{Facet, Item};
+use claviger_plugin_sdk::provider::interface::{Facet, Item, Nature};
 use serde_json::Value;
 
 use crate::world::{Reply, Request, World};
@@ -60,7 +60,7 @@ impl<'f> Fake<'f> {
     }
 
     pub(crate) fn item(&self, key: &str, facet: Facet) -> Item {
-        Item { key: key.to_owned(), version: None, facet, known_version: None }
+        Item { key: key.to_owned(), version: None, facet, known_version: None, nature: Nature::Stored }
     }
 
     /// Requests whose URL has this in it.

@@ -86,6 +86,7 @@ pub fn value(client: &Client<'_>, facet: Facet, body: &[u8]) -> Result<Value, Er
         metadata: None,
         lease: None,
         shareable,
+        dynamic: false,
     };
     match facet {
         Facet::Metadata => Ok(value(json::go_map(&answer::metadata(body)?), None, true)),

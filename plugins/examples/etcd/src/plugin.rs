@@ -150,6 +150,7 @@ fn one(client: &Client<'_>, item: &Item) -> Result<Value, Error> {
         lease: None,
         // The same key read by the same login is the same answer for everybody.
         shareable: true,
+        dynamic: false,
     })
 }
 
