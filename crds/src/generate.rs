@@ -6,11 +6,13 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionVersion,
+    CustomResourceSubresourceStatus,
 };
 use kube::CustomResourceExt;
 use serde_json::Value;
 
 use crate::external_secret::ExternalSecret;
+use crate::generators::VaultDynamicSecret;
 use crate::plugin::Plugin;
 use crate::store::{ClusterSecretStore, SecretStore};
 
@@ -29,6 +31,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         with_deprecated_version(finish(ClusterSecretStore::crd())),
         with_deprecated_version(finish(ExternalSecret::crd())),
         finish(Plugin::crd()),
+        with_status(finish(VaultDynamicSecret::crd())),
     ]
 }
 
@@ -84,6 +87,15 @@ fn with_deprecated_version(mut crd: CustomResourceDefinition) -> CustomResourceD
         })
         .collect();
     crd.spec.versions.extend(older);
+    crd
+}
+
+/// A generator has no status and, as with the peer, the subresource of one.
+fn with_status(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        let status = CustomResourceSubresourceStatus::default();
+        version.subresources.get_or_insert_default().status = Some(status);
+    }
     crd
 }
 

@@ -1,5 +1,5 @@
-//! The Kubernetes API types of Claviger: SecretStore, ClusterSecretStore and ExternalSecret as the
-//! External Secrets Operator has them, and Claviger's own Plugin.
+//! The Kubernetes API types of Claviger: SecretStore, ClusterSecretStore, ExternalSecret and
+//! generators as the External Secrets Operator has them, and Claviger's own Plugin.
 //!
 //! Data and schema only: no client, no validation beyond the schema, no defaults that need a cluster.
 //! [`generate`] turns the types into the CustomResourceDefinitions in `crds/generated/`.
@@ -7,6 +7,7 @@
 pub mod condition;
 pub mod external_secret;
 pub mod generate;
+pub mod generators;
 pub mod plugin;
 pub mod providers;
 pub mod reference;

@@ -23,6 +23,30 @@ pub struct ExternalSecretStatus {
     /// The Secret, for the Service Binding specification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binding: Option<Binding>,
+    /// Of providers with dynamic keys: how each key was found when it was first read, which holds from then on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<KeySource>,
+}
+
+/// How a key was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeySource {
+    /// Kind and name of the store.
+    pub store: String,
+    /// The key.
+    pub key: String,
+    /// What it is.
+    pub nature: KeyNature,
+}
+
+/// Whether a key names something stored, or something that is made for who reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KeyNature {
+    /// A stored secret: if it is deleted, it is missing.
+    Stored,
+    /// A credential that is made for each ExternalSecret, leased and rotated.
+    Dynamic,
 }
 
 /// Names the Secret.

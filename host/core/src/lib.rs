@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod duration;
 pub mod error;
 pub mod hash;
+pub mod lease;
 pub mod names;
 pub mod plan;
 pub mod provider;

@@ -24,6 +24,22 @@ pub const ANNOTATION_PART_COUNT: &str = "claviger.io/part-count";
 /// Digest of the whole component, uncompressed: what parts of one package have in common.
 pub const ANNOTATION_PART_DIGEST: &str = "claviger.io/part-digest";
 
+/// On an ExternalSecret: when leased credentials are made anew (`automatic`, `every-refresh`).
+pub const ANNOTATION_ROTATION_POLICY: &str = "external-secrets.io/rotation-policy";
+/// On an ExternalSecret: their longest life, as a Go duration or in days.
+pub const ANNOTATION_ROTATION_INTERVAL: &str = "external-secrets.io/rotation-interval";
+/// On an ExternalSecret: when a replaced one is revoked, a duration or `rollout`.
+pub const ANNOTATION_REVOKE_SUPERSEDED: &str = "claviger.io/revoke-superseded-after";
+
+/// Begins every annotation with a record of leases.
+pub const LEASE_ANNOTATIONS: &str = "lease.claviger.io/";
+
+/// The annotation of a Secret with the record of what an ExternalSecret leased for it: several may write to one.
+pub fn lease_annotation(external_secret: &str) -> String {
+    // A prefix is enough: two of one namespace that meet in it would have to be looked for.
+    format!("{LEASE_ANNOTATIONS}{}", &sha3_224(external_secret.as_bytes())[..32])
+}
+
 /// The ConfigMap that holds part `index`, where `first` holds part 0.
 pub fn part_name(first: &str, index: usize) -> String {
     if index == 0 { first.to_owned() } else { format!("{first}-{index}") }
@@ -64,6 +80,7 @@ pub fn is_copied(key: &str) -> bool {
         "helm.toolkit.fluxcd.io/",
         "kustomize.toolkit.fluxcd.io/",
         "claviger.io/",
+        LEASE_ANNOTATIONS,
         "external-secrets.io/",
         "reconcile.external-secrets.io/",
     ];

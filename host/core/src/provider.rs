@@ -34,6 +34,18 @@ pub enum Facet {
     Metadata,
 }
 
+/// What may answer a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Nature {
+    /// What is stored by that name; and only where nothing is, what is made for who asks. For a key that its asker has
+    /// never read.
+    Any,
+    /// Only what is stored: a stored secret that somebody deletes must not turn into a new credential.
+    Stored,
+    /// Only what is made for who asks.
+    Dynamic,
+}
+
 /// One read. `property` is not in it: the host looks properties up, so ten of one key are one read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Item {
@@ -43,6 +55,8 @@ pub struct Item {
     pub version: Option<String>,
     /// Value or metadata.
     pub facet: Facet,
+    /// What may answer.
+    pub nature: Nature,
 }
 
 /// A lease that came with a value.
@@ -79,6 +93,16 @@ pub struct Value {
     pub lease: Option<Lease>,
     /// Whether another ExternalSecret of the same scope may have this very answer.
     pub shareable: bool,
+    /// It was made for who asked: asking again makes another.
+    pub dynamic: bool,
+}
+
+/// What a generator made.
+pub struct Generated {
+    /// By the key it gets.
+    pub values: BTreeMap<String, SecretBytes>,
+    /// A lease, if it ends by itself and can be taken back.
+    pub lease: Option<Lease>,
 }
 
 /// How `property` is looked up in a value.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use claviger_crds::condition::Condition;
-use claviger_crds::external_secret::{Binding, ExternalSecretStatus};
+use claviger_crds::external_secret::{Binding, ExternalSecretStatus, KeySource};
 use claviger_crds::store::SecretStoreStatus;
 use jiff::Timestamp;
 
@@ -39,6 +39,7 @@ pub fn refreshed(
     condition: Condition,
     version: &str,
     binding: Option<String>,
+    sources: Vec<KeySource>,
     now: Timestamp,
 ) -> ExternalSecretStatus {
     ExternalSecretStatus {
@@ -46,6 +47,7 @@ pub fn refreshed(
         synced_resource_version: Some(version.to_owned()),
         conditions: with(old, condition),
         binding: binding.map(|name| Binding { name }),
+        sources,
     }
 }
 
@@ -110,7 +112,7 @@ mod tests {
     fn synced(second: i64, old: Option<&ExternalSecretStatus>) -> ExternalSecretStatus {
         let conditions = old.map(|old| old.conditions.clone()).unwrap_or_default();
         let condition = ready(&conditions, true, "SecretSynced", "secret synced", at(second));
-        refreshed(old, condition, "1-x", Some("s".to_owned()), at(second))
+        refreshed(old, condition, "1-x", Some("s".to_owned()), Vec::new(), at(second))
     }
 
     #[test]

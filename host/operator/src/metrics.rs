@@ -53,6 +53,15 @@ pub struct OutcomeLabels {
     pub outcome: &'static str,
 }
 
+/// What was done with a lease.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct LeaseLabels {
+    /// `make`, `renew` or `revoke`.
+    pub operation: &'static str,
+    /// `done`, `gone`, `refused` or `failed`.
+    pub outcome: &'static str,
+}
+
 /// Calls of a plugin by how they ended.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct PluginLabels {
@@ -77,6 +86,7 @@ pub struct Metrics {
     unreadable: Family<ReasonLabels, Counter>,
     reconcile: Histogram,
     fetch: Family<OutcomeLabels, Gauge>,
+    leases: Family<LeaseLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -145,6 +155,12 @@ impl Default for Metrics {
             "Keys asked of the fetch layer, by how they were answered: read, hit, joined",
             fetch.clone(),
         );
+        let leases = Family::default();
+        registry.register(
+            "claviger_lease_operations",
+            "Leased credentials that were made, renewed and revoked, by outcome: done, gone, refused, failed",
+            leases.clone(),
+        );
         Self {
             registry: Mutex::new(registry),
             sync_total,
@@ -159,6 +175,7 @@ impl Default for Metrics {
             unreadable,
             reconcile,
             fetch,
+            leases,
         }
     }
 }
@@ -225,6 +242,11 @@ impl Metrics {
     /// A Secret was written.
     pub fn wrote(&self) {
         self.writes.inc();
+    }
+
+    /// A lease was made, renewed or revoked, or was not.
+    pub fn lease(&self, operation: &'static str, outcome: &'static str) {
+        self.leases.get_or_create(&LeaseLabels { operation, outcome }).inc();
     }
 
     /// Removes the series of an ExternalSecret that is gone.

@@ -1,10 +1,10 @@
 //! The interface as Rust, generated from `wit/`. Nothing is written by hand here but the options.
 
-/// Providers.
+/// Providers. The optional interfaces are of the world too, and looked for in each component (`guest`).
 pub(crate) mod provider {
     wasmtime::component::bindgen!({
         path: "../../wit",
-        world: "provider-plugin",
+        world: "full-plugin",
         imports: { default: async | trappable },
         exports: { default: async },
         with: {

@@ -34,6 +34,9 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// What a provider can do.
     pub capabilities: Vec<String>,
+    /// Kinds of generators that it answers to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub generators: Vec<String>,
     /// Origins it may ask for, in its own words.
     pub origins: Vec<String>,
     /// JSON Schema of a provider's object in a store.
@@ -71,6 +74,11 @@ pub(crate) fn check_encoding(bytes: &[u8]) -> Result<(), PluginsError> {
 
 fn ours(interface: &str) -> String {
     format!("{PACKAGE}{interface}@{VERSION}")
+}
+
+/// Whether one of our interfaces is among the exports.
+pub(crate) fn exports(exports: &[String], interface: &str) -> bool {
+    exports.contains(&ours(interface))
 }
 
 /// The world that a component with these imports and exports is of.
@@ -119,6 +127,7 @@ pub(crate) fn capabilities(flags: Capability) -> Vec<String> {
         (Capability::WRITER, "writer"),
         (Capability::LEASES, "leases"),
         (Capability::GENERATOR, "generator"),
+        (Capability::DYNAMIC, "dynamic"),
     ];
     names.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, name)| name.to_owned()).collect()
 }

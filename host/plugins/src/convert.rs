@@ -1,17 +1,18 @@
 //! Between the generated types of the interface and the host's own. Every text from a guest becomes
 //! `Untrusted` here, every value `SecretBytes`; what is too long is cut.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use claviger_core::provider::{
-    CallError, Facet, Fault, Found, Health, Item, Lease, LeaseHolder, PropertyStep, ProviderError, Query,
-    Value,
+    CallError, Facet, Fault, Found, Generated, Health, Item, Lease, LeaseHolder, Nature, PropertyStep,
+    ProviderError, Query, Value,
 };
 use claviger_core::redact::Redactor;
 use claviger_core::secret::{SecretBytes, Untrusted};
 
 use crate::bindings::provider::claviger::plugin::types as wit;
-use crate::bindings::provider::exports::claviger::plugin::{connection, provider as guest};
+use crate::bindings::provider::exports::claviger::plugin::{connection, generator, provider as guest};
 use crate::source::AmbientKind;
 
 /// Longest remote key, version or lease id that a guest may make up, bytes.
@@ -95,6 +96,11 @@ pub(crate) fn item(item: &Item) -> guest::Item {
             Facet::Metadata => guest::Facet::Metadata,
         },
         known_version: None,
+        nature: match item.nature {
+            Nature::Any => guest::Nature::Any,
+            Nature::Stored => guest::Nature::Stored,
+            Nature::Dynamic => guest::Nature::Dynamic,
+        },
     }
 }
 
@@ -105,23 +111,49 @@ pub(crate) fn value(value: guest::Value, facet: Facet) -> Value {
         (Facet::Metadata, Some(metadata)) if value.data.is_empty() => metadata.into_bytes(),
         _ => value.data,
     };
-    let leased = value.lease.is_some();
+    let made = value.dynamic || value.lease.is_some();
     Value {
         data: SecretBytes::new(data),
         version: value.version.map(capped),
-        lease: value.lease.map(|lease| Lease {
-            id: capped(lease.id),
-            duration: Duration::from_millis(lease.duration_ms),
-            renewable: lease.renewable,
-            holder: lease.holder.map(|holder| LeaseHolder {
-                accessor: holder.accessor.map(capped),
-                ttl: Duration::from_millis(holder.ttl_ms),
-                renewable: holder.renewable,
-            }),
-        }),
-        // Whatever a plugin says: a leased answer belongs to one.
-        shareable: value.shareable && !leased,
+        lease: value.lease.map(lease),
+        // Whatever a plugin says: what was made for one belongs to one.
+        shareable: value.shareable && !made,
+        dynamic: made,
     }
+}
+
+/// A lease from a guest. What its id or accessor would be cut to names nothing: without an id it cannot be taken back,
+/// and is left to run out.
+pub(crate) fn lease(lease: guest::Lease) -> Lease {
+    Lease {
+        id: capped(lease.id),
+        duration: Duration::from_millis(lease.duration_ms),
+        renewable: lease.renewable,
+        holder: lease.holder.map(|holder| LeaseHolder {
+            accessor: holder.accessor.map(capped),
+            ttl: Duration::from_millis(holder.ttl_ms),
+            renewable: holder.renewable,
+        }),
+    }
+}
+
+pub(crate) fn lease_to_guest(lease: &Lease) -> guest::Lease {
+    let millis = |life: Duration| u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
+    guest::Lease {
+        id: lease.id.clone(),
+        duration_ms: millis(lease.duration),
+        renewable: lease.renewable,
+        holder: lease.holder.as_ref().map(|holder| guest::Holder {
+            accessor: holder.accessor.clone(),
+            ttl_ms: millis(holder.ttl),
+            renewable: holder.renewable,
+        }),
+    }
+}
+
+pub(crate) fn generated(generated: generator::Generated) -> Generated {
+    let values = generated.values.into_iter().map(|(key, value)| (key, SecretBytes::new(value)));
+    Generated { values: values.collect::<BTreeMap<_, _>>(), lease: generated.lease.map(lease) }
 }
 
 /// Bytes that a value brings over the boundary.

@@ -16,18 +16,19 @@ use crate::ambient::Ambient;
 use crate::aot::{self, Cache};
 use crate::bindings::engine::TemplateEnginePre;
 use crate::bindings::engine::exports::claviger::plugin::engine as engine_guest;
-use crate::bindings::provider::ProviderPluginPre;
 use crate::call::{self, CallSetup, CallState};
 use crate::compile::{self, Compiler};
 use crate::component::{self, Inspection, World};
 use crate::egress::{EgressConfig, EgressPool};
 use crate::engine::Machine;
 use crate::error::{PluginsError, first_line};
+use crate::generators;
 use crate::grants::Grants;
+use crate::guest::GuestPre;
 use crate::log::{LogBudget, LogGate};
 use crate::memo::Memo;
 use crate::package::{MAX_COMPONENT, digest};
-use crate::plugin::{Code, Description, Plugin};
+use crate::plugin::{Code, Description, Plugin, Provider};
 use crate::rooms::Rooms;
 use crate::schema::ConfigSchema;
 use crate::usage::Usage;
@@ -204,11 +205,16 @@ impl PluginHost {
     ) -> Result<Code, PluginsError> {
         let link = |error: wasmtime::Error| PluginsError::Link(first_line(&error));
         let pre = self.machine.provider.instantiate_pre(component).map_err(link)?;
-        let pre = ProviderPluginPre::new(pre).map_err(link)?;
-        let said = self
+        let pre = GuestPre::new(pre, exports).map_err(link)?;
+        let (said, kinds) = self
             .alone("describe", grants, usage, async |store| {
-                let instance = pre.instantiate_async(&mut *store).await?;
-                instance.claviger_plugin_provider().call_describe(store).await
+                let guest = pre.instantiate(store).await?;
+                let said = guest.provider(store)?.call_describe(&mut *store).await?;
+                let kinds = match guest.generator(store)? {
+                    Some(generator) => generator.call_kinds(store).await?,
+                    None => Vec::new(),
+                };
+                Ok((said, kinds))
             })
             .await
             .map_err(PluginsError::Describe)?;
@@ -220,12 +226,14 @@ impl PluginHost {
             max_batch: usize::try_from(said.max_batch).unwrap_or(1).clamp(1, component::MAX_BATCH),
         };
         component::check_capabilities(&description.capabilities, exports)?;
+        let kinds = generators::kinds(kinds)?;
+        inspection.generators = kinds.keys().cloned().collect();
         inspection.name = component::label("name", said.name)?;
         inspection.version = component::label("version", said.version)?;
         inspection.capabilities.clone_from(&description.capabilities);
         inspection.origins = component::lines("origins", said.origins)?;
         inspection.config_schema = Some(schema.document().clone());
-        Ok(Code::Provider(pre, description, schema))
+        Ok(Code::Provider(Box::new(Provider { guest: pre, description, schema, kinds })))
     }
 
     async fn engine(

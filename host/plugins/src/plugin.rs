@@ -18,13 +18,14 @@ use crate::bindings::provider::claviger::plugin::types as wit;
 use crate::bindings::provider::exports::claviger::plugin::{
     connection as connection_guest, provider as guest,
 };
-use crate::bindings::provider::{ProviderPlugin, ProviderPluginPre};
 use crate::call::{self, CallSetup, CallState};
 use crate::component::Inspection;
 use crate::connect;
 use crate::egress::EgressPool;
 use crate::engine::Machine;
+use crate::generators::Kinds;
 use crate::grants::Grants;
+use crate::guest::{Guest, GuestPre};
 use crate::log::{LogBudget, LogGate};
 use crate::memo::{Memo, MemoScope};
 use crate::rooms::{Room, Rooms};
@@ -88,8 +89,16 @@ pub enum RenderError {
     Fault(Fault),
 }
 
+/// A provider's code, and what it said of itself.
+pub(crate) struct Provider {
+    pub(crate) guest: GuestPre,
+    pub(crate) description: Description,
+    pub(crate) schema: ConfigSchema,
+    pub(crate) kinds: Kinds,
+}
+
 pub(crate) enum Code {
-    Provider(ProviderPluginPre<CallState>, Description, ConfigSchema),
+    Provider(Box<Provider>),
     Engine(TemplateEnginePre<CallState>),
 }
 
@@ -117,15 +126,19 @@ impl Plugin {
     /// What it is for.
     pub fn kind(&self) -> PluginKind {
         match *self.code {
-            Code::Provider(..) => PluginKind::Provider,
+            Code::Provider(_) => PluginKind::Provider,
             Code::Engine(_) => PluginKind::TemplateEngine,
         }
     }
 
     /// What a provider said of itself.
     pub fn description(&self) -> Option<&Description> {
+        self.provider_code().map(|provider| &provider.description)
+    }
+
+    pub(crate) fn provider_code(&self) -> Option<&Provider> {
         match &*self.code {
-            Code::Provider(_, description, _) => Some(description),
+            Code::Provider(provider) => Some(provider),
             Code::Engine(_) => None,
         }
     }
@@ -163,10 +176,7 @@ impl Plugin {
     }
 
     pub(crate) fn schema(&self) -> Option<&ConfigSchema> {
-        match &*self.code {
-            Code::Provider(_, _, schema) => Some(schema),
-            Code::Engine(_) => None,
-        }
+        self.provider_code().map(|provider| &provider.schema)
     }
 
     pub(crate) fn egress(&self) -> &EgressPool {
@@ -265,7 +275,7 @@ impl Plugin {
             setup,
             room,
             time,
-            async |plugin, store| plugin.claviger_plugin_connection().call_connect(store, &input).await,
+            async |guest, store| guest.connection(store)?.call_connect(store, &input).await,
             |_, _| {},
         )
         .await
@@ -281,8 +291,8 @@ impl Plugin {
             self.setup(session),
             &session.room,
             self.grants.wall,
-            async |plugin, store| {
-                let answers = plugin.claviger_plugin_provider().call_get(&mut *store, &input, items).await?;
+            async |guest, store| {
+                let answers = guest.provider(store)?.call_get(&mut *store, &input, items).await?;
                 for value in answers.iter().flatten().flatten() {
                     store.data_mut().log.hide(&value.data);
                 }
@@ -310,8 +320,8 @@ impl Plugin {
             self.setup(session),
             &session.room,
             self.grants.wall,
-            async |plugin, store| {
-                let guest = plugin.claviger_plugin_provider();
+            async |guest, store| {
+                let guest = guest.provider(store)?;
                 let page = guest.call_find(&mut *store, &input, query, cursor.as_deref()).await?;
                 for value in page.iter().flat_map(|page| &page.found).filter_map(|found| found.value.as_ref())
                 {
@@ -333,7 +343,7 @@ impl Plugin {
             self.setup(session),
             &session.room,
             self.grants.wall,
-            async |plugin, store| plugin.claviger_plugin_provider().call_validate(store, &input).await,
+            async |guest, store| guest.provider(store)?.call_validate(store, &input).await,
             |_, _| {},
         )
         .await
@@ -344,7 +354,7 @@ impl Plugin {
         LogGate::new(self.id.to_string().into(), self.log.clone(), values, redactor)
     }
 
-    fn setup(&self, session: &Session) -> CallSetup {
+    pub(crate) fn setup(&self, session: &Session) -> CallSetup {
         CallSetup {
             egress: Some(session.egress.clone()),
             memo: Some(MemoScope::new(self.memo.clone(), session.scope.clone(), self.grants.wall)),
@@ -355,21 +365,21 @@ impl Plugin {
     /// A call of a provider. A denied request ends it: whatever error the guest made of that, or of
     /// retrying it, the denial is the answer. And where the guest found the backend unavailable, the host
     /// knows better why than it could be told: `improve` says so in the errors inside the answer.
-    async fn provider<T>(
+    pub(crate) async fn provider<T>(
         &self,
         setup: CallSetup,
         room: &Room,
         time: Duration,
-        run: impl AsyncFnOnce(&ProviderPlugin, &mut Store<CallState>) -> wasmtime::Result<Result<T, wit::Error>>,
+        run: impl AsyncFnOnce(&Guest<'_>, &mut Store<CallState>) -> wasmtime::Result<Result<T, wit::Error>>,
         improve: impl FnOnce(&mut T, &str),
     ) -> Result<Result<T, wit::Error>, CallError> {
-        let Code::Provider(pre, ..) = &*self.code else {
+        let Some(Provider { guest, .. }) = self.provider_code() else {
             return Err(Fault::NotLoaded(format!("{} is no provider", self.id)).into());
         };
         let (mut denied, mut trouble) = (None, None);
         let mut answer = self
             .limited(setup, room, time, async |store| {
-                let instance = pre.instantiate_async(&mut *store).await?;
+                let instance = guest.instantiate(store).await?;
                 let answer = run(&instance, &mut *store).await?;
                 denied = call::denial(store);
                 trouble = call::trouble(store);

@@ -219,12 +219,12 @@ impl Session {
     }
 
     /// What the guest says of its credentials in an error stays here.
-    fn answer<T>(&self, answer: Result<Result<T, wit::Error>, CallError>) -> Result<T, CallError> {
+    pub(crate) fn answer<T>(&self, answer: Result<Result<T, wit::Error>, CallError>) -> Result<T, CallError> {
         let answer = answer.and_then(|answer| answer.map_err(|error| convert::error(error).into()));
         answer.map_err(|error| convert::cleaned(error, &self.redactor))
     }
 
-    fn within_output(&self, total: u64) -> Result<(), CallError> {
+    pub(crate) fn within_output(&self, total: u64) -> Result<(), CallError> {
         let limit_bytes = self.plugin.grants().output_bytes;
         if total > limit_bytes { Err(Fault::OutputLimit { limit_bytes }.into()) } else { Ok(()) }
     }

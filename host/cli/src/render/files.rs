@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use claviger_core::error::Failure;
+use claviger_core::error::{Failure, StoreName};
 use claviger_core::provider::NeedError;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_crds::external_secret::ExternalSecret;
@@ -17,7 +17,7 @@ use claviger_crds::plugin::Plugin;
 use claviger_crds::store::SecretStoreSpec;
 use claviger_operator::plugins::{ConfigMapPart, Parts};
 use claviger_operator::sync::store_name;
-use claviger_operator::sync::world::{SourceKind, StoreView, World};
+use claviger_operator::sync::world::{GeneratorView, SourceKind, StoreView, World};
 use claviger_operator::watch::Object;
 use claviger_plugins::{AccountAnswer, AmbientKind, CredentialSource, ObjectAnswer, ObjectKind, TokenAnswer};
 use serde_json::Value;
@@ -111,12 +111,23 @@ impl World for Files {
         let name = store_name(store);
         let namespace = name.namespace.as_deref().unwrap_or_default();
         let object = self
-            .find(name.kind, namespace, &name.name)
+            .find(&name.kind, namespace, &name.name)
             .ok_or_else(|| Failure::StoreNotFound { store: name.clone() })?;
         let spec: SecretStoreSpec = serde_json::from_value(object["spec"].clone()).map_err(|error| {
             Failure::ManifestInvalid { object: name.to_string(), detail: Untrusted::new(error.to_string()) }
         })?;
         Ok(StoreView { uid: name.to_string(), generation: 1, spec })
+    }
+
+    async fn generator(&self, kind: &str, namespace: &str, name: &str) -> Result<GeneratorView, Failure> {
+        let generator = StoreName {
+            kind: kind.to_owned().into(),
+            namespace: Some(namespace.to_owned()),
+            name: name.to_owned(),
+        };
+        let found = self.find(kind, namespace, name);
+        let object = found.ok_or_else(|| Failure::GeneratorNotFound { generator: generator.clone() })?;
+        Ok(GeneratorView { uid: generator.to_string(), generation: 1, spec: object["spec"].clone() })
     }
 
     async fn source(

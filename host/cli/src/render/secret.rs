@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_core::error::Failure;
 use claviger_core::hash::KeyedHasher;
+use claviger_core::lease::Pins;
 use claviger_core::plan::{self, ApplySecret, Controller, Effect, Input, Planned, rendered_secret_type};
 use claviger_core::redact::Redactor;
 use claviger_core::refresh;
@@ -40,9 +41,16 @@ pub(super) async fn render(
     refresh::interval(&es.spec).map_err(|error| invalid(format!("spec.refreshInterval: {error}")))?;
     plan::check(&es.spec).map_err(said)?;
     let (namespace, own_name) = (es.namespace().unwrap_or_default(), es.name_any());
+    let pins = Pins::default();
     let asker = Asker {
         namespace: &namespace,
         name: &own_name,
+        uid: "",
+        version: "",
+        pins: &pins,
+        held: None,
+        // A credential that is made to be printed would be left behind.
+        makes: false,
         labels: es.labels(),
         annotations: es.annotations(),
         spec: &es.spec,

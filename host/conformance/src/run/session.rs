@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use claviger_core::provider::{CallError, Facet, Item, Value};
+use claviger_core::provider::{CallError, Facet, Item, Nature, Value};
 use claviger_core::secret::SecretBytes;
 use claviger_core::shape;
 use claviger_plugins::{Description, Grants, Plugin, Requester, Session, StoreRef};
@@ -206,7 +206,12 @@ impl Running<'_> {
 
 /// A read of a value.
 pub(super) fn value_of(key: &str, version: Option<&str>) -> Item {
-    Item { key: key.to_owned(), version: version.map(ToOwned::to_owned), facet: Facet::Value }
+    Item {
+        key: key.to_owned(),
+        version: version.map(ToOwned::to_owned),
+        facet: Facet::Value,
+        nature: Nature::Stored,
+    }
 }
 
 /// What the bench gives for a case. A case that it does not give is not run.

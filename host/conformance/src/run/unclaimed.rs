@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use claviger_core::provider::{CallError, Facet, Item, ProviderError, Query};
+use claviger_core::provider::{CallError, Facet, Item, Nature, ProviderError, Query};
 
 use super::session::{Running, value_of};
 use super::{Miss, Verdict};
@@ -47,7 +47,7 @@ async fn tried(suite: &Running<'_>) -> Verdict {
         }
         Case::Metadata => {
             let key = suite.key(&None)?.to_owned();
-            let item = Item { key, version: None, facet: Facet::Metadata };
+            let item = Item { key, version: None, facet: Facet::Metadata, nature: Nature::Stored };
             return unsupported(suite, "metadata", Some(item), None).await;
         }
         Case::FindByName => Query { name_regexp: Some(".*".to_owned()), ..Query::default() },

@@ -1,6 +1,6 @@
 //! Reads without a fault: values, versions, properties, metadata, batches, and what is not there.
 
-use claviger_core::provider::{CallError, Facet, Item, ProviderError};
+use claviger_core::provider::{CallError, Facet, Item, Nature, ProviderError};
 use serde_json::Value as Json;
 
 use super::session::{Running, given, named, value_of};
@@ -81,7 +81,12 @@ pub(super) async fn denied(suite: &Running<'_>) -> Verdict {
 
 pub(super) async fn metadata(suite: &Running<'_>) -> Verdict {
     let case = given(&suite.bench.cases.metadata)?;
-    let item = Item { key: suite.key(&case.key)?.to_owned(), version: None, facet: Facet::Metadata };
+    let item = Item {
+        key: suite.key(&case.key)?.to_owned(),
+        version: None,
+        facet: Facet::Metadata,
+        nature: Nature::Stored,
+    };
     let session = suite.fresh().await?;
     let answer = suite.read(&session, item).await;
     let answer = answer.map_err(|error| Miss::new("metadata", suite.said(&error)))?;

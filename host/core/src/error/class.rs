@@ -40,6 +40,8 @@ impl Failure {
             Self::ManifestInvalid { .. } => ("ManifestInvalid", Retry::Interval),
             Self::PolicyInvalid { .. } => ("PolicyInvalid", Retry::Interval),
             Self::StoreNotFound { .. } => ("StoreNotFound", Retry::Interval),
+            Self::GeneratorNotFound { .. } => ("GeneratorNotFound", Retry::Interval),
+            Self::GeneratorUnknown { .. } => ("GeneratorUnknown", Retry::Interval),
             Self::StoreNotReady { .. } => ("StoreNotReady", Retry::Interval),
             Self::StoreForbidden { .. } => ("StoreForbidden", Retry::Interval),
             Self::StoreReferent { .. } => ("ValidationUnknown", Retry::Interval),
@@ -95,6 +97,8 @@ impl Failure {
                 Some("could not apply template")
             }
             Self::StoreNotFound { .. }
+            | Self::GeneratorNotFound { .. }
+            | Self::GeneratorUnknown { .. }
             | Self::StoreNotReady { .. }
             | Self::StoreForbidden { .. }
             | Self::StoreReferent { .. }

@@ -10,6 +10,7 @@ mod class;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -19,11 +20,11 @@ use crate::secret::Untrusted;
 
 pub use class::{Class, Retry};
 
-/// How messages name a store: `SecretStore production/vault`.
+/// How messages name a store, or a generator: `SecretStore production/vault`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StoreName {
-    /// `SecretStore` or `ClusterSecretStore`.
-    pub kind: &'static str,
+    /// `SecretStore`, `ClusterSecretStore`, or the generator's.
+    pub kind: Cow<'static, str>,
     /// None for a ClusterSecretStore.
     pub namespace: Option<String>,
     /// `metadata.name`.
@@ -61,6 +62,20 @@ pub enum Failure {
     StoreNotFound {
         /// What was referred to.
         store: StoreName,
+    },
+    /// No such generator.
+    #[error("{generator} does not exist: create it, or correct sourceRef.generatorRef")]
+    GeneratorNotFound {
+        /// What was referred to.
+        generator: StoreName,
+    },
+    /// No plugin answers to that kind.
+    #[error(
+        "there is no plugin for generators of kind {kind}: correct the kind, or install a Plugin that has it"
+    )]
+    GeneratorUnknown {
+        /// The kind.
+        kind: String,
     },
     /// The store's own condition is not Ready.
     #[error("{store} is not ready ({reason}): {message}")]

@@ -9,11 +9,15 @@ use crate::provider::{CallError, NeedError, PluginId, ProviderError};
 use crate::secret::{SecretBytes, UNTRUSTED_CAP};
 
 fn store() -> StoreName {
-    StoreName { kind: "SecretStore", namespace: Some("production".to_owned()), name: "vault".to_owned() }
+    StoreName {
+        kind: "SecretStore".into(),
+        namespace: Some("production".to_owned()),
+        name: "vault".to_owned(),
+    }
 }
 
 fn cluster_store() -> StoreName {
-    StoreName { kind: "ClusterSecretStore", namespace: None, name: "shared".to_owned() }
+    StoreName { kind: "ClusterSecretStore".into(), namespace: None, name: "shared".to_owned() }
 }
 
 fn detail() -> Untrusted {
@@ -31,7 +35,11 @@ fn next(previous: Option<&Failure>) -> Option<Failure> {
             Failure::PolicyInvalid { why: text("deletionPolicy=Delete needs creationPolicy=Owner") }
         }
         Some(Failure::PolicyInvalid { .. }) => Failure::StoreNotFound { store },
-        Some(Failure::StoreNotFound { .. }) => Failure::StoreNotReady {
+        Some(Failure::StoreNotFound { .. }) => {
+            Failure::GeneratorNotFound { generator: StoreName { kind: "VaultDynamicSecret".into(), ..store } }
+        }
+        Some(Failure::GeneratorNotFound { .. }) => Failure::GeneratorUnknown { kind: text("Pasword") },
+        Some(Failure::GeneratorUnknown { .. }) => Failure::StoreNotReady {
             store,
             reason: text("ProviderUnavailable"),
             message: text("the backend is unavailable"),
@@ -138,7 +146,7 @@ fn every_failure_has_a_reason_of_its_own() {
         assert_eq!(seen.insert(reason, failure.to_string()), None, "{reason} twice");
         assert_eq!(failure.class().event, "UpdateFailed");
     }
-    assert_eq!(seen.len(), 33);
+    assert_eq!(seen.len(), 35);
 }
 
 #[test]

@@ -266,6 +266,13 @@ pub struct Plan {
     pub binding: Option<String>,
 }
 
+impl Plan {
+    /// The target is as it should be.
+    pub fn unchanged(target: String) -> Self {
+        Self { effects: Vec::new(), success: Success::Synced, notes: Vec::new(), binding: Some(target) }
+    }
+}
+
 /// The planner's answer.
 pub enum Planned {
     /// This is to be done.

@@ -13,7 +13,7 @@ use super::changes::Changes;
 use super::policy::check_rendered;
 use super::{Controller, Effect, Input, Note, Observed, Plan, Planned, Success};
 use crate::error::Failure;
-use crate::names::{ANNOTATION_DATA_HASH, LABEL_CREATED_BY, LABEL_MANAGED, is_valid_key};
+use crate::names::{ANNOTATION_DATA_HASH, LABEL_CREATED_BY, LABEL_MANAGED, LEASE_ANNOTATIONS, is_valid_key};
 use crate::template::Rendered;
 
 /// Whether the target is as it was left: there, marked, and its data what its hash says.
@@ -175,7 +175,9 @@ fn emptied(observed: &Observed) -> Rendered {
     let kept = |map: &std::collections::BTreeMap<String, String>, owned: &dyn Fn(&str) -> bool| {
         let marks = [LABEL_MANAGED, LABEL_CREATED_BY, ANNOTATION_DATA_HASH];
         map.iter()
-            .filter(|(key, _)| owned(key) && !marks.contains(&key.as_str()))
+            .filter(|(key, _)| {
+                owned(key) && !marks.contains(&key.as_str()) && !key.starts_with(LEASE_ANNOTATIONS)
+            })
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect()
     };

@@ -1,14 +1,19 @@
 //! Single reads from the API server for what no watch holds: a target that is not managed yet, the
-//! text of a template, the foreign values of a Secret that several write to.
+//! text of a template, a generator, the foreign values of a Secret that several write to.
 
 use std::collections::BTreeMap;
 
 use claviger_core::error::Failure;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 
 use crate::watch::managed::{HashedData, ManagedSecret, reduce};
+
+/// Group and version of ESO's generators.
+const GENERATORS: &str = "generators.external-secrets.io";
+const GENERATORS_VERSION: &str = "v1alpha1";
 
 /// A Secret in full: reduced as the watch would, and its values.
 pub struct LiveSecret {
@@ -61,6 +66,37 @@ pub async fn config_map(
         .await
         .map_err(|error| api_failure("reading", "ConfigMap", namespace, name, &error))?;
     Ok(map.map(|map| map.data.unwrap_or_default()))
+}
+
+/// A generator, of whatever kind.
+pub struct LiveGenerator {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// Its spec.
+    pub spec: serde_json::Value,
+}
+
+/// Reads one generator.
+///
+/// # Errors
+/// [`Failure::ApiServer`]; one that is not there, and a kind that is not defined, is `None`.
+pub async fn generator(
+    client: &Client,
+    kind: &str,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<LiveGenerator>, Failure> {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GENERATORS, GENERATORS_VERSION, kind));
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+    let found =
+        api.get_opt(name).await.map_err(|error| api_failure("reading", kind, namespace, name, &error))?;
+    Ok(found.map(|generator| LiveGenerator {
+        uid: generator.metadata.uid.unwrap_or_default(),
+        generation: generator.metadata.generation.unwrap_or_default(),
+        spec: generator.data["spec"].clone(),
+    }))
 }
 
 /// An API server's refusal or failure as the failure of one object.

@@ -297,6 +297,28 @@ impl Registry {
         self.find(name, PluginKind::TemplateEngine)
     }
 
+    /// The plugin that answers to a kind of generator; of several a built-in, else the first by name.
+    ///
+    /// # Errors
+    /// If there is none. While the built-ins are being loaded one may be coming.
+    pub fn generator(&self, kind: &str) -> Result<Installed, Failure> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |entry: &Entry| entry.installed.clone().filter(|found| found.plugin.generates(kind));
+        let mut found: Vec<(bool, Installed)> = entries
+            .iter()
+            .filter_map(|(name, entry)| Some((built_in(name).is_none(), fits(entry)?)))
+            .collect();
+        found.sort_by_key(|(foreign, _)| *foreign);
+        if let Some((_, installed)) = found.into_iter().next() {
+            return Ok(installed);
+        }
+        let coming = entries.iter().find(|(_, entry)| entry.installed.is_none() && entry.refused.is_none());
+        Err(match coming {
+            Some((name, _)) => Failure::PluginLoading { name: name.clone() },
+            None => Failure::GeneratorUnknown { kind: kind.to_owned() },
+        })
+    }
+
     fn find(&self, name: &str, kind: PluginKind) -> Result<Installed, Failure> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         match entries.get(name) {

@@ -1,56 +1,44 @@
 //! An ExternalSecret: is it due, what should its Secret be, what must be done, what does its status say.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use claviger_core::backoff::after_failure;
 use claviger_core::error::{Failure, Retry};
 use claviger_core::hash::synced_resource_version;
-use claviger_core::names::{created_by, field_manager};
-use claviger_core::plan::{self, Controller, Effect, Input, Plan, Planned, Sibling, target_valid};
+use claviger_core::lease::{self, Policy};
+use claviger_core::names::field_manager;
+use claviger_core::plan::{self, target_valid};
 use claviger_core::redact::Redactor;
 use claviger_core::refresh::{self, Due, Rhythm};
 use claviger_core::scheduler::Class;
-use claviger_core::secret::{SecretBytes, Untrusted};
+use claviger_core::secret::Untrusted;
 use claviger_core::status;
 use claviger_crds::condition::Condition;
-use claviger_crds::external_secret::{CreationPolicy, ExternalSecret, ExternalSecretStatus};
+use claviger_crds::external_secret::{ExternalSecret, ExternalSecretStatus, RefreshPolicy};
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
+use super::leases;
 use super::patience::patience;
-use super::world::ClusterWorld;
+use super::refresh::{Done, Ended, Refresh};
 use super::{Context, Next, said};
-use crate::cluster::apply::{self, Applied};
-use crate::cluster::{live, status as status_writer};
+use crate::cluster::status as status_writer;
 use crate::state::{Parsed, store_object, store_refs};
-use crate::sync::{Answer, Asker, Desired, Failed};
+use crate::sync::Failed;
 use crate::watch::Object;
 use crate::watch::cache::Name;
-use crate::watch::managed::{hasher, observed};
+use crate::watch::managed::observed;
 
 /// The Secret moved between looking and writing: look again soon, but let the watch catch up.
 const STALE: Duration = Duration::from_millis(200);
-
-/// How one refresh ended.
-enum Ended {
-    Done(Done),
-    Stale,
-}
-
-/// A refresh that is done.
-struct Done {
-    plan: Plan,
-    /// Credentials that came from the namespace that stands in.
-    stand_ins: BTreeSet<String>,
-}
 
 /// Reconciles one.
 pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class) -> Next {
     let object = Object::ExternalSecret(name.clone());
     let Some(parsed) = context.state.external_secret(name) else {
         context.state.forget_progress(name);
+        leases::revoke_all(context, name).await;
         return None;
     };
     let es = match parsed.as_ref() {
@@ -58,158 +46,89 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         Err(_) => return unreadable(context, name, &parsed).await,
     };
     // Its Secret goes with it by ownership, or stays by policy; there is nothing for us to do.
-    if es.meta().deletion_timestamp.is_some() || !is_ours(context, name, es) {
+    if es.meta().deletion_timestamp.is_some()
+        || !is_ours(context, name, es)
+        || !leases::generators_are_ours(context, name, es).await
+    {
         return None;
     }
-    let interval = match refresh::interval(&es.spec) {
-        Ok(interval) => interval,
-        Err(error) => {
-            let failure = Failure::ManifestInvalid {
-                object: format!("ExternalSecret {name}"),
-                detail: Untrusted::new(format!("spec.refreshInterval: {error}")),
-            };
-            return failed(context, name, es, &Failed::plain(failure), Duration::ZERO).await;
-        }
-    };
     let now = Timestamp::now();
-    let version = synced_resource_version(es.meta().generation.unwrap_or(0), es.labels(), es.annotations());
-    let rhythm = rhythm(context, name, es, interval);
     let target = Name::new(&name.namespace, es.spec.target.name.as_deref().unwrap_or(&name.name));
     let manager = field_manager(&name.name);
     let known = context.state.managed(&target).map(|secret| observed(&secret, &manager));
+    let policy = Policy::parse(es.annotations());
+    // What lives goes on living, whatever is wrong with the manifest or its other keys.
+    let holding =
+        leases::look(context, name, es, policy.as_ref().unwrap_or(&Policy::default()), known.as_ref(), now)
+            .await;
+    let next = holding.as_ref().and_then(|holding| holding.next);
+    let failed = async |failure: &Failed, interval: Duration| {
+        let again = failed(context, name, es, failure, interval).await;
+        let lease = next.map(|at| (Class::Retry, instant(at, now)));
+        again.into_iter().chain(lease).min_by_key(|(_, at)| *at)
+    };
+    let invalid = |why: String| {
+        let object = format!("ExternalSecret {name}");
+        Failed::plain(Failure::ManifestInvalid { object, detail: Untrusted::new(why) })
+    };
+    let interval = match refresh::interval(&es.spec) {
+        Ok(interval) => interval,
+        Err(error) => {
+            let error = invalid(format!("spec.refreshInterval: {error}"));
+            return failed(&error, Duration::ZERO).await;
+        }
+    };
+    let policy = match policy {
+        Ok(policy) => policy,
+        Err(error) => return failed(&invalid(error.to_string()), Duration::ZERO).await,
+    };
+    let version = synced_resource_version(es.meta().generation.unwrap_or(0), es.labels(), es.annotations());
+    let rhythm = rhythm(context, name, es, interval);
     // A Merge that waits for its Secret is woken when one appears, which may be without our label.
     let waits = is_waiting(es) && (class == Class::Fresh || known.is_some());
     let valid = !waits && target_valid(&es.spec, known.as_ref());
     let progress = context.state.progress(name);
+    let once = es.spec.refresh_policy == RefreshPolicy::CreatedOnce;
+    let rotate = holding.as_ref().is_some_and(|holding| holding.rotate) && !once;
     let due = refresh::due(&es.spec, es.status.as_ref(), progress.last, &version, valid, rhythm, now);
     let not_older_than = match due {
-        Due::At(at) => return Some((Class::Refresh, instant(at, now))),
-        Due::OnChange => return None,
         Due::Changed => progress.changed.unwrap_or_else(Instant::now),
-        Due::Interval => Instant::now().checked_sub(rhythm.tolerance()).unwrap_or_else(Instant::now),
+        Due::At(_) | Due::OnChange | Due::Interval if rotate || due == Due::Interval => {
+            Instant::now().checked_sub(rhythm.tolerance()).unwrap_or_else(Instant::now)
+        }
+        Due::At(at) => return Some((Class::Refresh, instant(next.map_or(at, |next| next.min(at)), now))),
+        Due::OnChange | Due::Interval => return next.map(|at| (Class::Refresh, instant(at, now))),
     };
+    // What is held stands for its part as long as the Secret is as it was left and nothing else differs.
+    let anew = rotate
+        || !valid
+        || (due == Due::Interval
+            && holding.as_ref().is_some_and(|holding| lease::at_refresh(&holding.record, &policy)));
+    let record = holding.map(|holding| holding.record);
 
     let started = Instant::now();
-    let outcome = refresh(context, &object, name, es, &target, not_older_than).await;
+    let refresh = Refresh {
+        context,
+        object: &object,
+        name,
+        es,
+        target: &target,
+        version: &version,
+        policy: &policy,
+        held: record.filter(|_| !anew),
+        not_older_than,
+    };
+    let outcome = refresh.run().await;
     let reason = outcome.as_ref().err().map(|failed| failed.failure.class().reason);
     context.metrics.reconciled("ExternalSecret", started.elapsed(), reason);
     match outcome {
         Ok(Ended::Stale) => Some((Class::Retry, Instant::now() + STALE)),
-        Ok(Ended::Done(done)) => succeeded(context, name, es, &done, &version, rhythm, now).await,
-        Err(failed_with) => failed(context, name, es, &failed_with, interval).await,
-    }
-}
-
-/// Fetches, plans, writes.
-async fn refresh(
-    context: &Arc<Context>,
-    object: &Object,
-    name: &Name,
-    es: &ExternalSecret,
-    target: &Name,
-    not_older_than: Instant,
-) -> Result<Ended, Box<Failed>> {
-    let plain = |failure| Box::new(Failed::plain(failure));
-    plan::check(&es.spec).map_err(plain)?;
-    gate(context, name, es).map_err(plain)?;
-    let world = ClusterWorld { context: context.clone(), reader: object.clone() };
-    let asker = Asker {
-        namespace: &name.namespace,
-        name: &name.name,
-        labels: es.labels(),
-        annotations: es.annotations(),
-        spec: &es.spec,
-    };
-    let Answer { desired, redactor, stand_ins } =
-        context.pipeline.desired(&asker, &world, not_older_than).await?;
-    // From here on values are known, and a refusal of the API server may quote one.
-    let plain =
-        |failure| Box::new(Failed { failure, redactor: redactor.clone(), stand_ins: stand_ins.clone() });
-    let wanted = match &desired {
-        Desired::Secret(rendered) => Some(rendered),
-        Desired::Nothing => None,
-    };
-    let manager = field_manager(&name.name);
-    let owner = Controller {
-        api_version: ExternalSecret::api_version(&()).into_owned(),
-        kind: ExternalSecret::kind(&()).into_owned(),
-        name: name.name.clone(),
-        uid: es.uid().unwrap_or_default(),
-    };
-    let siblings = siblings(context, name, es);
-    let mut found = context.state.managed(target).map(|secret| observed(&secret, &manager));
-    let mut foreign: Option<BTreeMap<String, SecretBytes>> = None;
-    if found.is_none() && es.spec.target.creation_policy != CreationPolicy::None {
-        // Not under the managed watch: it may be there without our label.
-        let live = live::secret(&context.client, &target.namespace, &target.name).await.map_err(plain)?;
-        if let Some(live) = live {
-            found = Some(observed(&live.reduced, &manager));
-            foreign = Some(live.data);
+        Ok(Ended::Done(done)) => {
+            let looked = Looked { version: &version, policy: &policy, rhythm, now };
+            succeeded(context, name, es, *done, &looked).await
         }
+        Err(failure) => failed(&failure, interval).await,
     }
-    let planned = |found: Option<&plan::Observed>, foreign: Option<&BTreeMap<String, SecretBytes>>| {
-        plan::plan(&Input {
-            owner: &owner,
-            namespace: &name.namespace,
-            spec: &es.spec,
-            observed: found,
-            foreign,
-            siblings: &siblings,
-            wanted,
-            hasher: hasher(),
-        })
-    };
-    let plan = match planned(found.as_ref(), foreign.as_ref()).map_err(plain)? {
-        Planned::Do(plan) => plan,
-        Planned::NeedsForeignValues => {
-            let live = live::secret(&context.client, &target.namespace, &target.name).await.map_err(plain)?;
-            let Some(live) = live else { return Ok(Ended::Stale) };
-            let found = observed(&live.reduced, &manager);
-            match planned(Some(&found), Some(&live.data)).map_err(plain)? {
-                Planned::Do(plan) => plan,
-                Planned::NeedsForeignValues => return Ok(Ended::Stale),
-            }
-        }
-    };
-    for effect in &plan.effects {
-        match effect {
-            Effect::Apply(secret) => {
-                match apply::apply(&context.client, &name.namespace, secret).await.map_err(plain)? {
-                    Applied::Done(written) => {
-                        context.metrics.wrote();
-                        context.state.wrote(*written);
-                    }
-                    Applied::Stale => return Ok(Ended::Stale),
-                }
-            }
-            Effect::Delete { name: secret, uid, resource_version } => {
-                apply::delete(&context.client, &name.namespace, secret, uid, resource_version)
-                    .await
-                    .map_err(plain)?;
-                context.metrics.wrote();
-                context.state.deleted(&Name::new(&name.namespace, secret));
-            }
-        }
-    }
-    Ok(Ended::Done(Done { plan, stand_ins }))
-}
-
-/// A store that is known not to work is not asked: its own validation finds out when it does again, and
-/// wakes those who wait.
-fn gate(context: &Context, name: &Name, es: &ExternalSecret) -> Result<(), Failure> {
-    for (kind, store) in store_refs(es) {
-        let object = store_object(kind, &name.namespace, &store);
-        let known = context.state.store(&object);
-        let generation = known.and_then(|store| store.metadata.generation);
-        if let Some(verdict) = context.state.verdict(&object)
-            && !verdict.ready
-            && Some(verdict.generation) == generation
-        {
-            let (reason, message) = verdict.text;
-            return Err(Failure::StoreNotReady { store: crate::sync::store_name(&object), reason, message });
-        }
-    }
-    Ok(())
 }
 
 /// Whether every store it names is of our controller class. A store that is not there is nobody else's.
@@ -240,41 +159,27 @@ fn rhythm(context: &Context, name: &Name, es: &ExternalSecret, interval: Duratio
     Rhythm::new(interval, &uid, refresh::first_key(&es.spec).unwrap_or(&name.name))
 }
 
-fn siblings(context: &Context, name: &Name, es: &ExternalSecret) -> Vec<Sibling> {
-    if es.spec.target.creation_policy != CreationPolicy::Owner {
-        return Vec::new();
-    }
-    let label = created_by(&name.namespace, &name.name);
-    let manager = field_manager(&name.name);
-    let marked = context.state.created_by(&name.namespace, &label);
-    marked
-        .into_iter()
-        .map(|secret| {
-            let observed = observed(&secret, &manager);
-            Sibling {
-                name: secret.metadata.name.clone().unwrap_or_default(),
-                uid: observed.uid,
-                resource_version: observed.resource_version,
-                controller_uid: observed.controller.map(|controller| controller.uid),
-            }
-        })
-        .collect()
+/// What the object looked like when it was refreshed, and when that was.
+struct Looked<'a> {
+    version: &'a str,
+    policy: &'a Policy,
+    rhythm: Rhythm,
+    now: Timestamp,
 }
 
 async fn succeeded(
     context: &Context,
     name: &Name,
     es: &ExternalSecret,
-    Done { plan, stand_ins }: &Done,
-    version: &str,
-    rhythm: Rhythm,
-    now: Timestamp,
+    Done { plan, record, pins, stand_ins }: Done,
+    looked: &Looked<'_>,
 ) -> Next {
+    let Looked { version, policy, rhythm, now } = *looked;
     let (reason, message) = plan.success.condition();
-    let message = said(message, stand_ins);
+    let message = said(message, &stand_ins);
     let old = es.status.as_ref();
     let condition = status::ready(es_conditions(es), true, reason, &message, now);
-    let new = status::refreshed(old, condition, version, plan.binding.clone(), now);
+    let new = status::refreshed(old, condition, version, plan.binding.clone(), pins.to_status(), now);
     context.state.refreshed(name, now);
     context.metrics.synced(&name.namespace, &name.name, seconds(now), true);
     context.metrics.external_secret_ready(&name.namespace, &name.name, true);
@@ -286,7 +191,9 @@ async fn succeeded(
         return Some((Class::Retry, Instant::now() + Duration::from_secs(5)));
     }
     tracing::debug!(reason, "synced");
-    rhythm.next(now).map(|at| (Class::Refresh, instant(at, now)))
+    let leased = record.and_then(|record| leases::next(context, name, es, &record, policy, now));
+    let next = rhythm.next(now).into_iter().chain(leased).min();
+    next.map(|at| (Class::Refresh, instant(at, now)))
 }
 
 async fn failed(

@@ -2,9 +2,11 @@
 //! to look again.
 
 mod external_secret;
+mod leases;
 mod namespace_labels;
 mod patience;
 mod plugin;
+mod refresh;
 mod store;
 mod world;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use claviger_core::error::Failure;
+use claviger_core::error::{Failure, StoreName};
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_core::tenancy::store_allows;
 use claviger_plugins::CredentialSource;
@@ -14,7 +14,7 @@ use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::cluster::live;
 use crate::reconcile::Context;
 use crate::sync::store_name;
-use crate::sync::world::{SourceKind, StoreView, World};
+use crate::sync::world::{GeneratorView, SourceKind, StoreView, World};
 use crate::watch::Object;
 
 /// The cluster, as one object that reads it.
@@ -55,6 +55,18 @@ impl World for ClusterWorld {
             generation: found.metadata.generation.unwrap_or_default(),
             spec,
         })
+    }
+
+    async fn generator(&self, kind: &str, namespace: &str, name: &str) -> Result<GeneratorView, Failure> {
+        let found = live::generator(&self.context.client, kind, namespace, name).await?;
+        let found = found.ok_or_else(|| Failure::GeneratorNotFound {
+            generator: StoreName {
+                kind: kind.to_owned().into(),
+                namespace: Some(namespace.to_owned()),
+                name: name.to_owned(),
+            },
+        })?;
+        Ok(GeneratorView { uid: found.uid, generation: found.generation, spec: found.spec })
     }
 
     async fn source(

@@ -36,6 +36,10 @@ impl State {
             }
             _ => None,
         };
+        let mut gone = match &event {
+            Event::Delete(object) => object.meta().uid.clone(),
+            _ => None,
+        };
         let changes = inner.external_secrets.apply(event, |guard| guard.0.map(slim).map_err(Box::new));
         for change in changes {
             match change {
@@ -55,6 +59,9 @@ impl State {
                     }
                 }
                 Change::Deleted(name) => {
+                    if let Some(uid) = gone.take() {
+                        inner.external_secret_gone(&name, uid);
+                    }
                     inner.index.forget_external_secret(&name);
                     inner.index.forget_reads(&Object::ExternalSecret(name.clone()));
                     self.metrics.forget_external_secret(&name.namespace, &name.name);
@@ -157,6 +164,14 @@ impl State {
             }
             _ => false,
         };
+        let gone = match &event {
+            Event::Delete(secret) => inner.orphan(secret),
+            _ => None,
+        };
+        // An ExternalSecret that is there is woken as a writer; of one that is gone, what the Secret held is revoked.
+        if let Some(owner) = gone {
+            inner.queue.push(Object::ExternalSecret(owner), Class::Fresh, Instant::now());
+        }
         for change in inner.managed.apply(event, reduce) {
             if let Change::Upserted(name) | Change::Deleted(name) = change
                 && !own_write

@@ -4,6 +4,7 @@
 //! what an entry means is decided by the reconciler that takes it.
 
 mod events;
+mod leases;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,7 @@ use crate::watch::Object;
 use crate::watch::cache::{Cache, Name};
 use crate::watch::index::Index;
 use crate::watch::managed::ManagedSecret;
+use leases::Leases;
 
 /// An object, or what is known of one that does not parse.
 pub type Parsed<K> = Result<K, Box<InvalidObject>>;
@@ -81,6 +83,7 @@ struct Inner {
     verdicts: BTreeMap<Object, Verdict>,
     store_failures: BTreeMap<Object, u32>,
     progress: BTreeMap<Name, Progress>,
+    leases: Leases,
     queue: Scheduler<Object>,
     synced: Synced,
     /// When the list of ExternalSecrets that is coming in began.

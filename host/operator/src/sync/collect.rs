@@ -1,32 +1,26 @@
-//! Collecting: every key that `data` and `dataFrom` name is fetched (one request for all that share a
-//! store), looked up, decoded and rewritten.
+//! Collecting: what was fetched is looked up, decoded and rewritten, entry by entry.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
-use claviger_core::error::{Failure, StoreName};
-use claviger_core::provider::{CallError, Facet, Item, Query, Value};
+use claviger_core::error::Failure;
+use claviger_core::provider::Value;
 use claviger_core::secret::SecretBytes;
 use claviger_core::shape::{self, ShapeError, Values};
 use claviger_crds::external_secret::{
-    DataFrom, DecodingStrategy, DeletionPolicy, Find, MetadataPolicy, NullBytePolicy, RemoteRef, Rewrite,
-    SecretStoreRef,
+    DataFrom, DecodingStrategy, DeletionPolicy, MetadataPolicy, NullBytePolicy, RemoteRef, Rewrite,
 };
 use claviger_plugins::{RenderOptions, Session};
 
 use super::connect::store_name;
+use super::fetch::Fetched;
 use super::render::render_failure;
+use super::wanted::{generator_of, item, store_of, store_of_from, unusable};
 use super::{Asker, Data, Notes, Pipeline};
-use crate::state::store_object;
 use crate::sync::world::World;
 use crate::watch::Object;
 
 /// What `rewrite.transform` is written in, as ESO's: it has no engineVersion of its own.
 pub(crate) const TRANSFORM_ENGINE: &str = "v2";
-
-/// Keys that one `find` may bring: a Secret holds 1 MiB.
-const MAX_FOUND: usize = 5_000;
 
 /// What was collected.
 pub(super) struct Collected {
@@ -35,54 +29,33 @@ pub(super) struct Collected {
     pub(super) missing: bool,
 }
 
-/// One key that is wanted, and from where.
-struct Wanted {
-    store: Object,
-    item: Item,
-}
-
 impl Pipeline {
     pub(super) async fn collect(
         &self,
         asker: &Asker<'_>,
         world: &dyn World,
-        not_older_than: Instant,
+        fetched: &mut Fetched,
         notes: &mut Notes,
     ) -> Result<Collected, Failure> {
         let spec = asker.spec;
         let optional = spec.target.deletion_policy != DeletionPolicy::Retain;
-        let mut wanted = Vec::new();
-        for (index, entry) in spec.data.iter().enumerate() {
-            let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
-            let store = store_of(asker, own, &format!("data[{index}]"))?;
-            wanted.push(Wanted { store, item: item(&entry.remote_ref) });
-        }
-        for (index, entry) in spec.data_from.iter().enumerate() {
-            if let Some(extract) = &entry.extract {
-                wanted.push(Wanted { store: store_of_from(asker, entry, index)?, item: item(extract) });
-            }
-        }
-        let fetched = self.fetch(asker, world, &wanted, not_older_than, notes).await?;
-
         let mut data = Data::new();
         let mut missing = false;
         for (index, entry) in spec.data_from.iter().enumerate() {
             let place = format!("dataFrom[{index}]");
-            let values = match (&entry.extract, &entry.find) {
-                (Some(extract), _) => {
+            let values = match (&entry.extract, &entry.find, generator_of(entry)) {
+                (Some(extract), _, _) => {
                     let store = store_of_from(asker, entry, index)?;
-                    match fetched.value(&store, &item(extract))? {
+                    match fetched.value(&store, &item(extract)) {
                         Some((value, session)) => Some(extracted(value, extract, session, &store, &place)?),
                         None => None,
                     }
                 }
-                (None, Some(find)) => {
-                    let store = store_of_from(asker, entry, index)?;
-                    Some(self.find(asker, world, &store, find, not_older_than, notes).await?)
-                }
-                (None, None) => {
-                    return Err(unusable(&place, "generators are not supported yet: use extract or find"));
-                }
+                (None, Some(_), _) => fetched.found(index),
+                (None, None, Some(generator)) => fetched.generated(generator).map(|made| {
+                    made.values.iter().map(|(key, value)| (key.clone(), value.duplicate())).collect()
+                }),
+                (None, None, None) => None,
             };
             let Some(values) = values else {
                 missing = true;
@@ -100,7 +73,7 @@ impl Pipeline {
             let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
             let place = format!("data[{index}] (key {:?})", entry.remote_ref.key);
             let store = store_of(asker, own, &place)?;
-            let Some((value, session)) = fetched.value(&store, &item(&entry.remote_ref))? else {
+            let Some((value, session)) = fetched.value(&store, &item(&entry.remote_ref)) else {
                 missing = true;
                 continue;
             };
@@ -118,49 +91,6 @@ impl Pipeline {
         Ok(Collected { data, missing: missing || data_is_all_optional(asker) })
     }
 
-    async fn fetch(
-        &self,
-        asker: &Asker<'_>,
-        world: &dyn World,
-        wanted: &[Wanted],
-        not_older_than: Instant,
-        notes: &mut Notes,
-    ) -> Result<Fetched, Failure> {
-        let optional = asker.spec.target.deletion_policy != DeletionPolicy::Retain;
-        let mut by_store: BTreeMap<&Object, Vec<Item>> = BTreeMap::new();
-        for wanted in wanted {
-            let items = by_store.entry(&wanted.store).or_default();
-            if !items.contains(&wanted.item) {
-                items.push(wanted.item.clone());
-            }
-        }
-        let mut fetched = Fetched::default();
-        for (store, items) in by_store {
-            let session = self.open(store, asker.namespace, world).await?;
-            notes.stand_ins.extend(session.stand_ins().iter().cloned());
-            let name = store_name(store);
-            let answers = self.fetcher.get(session.as_ref(), &items, not_older_than).await;
-            for (item, answer) in items.into_iter().zip(answers) {
-                let value = match answer {
-                    Ok(value) => {
-                        notes.redactor.seed(&value.data);
-                        Some(value)
-                    }
-                    Err(error) => {
-                        let failure = failure(&name, &item, &session, error);
-                        if !(optional && failure.is_missing_key()) {
-                            return Err(failure);
-                        }
-                        None
-                    }
-                };
-                fetched.values.insert((store.clone(), item), value);
-            }
-            fetched.sessions.insert(store.clone(), session);
-        }
-        Ok(fetched)
-    }
-
     /// A session with a store that is there and not known to be broken.
     pub(super) async fn open(
         &self,
@@ -170,86 +100,6 @@ impl Pipeline {
     ) -> Result<Arc<Session>, Failure> {
         let view = world.store(store, namespace).await?;
         self.session(store, &view, namespace, world).await
-    }
-
-    async fn find(
-        &self,
-        asker: &Asker<'_>,
-        world: &dyn World,
-        store: &Object,
-        find: &Find,
-        not_older_than: Instant,
-        notes: &mut Notes,
-    ) -> Result<Values, Failure> {
-        let session = self.open(store, asker.namespace, world).await?;
-        notes.stand_ins.extend(session.stand_ins().iter().cloned());
-        let name = store_name(store);
-        let regexp = find.name.as_ref().and_then(|name| name.regexp.clone());
-        let filter = regexp
-            .as_deref()
-            .map(regex::Regex::new)
-            .transpose()
-            .map_err(|_| unusable("dataFrom", "find.name.regexp is not a regular expression (RE2)"))?;
-        let query = Query { path: find.path.clone(), tags: find.tags.clone(), name_regexp: regexp };
-        let mut keys = Vec::new();
-        let mut values = Values::new();
-        let mut cursor = None;
-        // As many pages as keys: who turns more, and finds little on them, never comes to an end.
-        for page in 0.. {
-            if page >= MAX_FOUND {
-                return Err(unusable(
-                    "dataFrom",
-                    "find takes more than 5000 pages: narrow it by path, name or tags",
-                ));
-            }
-            let (found, next) = self
-                .fetcher
-                .call(session.as_ref(), session.find(&query, cursor))
-                .await
-                .map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
-            for found in found {
-                // What a plugin lists it may list too much of.
-                if filter.as_ref().is_some_and(|filter| !filter.is_match(&found.key)) {
-                    continue;
-                }
-                match found.value {
-                    Some(value) => {
-                        notes.redactor.seed(&value.data);
-                        values.insert(found.key, value.data);
-                    }
-                    None => keys.push(found.key),
-                }
-            }
-            if keys.len() + values.len() > MAX_FOUND {
-                return Err(unusable(
-                    "dataFrom",
-                    "find brings more than 5000 keys: narrow it by path, name or tags",
-                ));
-            }
-            match next {
-                Some(next) => cursor = Some(next),
-                None => break,
-            }
-        }
-        let items: Vec<Item> =
-            keys.iter().map(|key| Item { key: key.clone(), version: None, facet: Facet::Value }).collect();
-        let answers = self.fetcher.get(session.as_ref(), &items, not_older_than).await;
-        for (item, answer) in items.into_iter().zip(answers) {
-            match answer {
-                Ok(value) => {
-                    notes.redactor.seed(&value.data);
-                    values.insert(item.key, value.data.duplicate());
-                }
-                Err(error) => {
-                    let failure = failure(&name, &item, &session, error);
-                    // Listed, and deleted since: it is not there.
-                    if !failure.is_missing_key() {
-                        return Err(failure);
-                    }
-                }
-            }
-        }
-        Ok(values)
     }
 
     async fn rewritten(
@@ -318,19 +168,6 @@ pub(super) fn render_options() -> RenderOptions {
     }
 }
 
-#[derive(Default)]
-struct Fetched {
-    values: BTreeMap<(Object, Item), Option<Arc<Value>>>,
-    sessions: BTreeMap<Object, Arc<Session>>,
-}
-
-impl Fetched {
-    fn value(&self, store: &Object, item: &Item) -> Result<Option<(&Value, &Session)>, Failure> {
-        let value = self.values.get(&(store.clone(), item.clone())).and_then(Option::as_deref);
-        Ok(value.zip(self.sessions.get(store).map(Arc::as_ref)))
-    }
-}
-
 struct Options {
     conversion: claviger_crds::external_secret::ConversionStrategy,
     decoding: DecodingStrategy,
@@ -362,28 +199,6 @@ impl Options {
 /// `find` with nothing found is an answer of its own: the deletionPolicy decides what it means.
 fn data_is_all_optional(asker: &Asker<'_>) -> bool {
     asker.spec.data.is_empty() && asker.spec.data_from.iter().all(|entry| entry.find.is_some())
-}
-
-fn item(reference: &RemoteRef) -> Item {
-    let facet = match reference.metadata_policy {
-        MetadataPolicy::None => Facet::Value,
-        MetadataPolicy::Fetch => Facet::Metadata,
-    };
-    let version = reference.version.clone().filter(|version| !version.is_empty());
-    Item { key: reference.key.clone(), version, facet }
-}
-
-fn store_of(asker: &Asker<'_>, own: Option<&SecretStoreRef>, place: &str) -> Result<Object, Failure> {
-    let chosen = own.filter(|store| store.name.is_some()).or(asker.spec.secret_store_ref.as_ref());
-    let Some((name, kind)) = chosen.and_then(|store| Some((store.name.as_deref()?, store.kind))) else {
-        return Err(unusable(place, "no store is named: give spec.secretStoreRef or sourceRef.storeRef"));
-    };
-    Ok(store_object(kind.unwrap_or_default(), asker.namespace, name))
-}
-
-fn store_of_from(asker: &Asker<'_>, entry: &DataFrom, index: usize) -> Result<Object, Failure> {
-    let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
-    store_of(asker, own, &format!("dataFrom[{index}]"))
 }
 
 /// One value, or the property of it.
@@ -425,14 +240,6 @@ fn extracted(
     shape::entries(&value).map_err(|error| shaped(&format!("{place} (key {:?})", reference.key), &error))
 }
 
-fn failure(store: &StoreName, item: &Item, session: &Session, error: CallError) -> Failure {
-    Failure::from_call(store, Some(&item.key), item.version.as_deref(), session.plugin().id(), error)
-}
-
 fn shaped(place: &str, error: &ShapeError) -> Failure {
     unusable(place, &error.to_string())
-}
-
-fn unusable(place: &str, why: &str) -> Failure {
-    Failure::ValueNotUsable { place: place.to_owned(), why: why.to_owned() }
 }

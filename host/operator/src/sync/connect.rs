@@ -8,13 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use claviger_core::error::{Failure, StoreName};
+use claviger_core::lease::Source;
 use claviger_core::provider::{CallError, ProviderError};
 use claviger_core::secret::Untrusted;
 use claviger_plugins::{Plugin, Requester, Session, StoreRef};
 
 use crate::sync::permitted;
-use crate::sync::world::{StoreView, World};
+use crate::sync::world::{GeneratorView, StoreView, World};
 use crate::watch::Object;
+use crate::watch::cache::Name;
 
 /// How long a session is used. A referenced Secret that changes ends it at once (its watch says so);
 /// this bounds how long a ServiceAccount's token, which no watch shows, stays in use.
@@ -83,13 +85,22 @@ impl Sessions {
 pub fn store_name(store: &Object) -> StoreName {
     match store {
         Object::ClusterSecretStore(name) | Object::Plugin(name) => {
-            StoreName { kind: "ClusterSecretStore", namespace: None, name: name.clone() }
+            StoreName { kind: "ClusterSecretStore".into(), namespace: None, name: name.clone() }
         }
         Object::SecretStore(name) | Object::ExternalSecret(name) => StoreName {
-            kind: "SecretStore",
+            kind: "SecretStore".into(),
             namespace: Some(name.namespace.clone()),
             name: name.name.clone(),
         },
+    }
+}
+
+/// How messages name a generator.
+pub(super) fn generator_name(source: &Source, namespace: &str) -> StoreName {
+    StoreName {
+        kind: source.kind.clone().into(),
+        namespace: Some(namespace.to_owned()),
+        name: source.name.clone(),
     }
 }
 
@@ -123,6 +134,34 @@ impl super::Pipeline {
         Ok(session)
     }
 
+    /// A session with a generator, which nobody else uses: it is connected when it makes something or takes it back.
+    pub(super) async fn generator_session(
+        &self,
+        source: &Source,
+        view: &GeneratorView,
+        namespace: &str,
+        world: &dyn World,
+    ) -> Result<Arc<Session>, Failure> {
+        let installed = self.registry.generator(&source.kind)?;
+        permitted(&installed, &installed.plugin.id().name, namespace, world).await?;
+        let generator = StoreRef {
+            kind: source.kind.clone(),
+            name: source.name.clone(),
+            namespace: Some(namespace.to_owned()),
+            uid: view.uid.clone(),
+            generation: view.generation,
+        };
+        let requester = Requester { namespace: namespace.to_owned() };
+        // Its references are resolved as those of a SecretStore in its namespace; that one of them changed is seen
+        // when it is connected again.
+        let credentials = world.credentials(&Object::SecretStore(Name::new(namespace, &source.name)));
+        let plugin = &installed.plugin;
+        let session = plugin.connect_generator(generator, requester, &view.spec, credentials).await;
+        session.map_err(|error| {
+            Failure::from_call(&generator_name(source, namespace), None, None, plugin.id(), error)
+        })
+    }
+
     /// Forgets what was connected for `store`: it, or something it refers to, changed.
     pub fn forget_sessions(&self, store: &Object) {
         self.sessions.forget(store);
@@ -141,7 +180,7 @@ async fn connect(
     let failed = |error: CallError| Failure::from_call(&name, None, None, plugin.id(), error);
     plugin.check_config(config).map_err(|error: ProviderError| failed(error.into()))?;
     let store_ref = StoreRef {
-        kind: name.kind.to_owned(),
+        kind: name.kind.to_string(),
         name: name.name.clone(),
         namespace: name.namespace.clone(),
         uid: view.uid.clone(),

@@ -7,7 +7,12 @@
 pub(crate) mod collect;
 mod connect;
 mod export;
+mod fetch;
+mod find;
+mod leases;
 mod render;
+mod unwritten;
+mod wanted;
 pub mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +20,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::error::Failure;
+use claviger_core::lease::{Held, Pins, Record};
 use claviger_core::provider::{CallError, Health};
 use claviger_core::redact::Redactor;
 use claviger_core::secret::SecretBytes;
@@ -27,6 +33,8 @@ use claviger_plugins::fetch::Fetcher;
 use crate::plugins::{Installed, Registry};
 use crate::sync::connect::Sessions;
 pub use crate::sync::connect::store_name;
+pub use crate::sync::leases::Renewal;
+use crate::sync::unwritten::UnwrittenByOwner;
 use crate::sync::world::World;
 
 /// Who asks: an ExternalSecret, as far as the pipeline needs it.
@@ -36,6 +44,16 @@ pub struct Asker<'a> {
     pub namespace: &'a str,
     /// Its name.
     pub name: &'a str,
+    /// Its uid: what is made for it is nobody else's.
+    pub uid: &'a str,
+    /// What it looks like, as the status says of what was synced: another manifest is made anew.
+    pub version: &'a str,
+    /// How its keys were found when they were first read.
+    pub pins: &'a Pins,
+    /// What is made for it, if that lives and is not due.
+    pub held: Option<&'a Record>,
+    /// Whether something may be made for it: there has to be a Secret to record it in.
+    pub makes: bool,
     /// Its labels, copied to the Secret where there is no template.
     pub labels: &'a BTreeMap<String, String>,
     /// Its annotations, likewise.
@@ -53,6 +71,18 @@ pub enum Desired {
     Secret(Rendered),
     /// Nothing of it exists in the provider, and the deletionPolicy lets that be an answer.
     Nothing,
+    /// What it holds: nothing differs from what its live credentials were rendered with.
+    Kept,
+}
+
+/// Credentials that were made for a Secret, to be recorded on it in the same apply.
+pub struct Issued {
+    /// Salt of [`Issued::inputs`].
+    pub salt: String,
+    /// Hash of everything else.
+    pub inputs: String,
+    /// What was made.
+    pub held: Vec<Held>,
 }
 
 /// What was asked for, and what is to be said of it.
@@ -63,6 +93,12 @@ pub struct Answer {
     pub redactor: Arc<Redactor>,
     /// Credentials that came from the namespace that stands in where a ClusterSecretStore names none.
     pub stand_ins: BTreeSet<String>,
+    /// What was made, if something was.
+    pub issued: Option<Issued>,
+    /// For the status.
+    pub pins: Pins,
+    /// What was made by earlier tries and will not be used: to be taken back.
+    pub lost: Vec<Held>,
 }
 
 /// What is noted on the way.
@@ -70,6 +106,9 @@ pub struct Answer {
 struct Notes {
     redactor: Redactor,
     stand_ins: BTreeSet<String>,
+    pins: Pins,
+    issued: Option<Issued>,
+    lost: Vec<Held>,
 }
 
 /// A failure, and the means to write about it without saying a secret.
@@ -80,12 +119,14 @@ pub struct Failed {
     pub redactor: Arc<Redactor>,
     /// As of [`Answer`].
     pub stand_ins: BTreeSet<String>,
+    /// As of [`Answer`].
+    pub lost: Vec<Held>,
 }
 
 impl Failed {
     /// One before anything was read.
     pub fn plain(failure: Failure) -> Self {
-        Self { failure, redactor: Arc::default(), stand_ins: BTreeSet::new() }
+        Self { failure, redactor: Arc::default(), stand_ins: BTreeSet::new(), lost: Vec::new() }
     }
 }
 
@@ -94,12 +135,18 @@ pub struct Pipeline {
     registry: Arc<Registry>,
     fetcher: Fetcher<Session>,
     sessions: Sessions,
+    unwritten: UnwrittenByOwner,
 }
 
 impl Pipeline {
     /// A pipeline over these plugins.
     pub fn new(registry: Arc<Registry>) -> Self {
-        Self { registry, fetcher: Fetcher::default(), sessions: Sessions::default() }
+        Self {
+            registry,
+            fetcher: Fetcher::default(),
+            sessions: Sessions::default(),
+            unwritten: UnwrittenByOwner::default(),
+        }
     }
 
     /// What the Secret of `asker` should hold, and the means to write about it: whatever goes wrong later may
@@ -113,13 +160,13 @@ impl Pipeline {
         world: &dyn World,
         not_older_than: Instant,
     ) -> Result<Answer, Box<Failed>> {
-        let mut notes = Notes::default();
+        let mut notes = Notes { pins: asker.pins.clone(), ..Notes::default() };
         let outcome = self.run(asker, world, not_older_than, &mut notes).await;
-        let Notes { redactor, stand_ins } = notes;
+        let Notes { redactor, stand_ins, pins, issued, lost } = notes;
         let redactor = Arc::new(redactor);
         match outcome {
-            Ok(desired) => Ok(Answer { desired, redactor, stand_ins }),
-            Err(failure) => Err(Box::new(Failed { failure, redactor, stand_ins })),
+            Ok(desired) => Ok(Answer { desired, redactor, stand_ins, issued, pins, lost }),
+            Err(failure) => Err(Box::new(Failed { failure, redactor, stand_ins, lost })),
         }
     }
 
@@ -144,11 +191,20 @@ impl Pipeline {
         not_older_than: Instant,
         notes: &mut Notes,
     ) -> Result<Desired, Failure> {
-        let collected = self.collect(asker, world, not_older_than, notes).await?;
+        let sources = self.sources(asker, world).await?;
+        let Some(mut fetched) = self.fetch(asker, world, &sources, not_older_than, notes).await? else {
+            return Ok(Desired::Kept);
+        };
+        let collected = self.collect(asker, world, &mut fetched, notes).await?;
         if collected.data.is_empty() && collected.missing {
             return Ok(Desired::Nothing);
         }
-        self.render(asker, world, collected.data, notes).await.map(Desired::Secret)
+        if !fetched.held.is_empty() {
+            let salt = format!("{:032x}", rand::random::<u128>());
+            let inputs = fetched.inputs.salted(&salt);
+            notes.issued = Some(Issued { salt, inputs, held: std::mem::take(&mut fetched.held) });
+        }
+        self.render(asker, world, collected.data, &sources, notes).await.map(Desired::Secret)
     }
 }
 

@@ -24,24 +24,30 @@ impl Pipeline {
         Ok(installed.plugin)
     }
 
+    /// What the template is read from.
+    pub(super) async fn sources(&self, asker: &Asker<'_>, world: &dyn World) -> Result<Sources, Failure> {
+        let mut sources = Sources::new();
+        for (kind, name) in asker.spec.target.template.iter().flat_map(sources_needed) {
+            if let Some(texts) = world.source(kind, asker.namespace, &name).await? {
+                sources.insert((kind, name), texts);
+            }
+        }
+        Ok(sources)
+    }
+
     pub(super) async fn render(
         &self,
         asker: &Asker<'_>,
         world: &dyn World,
         data: Data,
+        sources: &Sources,
         notes: &mut Notes,
     ) -> Result<Rendered, Failure> {
         let Some(template) = &asker.spec.target.template else {
             return Ok(Rendered::copied(data, asker.labels, asker.annotations));
         };
         let engine = self.engine(&template.engine_version, asker, world).await?;
-        let mut sources = Sources::new();
-        for (kind, name) in sources_needed(template) {
-            if let Some(texts) = world.source(kind, asker.namespace, &name).await? {
-                sources.insert((kind, name), texts);
-            }
-        }
-        let job = Job::new(template, asker.namespace, &sources)?;
+        let job = Job::new(template, asker.namespace, sources)?;
         if job.templates.is_empty() {
             return job.finish(template, data, Vec::new());
         }

@@ -23,6 +23,17 @@ pub struct StoreView {
     pub spec: SecretStoreSpec,
 }
 
+/// A generator that was found.
+#[derive(Clone, Debug)]
+pub struct GeneratorView {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// Its spec: the plugin checks it.
+    pub spec: serde_json::Value,
+}
+
 /// The objects around an ExternalSecret.
 #[async_trait]
 pub trait World: Send + Sync {
@@ -31,6 +42,12 @@ pub trait World: Send + Sync {
     /// # Errors
     /// That it is not there, does not parse, or does not serve that namespace.
     async fn store(&self, store: &Object, namespace: &str) -> Result<StoreView, Failure>;
+
+    /// The generator of that kind, in the namespace of who asks.
+    ///
+    /// # Errors
+    /// That it is not there, or cannot be read.
+    async fn generator(&self, kind: &str, namespace: &str, name: &str) -> Result<GeneratorView, Failure>;
 
     /// The keys of a ConfigMap or Secret in `namespace`, for a template; `None` if it is not there.
     ///

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use claviger_core::provider::{CallError, Found, Health, Item, ProviderError, Value};
+use claviger_core::provider::{
+    CallError, Found, Generated, Health, Item, Lease, Nature, ProviderError, Value,
+};
 
 use crate::session::{Scope, Session};
 use accounts::{Accounts, Outcome};
@@ -106,7 +108,8 @@ impl<R: Reader> Fetcher<R> {
     pub async fn get(&self, reader: &R, items: &[Item], not_older_than: Instant) -> Vec<Answer> {
         let mut answers: Vec<Option<Answer>> = items.iter().map(|_| None).collect();
         // Those whose shared answer turned out not to be for sharing read for themselves.
-        let mut alone = vec![false; items.len()];
+        // And what is made for who asks is nobody else's from the beginning.
+        let mut alone: Vec<bool> = items.iter().map(|item| item.nature == Nature::Dynamic).collect();
         loop {
             let mut leading = Vec::new();
             let mut waiting = Vec::new();
@@ -223,6 +226,9 @@ impl Limitable for Vec<Result<Value, ProviderError>> {
 
 impl Limitable for (Vec<Found>, Option<String>) {}
 impl Limitable for Health {}
+impl Limitable for Lease {}
+impl Limitable for Generated {}
+impl Limitable for () {}
 
 fn limit(error: &ProviderError) -> Option<Option<Duration>> {
     match error {

@@ -5,7 +5,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
-use claviger_core::provider::Facet;
+use claviger_core::provider::{Facet, Nature};
 use claviger_core::secret::{SecretBytes, Untrusted};
 use futures::future::join_all;
 use tokio::sync::Notify;
@@ -69,6 +69,7 @@ impl Reader for Stand {
                     version: None,
                     lease: None,
                     shareable: self.shareable,
+                    dynamic: false,
                 })
             })
             .collect())
@@ -76,7 +77,7 @@ impl Reader for Stand {
 }
 
 fn item(key: usize) -> Item {
-    Item { key: format!("key{key}"), version: None, facet: Facet::Value }
+    Item { key: format!("key{key}"), version: None, facet: Facet::Value, nature: Nature::Stored }
 }
 
 fn read(stand: &Stand) -> usize {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use claviger_core::error::{Failure, StoreName};
-use claviger_core::provider::{CallError, Facet, Fault, Item};
+use claviger_core::provider::{CallError, Facet, Fault, Item, Nature};
 use claviger_core::redact::Redactor;
 use claviger_plugins::egress::EgressConfig;
 use claviger_plugins::{
@@ -80,7 +80,7 @@ pub(crate) async fn connect(plugin: &Arc<Plugin>, config: Value) -> Result<Arc<S
 
 /// The one key that is read.
 pub(crate) fn item() -> Item {
-    Item { key: "the-key".to_owned(), version: None, facet: Facet::Value }
+    Item { key: "the-key".to_owned(), version: None, facet: Facet::Value, nature: Nature::Stored }
 }
 
 /// One read of a connected store.
@@ -113,7 +113,8 @@ pub(crate) fn fault<T>(outcome: Result<T, CallError>) -> Fault {
 
 /// What a user reads of a failure.
 pub(crate) fn sentence(plugin: &Plugin, error: CallError) -> String {
-    let store = StoreName { kind: "SecretStore", namespace: Some("ns".to_owned()), name: "s".to_owned() };
+    let store =
+        StoreName { kind: "SecretStore".into(), namespace: Some("ns".to_owned()), name: "s".to_owned() };
     Failure::from_call(&store, Some("the-key"), None, plugin.id(), error).message(&Redactor::default())
 }
 

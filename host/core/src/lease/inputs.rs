@@ -1,0 +1,55 @@
+//! A digest of everything that goes into a Secret and can be read again: stored values, template sources, the
+//! manifest's version. If it is what the record says, a live credential's Secret needs nothing; if it is not, the
+//! Secret has to be rendered again, and so the credential made again.
+
+use sha2::{Digest, Sha256};
+
+/// What was read, in the order of the manifest.
+#[derive(Clone, Default)]
+pub struct Inputs(Sha256);
+
+impl Inputs {
+    /// One more: what it is, and its bytes. Lengths go in too, so that no two inputs read the same.
+    pub fn add(&mut self, what: &str, bytes: &[u8]) {
+        for part in [what.as_bytes(), bytes] {
+            self.0.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            self.0.update(part);
+        }
+    }
+
+    /// As it is recorded. The salt is random, so the hash says nothing to who knows other Secrets' hashes; who reads
+    /// it reads the Secret anyway.
+    pub fn salted(&self, salt: &str) -> String {
+        let inner = self.0.clone().finalize();
+        hex::encode(Sha256::new().chain_update(salt).chain_update(inner).finalize())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_counts() {
+        let made = |parts: &[(&str, &str)]| {
+            let mut inputs = Inputs::default();
+            parts.iter().for_each(|(what, bytes)| inputs.add(what, bytes.as_bytes()));
+            inputs.salted("s")
+        };
+        let first = made(&[("a", "1"), ("b", "2")]);
+        assert_eq!(first, made(&[("a", "1"), ("b", "2")]));
+        for other in [
+            vec![("a", "1"), ("b", "3")],
+            vec![("a", "1"), ("c", "2")],
+            vec![("b", "2"), ("a", "1")],
+            vec![("a", "1b"), ("", "2")],
+            vec![("a1", ""), ("b", "2")],
+            vec![("a", "1")],
+        ] {
+            assert_ne!(first, made(&other), "{other:?}");
+        }
+        let mut inputs = Inputs::default();
+        inputs.add("a", b"1");
+        assert_ne!(inputs.salted("s"), inputs.salted("t"));
+    }
+}

@@ -1,0 +1,240 @@
+//! The record of what is leased, as an annotation of the Secret that holds it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::provider::{Lease, LeaseHolder};
+
+/// Leases that were replaced and are still to be revoked; older ones run out by themselves. A rotation a minute with
+/// an hour's grace is a policy nobody needs, and an annotation is read by everybody who reads the Secret.
+const MAX_RETIRED: usize = 8;
+
+/// Who made a credential: asked again when it is renewed or revoked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Source {
+    /// `SecretStore`, `ClusterSecretStore`, or a generator's kind.
+    pub kind: String,
+    /// `metadata.name`.
+    pub name: String,
+    /// `remoteRef.key`; empty for a generator.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
+}
+
+/// A credential, as of when it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Who made it.
+    #[serde(flatten)]
+    pub source: Source,
+    /// When it was asked for: its life is counted from there.
+    pub issued: Timestamp,
+    /// How it ends; none: nothing is known about that (a certificate, a generated password).
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "lease")]
+    pub lease: Option<Lease>,
+}
+
+impl Held {
+    /// Whether both are the same credential, whatever was rounded when one was written.
+    pub fn is(&self, other: &Self) -> bool {
+        self.source == other.source
+            && match (&self.lease, &other.lease) {
+                (Some(lease), Some(other)) => lease.id == other.id,
+                (None, None) => self.issued == other.issued,
+                (Some(_), None) | (None, Some(_)) => false,
+            }
+    }
+
+    /// When it ends if nobody renews it: with its lease or with the login that holds that. `None`: never, or unknown.
+    pub fn end(&self) -> Option<Timestamp> {
+        let lease = self.lease.as_ref()?;
+        let holder = lease.holder.as_ref().map(|holder| holder.ttl).filter(|ttl| !ttl.is_zero());
+        let life = holder.into_iter().chain(Some(lease.duration).filter(|life| !life.is_zero())).min()?;
+        self.issued.checked_add(life).ok()
+    }
+}
+
+/// When a replaced lease is revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Revoke {
+    /// At that time.
+    #[serde(rename = "at")]
+    At(Timestamp),
+    /// When the workloads that were restarted for its successor run.
+    #[serde(rename = "rollout")]
+    AfterRollout,
+}
+
+/// A lease that a newer one has replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// It.
+    #[serde(flatten)]
+    pub held: Held,
+    /// When to revoke it.
+    pub revoke: Revoke,
+}
+
+/// What the Secret's values were made from, as far as they cannot be read again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Makes [`Record::inputs`] of no use to who guesses.
+    pub salt: String,
+    /// Salted hash of everything else that went into the Secret ([`crate::lease::Inputs`]).
+    pub inputs: String,
+    /// What was made.
+    pub held: Vec<Held>,
+    /// What was replaced, and is to be revoked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<Retired>,
+}
+
+impl Record {
+    /// Reads an annotation. What is not readable (somebody edited it) is no record: the values are made anew.
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// The annotation.
+    pub fn text(&self) -> String {
+        // A map with keys that are text: it can be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The newest of what is to be revoked, of what has not ended by then.
+    pub fn retire(retired: impl IntoIterator<Item = Retired>, now: Timestamp) -> Vec<Retired> {
+        let live = |retired: &Retired| {
+            retired.held.lease.is_some() && retired.held.end().is_none_or(|end| end > now)
+        };
+        let mut retired: Vec<Retired> = retired.into_iter().filter(live).collect();
+        retired.sort_by_key(|retired| std::cmp::Reverse(retired.held.issued));
+        retired.truncate(MAX_RETIRED);
+        retired
+    }
+}
+
+/// Whole seconds, as Vault counts.
+mod lease {
+    use serde::{Deserializer, Serializer};
+
+    use super::{Deserialize, Duration, Lease, LeaseHolder, Serialize};
+
+    #[derive(Serialize, Deserialize)]
+    struct Written {
+        id: String,
+        seconds: u64,
+        renewable: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        holder: Option<WrittenHolder>,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct WrittenHolder {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accessor: Option<String>,
+        seconds: u64,
+        renewable: bool,
+    }
+
+    #[expect(clippy::ref_option, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(lease: &Option<Lease>, to: S) -> Result<S::Ok, S::Error> {
+        let written = lease.as_ref().map(|lease| Written {
+            id: lease.id.clone(),
+            seconds: lease.duration.as_secs(),
+            renewable: lease.renewable,
+            holder: lease.holder.as_ref().map(|holder| WrittenHolder {
+                accessor: holder.accessor.clone(),
+                seconds: holder.ttl.as_secs(),
+                renewable: holder.renewable,
+            }),
+        });
+        written.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Lease>, D::Error> {
+        let written = Option::<Written>::deserialize(from)?;
+        Ok(written.map(|lease| Lease {
+            id: lease.id,
+            duration: Duration::from_secs(lease.seconds),
+            renewable: lease.renewable,
+            holder: lease.holder.map(|holder| LeaseHolder {
+                accessor: holder.accessor,
+                ttl: Duration::from_secs(holder.seconds),
+                renewable: holder.renewable,
+            }),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    fn held(key: &str, issued: i64, seconds: u64, holder: Option<u64>) -> Held {
+        Held {
+            source: Source { kind: "SecretStore".to_owned(), name: "vault".to_owned(), key: key.to_owned() },
+            issued: at(issued),
+            lease: Some(Lease {
+                id: format!("{key}/abc"),
+                duration: Duration::from_secs(seconds),
+                renewable: true,
+                holder: holder.map(|ttl| LeaseHolder {
+                    accessor: Some("acc".to_owned()),
+                    ttl: Duration::from_secs(ttl),
+                    renewable: false,
+                }),
+            }),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let record = Record {
+            salt: "5a17".to_owned(),
+            inputs: "ff".to_owned(),
+            held: vec![
+                held("database/creds/app", 0, 3600, Some(1800)),
+                Held { lease: None, ..held("", 7, 1, None) },
+            ],
+            retired: vec![
+                Retired { held: held("database/creds/app", -60, 3600, None), revoke: Revoke::At(at(300)) },
+                Retired { held: held("database/creds/app", -90, 3600, None), revoke: Revoke::AfterRollout },
+            ],
+        };
+        assert_eq!(Record::parse(&record.text()).unwrap(), record);
+        insta::assert_snapshot!(record.text());
+        for broken in ["", "{}", "null", r#"{"salt":1}"#, "[]"] {
+            assert_eq!(Record::parse(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_lease_ends_with_its_holder_at_the_latest() {
+        assert_eq!(held("a", 0, 3600, None).end(), Some(at(3600)));
+        assert_eq!(held("a", 0, 3600, Some(600)).end(), Some(at(600)));
+        assert_eq!(held("a", 0, 3600, Some(7200)).end(), Some(at(3600)));
+        // 0 is Vault's word for no end.
+        assert_eq!(held("a", 0, 3600, Some(0)).end(), Some(at(3600)));
+        assert_eq!(held("a", 0, 0, None).end(), None);
+    }
+
+    #[test]
+    fn only_what_lives_is_kept_to_be_revoked() {
+        let retired = |issued| Retired { held: held("a", issued, 100, None), revoke: Revoke::AfterRollout };
+        let kept = Record::retire((0..20).map(|n| retired(n * 10)), at(150));
+        assert_eq!(kept.len(), MAX_RETIRED);
+        assert_eq!(kept[0].held.issued, at(190));
+        assert!(kept.iter().all(|retired| retired.held.end().unwrap() > at(150)));
+        assert_eq!(Record::retire([retired(0)], at(100)), []);
+        let unleased =
+            Retired { held: Held { lease: None, ..held("a", 0, 1, None) }, revoke: Revoke::AfterRollout };
+        assert_eq!(Record::retire([unleased], at(0)), [], "there is nothing to revoke");
+    }
+}

@@ -1,0 +1,236 @@
+//! One refresh of an ExternalSecret: fetch, plan, write. When it is due, and what is said of how it ended, is
+//! `external_secret`'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use claviger_core::error::Failure;
+use claviger_core::lease::{Pins, Policy, Record};
+use claviger_core::names::{created_by, field_manager, lease_annotation};
+use claviger_core::plan::{self, Controller, Effect, Input, Plan, Planned, Sibling};
+use claviger_core::secret::SecretBytes;
+use claviger_crds::external_secret::{CreationPolicy, ExternalSecret};
+use jiff::Timestamp;
+use kube::{Resource, ResourceExt};
+
+use super::world::ClusterWorld;
+use super::{Context, leases};
+use crate::cluster::apply::{self, Applied};
+use crate::cluster::live;
+use crate::state::{store_object, store_refs};
+use crate::sync::{Answer, Asker, Desired, Failed};
+use crate::watch::Object;
+use crate::watch::cache::Name;
+use crate::watch::managed::{hasher, observed};
+
+/// How one refresh ended.
+pub(super) enum Ended {
+    Done(Box<Done>),
+    Stale,
+}
+
+/// A refresh that is done.
+pub(super) struct Done {
+    pub(super) plan: Plan,
+    /// What is recorded on the Secret now.
+    pub(super) record: Option<Record>,
+    /// For the status.
+    pub(super) pins: Pins,
+    /// Credentials that came from the namespace that stands in.
+    pub(super) stand_ins: BTreeSet<String>,
+}
+
+/// One that is due.
+pub(super) struct Refresh<'a> {
+    pub(super) context: &'a Arc<Context>,
+    pub(super) object: &'a Object,
+    pub(super) name: &'a Name,
+    pub(super) es: &'a ExternalSecret,
+    pub(super) target: &'a Name,
+    /// What the object looks like.
+    pub(super) version: &'a str,
+    pub(super) policy: &'a Policy,
+    /// What is held, if it need not be made anew.
+    pub(super) held: Option<Record>,
+    pub(super) not_older_than: Instant,
+}
+
+/// Fetches, plans, writes.
+impl Refresh<'_> {
+    pub(super) async fn run(self) -> Result<Ended, Box<Failed>> {
+        let Self { context, object, name, es, target, version, policy, held, not_older_than } = self;
+        let plain = |failure| Box::new(Failed::plain(failure));
+        plan::check(&es.spec).map_err(plain)?;
+        gate(context, name, es).map_err(plain)?;
+        let world = ClusterWorld { context: context.clone(), reader: object.clone() };
+        let manager = field_manager(&name.name);
+        let mut found = context.state.managed(target).map(|secret| observed(&secret, &manager));
+        let mut foreign: Option<BTreeMap<String, SecretBytes>> = None;
+        // Not under the managed watch: it may be there without our label. Who merges may make something only if it is.
+        if found.is_none() && es.spec.target.creation_policy == CreationPolicy::Merge {
+            (found, foreign) = live_target(context, target, &manager).await.map_err(plain)?;
+        }
+        let pins = Pins::of(es.status.as_ref().map(|status| status.sources.as_slice()).unwrap_or_default());
+        let uid = es.uid().unwrap_or_default();
+        let asker = Asker {
+            namespace: &name.namespace,
+            name: &name.name,
+            uid: &uid,
+            version,
+            pins: &pins,
+            held: held.as_ref(),
+            makes: leases::may_make(&es.spec, found.as_ref()),
+            labels: es.labels(),
+            annotations: es.annotations(),
+            spec: &es.spec,
+        };
+        let before = leases::recorded(found.as_ref(), &name.name);
+        if let Some(before) = &before {
+            // What an earlier write brought through without our hearing of it.
+            context.pipeline.recorded(&uid, before);
+        }
+        let answer = context.pipeline.desired(&asker, &world, not_older_than).await;
+        let lost = match &answer {
+            Ok(answer) => &answer.lost,
+            Err(failed) => &failed.lost,
+        };
+        leases::take_back(context, name, target, lost).await;
+        let Answer { mut desired, redactor, stand_ins, issued, pins, .. } = answer?;
+        // From here on values are known, and a refusal of the API server may quote one.
+        let plain = |failure| {
+            let (redactor, stand_ins) = (redactor.clone(), stand_ins.clone());
+            Box::new(Failed { failure, redactor, stand_ins, lost: Vec::new() })
+        };
+        let before = before.or_else(|| leases::orphaned(context, name));
+        let record = match (issued, &mut desired) {
+            (Some(issued), Desired::Secret(rendered)) => {
+                let record = leases::record(issued, before, policy, Timestamp::now());
+                rendered.annotations.insert(lease_annotation(&name.name), record.text());
+                Some(record)
+            }
+            _ => None,
+        };
+        let wanted = match &desired {
+            Desired::Secret(rendered) => Some(rendered),
+            Desired::Nothing => None,
+            Desired::Kept => {
+                let plan = Plan::unchanged(target.name.clone());
+                let done = Done { plan, record: held, pins, stand_ins };
+                return Ok(Ended::Done(Box::new(done)));
+            }
+        };
+        let owner = Controller {
+            api_version: ExternalSecret::api_version(&()).into_owned(),
+            kind: ExternalSecret::kind(&()).into_owned(),
+            name: name.name.clone(),
+            uid,
+        };
+        let siblings = siblings(context, name, es);
+        if found.is_none()
+            && !matches!(es.spec.target.creation_policy, CreationPolicy::None | CreationPolicy::Merge)
+        {
+            (found, foreign) = live_target(context, target, &manager).await.map_err(plain)?;
+        }
+        let planned = |found: Option<&plan::Observed>, foreign: Option<&BTreeMap<String, SecretBytes>>| {
+            plan::plan(&Input {
+                owner: &owner,
+                namespace: &name.namespace,
+                spec: &es.spec,
+                observed: found,
+                foreign,
+                siblings: &siblings,
+                wanted,
+                hasher: hasher(),
+            })
+        };
+        let plan = match planned(found.as_ref(), foreign.as_ref()).map_err(plain)? {
+            Planned::Do(plan) => plan,
+            Planned::NeedsForeignValues => {
+                let live =
+                    live::secret(&context.client, &target.namespace, &target.name).await.map_err(plain)?;
+                let Some(live) = live else { return Ok(Ended::Stale) };
+                let found = observed(&live.reduced, &manager);
+                match planned(Some(&found), Some(&live.data)).map_err(plain)? {
+                    Planned::Do(plan) => plan,
+                    Planned::NeedsForeignValues => return Ok(Ended::Stale),
+                }
+            }
+        };
+        for effect in &plan.effects {
+            match effect {
+                Effect::Apply(secret) => {
+                    match apply::apply(&context.client, &name.namespace, secret).await.map_err(plain)? {
+                        Applied::Done(written) => {
+                            context.metrics.wrote();
+                            context.state.wrote(*written);
+                        }
+                        Applied::Stale => return Ok(Ended::Stale),
+                    }
+                }
+                Effect::Delete { name: secret, uid, resource_version } => {
+                    apply::delete(&context.client, &name.namespace, secret, uid, resource_version)
+                        .await
+                        .map_err(plain)?;
+                    context.metrics.wrote();
+                    context.state.deleted(&Name::new(&name.namespace, secret));
+                }
+            }
+        }
+        if let Some(record) = &record {
+            context.metrics.lease("make", "done");
+            context.pipeline.written(&owner.uid);
+            context.state.leases_recorded(name, record);
+        }
+        Ok(Ended::Done(Box::new(Done { plan, record, pins, stand_ins })))
+    }
+}
+
+/// The target as the API server has it, with the values of all its keys.
+async fn live_target(
+    context: &Context,
+    target: &Name,
+    manager: &str,
+) -> Result<(Option<plan::Observed>, Option<BTreeMap<String, SecretBytes>>), Failure> {
+    let live = live::secret(&context.client, &target.namespace, &target.name).await?;
+    Ok(live.map(|live| (observed(&live.reduced, manager), live.data)).unzip())
+}
+
+/// A store that is known not to work is not asked: its own validation finds out when it does again, and
+/// wakes those who wait.
+fn gate(context: &Context, name: &Name, es: &ExternalSecret) -> Result<(), Failure> {
+    for (kind, store) in store_refs(es) {
+        let object = store_object(kind, &name.namespace, &store);
+        let known = context.state.store(&object);
+        let generation = known.and_then(|store| store.metadata.generation);
+        if let Some(verdict) = context.state.verdict(&object)
+            && !verdict.ready
+            && Some(verdict.generation) == generation
+        {
+            let (reason, message) = verdict.text;
+            return Err(Failure::StoreNotReady { store: crate::sync::store_name(&object), reason, message });
+        }
+    }
+    Ok(())
+}
+
+fn siblings(context: &Context, name: &Name, es: &ExternalSecret) -> Vec<Sibling> {
+    if es.spec.target.creation_policy != CreationPolicy::Owner {
+        return Vec::new();
+    }
+    let label = created_by(&name.namespace, &name.name);
+    let manager = field_manager(&name.name);
+    let marked = context.state.created_by(&name.namespace, &label);
+    marked
+        .into_iter()
+        .map(|secret| {
+            let observed = observed(&secret, &manager);
+            Sibling {
+                name: secret.metadata.name.clone().unwrap_or_default(),
+                uid: observed.uid,
+                resource_version: observed.resource_version,
+                controller_uid: observed.controller.map(|controller| controller.uid),
+            }
+        })
+        .collect()
+}

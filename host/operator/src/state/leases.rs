@@ -1,0 +1,119 @@
+//! What this process knows of leases beyond their records: what renewing told, what was revoked, and the records of
+//! Secrets that are gone. Lost with the process; then it is asked again, or runs out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use claviger_core::lease::{Live, Lives, Record};
+use claviger_core::names::{LEASE_ANNOTATIONS, lease_annotation};
+
+use super::{Inner, State};
+use crate::watch::cache::Name;
+use crate::watch::managed::ManagedSecret;
+
+/// Records of Secrets that are gone, kept until their ExternalSecret's turn. They are taken up at once; a process that
+/// does not work (a standby) keeps no more than these.
+const MAX_ORPHANED: usize = 1_000;
+
+/// Of one ExternalSecret.
+#[derive(Clone, Debug, Default)]
+pub struct LeaseMemory {
+    /// What renewing told.
+    pub lives: Lives,
+    /// Ids that were revoked, or tried.
+    pub revoked: BTreeSet<String>,
+}
+
+/// Of all.
+#[derive(Default)]
+pub(super) struct Leases {
+    memory: BTreeMap<Name, LeaseMemory>,
+    /// By ExternalSecret.
+    orphaned: BTreeMap<Name, String>,
+    /// Uids of ExternalSecrets that are gone.
+    gone: BTreeMap<Name, BTreeSet<String>>,
+}
+
+impl State {
+    /// What is known.
+    pub fn leases(&self, name: &Name) -> LeaseMemory {
+        self.lock().leases.memory.get(name).cloned().unwrap_or_default()
+    }
+
+    /// A renewal came to that.
+    pub fn lease_renewed(&self, name: &Name, id: &str, live: Live) {
+        let mut inner = self.lock();
+        inner.leases.memory.entry(name.clone()).or_default().lives.insert(id.to_owned(), live);
+    }
+
+    /// It was revoked, or cannot be.
+    pub fn lease_revoked(&self, name: &Name, id: &str) {
+        let mut inner = self.lock();
+        inner.leases.memory.entry(name.clone()).or_default().revoked.insert(id.to_owned());
+    }
+
+    /// What the record on its Secret names is all that there is to know of.
+    pub fn leases_recorded(&self, name: &Name, record: &Record) {
+        let live = |id: &String| {
+            let ids = record.held.iter().chain(record.retired.iter().map(|retired| &retired.held));
+            ids.filter_map(|held| held.lease.as_ref()).any(|lease| lease.id == *id)
+        };
+        let mut inner = self.lock();
+        if let Some(memory) = inner.leases.memory.get_mut(name) {
+            memory.lives.retain(|id, _| live(id));
+            memory.revoked.retain(live);
+        }
+    }
+
+    /// Whether a managed Secret holds that lease now.
+    pub fn is_held(&self, id: &str) -> bool {
+        let inner = self.lock();
+        let mut records = inner.managed.iter().flat_map(|(_, secret)| records(secret));
+        records.any(|(_, text)| {
+            text.contains(id)
+                && Record::parse(text).is_some_and(|record| {
+                    record.held.iter().filter_map(|held| held.lease.as_ref()).any(|lease| lease.id == id)
+                })
+        })
+    }
+
+    /// Uids of ExternalSecrets of that name that are gone; told once.
+    pub fn gone(&self, name: &Name) -> BTreeSet<String> {
+        self.lock().leases.gone.remove(name).unwrap_or_default()
+    }
+
+    /// The record of a Secret of that ExternalSecret's that is gone; told once.
+    pub fn take_orphaned(&self, name: &Name) -> Option<String> {
+        let mut inner = self.lock();
+        inner.leases.memory.remove(name);
+        inner.leases.orphaned.remove(name)
+    }
+}
+
+impl Inner {
+    /// A Secret is gone that an ExternalSecret controlled: what its record names nobody holds any more.
+    pub(super) fn orphan(&mut self, secret: &ManagedSecret) -> Option<Name> {
+        let owners = secret.metadata.owner_references.iter().flatten();
+        let owner = owners
+            .into_iter()
+            .find(|owner| owner.controller == Some(true) && owner.kind == "ExternalSecret")?;
+        let annotation = lease_annotation(&owner.name);
+        let text = secret.metadata.annotations.as_ref()?.get(&annotation)?.clone();
+        let name = Name::new(secret.metadata.namespace.as_deref().unwrap_or_default(), &owner.name);
+        if self.leases.orphaned.len() < MAX_ORPHANED {
+            self.leases.orphaned.insert(name.clone(), text);
+        }
+        Some(name)
+    }
+
+    /// An ExternalSecret is gone.
+    pub(super) fn external_secret_gone(&mut self, name: &Name, uid: String) {
+        if self.leases.gone.len() < MAX_ORPHANED {
+            self.leases.gone.entry(name.clone()).or_default().insert(uid);
+        }
+    }
+}
+
+fn records(secret: &ManagedSecret) -> impl Iterator<Item = (&String, &String)> {
+    let annotations = secret.metadata.annotations.iter().flatten();
+    annotations.filter(|(name, _)| name.starts_with(LEASE_ANNOTATIONS))
+}

@@ -1,0 +1,283 @@
+//! Fetching everything that a spec names: stored keys first, then, if anything differs from what the live
+//! credentials' record says, what is made for the asker. What was made is kept until it is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use claviger_core::error::Failure;
+use claviger_core::lease::{Held, Inputs, Source};
+use claviger_core::provider::{CallError, Facet, Generated, Item, Nature, Value};
+use claviger_core::shape::Values;
+use claviger_core::template::Sources;
+use claviger_crds::external_secret::{DeletionPolicy, GeneratorRef};
+use claviger_plugins::Session;
+use jiff::Timestamp;
+
+use super::connect::store_name;
+use super::unwritten::{Made, Unwritten};
+use super::wanted::{AllWanted, generator_source, key_source, nature, unusable};
+use super::world::{GeneratorView, World};
+use super::{Asker, Notes, Pipeline};
+use crate::watch::Object;
+
+/// What was fetched.
+#[derive(Default)]
+pub(super) struct Fetched {
+    /// Under items as the manifest names them; none: it does not exist, and may be missing.
+    values: BTreeMap<(Object, Item), Option<Arc<Value>>>,
+    sessions: BTreeMap<Object, Arc<Session>>,
+    found: BTreeMap<usize, Values>,
+    generated: BTreeMap<Source, Arc<Generated>>,
+    /// What of it was made for the asker.
+    pub(super) held: Vec<Held>,
+    /// Everything else.
+    pub(super) inputs: Inputs,
+}
+
+impl Fetched {
+    pub(super) fn value(&self, store: &Object, item: &Item) -> Option<(&Value, &Session)> {
+        let value = self.values.get(&(store.clone(), item.clone())).and_then(Option::as_deref);
+        value.zip(self.sessions.get(store).map(Arc::as_ref))
+    }
+
+    /// What the search at that place of `dataFrom` brought.
+    pub(super) fn found(&mut self, index: usize) -> Option<Values> {
+        self.found.remove(&index)
+    }
+
+    pub(super) fn generated(&self, generator: &GeneratorRef) -> Option<&Generated> {
+        self.generated.get(&generator_source(generator)).map(Arc::as_ref)
+    }
+}
+
+/// A fetch under way.
+struct Fetch<'a> {
+    pipeline: &'a Pipeline,
+    asker: &'a Asker<'a>,
+    world: &'a dyn World,
+    not_older_than: Instant,
+    notes: &'a mut Notes,
+    /// Made by an earlier try.
+    unwritten: BTreeMap<Source, Unwritten>,
+    fetched: Fetched,
+}
+
+impl Pipeline {
+    /// Fetches. `None`: the asker's live credentials stand for everything, since nothing else has changed.
+    pub(super) async fn fetch(
+        &self,
+        asker: &Asker<'_>,
+        world: &dyn World,
+        sources: &Sources,
+        not_older_than: Instant,
+        notes: &mut Notes,
+    ) -> Result<Option<Fetched>, Failure> {
+        let all = AllWanted::of(asker)?;
+        let (unwritten, mut lost) = self.unwritten.of(asker.uid, Timestamp::now());
+        notes.lost.append(&mut lost);
+        let mut fetch = Fetch {
+            pipeline: self,
+            asker,
+            world,
+            not_older_than,
+            notes,
+            unwritten,
+            fetched: Fetched::default(),
+        };
+        fetch.run(&all, sources).await
+    }
+}
+
+impl Fetch<'_> {
+    async fn run(&mut self, all: &AllWanted<'_>, sources: &Sources) -> Result<Option<Fetched>, Failure> {
+        let (mut first, mut made) = (Vec::new(), Vec::new());
+        let mut undecided = false;
+        for (store, items) in &all.keys {
+            let session = self.pipeline.open(store, self.asker.namespace, self.world).await?;
+            self.notes.stand_ins.extend(session.stand_ins().iter().cloned());
+            let natures: Vec<(&Item, Nature)> = items
+                .iter()
+                .map(|item| match session.is_dynamic() {
+                    true => (item, nature(self.asker, store, item)),
+                    false => (item, Nature::Stored),
+                })
+                .collect();
+            undecided |= natures.iter().any(|(_, nature)| *nature == Nature::Any);
+            let of = |wanted: bool| -> Vec<(&Item, Nature)> {
+                natures.iter().filter(|(_, nature)| (*nature == Nature::Dynamic) == wanted).copied().collect()
+            };
+            first.push((store, of(false)));
+            made.push((store, of(true)));
+            self.fetched.sessions.insert(store.clone(), session);
+        }
+        for (store, items) in first {
+            self.read(store, items).await?;
+        }
+        for search in &all.searches {
+            let (asker, world, since) = (self.asker, self.world, self.not_older_than);
+            let found =
+                self.pipeline.find(asker, world, &search.store, search.find, since, self.notes).await?;
+            self.fetched.found.insert(search.index, found);
+        }
+        let mut generators = Vec::new();
+        for generator in &all.generators {
+            generators.push((*generator, self.generator(generator).await?));
+        }
+        self.add_inputs(sources, &generators);
+        let same = |record: &claviger_core::lease::Record| {
+            self.fetched.held.is_empty() && self.fetched.inputs.salted(&record.salt) == record.inputs
+        };
+        if !undecided && self.asker.held.is_some_and(same) {
+            return Ok(None);
+        }
+        for (store, items) in made {
+            self.read(store, items).await?;
+        }
+        for (generator, view) in &generators {
+            self.generate(generator, view).await?;
+        }
+        // Made by an earlier try for an entry that is not there any more.
+        let wanted: BTreeSet<&Source> = self.fetched.held.iter().map(|held| &held.source).collect();
+        let left = std::mem::take(&mut self.unwritten);
+        self.notes
+            .lost
+            .extend(left.into_iter().filter(|(source, _)| !wanted.contains(source)).map(|(_, one)| one.held));
+        let named =
+            all.keys.iter().flat_map(|(store, items)| items.iter().map(|item| key_source(store, &item.key)));
+        self.notes.pins.retain(&named.collect());
+        Ok(Some(std::mem::take(&mut self.fetched)))
+    }
+
+    /// Reads keys of a store that is connected.
+    async fn read(&mut self, store: &Object, items: Vec<(&Item, Nature)>) -> Result<(), Failure> {
+        let Some(session) = self.fetched.sessions.get(store).cloned() else { return Ok(()) };
+        let mut asked = Vec::new();
+        for (item, nature) in items {
+            let source = key_source(store, &item.key);
+            match self.unwritten.get(&source).filter(|_| nature != Nature::Stored).cloned() {
+                Some(Unwritten { held, made: Made::Value(value) }) => {
+                    self.notes.redactor.seed(&value.data);
+                    self.notes.pins.set(source, true);
+                    self.fetched.held.push(held);
+                    self.fetched.values.insert((store.clone(), item.clone()), Some(value));
+                }
+                _ => asked.push(Item { nature, ..item.clone() }),
+            }
+        }
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let optional = self.asker.spec.target.deletion_policy != DeletionPolicy::Retain;
+        let name = store_name(store);
+        // What is made lives from here on: the answer may have been long on its way.
+        let issued = Timestamp::now();
+        let answers = self.pipeline.fetcher.get(session.as_ref(), &asked, self.not_older_than).await;
+        // The first failure counts, and what was made beside it is not lost.
+        let mut failed = None;
+        for (item, answer) in asked.into_iter().zip(answers) {
+            let value = match answer {
+                Ok(value) => {
+                    self.notes.redactor.seed(&value.data);
+                    let plain = item.facet == Facet::Value && item.version.is_none();
+                    let source = key_source(store, &item.key);
+                    if value.dynamic {
+                        let held = Held { source: source.clone(), issued, lease: value.lease.clone() };
+                        self.made(held, Made::Value(value.clone()));
+                    }
+                    if session.is_dynamic() && plain {
+                        self.notes.pins.set(source, value.dynamic);
+                    }
+                    Some(value)
+                }
+                Err(error) => {
+                    let failure = failure(&name, &item, &session, error);
+                    if !(optional && failure.is_missing_key()) {
+                        failed = failed.or(Some(failure));
+                    }
+                    None
+                }
+            };
+            let item = Item { nature: Nature::Stored, ..item };
+            self.fetched.values.insert((store.clone(), item), value);
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn made(&mut self, held: Held, made: Made) {
+        self.pipeline.unwritten.keep(self.asker.uid, Unwritten { held: held.clone(), made });
+        self.fetched.held.push(held);
+    }
+
+    async fn generator(&self, generator: &GeneratorRef) -> Result<GeneratorView, Failure> {
+        if !self.asker.makes {
+            return Err(unusable(
+                &format!("{} {}", generator.kind, generator.name),
+                "generators make credentials, which need a Secret that they are recorded in",
+            ));
+        }
+        self.world.generator(&generator.kind, self.asker.namespace, &generator.name).await
+    }
+
+    async fn generate(&mut self, generator: &GeneratorRef, view: &GeneratorView) -> Result<(), Failure> {
+        let source = generator_source(generator);
+        if let Some(Unwritten { held, made: Made::Generated(made) }) = self.unwritten.get(&source).cloned() {
+            made.values.values().for_each(|value| self.notes.redactor.seed(value));
+            self.fetched.held.push(held);
+            self.fetched.generated.insert(source, made);
+            return Ok(());
+        }
+        let namespace = self.asker.namespace;
+        let session = self.pipeline.generator_session(&source, view, namespace, self.world).await?;
+        let issued = Timestamp::now();
+        let now_ms = u64::try_from(issued.as_millisecond()).unwrap_or(0);
+        let call = session.generate(&view.spec, now_ms, rand::random());
+        let made = self.pipeline.fetcher.call(session.as_ref(), call).await.map_err(|error| {
+            let name = super::connect::generator_name(&source, namespace);
+            Failure::from_call(&name, None, None, session.plugin().id(), error)
+        })?;
+        made.values.values().for_each(|value| self.notes.redactor.seed(value));
+        let made = Arc::new(made);
+        let held = Held { source: source.clone(), issued, lease: made.lease.clone() };
+        self.made(held, Made::Generated(made.clone()));
+        self.fetched.generated.insert(source, made);
+        Ok(())
+    }
+
+    /// Everything that can be read again.
+    fn add_inputs(&mut self, sources: &Sources, generators: &[(&GeneratorRef, GeneratorView)]) {
+        let inputs = &mut self.fetched.inputs;
+        inputs.add("version", self.asker.version.as_bytes());
+        for ((store, item), value) in &self.fetched.values {
+            let what = format!("{} {store} {:?} {:?} {:?}", store.kind(), item.key, item.version, item.facet);
+            match value {
+                Some(value) if value.dynamic => {}
+                Some(value) => inputs.add(&what, value.data.expose()),
+                None => inputs.add(&format!("no {what}"), &[]),
+            }
+        }
+        for (index, values) in &self.fetched.found {
+            for (key, value) in values {
+                inputs.add(&format!("found {index} {key:?}"), value.expose());
+            }
+        }
+        for ((kind, name), texts) in sources {
+            for (key, text) in texts {
+                inputs.add(&format!("{} {name:?} {key:?}", kind.as_str()), text.expose());
+            }
+        }
+        for (generator, view) in generators {
+            let what = format!("{} {:?}", generator.kind, generator.name);
+            inputs.add(&what, format!("{} {}", view.uid, view.generation).as_bytes());
+        }
+    }
+}
+
+pub(super) fn failure(
+    store: &claviger_core::error::StoreName,
+    item: &Item,
+    session: &Session,
+    error: CallError,
+) -> Failure {
+    Failure::from_call(store, Some(&item.key), item.version.as_deref(), session.plugin().id(), error)
+}

@@ -1,0 +1,102 @@
+//! `dataFrom.find`: the keys that match, page by page, and their values. What is listed is stored.
+
+use std::time::Instant;
+
+use claviger_core::error::Failure;
+use claviger_core::provider::{Facet, Item, Nature, Query};
+use claviger_core::shape::Values;
+use claviger_crds::external_secret::Find;
+
+use super::connect::store_name;
+use super::fetch::failure;
+use super::wanted::unusable;
+use super::world::World;
+use super::{Asker, Notes, Pipeline};
+use crate::watch::Object;
+
+/// Keys that one `find` may bring: a Secret holds 1 MiB.
+const MAX_FOUND: usize = 5_000;
+
+impl Pipeline {
+    pub(super) async fn find(
+        &self,
+        asker: &Asker<'_>,
+        world: &dyn World,
+        store: &Object,
+        find: &Find,
+        not_older_than: Instant,
+        notes: &mut Notes,
+    ) -> Result<Values, Failure> {
+        let session = self.open(store, asker.namespace, world).await?;
+        notes.stand_ins.extend(session.stand_ins().iter().cloned());
+        let name = store_name(store);
+        let regexp = find.name.as_ref().and_then(|name| name.regexp.clone());
+        let filter = regexp
+            .as_deref()
+            .map(regex::Regex::new)
+            .transpose()
+            .map_err(|_| unusable("dataFrom", "find.name.regexp is not a regular expression (RE2)"))?;
+        let query = Query { path: find.path.clone(), tags: find.tags.clone(), name_regexp: regexp };
+        let mut keys = Vec::new();
+        let mut values = Values::new();
+        let mut cursor = None;
+        // As many pages as keys: who turns more, and finds little on them, never comes to an end.
+        for page in 0.. {
+            if page >= MAX_FOUND {
+                return Err(unusable(
+                    "dataFrom",
+                    "find takes more than 5000 pages: narrow it by path, name or tags",
+                ));
+            }
+            let (found, next) = self
+                .fetcher
+                .call(session.as_ref(), session.find(&query, cursor))
+                .await
+                .map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
+            for found in found {
+                // What a plugin lists it may list too much of.
+                if filter.as_ref().is_some_and(|filter| !filter.is_match(&found.key)) {
+                    continue;
+                }
+                match found.value {
+                    Some(value) => {
+                        notes.redactor.seed(&value.data);
+                        values.insert(found.key, value.data);
+                    }
+                    None => keys.push(found.key),
+                }
+            }
+            if keys.len() + values.len() > MAX_FOUND {
+                return Err(unusable(
+                    "dataFrom",
+                    "find brings more than 5000 keys: narrow it by path, name or tags",
+                ));
+            }
+            match next {
+                Some(next) => cursor = Some(next),
+                None => break,
+            }
+        }
+        let items: Vec<Item> = keys
+            .iter()
+            .map(|key| Item { key: key.clone(), version: None, facet: Facet::Value, nature: Nature::Stored })
+            .collect();
+        let answers = self.fetcher.get(session.as_ref(), &items, not_older_than).await;
+        for (item, answer) in items.into_iter().zip(answers) {
+            match answer {
+                Ok(value) => {
+                    notes.redactor.seed(&value.data);
+                    values.insert(item.key, value.data.duplicate());
+                }
+                Err(error) => {
+                    let failure = failure(&name, &item, &session, error);
+                    // Listed, and deleted since: it is not there.
+                    if !failure.is_missing_key() {
+                        return Err(failure);
+                    }
+                }
+            }
+        }
+        Ok(values)
+    }
+}

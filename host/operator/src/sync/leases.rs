@@ -1,0 +1,105 @@
+//! Renewing and taking back what stores and generators made. When, and what the status says of it, is the
+//! reconcile's; this asks whoever made it.
+
+use std::sync::Arc;
+
+use claviger_core::error::Failure;
+use claviger_core::lease::{Held, Record, Source};
+use claviger_core::provider::{CallError, Lease, ProviderError};
+use claviger_plugins::Session;
+
+use super::Pipeline;
+use super::connect::{generator_name, store_name};
+use super::world::World;
+use crate::state::store_object;
+use claviger_crds::external_secret::StoreKind;
+
+/// What a renewal came to.
+pub enum Renewal {
+    /// It lives on, and its holder.
+    Renewed(Lease),
+    /// It is not there any more.
+    Gone,
+    /// It may not be renewed by us.
+    Refused(Failure),
+}
+
+impl Pipeline {
+    /// Renews what was made, for as long as it was made for.
+    ///
+    /// # Errors
+    /// If it could not be told: trying again may help.
+    pub async fn renew(
+        &self,
+        held: &Held,
+        lease: &Lease,
+        namespace: &str,
+        world: &dyn World,
+    ) -> Result<Renewal, Failure> {
+        let session = self.maker(&held.source, namespace, world).await?;
+        let renewal = self.fetcher.call(session.as_ref(), session.renew(lease, lease.duration)).await;
+        match renewal {
+            Ok(lease) => Ok(Renewal::Renewed(lease)),
+            Err(CallError::Provider(ProviderError::NotFound(_))) => Ok(Renewal::Gone),
+            Err(error) => {
+                let refused = matches!(
+                    error,
+                    CallError::Provider(ProviderError::Denied(_) | ProviderError::Unsupported(_))
+                );
+                let failure = about(&held.source, namespace, &session, error);
+                if refused { Ok(Renewal::Refused(failure)) } else { Err(failure) }
+            }
+        }
+    }
+
+    /// Takes back what was made. That it is not there any more is no error.
+    ///
+    /// # Errors
+    /// Why not; it runs out then.
+    pub async fn revoke(&self, held: &Held, namespace: &str, world: &dyn World) -> Result<(), Failure> {
+        let Some(lease) = &held.lease else { return Ok(()) };
+        let session = self.maker(&held.source, namespace, world).await?;
+        let revoked = self.fetcher.call(session.as_ref(), session.revoke(lease)).await;
+        revoked.map_err(|error| about(&held.source, namespace, &session, error))
+    }
+
+    /// What was made for an object is written now, or it never will be: it is not there any more.
+    pub fn written(&self, uid: &str) {
+        self.unwritten.take(uid);
+    }
+
+    /// What its Secret's record names is written, whether or not we heard of it.
+    pub fn recorded(&self, uid: &str, record: &Record) {
+        self.unwritten.forget(uid, &record.held);
+    }
+
+    /// Who made it.
+    async fn maker(
+        &self,
+        source: &Source,
+        namespace: &str,
+        world: &dyn World,
+    ) -> Result<Arc<Session>, Failure> {
+        let kind = match source.kind.as_str() {
+            "SecretStore" => StoreKind::SecretStore,
+            "ClusterSecretStore" => StoreKind::ClusterSecretStore,
+            _ => {
+                let view = world.generator(&source.kind, namespace, &source.name).await?;
+                return self.generator_session(source, &view, namespace, world).await;
+            }
+        };
+        self.open(&store_object(kind, namespace, &source.name), namespace, world).await
+    }
+}
+
+fn about(source: &Source, namespace: &str, session: &Session, error: CallError) -> Failure {
+    let name = match source.kind.as_str() {
+        "SecretStore" => store_name(&store_object(StoreKind::SecretStore, namespace, &source.name)),
+        "ClusterSecretStore" => {
+            store_name(&store_object(StoreKind::ClusterSecretStore, namespace, &source.name))
+        }
+        _ => generator_name(source, namespace),
+    };
+    let key = Some(source.key.as_str()).filter(|key| !key.is_empty());
+    Failure::from_call(&name, key, None, session.plugin().id(), error)
+}

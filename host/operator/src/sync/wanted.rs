@@ -1,0 +1,125 @@
+//! What a spec asks for, and from where: pure, before anything is read.
+
+use std::collections::BTreeMap;
+
+use claviger_core::error::Failure;
+use claviger_core::lease::Source;
+use claviger_core::provider::{Facet, Item, Nature};
+use claviger_crds::external_secret::{
+    DataFrom, Find, GeneratorRef, MetadataPolicy, RemoteRef, SecretStoreRef,
+};
+
+use super::Asker;
+use super::connect::store_name;
+use crate::state::store_object;
+use crate::watch::Object;
+
+/// A `dataFrom.find`, by its place.
+pub(super) struct Search<'a> {
+    pub(super) index: usize,
+    pub(super) store: Object,
+    pub(super) find: &'a Find,
+}
+
+/// All of it.
+#[derive(Default)]
+pub(super) struct AllWanted<'a> {
+    /// Each key once, by store. `nature` is `Stored` here: what it is asked with is decided with the store's session.
+    pub(super) keys: BTreeMap<Object, Vec<Item>>,
+    pub(super) searches: Vec<Search<'a>>,
+    /// Each generator once.
+    pub(super) generators: Vec<&'a GeneratorRef>,
+}
+
+impl<'a> AllWanted<'a> {
+    pub(super) fn of(asker: &Asker<'a>) -> Result<Self, Failure> {
+        let mut all = Self::default();
+        let spec = asker.spec;
+        for (index, entry) in spec.data.iter().enumerate() {
+            let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
+            let store = store_of(asker, own, &format!("data[{index}]"))?;
+            all.key(store, item(&entry.remote_ref));
+        }
+        for (index, entry) in spec.data_from.iter().enumerate() {
+            match (&entry.extract, &entry.find, generator_of(entry)) {
+                (Some(extract), _, _) => all.key(store_of_from(asker, entry, index)?, item(extract)),
+                (None, Some(find), _) => {
+                    all.searches.push(Search { index, store: store_of_from(asker, entry, index)?, find });
+                }
+                (None, None, Some(generator)) if !all.generators.contains(&generator) => {
+                    all.generators.push(generator);
+                }
+                (None, None, Some(_)) => {}
+                (None, None, None) => {
+                    let place = format!("dataFrom[{index}]");
+                    return Err(unusable(
+                        &place,
+                        "it is empty: give extract, find or sourceRef.generatorRef",
+                    ));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn key(&mut self, store: Object, item: Item) {
+        let items = self.keys.entry(store).or_default();
+        if !items.contains(&item) {
+            items.push(item);
+        }
+    }
+}
+
+/// The generator of an entry that names one.
+pub(super) fn generator_of(entry: &DataFrom) -> Option<&GeneratorRef> {
+    entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref())
+}
+
+/// As it is recorded.
+pub(super) fn generator_source(generator: &GeneratorRef) -> Source {
+    Source { kind: generator.kind.clone(), name: generator.name.clone(), key: String::new() }
+}
+
+/// As it is recorded, and pinned in the status.
+pub(super) fn key_source(store: &Object, key: &str) -> Source {
+    let store = store_name(store);
+    Source { kind: store.kind.into_owned(), name: store.name, key: key.to_owned() }
+}
+
+/// What an item is asked with of a provider that has dynamic keys: a version or metadata is of what is stored.
+pub(super) fn nature(asker: &Asker<'_>, store: &Object, item: &Item) -> Nature {
+    if item.facet == Facet::Metadata || item.version.is_some() || !asker.makes {
+        return Nature::Stored;
+    }
+    asker.pins.nature(&key_source(store, &item.key))
+}
+
+pub(super) fn item(reference: &RemoteRef) -> Item {
+    let facet = match reference.metadata_policy {
+        MetadataPolicy::None => Facet::Value,
+        MetadataPolicy::Fetch => Facet::Metadata,
+    };
+    let version = reference.version.clone().filter(|version| !version.is_empty());
+    Item { key: reference.key.clone(), version, facet, nature: Nature::Stored }
+}
+
+pub(super) fn store_of(
+    asker: &Asker<'_>,
+    own: Option<&SecretStoreRef>,
+    place: &str,
+) -> Result<Object, Failure> {
+    let chosen = own.filter(|store| store.name.is_some()).or(asker.spec.secret_store_ref.as_ref());
+    let Some((name, kind)) = chosen.and_then(|store| Some((store.name.as_deref()?, store.kind))) else {
+        return Err(unusable(place, "no store is named: give spec.secretStoreRef or sourceRef.storeRef"));
+    };
+    Ok(store_object(kind.unwrap_or_default(), asker.namespace, name))
+}
+
+pub(super) fn store_of_from(asker: &Asker<'_>, entry: &DataFrom, index: usize) -> Result<Object, Failure> {
+    let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
+    store_of(asker, own, &format!("dataFrom[{index}]"))
+}
+
+pub(super) fn unusable(place: &str, why: &str) -> Failure {
+    Failure::ValueNotUsable { place: place.to_owned(), why: why.to_owned() }
+}

@@ -1,0 +1,142 @@
+//! Generators: kinds of objects whose plugin makes values for who asks. A generator is connected as a store is, with
+//! the part of its spec that the plugin names as the config.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use claviger_core::provider::{CallError, Generated};
+use serde_json::Value as Json;
+
+use crate::bindings::provider::claviger::plugin::types as wit;
+use crate::bindings::provider::exports::claviger::plugin::generator as guest;
+use crate::component;
+use crate::convert;
+use crate::error::PluginsError;
+use crate::leases::unsupported;
+use crate::plugin::Plugin;
+use crate::schema::ConfigSchema;
+use crate::session::{Requester, Session, StoreRef};
+use crate::source::CredentialSource;
+
+/// Kinds of one plugin; ESO has 17 in all.
+const MAX_KINDS: usize = 32;
+
+/// A kind of generator.
+pub(crate) struct Kind {
+    schema: ConfigSchema,
+    config_at: String,
+}
+
+/// By name.
+pub(crate) type Kinds = BTreeMap<String, Kind>;
+
+/// What a plugin said of its kinds, checked.
+pub(crate) fn kinds(said: Vec<guest::Kind>) -> Result<Kinds, PluginsError> {
+    let wrong = |why: String| PluginsError::BadDescription(why);
+    if said.len() > MAX_KINDS {
+        return Err(wrong(format!("{} kinds of generators, more than {MAX_KINDS}", said.len())));
+    }
+    let mut kinds = Kinds::new();
+    for kind in said {
+        let name = component::label("kind of generator", kind.name)?;
+        let schema = ConfigSchema::new(&kind.spec_schema).map_err(wrong)?;
+        if !(kind.config_at.is_empty() || kind.config_at.starts_with('/')) {
+            return Err(wrong(format!("config-at of {name} is no JSON pointer")));
+        }
+        if kinds.insert(name.clone(), Kind { schema, config_at: kind.config_at }).is_some() {
+            return Err(wrong(format!("two generators {name}")));
+        }
+    }
+    Ok(kinds)
+}
+
+impl Plugin {
+    /// Whether it answers to that kind of generator.
+    pub fn generates(&self, kind: &str) -> bool {
+        self.provider_code().is_some_and(|provider| provider.kinds.contains_key(kind))
+    }
+
+    /// Connects a generator, whose kind is `generator.kind`. Its spec is held to the kind's schema, the config in it to
+    /// the plugin's own.
+    ///
+    /// # Errors
+    /// As [`Plugin::connect`]; a pointer in the error is into the config.
+    pub async fn connect_generator(
+        self: &Arc<Self>,
+        generator: StoreRef,
+        requester: Requester,
+        spec: &Json,
+        source: Arc<dyn CredentialSource>,
+    ) -> Result<Arc<Session>, CallError> {
+        let kind = self.provider_code().and_then(|provider| provider.kinds.get(&generator.kind));
+        let kind = kind.ok_or_else(|| unsupported("it does not generate that"))?;
+        kind.schema.check(spec)?;
+        let config = spec.pointer(&kind.config_at).cloned().unwrap_or_default();
+        self.check_config(&config)?;
+        self.connect(generator, requester, config, source).await
+    }
+}
+
+impl Session {
+    /// Has a connected generator make values. `seed` is all the randomness that it has.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn generate(&self, spec: &Json, now_ms: u64, seed: u64) -> Result<Generated, CallError> {
+        let (input, kind, spec) = (self.input.to_guest(), &self.input.store.kind, spec.to_string());
+        let options = guest::Options { now_ms, seed };
+        let answer = self
+            .plugin
+            .provider(
+                self.plugin.setup(self),
+                &self.room,
+                self.plugin.grants().wall,
+                async |guest, store| match guest.generator(store)? {
+                    Some(generator) => {
+                        let made =
+                            generator.call_generate(&mut *store, &input, kind, &spec, None, options).await?;
+                        for (_, value) in made.iter().flat_map(|made| &made.values) {
+                            store.data_mut().log.hide(value);
+                        }
+                        Ok(made)
+                    }
+                    None => Ok(Err(wit::Error::Unsupported("it has no generators".to_owned()))),
+                },
+                |_, _| {},
+            )
+            .await;
+        let made = self.answer(answer)?;
+        let size = made.values.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        self.within_output(u64::try_from(size).unwrap_or(u64::MAX))?;
+        if made.state.is_some() {
+            return Err(unsupported("it leaves state to be cleaned up, which is not kept yet"));
+        }
+        Ok(convert::generated(made))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(name: &str, schema: &str, at: &str) -> guest::Kind {
+        guest::Kind { name: name.to_owned(), spec_schema: schema.to_owned(), config_at: at.to_owned() }
+    }
+
+    #[test]
+    fn what_is_said_of_kinds_is_checked() {
+        let one = || kind("VaultDynamicSecret", "{}", "/provider");
+        assert!(kinds(vec![one()]).is_ok_and(|kinds| kinds.contains_key("VaultDynamicSecret")));
+        let many = (0..=MAX_KINDS).map(|n| kind(&format!("k{n}"), "{}", "")).collect();
+        for (what, said) in [
+            ("two generators", vec![one(), one()]),
+            ("no JSON pointer", vec![kind("x", "{}", "provider")]),
+            ("kind of generator", vec![kind("a b", "{}", "")]),
+            ("schema", vec![kind("x", "{", "")]),
+            ("more than 32", many),
+        ] {
+            let found = kinds(said).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(found.contains(what), "{what}: {found}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Renewing and revoking what a provider leased. When, and what becomes of it, is decided elsewhere
+//! (`core::lease`).
+
+use std::time::Duration;
+
+use claviger_core::provider::{CallError, Fault, Lease, ProviderError};
+use claviger_core::secret::Untrusted;
+
+use crate::bindings::provider::claviger::plugin::types as wit;
+use crate::convert;
+use crate::session::Session;
+
+impl Session {
+    /// Renews a lease, and its holder where that must be, for `increment` from now; both as they are afterwards.
+    ///
+    /// # Errors
+    /// [`ProviderError::NotFound`] if it is not there any more, [`ProviderError::Denied`] without the right to; else as
+    /// every call.
+    pub async fn renew(&self, lease: &Lease, increment: Duration) -> Result<Lease, CallError> {
+        let (input, lease) = (self.input.to_guest(), convert::lease_to_guest(lease));
+        let increment = u64::try_from(increment.as_millis()).unwrap_or(u64::MAX);
+        let answer = self
+            .plugin
+            .provider(
+                self.plugin.setup(self),
+                &self.room,
+                self.plugin.grants().wall,
+                async |guest, store| match guest.leases(store)? {
+                    Some(leases) => leases.call_renew(store, &input, &lease, increment).await,
+                    None => Ok(Err(wit::Error::Unsupported("it has no leases".to_owned()))),
+                },
+                |_, _| {},
+            )
+            .await;
+        let renewed = convert::lease(self.answer(answer)?);
+        if renewed.id != lease.id {
+            return Err(Fault::BadAnswer("a renewal of another lease than was asked for".to_owned()).into());
+        }
+        Ok(renewed)
+    }
+
+    /// Takes a lease back.
+    ///
+    /// # Errors
+    /// As [`Session::renew`]; that it is not there any more is none.
+    pub async fn revoke(&self, lease: &Lease) -> Result<(), CallError> {
+        let (input, lease) = (self.input.to_guest(), convert::lease_to_guest(lease));
+        let answer = self
+            .plugin
+            .provider(
+                self.plugin.setup(self),
+                &self.room,
+                self.plugin.grants().wall,
+                async |guest, store| match guest.leases(store)? {
+                    Some(leases) => leases.call_revoke(store, &input, &lease).await,
+                    None => Ok(Err(wit::Error::Unsupported("it has no leases".to_owned()))),
+                },
+                |(), _| {},
+            )
+            .await;
+        match self.answer(answer) {
+            Err(CallError::Provider(ProviderError::NotFound(_))) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Whether the plugin can renew and revoke.
+    pub fn has_leases(&self) -> bool {
+        self.has("leases")
+    }
+
+    /// Whether a key may name something that is made for who reads it.
+    pub fn is_dynamic(&self) -> bool {
+        self.has("dynamic")
+    }
+
+    fn has(&self, capability: &str) -> bool {
+        let description = self.plugin.description();
+        description.is_some_and(|it| it.capabilities.iter().any(|known| known == capability))
+    }
+}
+
+/// Without an interface there is nothing to call.
+pub(crate) fn unsupported(what: &str) -> CallError {
+    ProviderError::Unsupported(Untrusted::new(what)).into()
+}
