@@ -33,10 +33,18 @@ struct Kept {
 /// What `login` says or has said, or that whoever is logging in does not finish.
 pub fn token(memo: &dyn Memo, key: &str, login: &mut Make<'_>) -> Result<Vec<u8>, Error> {
     // Inside, so that those who waited for a login that was refused hear of it.
-    memo.get_or_make(key, &mut || match refusal(memo) {
+    memo.get_or_make(key, &mut || unkept(memo, &mut *login))
+}
+
+/// What a login gives that is not kept, since one call alone has a use for it. Its refusal is, as of [`token`].
+///
+/// # Errors
+/// What `login` says or has said.
+pub fn unkept<T>(memo: &dyn Memo, login: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    match refusal(memo) {
         Some(error) => Err(error),
         None => login().inspect_err(|error| keep_refusal(memo, error)),
-    })
+    }
 }
 
 fn refusal(memo: &dyn Memo) -> Option<Error> {
@@ -162,6 +170,14 @@ mod tests {
             assert_eq!(count.get(), logins, "{said:?}");
             let refused = memo.0.borrow().get("login-refused").map(|(_, ttl_ms)| *ttl_ms);
             assert_eq!(refused, kept.then_some(10_000), "{said:?}");
+            // Nor is one whose token would not be kept.
+            let tried = Cell::new(false);
+            let found = unkept(&memo, || {
+                tried.set(true);
+                said.clone()
+            });
+            assert_eq!(tried.get(), !kept, "{said:?}");
+            assert_eq!(format!("{found:?}"), format!("{said:?}"));
             // After its ten seconds it is tried again.
             memo.0.borrow_mut().remove("login-refused");
             let _ = token(&memo, "token", &mut login);

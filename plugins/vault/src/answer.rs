@@ -26,6 +26,37 @@ pub struct Envelope<'a> {
     /// Not empty for what can be revoked.
     #[serde(default)]
     pub lease_id: String,
+    /// Seconds.
+    #[serde(default)]
+    pub lease_duration: u64,
+    /// Whether the lease can be made longer.
+    #[serde(default)]
+    pub renewable: bool,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// If it is none of Vault's, or sealed for somebody else.
+    pub fn parse(body: &'a [u8]) -> Result<Self, Error> {
+        let envelope: Self = serde_json::from_slice(body).map_err(|_| odd())?;
+        if envelope.wrap_info.is_some() {
+            let said = "the answer is wrapped (a proxy asks for it?), so the value is not in it";
+            return Err(Error::Other(said.to_owned()));
+        }
+        Ok(envelope)
+    }
+
+    /// What was asked for.
+    ///
+    /// # Errors
+    /// If there is nothing, which is not to say that it is missing.
+    pub fn data(&self) -> Result<&'a RawValue, Error> {
+        let empty =
+            || Error::Unavailable("the answer has no data, so it is not Vault's: a proxy's?".to_owned());
+        self.data.filter(|data| data.get() != "null").ok_or_else(empty)
+    }
 }
 
 /// What a login gives.
@@ -34,9 +65,15 @@ pub struct Login {
     /// The token; empty if a second factor is asked for.
     #[serde(default)]
     pub client_token: String,
+    /// By which it is renewed and revoked without it; empty for a batch token.
+    #[serde(default)]
+    pub accessor: String,
     /// Seconds; 0: it does not expire.
     #[serde(default)]
     pub lease_duration: u64,
+    /// Whether its life can be made longer.
+    #[serde(default)]
+    pub renewable: bool,
 }
 
 /// A secret of KV version 2.
@@ -70,7 +107,7 @@ pub struct Secret {
     pub leased: bool,
 }
 
-fn odd() -> Error {
+pub(crate) fn odd() -> Error {
     Error::Other("the answer is not Vault's".to_owned())
 }
 
@@ -80,14 +117,9 @@ fn odd() -> Error {
 /// [`Error::NotFound`] only for a version whose data is gone beside its metadata, as some Vaults answer with
 /// success; whatever else lacks data is not said to be missing.
 pub fn secret(body: &[u8], kv: Kv) -> Result<Secret, Error> {
-    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|_| odd())?;
+    let envelope = Envelope::parse(body)?;
     let leased = !envelope.lease_id.is_empty();
-    if envelope.wrap_info.is_some() {
-        let said = "the answer is wrapped (a proxy asks for it?), so the value is not in it";
-        return Err(Error::Other(said.to_owned()));
-    }
-    let empty = || Error::Unavailable("the answer has no data, so it is not Vault's: a proxy's?".to_owned());
-    let data = envelope.data.filter(|data| data.get() != "null").ok_or_else(empty)?;
+    let data = envelope.data()?;
     if kv == Kv::V1 {
         return Ok(Secret { json: data.get().to_owned(), version: None, leased });
     }

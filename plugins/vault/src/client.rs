@@ -8,6 +8,7 @@ use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::login::Secrets;
 use claviger_plugin_sdk::provider::connection::Session;
 
+use crate::ask::{Ask, Of};
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::headers::merge_index;
@@ -24,28 +25,9 @@ const UNCLEAR: (&str, u64) = ("unclear", 2_000);
 /// That a token fresh from a login was refused as if it were unknown (its address, a disabled entity):
 /// another login would not help, and is not tried for so long.
 const REFUSED: (&str, u64) = ("refused", 60_000);
-/// A read or a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
-    /// `GET` or `LIST`.
-    pub method: &'static str,
-    /// Below `/v1/`.
-    pub path: String,
-    /// With its question mark, or empty.
-    pub query: String,
-}
 
-impl Ask {
-    /// A read without query.
-    pub fn get(path: String) -> Self {
-        Self { method: "GET", path, query: String::new() }
-    }
-
-    /// A list.
-    pub fn list(path: String) -> Self {
-        Self { method: "LIST", path, query: String::new() }
-    }
-}
+/// Where a token looks at itself.
+pub(crate) const LOOKUP_SELF: &str = "auth/token/lookup-self";
 
 /// A connected Vault.
 pub struct Client<'a> {
@@ -131,17 +113,42 @@ impl<'a> Client<'a> {
         Ok(asks.iter().zip(answers).map(|(ask, answer)| self.checked(ask, answer)).collect())
     }
 
+    /// Requests with a token that is not the memo's: a refusal is final.
+    pub(crate) fn call_with(&self, token: &Token, asks: &[Ask]) -> Vec<Result<Reply, Error>> {
+        let answers = self.send_all(asks.iter(), token);
+        asks.iter().zip(answers).map(|(ask, answer)| self.checked(ask, answer)).collect()
+    }
+
     fn checked(&self, ask: &Ask, answer: Result<Reply, Error>) -> Result<Reply, Error> {
-        let asked = Asked {
-            path: &ask.path,
-            capability: if ask.method == "LIST" { "list" } else { "read" },
-            namespace: self.config.namespace.as_deref(),
-            login_namespace: self.config.login_namespace.as_deref(),
+        let capability = match ask.method {
+            "LIST" => "list",
+            "PUT" => "update",
+            "DELETE" => "delete",
+            _ => "read",
         };
+        let asked = Asked { namespace: self.namespace(ask.of), ..self.asked(&ask.path, capability) };
+        let error = if ask.of == Of::Kv { refusal::error } else { refusal::engine_error };
         match answer {
             Ok(reply) if (200..=299).contains(&reply.status) => Ok(reply),
-            Ok(reply) => Err(self.secrets.clean(refusal::error(&refused(&reply), &asked))),
+            Ok(reply) => Err(self.secrets.clean(error(&refused(&reply), &asked))),
             Err(error) => Err(self.secrets.clean(error)),
+        }
+    }
+
+    /// What is asked of the store's own namespace.
+    pub(crate) fn asked<'r>(&'r self, path: &'r str, capability: &'static str) -> Asked<'r> {
+        Asked {
+            path,
+            capability,
+            namespace: self.config.namespace.as_deref(),
+            login_namespace: self.config.login_namespace.as_deref(),
+        }
+    }
+
+    fn namespace(&self, of: Of) -> Option<&str> {
+        match of {
+            Of::Kv | Of::Engine => self.config.namespace.as_deref(),
+            Of::Tokens => self.config.login_namespace.as_deref(),
         }
     }
 
@@ -189,9 +196,8 @@ impl<'a> Client<'a> {
     /// Without the policy `default` a token may be forbidden to look at itself, and is known all the same.
     /// `None` if it was not Vault who refused.
     pub(crate) fn looks_itself_up(&self, token: &Token) -> Result<Option<bool>, Error> {
-        let namespace = self.config.login_namespace.as_deref();
-        let ask = Ask::get("auth/token/lookup-self".to_owned());
-        let answer = self.send(vec![self.request(&ask, token, namespace)]).pop();
+        let ask = Ask { of: Of::Tokens, ..Ask::get(LOOKUP_SELF.to_owned()) };
+        let answer = self.send(vec![self.request(&ask, token)]).pop();
         let reply = answer.unwrap_or_else(|| Err(Error::Other("no answer".to_owned())))?;
         Ok(match (reply.status, refusal::hint(&reply.body)) {
             (403, Hint::Known) => Some(true),
@@ -202,12 +208,14 @@ impl<'a> Client<'a> {
     }
 
     fn send_all<'r>(&self, asks: impl Iterator<Item = &'r Ask>, token: &Token) -> Vec<Result<Reply, Error>> {
-        let namespace = self.config.namespace.as_deref();
-        self.send(asks.map(|ask| self.request(ask, token, namespace)).collect())
+        self.send(asks.map(|ask| self.request(ask, token)).collect())
     }
 
-    fn request(&self, ask: &Ask, token: &Token, namespace: Option<&str>) -> Request {
-        let mut headers = self.headers(namespace);
+    fn request(&self, ask: &Ask, token: &Token) -> Request {
+        let mut headers = self.headers(self.namespace(ask.of));
+        if !ask.body.is_empty() {
+            headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        }
         if !token.held.token.is_empty() {
             headers.push(("x-vault-token".to_owned(), token.held.token.clone()));
         }
@@ -221,7 +229,8 @@ impl<'a> Client<'a> {
         if self.config.forward_inconsistent {
             headers.push(("x-vault-inconsistent".to_owned(), "forward-active-node".to_owned()));
         }
-        Request { method: ask.method, url: self.url(&ask.path, &ask.query), headers, body: Vec::new() }
+        let body = ask.body.clone().into_bytes();
+        Request { method: ask.method, url: self.url(&ask.path, &ask.query), headers, body }
     }
 
     fn send(&self, requests: Vec<Request>) -> Vec<Result<Reply, Error>> {

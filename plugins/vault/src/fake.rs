@@ -19,7 +19,7 @@ type Server<'f> = dyn Fn(&Request) -> (u16, String) + 'f;
 /// See the module.
 pub(crate) struct Fake<'f> {
     server: Box<Server<'f>>,
-    urls: RefCell<Vec<String>>,
+    asked: RefCell<Vec<String>>,
     memo: RefCell<BTreeMap<String, Vec<u8>>>,
     largest: Cell<usize>,
 }
@@ -53,7 +53,7 @@ impl<'f> Fake<'f> {
     pub(crate) fn new(server: impl Fn(&Request) -> (u16, String) + 'f) -> Self {
         Self {
             server: Box::new(server),
-            urls: RefCell::default(),
+            asked: RefCell::default(),
             memo: RefCell::default(),
             largest: Cell::new(0),
         }
@@ -63,9 +63,14 @@ impl<'f> Fake<'f> {
         Item { key: key.to_owned(), version: None, facet, known_version: None, nature: Nature::Stored }
     }
 
-    /// Requests whose URL has this in it.
+    /// Requests that have this in them.
     pub(crate) fn count(&self, part: &str) -> usize {
-        self.urls.borrow().iter().filter(|url| url.contains(part)).count()
+        self.asked.borrow().iter().filter(|asked| asked.contains(part)).count()
+    }
+
+    /// All requests, in order: method, path with query, namespace and token as far as there are.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.borrow().clone()
     }
 
     /// Keys of the memo.
@@ -83,7 +88,13 @@ impl World for Fake<'_> {
     fn send(&self, requests: Vec<Request>) -> Vec<Result<Reply, Error>> {
         self.largest.set(self.largest.get().max(requests.len()));
         let answer = |request: Request| {
-            self.urls.borrow_mut().push(request.url.clone());
+            let header = |name: &str| {
+                let found = request.headers.iter().find(|(own, _)| own == name);
+                found.map(|(_, value)| format!(" {value}")).unwrap_or_default()
+            };
+            let path = request.url.split_once("/v1/").map_or(request.url.as_str(), |(_, path)| path);
+            let (namespace, token) = (header("x-vault-namespace"), header("x-vault-token"));
+            self.asked.borrow_mut().push(format!("{} /{path}{namespace}{token}", request.method));
             let (status, body) = (self.server)(&request);
             Ok(Reply { status, retry_after_ms: None, index: None, body: body.into_bytes() })
         };

@@ -6,7 +6,8 @@ use claviger_plugin_sdk::{Error, invalid_config};
 use regex_lite::Regex;
 
 use crate::answer;
-use crate::client::{Ask, Client};
+use crate::ask::Ask;
+use crate::client::Client;
 use crate::path::{self, Kv, Root};
 use crate::read::{self, AT_ONCE};
 use crate::reserved;

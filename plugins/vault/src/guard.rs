@@ -3,8 +3,10 @@
 
 use claviger_plugin_sdk::Error;
 
-use crate::client::{Ask, Client};
+use crate::ask::Ask;
+use crate::client::Client;
 use crate::mount;
+use crate::world::Reply;
 
 /// How long a mount that is what the store says, or that the token may not look at, is not looked at again.
 const MOUNT_MS: u64 = 300_000;
@@ -62,12 +64,19 @@ impl Client<'_> {
     }
 
     fn check_mount(&self, path: &str) -> Result<(), Error> {
-        let reply =
-            self.one(Ask::get(format!("sys/internal/ui/mounts/{path}"))).map_err(|error| match error {
-                // Vault has a 403 for a mount that is not there.
-                Error::NotFound(detail) => Error::Unavailable(format!("{detail} (the look at the mount)")),
-                other => other,
-            })?;
+        let reply = self.look_at_mount(path)?;
         mount::check(&reply.body, path, self.config.kv).map_err(|error| self.secrets.clean(error))
+    }
+
+    /// What Vault says of the mount that a path leads to.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] if the token has no right below it, or nothing is mounted there.
+    pub(crate) fn look_at_mount(&self, path: &str) -> Result<Reply, Error> {
+        self.one(Ask::get(format!("sys/internal/ui/mounts/{path}"))).map_err(|error| match error {
+            // Vault has a 403 for a mount that is not there.
+            Error::NotFound(detail) => Error::Unavailable(format!("{detail} (the look at the mount)")),
+            other => other,
+        })
     }
 }

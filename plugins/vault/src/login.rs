@@ -4,7 +4,7 @@ use claviger_plugin_sdk::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::answer::Envelope;
+use crate::answer::{Envelope, Login};
 use crate::auth::{Auth, Credential};
 
 /// A token that does not expire is logged in for again after an hour, so that a role that was taken away
@@ -86,12 +86,11 @@ pub fn text(name: &str, bytes: Vec<u8>) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| Error::Unauthenticated(format!("the {name} is not text")))
 }
 
-/// The token of a login's answer, and for how many milliseconds it is kept: a tenth less than it lives, so
-/// that it does not end on the way.
+/// What a login's answer gives.
 ///
 /// # Errors
-/// If there is none.
-pub fn held(body: &[u8], index: Option<&str>, auth: &Auth) -> Result<(Held, u64), Error> {
+/// If there is no token in it.
+pub fn given(body: &[u8], auth: &Auth) -> Result<Login, Error> {
     let odd = || Error::Other(format!("the answer to the login by {} is not Vault's", auth.method));
     let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|_| odd())?;
     let login = envelope.auth.ok_or_else(odd)?;
@@ -101,14 +100,22 @@ pub fn held(body: &[u8], index: Option<&str>, auth: &Auth) -> Result<(Held, u64)
             auth.method, auth.mount
         )));
     }
-    let ttl_ms = match login.lease_duration {
+    Ok(login)
+}
+
+impl Held {
+    /// Of a login with this `X-Vault-Index`.
+    pub fn of(login: &Login, index: Option<&str>) -> Self {
+        Self { token: login.client_token.clone(), index: index.into_iter().map(ToOwned::to_owned).collect() }
+    }
+}
+
+/// For how many milliseconds a login's token is kept: a tenth less than it lives, so that it does not end on the way.
+pub fn keep_ms(login: &Login) -> u64 {
+    match login.lease_duration {
         0 => UNLIMITED_MS,
         seconds => seconds.saturating_mul(900),
-    };
-    Ok((
-        Held { token: login.client_token, index: index.into_iter().map(ToOwned::to_owned).collect() },
-        ttl_ms,
-    ))
+    }
 }
 
 #[cfg(test)]
@@ -181,14 +188,17 @@ mod tests {
         let auth = auth(json!({"userPass": {"username": "u", "secretRef": {"name": "s"}}}));
         let body = br#"{"request_id":"53f4599f-3ef4-06df-819a-75aa2f25ffb2","lease_id":"","renewable":false,"lease_duration":0,"data":null,"wrap_info":null,"warnings":null,"auth":{"client_token":"s.EHaEPWLMuAFUTRPJeLAtglEI","accessor":"EgrBQtZEbXU27EojJTrBd61p","policies":["default","seed"],"token_policies":["default","seed"],"metadata":{"role_name":"r"},"lease_duration":600,"renewable":true,"entity_id":"77046c0d-69b0-1859-5760-a98dafe780df","token_type":"service","orphan":true,"mfa_requirement":null,"num_uses":0}}"#;
         let token = "s.EHaEPWLMuAFUTRPJeLAtglEI".to_owned();
+        let login = given(body, &auth).unwrap();
         for (index, expected) in [(None, &[][..]), (Some("x"), &["x".to_owned()])] {
-            let (held, ttl_ms) = held(body, index, &auth).unwrap();
-            assert_eq!((&held.token, &held.index[..], ttl_ms), (&token, expected, 540_000));
+            let held = Held::of(&login, index);
+            assert_eq!((&held.token, &held.index[..]), (&token, expected));
         }
+        assert_eq!((keep_ms(&login), login.renewable), (540_000, true));
+        assert_eq!(login.accessor, "EgrBQtZEbXU27EojJTrBd61p");
         let unlimited = br#"{"auth":{"client_token":"t","lease_duration":0}}"#;
-        assert_eq!(held(unlimited, None, &auth).unwrap().1, UNLIMITED_MS);
+        assert_eq!(keep_ms(&given(unlimited, &auth).unwrap()), UNLIMITED_MS);
         let mfa = br#"{"auth":{"client_token":"","mfa_requirement":{"mfa_request_id":"x"}}}"#;
-        assert!(matches!(held(mfa, None, &auth), Err(Error::Unauthenticated(text)) if text.contains("MFA")));
-        assert!(held(br#"{"auth":null}"#, None, &auth).is_err());
+        assert!(matches!(given(mfa, &auth), Err(Error::Unauthenticated(text)) if text.contains("MFA")));
+        assert!(given(br#"{"auth":null}"#, &auth).is_err());
     }
 }

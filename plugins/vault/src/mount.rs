@@ -25,18 +25,35 @@ struct Options {
     version: Option<String>,
 }
 
+/// Where the engine is mounted, without slashes around it, and what it is ("database").
+///
+/// # Errors
+/// An answer that is not Vault's.
+pub fn engine(body: &[u8]) -> Result<(String, String), Error> {
+    let Answer { data: mount } = parse(body)?;
+    Ok((mount.path.trim_matches('/').to_owned(), mount.r#type))
+}
+
+/// Whether an engine keeps what is put into it: `generic` is what KV was called.
+pub fn is_kv(engine: &str) -> bool {
+    matches!(engine, "kv" | "generic")
+}
+
+fn parse(body: &[u8]) -> Result<Answer, Error> {
+    serde_json::from_slice(body)
+        .map_err(|_| Error::Unavailable("the look at the mount was not answered by Vault".to_owned()))
+}
+
 /// Compares an answer with the store.
 ///
 /// # Errors
 /// An answer that is not Vault's, or a mount that cannot be what the store says. With `version: v1` every engine that answers to GET will
 /// do, as in ESO.
 pub fn check(body: &[u8], path: &str, kv: Kv) -> Result<(), Error> {
-    let Answer { data: mount } = serde_json::from_slice(body)
-        .map_err(|_| Error::Unavailable("the look at the mount was not answered by Vault".to_owned()))?;
+    let Answer { data: mount } = parse(body)?;
     let at = mount.path.trim_matches('/');
     let version = mount.options.and_then(|options| options.version);
-    let is_kv = matches!(mount.r#type.as_str(), "kv" | "generic");
-    match (kv, is_kv, version.as_deref()) {
+    match (kv, is_kv(&mount.r#type), version.as_deref()) {
         (Kv::V2, false, _) => Err(invalid_config(
             "/path",
             format!("what is mounted at {at} is {}, not KV: path must name a KV engine", mount.r#type),

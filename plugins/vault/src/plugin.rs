@@ -5,9 +5,12 @@ use claviger_plugin_sdk::provider::connection::{
     ConnectInput, Guest as Connection, Material, Need, ObjectKind, ObjectNeed, Origin, Reach, Ready, Step,
     TlsProfile, TokenNeed,
 };
+use claviger_plugin_sdk::provider::generator::{Generated, Guest as Generator, Kind, Options};
 use claviger_plugin_sdk::provider::interface::{
-    Capability, Description, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
+    Capability, Description, Guest as Provider, Health, Item, Lease, Page, PropertyStep, Query, Session,
+    Value,
 };
+use claviger_plugin_sdk::provider::leases::Guest as Leases;
 use claviger_plugin_sdk::{Error, invalid_config, json};
 use google_credentials::Endpoints;
 
@@ -16,7 +19,7 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::tls::Tls;
 use crate::world::Host;
-use crate::{find, gcp, iam, read};
+use crate::{find, gcp, generator, iam, leases, read};
 
 struct Vault;
 
@@ -184,7 +187,10 @@ impl Provider for Vault {
                 | Capability::FIND_BY_PATH
                 | Capability::FIND_BY_TAGS
                 | Capability::METADATA
-                | Capability::VERSIONS,
+                | Capability::VERSIONS
+                | Capability::LEASES
+                | Capability::GENERATOR
+                | Capability::DYNAMIC,
             property_order: vec![PropertyStep::Literal, PropertyStep::Path],
             metadata_order: vec![PropertyStep::Literal, PropertyStep::Path],
             origins: vec![
@@ -209,4 +215,35 @@ impl Provider for Vault {
     }
 }
 
-claviger_plugin_sdk::provider::export_provider!(Vault);
+impl Leases for Vault {
+    fn renew(session: Session, lease: Lease, increment_ms: u64) -> Result<Lease, Error> {
+        leases::renew(&Client::new(&session, &Host)?, lease, increment_ms)
+    }
+
+    fn revoke(session: Session, lease: Lease) -> Result<(), Error> {
+        leases::revoke(&Client::new(&session, &Host)?, lease)
+    }
+}
+
+impl Generator for Vault {
+    fn kinds() -> Vec<Kind> {
+        vec![generator::kind()]
+    }
+
+    fn generate(
+        session: Session,
+        _kind: String,
+        spec: String,
+        _previous: Option<String>,
+        _options: Options,
+    ) -> Result<Generated, Error> {
+        generator::generate(&session, &Host, &spec)
+    }
+
+    /// There is no state to clean up after: what has a lease is revoked by that.
+    fn cleanup(_session: Session, _kind: String, _spec: String, _state: String) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+claviger_plugin_sdk::provider::export_leasing_provider!(Vault);

@@ -21,7 +21,7 @@ pub struct Refused<'a> {
 pub struct Asked<'a> {
     /// Path below `/v1/`, which is no secret.
     pub path: &'a str,
-    /// What a policy must allow there: `read` or `list`.
+    /// What a policy must allow there: `read`, `list`, `update`, `delete`.
     pub capability: &'static str,
     /// In which namespace.
     pub namespace: Option<&'a str>,
@@ -32,7 +32,7 @@ pub struct Asked<'a> {
 impl Asked<'_> {
     /// The path as a rule of the token's policies names it, and where those are kept. From above, a namespace is
     /// the beginning of the path.
-    fn rule(&self) -> (String, String) {
+    pub(crate) fn rule(&self) -> (String, String) {
         let tidy = |namespace: Option<&str>| match namespace.unwrap_or_default().trim_matches('/') {
             "root" => String::new(),
             other => other.to_owned(),
@@ -123,6 +123,35 @@ pub fn error(refused: &Refused<'_>, asked: &Asked<'_>) -> Error {
         405 => Error::Other(format!("{detail}. What is mounted there cannot do that: is it a KV engine?")),
         status => other(status, refused.retry_after_ms, detail),
     }
+}
+
+/// A refusal by what is no KV engine, as an error. Its 404 has no versions and no mount that the store could name, and
+/// says that something is missing only in Vault's own way: with no words at all.
+pub fn engine_error(refused: &Refused<'_>, asked: &Asked<'_>) -> Error {
+    let within = asked.namespace.map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
+    let said = detail(&format!("{}{within}", asked.path), refused);
+    match refused.status {
+        404 => match errors(refused.body).filter(|_| is_vaults(refused.body)) {
+            Some(errors) if errors.is_empty() => {
+                Error::NotFound(format!("{}: there is no such thing", asked.path))
+            }
+            Some(_) if said.contains("namespace not found") => invalid_config("/namespace", said),
+            Some(_) => Error::Other(said),
+            // With what an answer has anyway, and nothing in it.
+            None if is_an_answer(refused.body) => {
+                Error::NotFound(format!("{}: there is no such thing", asked.path))
+            }
+            None => Error::Unavailable(format!("{said}. This is no answer of Vault's: a proxy's?")),
+        },
+        405 => Error::Other(format!("{said}. It is not for this method ({})", asked.capability)),
+        _ => error(refused, asked),
+    }
+}
+
+/// Gateways have a request_id too, and errors of their own form.
+fn is_an_answer(body: &[u8]) -> bool {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    body.get("errors").is_none() && body.get("request_id").is_some() && body.get("lease_id").is_some()
 }
 
 /// A refusal of a login, as an error. Vault has the same codes for a wrong role, secret, token and mount,

@@ -1,9 +1,33 @@
-//! What a store without `path` may not read, although its token may. What policies allow is Vault's to say.
+//! What is not read although the token may. What else policies allow is Vault's to say.
 
 use claviger_plugin_sdk::Error;
 
 /// What is mounted in every Vault and is no tenant's to read by a store that names no mount.
 const RESERVED: [&str; 4] = ["auth", "sys", "identity", "cubbyhole"];
+
+/// Engines that are there without anybody having mounted them; in namespaces below the root their names begin with
+/// `ns_`.
+const OWN_ENGINES: [&str; 4] = ["system", "identity", "cubbyhole", "token"];
+
+/// Whether an engine (by Vault's name of it) is of that kind, wherever it is found.
+pub fn is_vaults_own(engine: &str) -> bool {
+    OWN_ENGINES.contains(&engine.strip_prefix("ns_").unwrap_or(engine))
+}
+
+/// Whether a path of a generator (clean) answers with the very token that asks. A policy seldom has a say there: `default`
+/// allows both.
+///
+/// # Errors
+/// If it does.
+pub fn not_the_own_token(path: &str) -> Result<(), Error> {
+    let path_as_read = decoded(&decoded(path)).to_ascii_lowercase();
+    let segments: Vec<&str> = path_as_read.split('/').filter(|segment| !segment.is_empty()).collect();
+    let own = |part: &[&str]| matches!(part, ["auth", "token", "lookup-self" | "renew-self"]);
+    if segments.windows(3).any(own) || segments.iter().any(|segment| matches!(*segment, "." | "..")) {
+        return Err(Error::Denied(format!("{path}: the token of the login is not read back")));
+    }
+    Ok(())
+}
 
 /// Whether a key (clean) of a store without a mount may be read with its token: with `version: v1` it is the
 /// whole path, and `auth/token/lookup-self` is answered with the token itself.

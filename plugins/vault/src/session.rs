@@ -4,6 +4,7 @@
 use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::connection::Resolved;
 
+use crate::answer::Login;
 use crate::auth::Credential;
 use crate::client::{Client, refused};
 use crate::login::{self, Held};
@@ -50,6 +51,17 @@ impl Client<'_> {
     }
 
     fn login(&self) -> Result<(Vec<u8>, u64), Error> {
+        let (login, held) = self.log_in()?;
+        let kept =
+            serde_json::to_vec(&held).map_err(|_| Error::Other("the login cannot be kept".to_owned()))?;
+        Ok((kept, login::keep_ms(&login)))
+    }
+
+    /// A new token. It is not in the memo.
+    ///
+    /// # Errors
+    /// As [`Client::token`].
+    pub(crate) fn log_in(&self) -> Result<(Login, Held), Error> {
         let Some(path) = self.auth.login_path() else { return Err(self.ended()) };
         let now = self.world.now();
         let mut kept_aws = None;
@@ -89,10 +101,10 @@ impl Client<'_> {
             return Err(self.secrets.clean(refusal::login_error(&refused(&reply), &asked)));
         }
         let index = self.config.read_your_writes.then_some(reply.index.as_deref()).flatten();
-        let (held, ttl_ms) = login::held(&reply.body, index, &self.auth)?;
-        let kept =
-            serde_json::to_vec(&held).map_err(|_| Error::Other("the login cannot be kept".to_owned()))?;
-        Ok((kept, ttl_ms))
+        let login = login::given(&reply.body, &self.auth)?;
+        self.secrets.hide(&login.client_token);
+        let held = Held::of(&login, index);
+        Ok((login, held))
     }
 
     /// That the store's own token, or the one that something between should add, is refused.
