@@ -3,6 +3,7 @@
 mod aws;
 mod azure;
 mod corner;
+mod database;
 mod google;
 mod latency;
 mod leaks;
@@ -15,6 +16,7 @@ mod vault;
 pub(crate) use aws::{Account, allow};
 pub(crate) use azure::Vault;
 pub(crate) use corner::World;
+pub(crate) use database::Database;
 pub(crate) use google::{ACCESSOR, Project, VIEWER, WORKLOAD, member, one};
 pub(crate) use latency::{bystander, bystander_store, print_latency};
 pub(crate) use leaks::assert_no_value_left;

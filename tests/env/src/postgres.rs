@@ -1,6 +1,6 @@
 //! A PostgreSQL server, for what Vault's database engine talks to.
 //!
-//! Trusts every local connection as `postgres`, on loopback only, without a Unix socket. Its data lies
+//! Trusts the superuser, and asks everybody else for their password; on loopback only, without a Unix socket. Its data lies
 //! in the system's temporary folder and not in the run's, because a root caller runs it as another user,
 //! who cannot enter root's cache.
 
@@ -71,6 +71,9 @@ impl Postgres {
                 detail: format!(":\n{}", tail(&log, 20)),
             });
         }
+        let hba = data.join("pg_hba.conf");
+        let rules = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(&hba, rules).map_err(Error::file("write", &hba))?;
         let mut server = as_user(user, &bin.join("postgres"));
         server.current_dir("/").arg("-D").arg(&data).args(["-p", &port.to_string()]).args([
             "-c",

@@ -228,6 +228,12 @@ pub(super) fn orphaned(context: &Context, name: &Name) -> Option<Record> {
     context.state.take_orphaned(name).and_then(|text| Record::parse(&text))
 }
 
+/// Whether what was made is held from one refresh to the next. What has neither a lease nor an interval is asked for at
+/// each, as what is stored: it may be a static role's password.
+pub(super) fn is_kept(issued: &Issued, policy: &Policy) -> bool {
+    policy.interval.is_some() || issued.held.iter().any(|held| held.lease.is_some())
+}
+
 /// The record of what was just made, with what it replaces.
 pub(super) fn record(issued: Issued, before: Option<Record>, policy: &Policy, now: Timestamp) -> Record {
     let revoke = match policy.superseded {

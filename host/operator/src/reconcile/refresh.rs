@@ -104,7 +104,7 @@ impl Refresh<'_> {
         };
         let before = before.or_else(|| leases::orphaned(context, name));
         let record = match (issued, &mut desired) {
-            (Some(issued), Desired::Secret(rendered)) => {
+            (Some(issued), Desired::Secret(rendered)) if leases::is_kept(&issued, policy) => {
                 let record = leases::record(issued, before, policy, Timestamp::now());
                 rendered.annotations.insert(lease_annotation(&name.name), record.text());
                 Some(record)
@@ -177,9 +177,9 @@ impl Refresh<'_> {
                 }
             }
         }
+        context.pipeline.written(&owner.uid);
         if let Some(record) = &record {
             context.metrics.lease("make", "done");
-            context.pipeline.written(&owner.uid);
             context.state.leases_recorded(name, record);
         }
         Ok(Ended::Done(Box::new(Done { plan, record, pins, stand_ins })))
