@@ -187,11 +187,7 @@ fn a_login_of_its_own() {
         );
         let items: Vec<Item> = keys.iter().map(|key| item(key, Nature::Dynamic)).collect();
         let answers = get(&Client::new(&session, &fake).unwrap(), &items).unwrap();
-        assert!(
-            fake.keys().iter().all(|key| key == "token" || key == "engines"),
-            "{:?}",
-            fake.keys()
-        );
+        assert!(fake.keys().iter().all(|key| key == "token" || key == "engines"), "{:?}", fake.keys());
         let token = fake.peek("token").unwrap();
         assert!(String::from_utf8(token).unwrap().contains("token-1"), "the second is not kept");
         (answers, fake.asked())

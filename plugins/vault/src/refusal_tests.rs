@@ -149,6 +149,61 @@ fn the_text_of_a_403() {
     }
 }
 
+/// Of another engine than KV: the first six from OpenBao 2.7.2.
+#[test]
+fn errors_of_other_engines() {
+    for (status, body, kind, at, said) in [
+        (400, r#"{"errors":["unknown role: nope"]}"#, "other", "", "HTTP 400: unknown role: nope"),
+        (
+            404,
+            "{\"errors\":[\"1 error occurred:\\n\\t* unsupported path\\n\\n\"]}",
+            "other",
+            "",
+            "unsupported path",
+        ),
+        (
+            404,
+            r#"{"errors":["no handler for route \"transit2/x\". route entry not found."]}"#,
+            "other",
+            "",
+            "no handler for route",
+        ),
+        (
+            405,
+            "{\"errors\":[\"1 error occurred:\\n\\t* unsupported operation\\n\\n\"]}",
+            "other",
+            "",
+            "not for this method (read)",
+        ),
+        (
+            403,
+            DENIED,
+            "denied",
+            "",
+            r#"path "database/creds/x" { capabilities = ["read"] } in namespace team"#,
+        ),
+        (404, NONE, "not-found", "", "no such thing"),
+        (404, r#"{"request_id":"x","lease_id":"","data":null}"#, "not-found", "", "no such thing"),
+        (404, r#"{"errors":["namespace not found"]}"#, "invalid-config", "/namespace", "namespace team"),
+        (404, "<html>", "unavailable", "", "proxy"),
+        (404, "", "unavailable", "", "proxy"),
+        (404, r#"{"errors":null}"#, "unavailable", "", "proxy"),
+        (404, r#"{"message":"no Route matched","request_id":"x"}"#, "unavailable", "", "proxy"),
+        (503, r#"{"errors":["Vault is sealed"]}"#, "unavailable", "", "sealed"),
+    ] {
+        let refused = Refused { status, retry_after_ms: None, body: body.as_bytes() };
+        let asked = Asked {
+            path: "database/creds/x",
+            capability: "read",
+            namespace: Some("team"),
+            login_namespace: Some("team"),
+        };
+        let (got_kind, got_at, got_said) = parts(engine_error(&refused, &asked));
+        assert_eq!((got_kind, got_at.as_str()), (kind, at), "{status} {body}: {got_said}");
+        assert!(got_said.contains(said), "{got_said}\n  lacks {said}");
+    }
+}
+
 /// Bodies of OpenBao 2.7.2.
 #[test]
 fn a_refused_login_names_all_but_the_secret() {

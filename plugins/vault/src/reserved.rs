@@ -101,4 +101,36 @@ mod tests {
             assert_eq!(found.is_ok(), fine, "{mount:?} {key}");
         }
     }
+
+    /// Names of OpenBao 2.7.2, in the root namespace and below it.
+    #[test]
+    fn vaults_own_engines() {
+        for engine in ["system", "ns_system", "identity", "ns_identity", "cubbyhole", "ns_cubbyhole", "token"]
+        {
+            assert!(is_vaults_own(engine), "{engine}");
+        }
+        for engine in ["database", "kv", "pki", "ssh", "nsx"] {
+            assert!(!is_vaults_own(engine), "{engine}");
+        }
+    }
+
+    /// However it is spelled, and from whatever namespace.
+    #[test]
+    fn a_generator_does_not_read_its_token() {
+        for (path, fine) in [
+            ("auth/token/lookup-self", false),
+            ("AUTH/Token/renew-self", false),
+            ("team/a/auth/token/lookup-self", false),
+            ("%61uth/token/lookup%2dself", false),
+            ("auth%252Ftoken/lookup-self", false),
+            ("%2e%2e/auth/x", false),
+            ("auth/token/create", true),
+            ("auth/token/lookup", true),
+            ("auth/approle/role/x/secret-id", true),
+            ("sys/wrapping/wrap", true),
+            ("database/creds/lookup-self", true),
+        ] {
+            assert_eq!(not_the_own_token(path).is_ok(), fine, "{path}");
+        }
+    }
 }
