@@ -7,6 +7,7 @@ mod namespace_labels;
 mod patience;
 mod plugin;
 mod refresh;
+mod rollout;
 mod store;
 mod world;
 

@@ -72,6 +72,15 @@ pub struct Progress {
     pub changed: Option<Instant>,
 }
 
+/// Workloads that were restarted for a change of a Secret's data.
+#[derive(Clone, Debug)]
+pub struct RolledOut {
+    /// The change.
+    pub mark: String,
+    /// Whether all of them run again.
+    pub over: bool,
+}
+
 #[derive(Default)]
 struct Inner {
     external_secrets: Cache<Parsed<ExternalSecret>>,
@@ -84,6 +93,7 @@ struct Inner {
     store_failures: BTreeMap<Object, u32>,
     progress: BTreeMap<Name, Progress>,
     leases: Leases,
+    rollouts: BTreeMap<Name, RolledOut>,
     queue: Scheduler<Object>,
     synced: Synced,
     /// When the list of ExternalSecrets that is coming in began.
@@ -334,7 +344,19 @@ impl State {
 
     /// It is gone.
     pub fn forget_progress(&self, name: &Name) {
-        self.lock().progress.remove(name);
+        let mut inner = self.lock();
+        inner.progress.remove(name);
+        inner.rollouts.remove(name);
+    }
+
+    /// How far the restarts for an ExternalSecret's last change have come, as far as this process knows.
+    pub fn rollout(&self, name: &Name) -> Option<RolledOut> {
+        self.lock().rollouts.get(name).cloned()
+    }
+
+    /// Workloads were restarted for that change; whether they all run again.
+    pub fn rolled(&self, name: &Name, mark: &str, over: bool) {
+        self.lock().rollouts.insert(name.clone(), RolledOut { mark: mark.to_owned(), over });
     }
 
     /// Our own status write, before the watch shows it.
