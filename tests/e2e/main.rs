@@ -15,6 +15,7 @@ mod conformance;
 mod counts;
 mod definitions;
 mod gcp;
+mod ha;
 mod limits;
 mod plugins;
 mod policies;
