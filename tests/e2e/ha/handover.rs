@@ -45,7 +45,7 @@ fn one_leads_after_the_lease_was_deleted_and_the_next_as_soon_as_it_stops() {
     assert_eq!(first.stop(), Some(0));
     fleet.create(OBJECTS..2 * OBJECTS);
     fleet.wait_synced(SYNCED, 2 * OBJECTS, "first");
-    let writes = fleet.secret_writes(api, &[first.user(), second.user()]);
+    let writes = fleet.secret_writes(api, &[&first, &second]);
     assert_eq!(writes, each(2 * OBJECTS, 1), "each is written once");
     assert_eq!(fleet.asked(bao).logins, 1, "one login of the new leader");
 }

@@ -48,7 +48,7 @@ fn a_killed_leader_is_replaced_and_nothing_is_missed_or_written_twice() {
         if second.log().lines().any(loaded) { Ok(()) } else { Err(second.log()) }
     });
     assert_eq!(fleet.asked(bao).logins, 1, "the leader's");
-    assert_eq!(fleet.writes(standing_by, second.user()), [], "a standby writes nothing");
+    fleet.assert_silent(standing_by, &second);
 
     fleet.create(BEFORE..BEFORE + UNDER_WAY);
     leader.kill();
@@ -86,6 +86,6 @@ fn a_killed_leader_is_replaced_and_nothing_is_missed_or_written_twice() {
     assert_eq!(calm_reads(after), 0, "what is not due is not read again");
     let mut expected = each(ALL, 1);
     expected.insert("calm".to_owned(), 1);
-    assert_eq!(fleet.secret_writes(api, &[leader.user(), second.user()]), expected, "each is written once");
+    assert_eq!(fleet.secret_writes(api, &[&leader, &second]), expected, "each is written once");
     world.kubectl(&["delete", "plugin", plugin]);
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use claviger_testenv::Mark;
+use claviger_testenv::{ApiRequest, Mark};
 use serde_json::{Value, json};
 
 use crate::support::{Mount, Operator, World};
@@ -101,27 +101,38 @@ impl<'a> Fleet<'a> {
     }
 
     /// Writes of Secrets by one of `replicas` since then, by name.
-    fn secret_writes(&self, since: Mark, replicas: &[&str]) -> BTreeMap<String, usize> {
-        let mut writes = BTreeMap::new();
+    fn secret_writes(&self, since: Mark, replicas: &[&Operator]) -> BTreeMap<String, usize> {
         let place = format!("/namespaces/{}/secrets/", self.world.name);
-        for (user, what) in self.writes(since, "") {
-            if let (true, Some((_, name))) = (replicas.contains(&user.as_str()), what.split_once(&place)) {
-                let name = name.split(['?', '/']).next().unwrap_or_default();
-                *writes.entry(name.to_owned()).or_default() += 1;
+        let (mut writes, mut cut_off) = (BTreeMap::new(), Vec::new());
+        for request in replicas.iter().flat_map(|replica| self.writes(since, replica)) {
+            let Some((_, name)) = request.uri.split_once(&place) else { continue };
+            let name = name.split(['?', '/']).next().unwrap_or_default().to_owned();
+            match request.status {
+                504 => cut_off.push(name),
+                _ => *writes.entry(name).or_default() += 1,
             }
+        }
+        // What its writer did not live to be answered was done or not.
+        for name in cut_off {
+            writes.entry(name).or_insert(1);
         }
         writes
     }
 
-    /// Writes of anything but leases since then by a user, or by anybody: (who, verb and URI).
-    fn writes(&self, since: Mark, user: &str) -> Vec<(String, String)> {
+    /// Writes of anything but leases since then by a replica.
+    fn writes(&self, since: Mark, replica: &Operator) -> Vec<ApiRequest> {
         let requests = self.world.env.cluster.audit_requests(since).unwrap().into_iter();
         requests
-            .filter(|request| user.is_empty() || request.user == user)
+            .filter(|request| request.user == replica.user())
             .filter(|request| !matches!(request.verb.as_str(), "get" | "list" | "watch"))
             .filter(|request| !request.uri.contains("/leases"))
-            .map(|request| (request.user, format!("{} {}", request.verb, request.uri)))
             .collect()
+    }
+
+    /// That a replica has written nothing but leases since then.
+    fn assert_silent(&self, since: Mark, replica: &Operator) {
+        let writes = self.writes(since, replica);
+        assert!(writes.is_empty(), "{writes:?}");
     }
 
     /// What OpenBao was asked since then: logins, reads by key, and hashes of the tokens they were made with.

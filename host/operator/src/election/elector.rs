@@ -113,12 +113,14 @@ impl Elector {
             None => {
                 let lost = self.leadership.lose();
                 let holder = holder.clone().unwrap_or_default();
-                if lost && holder == self.candidate.me() {
-                    tracing::warn!(lease = self.lease, "the lease was not renewed in time, standing by");
-                } else if lost {
-                    tracing::warn!(lease = self.lease, holder, "another replica leads, standing by");
-                } else if holder != before && holder != self.candidate.me() {
-                    tracing::info!(lease = self.lease, holder, before, "standing by");
+                if lost {
+                    tracing::warn!(
+                        lease = self.lease,
+                        "the lease was lost or not renewed in time, standing by"
+                    );
+                }
+                if holder != before && !holder.is_empty() && holder != self.candidate.me() {
+                    tracing::info!(lease = self.lease, holder, before, "another replica leads");
                 }
             }
         }

@@ -83,7 +83,8 @@ pub(super) fn record(lease: &Lease) -> Record {
 fn held(before: Option<&LeaseSpec>, holder: &str, timing: &Timing, now: Timestamp) -> LeaseSpec {
     let mut spec = before.cloned().unwrap_or_default();
     if spec.holder_identity.as_deref() != Some(holder) {
-        spec.lease_transitions = Some(spec.lease_transitions.map_or(0, |count| count.saturating_add(1)));
+        let handed_over = i32::from(before.is_some());
+        spec.lease_transitions = Some(spec.lease_transitions.unwrap_or(0).saturating_add(handed_over));
         spec.acquire_time = Some(MicroTime(now));
     }
     spec.holder_identity = Some(holder.to_owned());
@@ -122,6 +123,8 @@ mod tests {
         assert_eq!(renewed.renew_time.as_ref().unwrap().0, at(3));
         let taken = held(Some(&renewed), "b", &Timing::USUAL, at(20));
         assert_eq!((taken.acquire_time.as_ref().unwrap().0, taken.lease_transitions), (at(20), Some(1)));
+        let uncounted = LeaseSpec { lease_transitions: None, ..renewed };
+        assert_eq!(held(Some(&uncounted), "b", &Timing::USUAL, at(20)).lease_transitions, Some(1));
     }
 
     #[test]
