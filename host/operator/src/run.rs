@@ -79,7 +79,7 @@ pub async fn run(
         }
     }
     reconcile::prepare(&context);
-    tracing::info!("caches are filled, starting work");
+    tracing::info!("caches are filled");
 
     // It outlives the work, or what is in flight at the end would be cut off.
     let worked = CancellationToken::new();

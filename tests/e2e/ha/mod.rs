@@ -7,6 +7,7 @@ mod clocks;
 mod handover;
 mod killed;
 mod paused;
+mod readiness;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -34,12 +34,12 @@ impl Operator {
 
     /// The same, with other plugins.
     pub(crate) fn start_with(world: &World, plugin_dir: &Path) -> Self {
-        Self::launch(world, &account(world, ""), plugin_dir, &[], &[])
+        Self::granted(world, &account(world, ""), plugin_dir, &[], &[])
     }
 
     /// The same, with more environment variables.
     pub(crate) fn start_in(world: &World, variables: &[(&str, &str)]) -> Self {
-        Self::launch(world, &account(world, ""), &world.env.plugin_dir, variables, &[])
+        Self::granted(world, &account(world, ""), &world.env.plugin_dir, variables, &[])
     }
 
     /// One of several that stand for election, under a ServiceAccount of its own: audit logs tell them apart.
@@ -55,7 +55,29 @@ impl Operator {
              subjects: [{{kind: ServiceAccount, name: {account}, namespace: {ns}}}]\n",
             ns = world.name
         ));
-        Self::launch(world, &account, &world.env.plugin_dir, &[], &["--enable-leader-election"])
+        Self::granted(world, &account, &world.env.plugin_dir, &[], &["--enable-leader-election"])
+    }
+
+    /// One whose ServiceAccount may do nothing, and which so does not become ready.
+    pub(crate) fn start_without_rights(world: &World) -> Self {
+        Self::launch(world, &account(world, ""), &world.env.plugin_dir, &[], &[])
+    }
+
+    /// Gives such a one its rights, and waits until it is ready.
+    pub(crate) fn grant(self, world: &World) -> Self {
+        grant(world, &account(world, ""));
+        self.ready()
+    }
+
+    fn granted(
+        world: &World,
+        account: &str,
+        plugin_dir: &Path,
+        variables: &[(&str, &str)],
+        flags: &[&str],
+    ) -> Self {
+        grant(world, account);
+        Self::launch(world, account, plugin_dir, variables, flags).ready()
     }
 
     fn launch(
@@ -68,12 +90,9 @@ impl Operator {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("operator.log");
         let out = File::create(&log).unwrap();
+        let ns = &world.name;
         world.apply(&format!(
-            "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {account}, namespace: {ns}}}\n---\n\
-             apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: {account}}}\n\
-             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: claviger}}\n\
-             subjects: [{{kind: ServiceAccount, name: {account}, namespace: {ns}}}]\n",
-            ns = world.name
+            "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {account}, namespace: {ns}}}\n"
         ));
         let ambient = dir.path().join("ambient");
         std::fs::write(&ambient, AMBIENT_VALUE).unwrap();
@@ -118,11 +137,17 @@ impl Operator {
             address.and_then(|line| Some(line["address"].as_str()?.to_owned())).ok_or(log)
         })
         .unwrap();
+        operator
+    }
+
+    /// When it is ready.
+    fn ready(self) -> Self {
         poll("the operator to be ready", DEADLINE, || {
-            if operator.page("/readyz").contains("200 OK") { Ok(()) } else { Err(operator.log()) }
+            let page = self.page("/readyz");
+            if page.contains("200 OK") { Ok(()) } else { Err(format!("{page}\n{}", self.log())) }
         })
         .unwrap();
-        operator
+        self
     }
 
     /// Its process.
@@ -206,4 +231,14 @@ impl Drop for Operator {
 /// The name of a ServiceAccount of an operator of the test's.
 fn account(world: &World, which: &str) -> String {
     format!("operator-{}{which}", world.name)
+}
+
+/// Binds the operator's ClusterRole to a ServiceAccount of the test's.
+fn grant(world: &World, account: &str) {
+    world.apply(&format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: {account}}}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: claviger}}\n\
+         subjects: [{{kind: ServiceAccount, name: {account}, namespace: {}}}]\n",
+        world.name
+    ));
 }

@@ -25,6 +25,8 @@ pub struct Elector {
     seen: Option<Lease>,
     /// Who was last said to have it.
     told: Option<String>,
+    /// Whether it was last said that the lease cannot be reached.
+    failing: bool,
     lease: String,
 }
 
@@ -38,6 +40,7 @@ impl Elector {
             leadership,
             seen: None,
             told: None,
+            failing: false,
             lease: format!("{}/{}", election.namespace, election.name),
         }
     }
@@ -69,11 +72,17 @@ impl Elector {
         let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
         let outcome = tokio::time::timeout(patience, self.request(step, began)).await;
         let why = match outcome {
-            Ok(Ok(())) => return,
+            Ok(Ok(())) => {
+                self.failing = false;
+                return;
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {} ms", patience.as_millis()),
         };
-        tracing::warn!(lease = self.lease, why, "the lease cannot be read or written");
+        // Once, and not every two seconds.
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::warn!(lease = self.lease, why, "the lease cannot be read or written");
+        }
         self.candidate.failed(Moment::now(), rand::random());
     }
 
