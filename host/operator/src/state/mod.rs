@@ -5,6 +5,7 @@
 
 mod events;
 mod leases;
+mod term;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -98,6 +99,8 @@ struct Inner {
     synced: Synced,
     /// When the list of ExternalSecrets that is coming in began.
     listed: Option<Instant>,
+    /// Whether this process works, and not only stands by.
+    working: bool,
 }
 
 /// The shared state.
@@ -123,13 +126,23 @@ impl State {
         self.wake.notified().await;
     }
 
+    /// The lists that have not come in.
+    pub fn unlisted(&self) -> Vec<&'static str> {
+        let inner = self.lock();
+        let cluster_scope = !inner.synced.no_cluster_scope;
+        let lists = [
+            ("externalsecrets", inner.external_secrets.synced()),
+            ("secretstores", inner.stores.synced()),
+            ("managed secrets", inner.managed.synced()),
+            ("clustersecretstores", inner.cluster_stores.synced() || !cluster_scope),
+            ("plugins", inner.plugins.synced() || !cluster_scope),
+        ];
+        lists.into_iter().filter(|(_, synced)| !synced).map(|(list, _)| list).collect()
+    }
+
     /// Whether every list has come in.
     pub fn synced(&self) -> bool {
-        let inner = self.lock();
-        inner.external_secrets.synced()
-            && inner.stores.synced()
-            && inner.managed.synced()
-            && (inner.synced.no_cluster_scope || (inner.cluster_stores.synced() && inner.plugins.synced()))
+        self.unlisted().is_empty()
     }
 
     /// Cluster-scoped kinds are not watched.
@@ -143,11 +156,6 @@ impl State {
     pub fn push(&self, object: Object, class: Class) {
         self.lock().queue.push(object, class, Instant::now());
         self.wake.notify_one();
-    }
-
-    /// The next object that is due.
-    pub fn pop(&self) -> Option<(Object, Class)> {
-        self.lock().queue.pop(Instant::now())
     }
 
     /// When the next entry is due.
