@@ -207,10 +207,13 @@ fn federation_needs(federation: &Federation) -> Vec<Need> {
     let at = format!("{}/{}", federation.base, federation.subject.field());
     match &federation.subject {
         Subject::Config { .. } => vec![object(CONFIG, &at, ObjectKind::ConfigMap, None, false)],
-        Subject::Account { audiences: more } => {
-            // Google takes a token that is for its provider, or for what the provider's settings allow instead.
-            let mut audiences: Vec<String> = federation.audience.iter().cloned().collect();
-            audiences.extend(more.iter().filter(|own| Some(*own) != federation.audience.as_ref()).cloned());
+        Subject::Account { audiences: own } => {
+            // As ESO: those beside the reference and no other, since a provider with a list of its own may mind
+            // any that is not on it. Without a list Google takes a token that is for the provider.
+            let audiences: Vec<String> = match own.is_empty() {
+                true => federation.audience.iter().cloned().collect(),
+                false => own.clone(),
+            };
             let mut needs = vec![account_token(&at, audiences)];
             if federation.email.is_none() {
                 needs.push(account(&at));

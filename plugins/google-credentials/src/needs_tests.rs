@@ -76,16 +76,22 @@ fn first_rounds() {
             json!({"workloadIdentityFederation": {"serviceAccountRef": sa, "audience": "//iam/p"}}),
             true,
             vec![
-                format!("token {wif}/serviceAccountRef //iam/p x"),
+                format!("token {wif}/serviceAccountRef x"),
                 format!("account {wif}/serviceAccountRef"),
                 project_id.to_owned(),
             ],
         ),
         (
-            json!({"workloadIdentityFederation": {"serviceAccountRef": {"name": "sa", "audiences": ["a"]}, "audience": "a",
-                "gcpServiceAccountEmail": EMAIL}}),
+            json!({"workloadIdentityFederation": {"serviceAccountRef": {"name": "sa", "audiences": ["y", "x"]},
+                "audience": "//iam/p", "gcpServiceAccountEmail": EMAIL}}),
             false,
-            vec![format!("token {wif}/serviceAccountRef a")],
+            vec![format!("token {wif}/serviceAccountRef y x")],
+        ),
+        (
+            json!({"workloadIdentityFederation": {"serviceAccountRef": {"name": "sa", "audiences": []},
+                "audience": "//iam/p", "gcpServiceAccountEmail": EMAIL}}),
+            false,
+            vec![format!("token {wif}/serviceAccountRef //iam/p")],
         ),
         (
             json!({"workloadIdentityFederation": {"credConfig": {"name": "c", "key": "k"}}}),
