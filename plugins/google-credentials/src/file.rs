@@ -9,9 +9,7 @@ use serde_json::Value;
 use crate::credential::{Credential, HOUR, Hidden, Impersonation, Plan};
 use crate::endpoint::split;
 use crate::external::{self, Manifest};
-use crate::key::{self, Key};
-
-const DEFAULT_TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
+use crate::key::{self, DEFAULT_TOKEN_URI, Key};
 
 #[derive(Deserialize)]
 struct User {

@@ -35,14 +35,6 @@ pub struct Token {
     pub seconds: u64,
 }
 
-impl Token {
-    /// For how long it may be kept, in milliseconds: until five minutes before its end, so that it does not end
-    /// on the way, or a tenth of a shorter life.
-    pub fn keep_ms(&self) -> u64 {
-        self.seconds.saturating_sub((self.seconds / 10).min(300)).saturating_mul(1000)
-    }
-}
-
 /// Goes it.
 ///
 /// # Errors

@@ -71,7 +71,7 @@ fn signed_as_by_openssl() {
 fn what_is_no_key_is_said_without_it() {
     for (key, said) in [
         (json!("s3cr3t"), "no JSON of that form"),
-        (json!({"type": "authorized_user", "refresh_token": "s3cr3t"}), "no client_email"),
+        (json!({"type": "authorized_user", "refresh_token": "s3cr3t"}), "its type is not service_account"),
         (json!({"client_email": "a@b", "private_key": "s3cr3t"}), "no RSA key"),
     ] {
         let found = made(&by_key(&key), &Fake::new(|_| reply(500, "")));
