@@ -8,6 +8,7 @@ use claviger_plugin_sdk::{Error, invalid_config};
 use serde::Deserialize;
 
 use crate::credential::{Credential, Exchange, Hidden, Impersonation, Plan, Shown};
+use crate::endpoint::is_project_id;
 use crate::external::{self, Manifest};
 use crate::key::Key;
 use crate::source::{Access, Federation, Gke, Source, Subject};
@@ -142,8 +143,17 @@ impl Access {
                 Err(invalid_config(&at, format!("{found:?} is no {name}")))
             }
         };
+        let project = part(&gke.project, PROJECT, self.project.as_ref(), "clusterProjectID", "project-id")?;
+        if !is_project_id(&project) {
+            return Err(invalid_config(
+                &format!("{}/clusterProjectID", gke.base),
+                format!(
+                    "{project:?} is not the id of a project, by which the cluster's identity pool is named: give the id here, not the number"
+                ),
+            ));
+        }
         Ok((
-            part(&gke.project, PROJECT, self.project.as_ref(), "clusterProjectID", "project-id")?,
+            project,
             part(&gke.location, LOCATION, None, "clusterLocation", "cluster-location")?,
             part(&gke.cluster, CLUSTER, None, "clusterName", "cluster-name")?,
         ))

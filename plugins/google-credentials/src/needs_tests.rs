@@ -122,6 +122,11 @@ fn rounds_of_a_gke_cluster() {
             "{at}/{field}: it is needed, or have the metadata server's granted (spec.grants.ambient of the Plugin gcpsm: {{kind: gcpMetadata, name: {name}}})"
         )]
     };
+    let number = || {
+        vec![format!(
+            "{at}/clusterProjectID: \"123456789012\" is not the id of a project, by which the cluster's identity pool is named: give the id here, not the number"
+        )]
+    };
     let sa = json!({"name": "sa", "audiences": ["more"]});
     let whole = json!({"serviceAccountRef": sa, "clusterProjectID": "cp", "clusterLocation": "l", "clusterName": "c"});
     let store =
@@ -130,6 +135,9 @@ fn rounds_of_a_gke_cluster() {
     assert_eq!(said(known.needs(false, &[])), [account.as_str()]);
     let all = have(&[(ACCOUNT, None)], None);
     assert_eq!(said(known.needs(false, &all)), token("cp"));
+    let mut numbered = whole.clone();
+    numbered["clusterProjectID"] = json!("123456789012");
+    assert_eq!(said(store(&numbered, "p").needs(false, &all)), number());
     // The seed's store names no project of the cluster.
     let bare = json!({"serviceAccountRef": sa});
     let open = store(&bare, "p");
@@ -155,6 +163,9 @@ fn rounds_of_a_gke_cluster() {
             "p",
             vec![format!("{at}/clusterProjectID: \"m/p\" is no project-id")],
         ),
+        // A number names the store's project, and no identity pool.
+        (None, Some("l"), Some("c"), "123456789012", number()),
+        (Some("mp"), Some("l"), Some("c"), "123456789012", token("mp")),
     ] {
         let have =
             have(&[(ACCOUNT, None), (PROJECT, project), (LOCATION, location), (CLUSTER, cluster)], None);
