@@ -173,6 +173,22 @@ fn what_aws_signs_is_shown() {
     assert!(!fields["subject_token"].contains("s3cr3t"));
 }
 
+/// Google quotes what AWS answers, and that may quote what was signed.
+#[test]
+fn aws_credentials_are_not_quoted() {
+    let subject = Shown::Aws {
+        region: "eu-central-1".to_owned(),
+        id: "AKIDEXAMPLE".to_owned(),
+        secret: hidden("s3cr3t-key"),
+        session: Some(hidden("s3ss10n+t0ken/")),
+    };
+    let said = "SignatureDoesNotMatch: x-amz-security-token:s3ss10n+t0ken/ with s3cr3t-key of AKIDEXAMPLE";
+    let refused = json!({"error": "invalid_grant", "error_description": said});
+    let fake = Fake::new(|_| (400, refused.to_string()));
+    let Err(Error::Unauthenticated(detail)) = go(exchange(subject), None, &fake) else { panic!() };
+    assert!(detail.contains("x-amz-security-token:[hidden] with [hidden] of AKIDEXAMPLE"), "{detail}");
+}
+
 /// Bodies of Google's documentation and libraries' tests.
 #[test]
 fn refusals_name_the_step_and_nothing_secret() {
