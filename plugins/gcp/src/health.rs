@@ -3,7 +3,6 @@
 
 use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::interface::Health;
-use google_credentials::Class;
 
 use crate::answer;
 use crate::client::{Client, Trouble};
@@ -29,8 +28,8 @@ fn look(client: &Client<'_>) -> Result<Health, Error> {
     let what = client.parent.relative(&below);
     match client.one(format!("{below}/secrets?pageSize=1"))? {
         Ok(body) => answer::secrets(&body, &what).map(|_| Health::Ready),
-        // Google knows who asks, and that the project can be used.
-        Err(Trouble::Said(failure)) if failure.class() == Class::Denied => Ok(Health::Ready),
+        // Google knows who asks, and that the project can be used from here.
+        Err(Trouble::Said(failure)) if failure.lacks_a_right() => Ok(Health::Ready),
         Err(trouble) => Err(trouble.error(LIST, &what)),
     }
 }
@@ -42,6 +41,9 @@ mod tests {
 
     use super::*;
     use crate::fake::{Fake, refused, session};
+
+    const PERIMETER: &str =
+        "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x";
 
     #[test]
     fn only_whom_google_knows_is_ready() {
@@ -56,6 +58,12 @@ mod tests {
             (say(403, "PERMISSION_DENIED", "SERVICE_DISABLED"), "denied"),
             (say(403, "PERMISSION_DENIED", "CONSUMER_INVALID"), "denied"),
             (say(403, "PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"), "denied"),
+            // A perimeter, an organization's policy, and what Google may say tomorrow: no right would help.
+            (say(403, "PERMISSION_DENIED", "SECURITY_POLICY_VIOLATED"), "denied"),
+            (say(403, "PERMISSION_DENIED", "ORG_RESTRICTION_VIOLATION"), "denied"),
+            ((403, refused(403, "PERMISSION_DENIED", PERIMETER, "")), "denied"),
+            (say(403, "PERMISSION_DENIED", "ACCOUNT_STATE_INVALID"), "denied"),
+            (say(403, "PERMISSION_DENIED", "OF_TOMORROW"), "denied"),
             ((403, "<html>".to_owned()), "unavailable"),
             (say(401, "UNAUTHENTICATED", ""), "unauthenticated"),
             (say(429, "RESOURCE_EXHAUSTED", ""), "unknown"),
