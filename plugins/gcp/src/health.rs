@@ -11,19 +11,9 @@ use crate::find::LIST;
 /// Whether the store works, as far as can be told without reading a secret.
 ///
 /// # Errors
-/// What keeps it from working.
+/// What keeps it from working; or that there were too many requests, which says nothing against the store: the host
+/// leaves it as it is, and lets the account rest.
 pub fn check(client: &Client<'_>) -> Result<Health, Error> {
-    match look(client) {
-        // Too many requests say nothing against the store: to close it would make all that use it fail and try
-        // again.
-        Err(Error::RateLimited(limit)) => {
-            Ok(Health::Unknown(format!("Google is throttling: {}", limit.detail)))
-        }
-        other => other,
-    }
-}
-
-fn look(client: &Client<'_>) -> Result<Health, Error> {
     let below = client.parent.path();
     let what = client.parent.relative(&below);
     match client.one(format!("{below}/secrets?pageSize=1"))? {
@@ -66,7 +56,7 @@ mod tests {
             (say(403, "PERMISSION_DENIED", "OF_TOMORROW"), "denied"),
             ((403, "<html>".to_owned()), "unavailable"),
             (say(401, "UNAUTHENTICATED", ""), "unauthenticated"),
-            (say(429, "RESOURCE_EXHAUSTED", ""), "unknown"),
+            (say(429, "RESOURCE_EXHAUSTED", ""), "rate-limited"),
             (say(503, "UNAVAILABLE", ""), "unavailable"),
             (say(404, "NOT_FOUND", ""), "other"),
         ] {
@@ -78,6 +68,7 @@ mod tests {
             let found = match check(&Client::new(&session, &fake).unwrap()) {
                 Ok(Health::Ready) => "ready",
                 Ok(Health::Unknown(_)) => "unknown",
+                Err(Error::RateLimited(_)) => "rate-limited",
                 Err(Error::Denied(_)) => "denied",
                 Err(Error::Unavailable(_)) => "unavailable",
                 Err(Error::Unauthenticated(_)) => "unauthenticated",
