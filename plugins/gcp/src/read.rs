@@ -168,9 +168,12 @@ impl Open<'_> {
     }
 }
 
-/// What the newest enabled version's answer is, or why there is none, by the items' places: a page of all that are
-/// open at a time, then all that were found. An item without an enabled version is left out, and its error stands.
-fn newest(client: &Client<'_>, mut open: Vec<Open<'_>>) -> Vec<(usize, Result<(Ask, Answer), Error>)> {
+/// The newest enabled version of an item in its place, and the answer to its access; or why there is none.
+type Newest = (usize, Result<(Ask, Answer), Error>);
+
+/// A page of all that are open at a time, then the versions of all that were found. An item without an enabled version
+/// is left out, and its error stands.
+fn newest(client: &Client<'_>, mut open: Vec<Open<'_>>) -> Vec<Newest> {
     // What was read before stays, also if there is no token any more.
     let answers = |paths: Vec<String>| {
         let count = paths.len();

@@ -16,7 +16,7 @@ fn hidden(text: &str) -> Hidden {
 }
 
 fn go(credential: Credential, impersonation: Option<Impersonation>, fake: &Fake<'_>) -> Result<Token, Error> {
-    login(fake, &Plan { credential, impersonation }, &Endpoints::default())
+    login(fake, &Plan::of(credential, impersonation), &Endpoints::default())
 }
 
 fn key() -> Credential {

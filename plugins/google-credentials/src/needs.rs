@@ -73,7 +73,7 @@ impl Access {
         match &self.source {
             Source::Key { at } => {
                 let credential = Credential::Key(Key::read(bytes(have, KEY)?, at)?);
-                Ok(Plan { credential, impersonation: None })
+                Ok(Plan::of(credential, None))
             }
             Source::Gke(gke) => {
                 let (project, location, cluster) = self.cluster(gke, have)?;
@@ -83,7 +83,7 @@ impl Access {
                 let token = Hidden(needed(have, ACCOUNT_TOKEN)?);
                 let credential = Credential::Binding { token, pool: pool(&project), provider };
                 let email = email(have, &gke.account_at())?;
-                Ok(Plan { credential, impersonation: email.as_deref().map(Impersonation::of) })
+                Ok(Plan::of(credential, email.as_deref().map(Impersonation::of)))
             }
             Source::Federation(federation) => federated(federation, have),
             Source::Ambient => self.own(have),
@@ -173,7 +173,7 @@ impl Access {
             let token = token.filter(|token| !token.is_empty()).ok_or_else(|| {
                 Error::Unauthenticated("the metadata server's answer holds no access token".to_owned())
             })?;
-            return Ok(Plan { credential: Credential::Token(Hidden(token)), impersonation: None });
+            return Ok(Plan::of(Credential::Token(Hidden(token)), None));
         }
         Err(invalid_config(
             at,
@@ -274,7 +274,7 @@ fn federated(federation: &Federation, have: &[SlotValue]) -> Result<Plan, Error>
             (exchange(aws::TOKEN_TYPE, subject), named.map(Impersonation::of))
         }
     };
-    Ok(Plan { credential: Credential::Exchange(exchange), impersonation })
+    Ok(Plan::of(Credential::Exchange(exchange), impersonation))
 }
 
 /// The annotation's service account.

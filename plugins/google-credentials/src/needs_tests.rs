@@ -188,7 +188,7 @@ fn what_a_session_comes_to() {
             pool: "cp.svc.id.goog".to_owned(),
             provider: "https://container.googleapis.com/v1/projects/cp/locations/l/clusters/c".to_owned(),
         };
-        assert_eq!(gke.plan(&have).unwrap(), Plan { credential, impersonation: acting });
+        assert_eq!(gke.plan(&have).unwrap(), Plan::of(credential, acting));
     }
     let federation = |more: Value| {
         let mut federation = json!({"audience": "//iam/p"});
@@ -214,11 +214,15 @@ fn what_a_session_comes_to() {
         session: None,
     };
     assert_eq!((exchange.token_type.as_str(), exchange.subject), (aws::TOKEN_TYPE, subject));
-    let config = json!({"type": "external_account", "credential_source": {"url": "https://t/x"}}).to_string();
+    let config = json!({"type": "external_account", "credential_source": {"url": "https://t/x"},
+        "quota_project_id": "another"});
+    let config = config.to_string();
     let slots = have(&[(CONFIG, Some(&config))], None);
     let by =
         federation(json!({"credConfig": {"name": "c", "key": "k"}, "externalTokenEndpoint": "https://t/x"}));
-    let Credential::Exchange(exchange) = by.plan(&slots).unwrap().credential else { panic!() };
+    let plan = by.plan(&slots).unwrap();
+    assert_eq!(plan.quota_project, None, "who pays is no store's to say");
+    let Credential::Exchange(exchange) = plan.credential else { panic!() };
     assert!(matches!(exchange.subject, Shown::Url(TokenUrl { url, .. }) if url == "https://t/x"));
 }
 
