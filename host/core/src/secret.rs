@@ -61,7 +61,8 @@ impl From<Vec<u8>> for SecretBytes {
 /// through [`crate::redact::Redactor::clean`].
 #[derive(Clone, Default)]
 pub struct Untrusted {
-    text: String,
+    // Boxed, so that the mark beside it makes no error larger.
+    text: Box<str>,
     /// There was more of it: a secret may stand at its end in part.
     cut: bool,
 }
@@ -78,7 +79,7 @@ impl Untrusted {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        Self { text: text[..end].to_owned(), cut: end < text.len() }
+        Self { text: text[..end].into(), cut: end < text.len() }
     }
 
     /// One that was cut before, if `cut`: what was made of it is still a beginning.
