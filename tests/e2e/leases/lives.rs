@@ -12,8 +12,8 @@ use crate::support::{Operator, world};
 fn a_lease_is_renewed_until_its_maximum_shows_and_then_replaced() {
     let world = world!("leases-lives");
     let corner = Corner::new(&world, &[("short", "6s", "15s")], LEASE_RIGHTS);
-    let operator = Operator::start(&world);
     let mark = world.env.bao.audit_mark();
+    let operator = Operator::start(&world);
     corner.external_secret("db", "short", "1h", "");
     world.wait_ready("externalsecret", "db");
     let mut users = BTreeSet::new();

@@ -133,4 +133,14 @@ fn a_stored_value_that_changes_restarts_too_and_an_annotation_that_cannot_be_mea
         message.contains("claviger.io/rollout-restart") && message.contains("deployment/NAME"),
         "{message}"
     );
+    let nothing = ["claviger.io/rollout-restart-", "claviger.io/revoke-superseded-after=rollout"];
+    world.kubectl(
+        &[&["-n", ns, "annotate", "externalsecret", "config", "--overwrite"][..], &nothing].concat(),
+    );
+    world.wait("what waits for nothing to be refused", || match world.ready("externalsecret", "config") {
+        Some((_, reason, message)) if reason == "ManifestInvalid" && message.contains("needs workloads") => {
+            Ok(())
+        }
+        other => Err(format!("{other:?}")),
+    });
 }

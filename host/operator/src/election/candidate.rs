@@ -68,7 +68,7 @@ pub(super) struct Observed {
 
 impl Observed {
     fn ends(&self, timing: &Timing) -> Moment {
-        self.seen + self.record.lasts.filter(|lasts| !lasts.is_zero()).unwrap_or(timing.lease)
+        self.seen + self.record.lasts.unwrap_or_default().max(timing.lease)
     }
 }
 

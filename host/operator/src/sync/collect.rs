@@ -209,23 +209,32 @@ fn one(
     store: &Object,
     place: &str,
 ) -> Result<SecretBytes, Failure> {
+    match property(value, reference, session) {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => Err(Failure::PropertyNotFound {
+            store: store_name(store),
+            key: reference.key.clone(),
+            property: reference.property.clone().unwrap_or_default(),
+        }),
+        Err(error) => Err(shaped(place, &error)),
+    }
+}
+
+/// The property that a reference names, if there is one; the whole value if it names none.
+pub(super) fn property(
+    value: &Value,
+    reference: &RemoteRef,
+    session: &Session,
+) -> Result<Option<SecretBytes>, ShapeError> {
     let Some(property) = reference.property.as_deref().filter(|property| !property.is_empty()) else {
-        return Ok(value.data.duplicate());
+        return Ok(Some(value.data.duplicate()));
     };
     let description = session.plugin().description();
     let steps = description.map_or(&[][..], |description| match reference.metadata_policy {
         MetadataPolicy::None => &description.property_order[..],
         MetadataPolicy::Fetch => &description.metadata_order[..],
     });
-    match shape::lookup(&value.data, property, steps) {
-        Ok(Some(found)) => Ok(found),
-        Ok(None) => Err(Failure::PropertyNotFound {
-            store: store_name(store),
-            key: reference.key.clone(),
-            property: property.to_owned(),
-        }),
-        Err(error) => Err(shaped(place, &error)),
-    }
+    shape::lookup(&value.data, property, steps)
 }
 
 /// Every entry of a value, or of the property of it.

@@ -14,9 +14,10 @@ use claviger_crds::external_secret::{DeletionPolicy, GeneratorRef};
 use claviger_plugins::Session;
 use jiff::Timestamp;
 
+use super::collect::property;
 use super::connect::store_name;
 use super::unwritten::{Made, Unwritten};
-use super::wanted::{AllWanted, generator_source, key_source, nature, unusable};
+use super::wanted::{AllWanted, generator_source, item, key_source, nature, unusable};
 use super::world::{GeneratorView, World};
 use super::{Asker, Notes, Pipeline};
 use crate::watch::Object;
@@ -299,6 +300,22 @@ impl Fetch<'_> {
         Ok(())
     }
 
+    /// What the manifest takes of an answer that differs each time: a static role's says how long its password still
+    /// lives.
+    fn add_used(&self, inputs: &mut Inputs, what: &str, store: &Object, wanted: &Item, value: &Value) {
+        let spec = self.asker.spec;
+        let whole = spec.data_from.iter().filter_map(|entry| entry.extract.as_ref());
+        let named = spec.data.iter().map(|entry| &entry.remote_ref).chain(whole.clone());
+        for reference in named.filter(|reference| item(reference) == *wanted) {
+            let session = self.fetched.sessions.get(store);
+            let found = session.and_then(|session| property(value, reference, session).ok().flatten());
+            match found.filter(|_| !whole.clone().any(|extract| extract == reference)) {
+                Some(found) => inputs.add(&format!("{what} {:?}", reference.property), found.expose()),
+                None => inputs.add(what, value.data.expose()),
+            }
+        }
+    }
+
     /// Everything that can be read again.
     fn inputs(&self, sources: &Sources, generators: &[(&GeneratorRef, GeneratorView)]) -> Inputs {
         let mut inputs = Inputs::default();
@@ -307,6 +324,7 @@ impl Fetch<'_> {
             let what = format!("{} {store} {:?} {:?} {:?}", store.kind(), item.key, item.version, item.facet);
             match value {
                 Some(value) if value.dynamic && (value.lease.is_some() || self.asker.keeps_unleased) => {}
+                Some(value) if value.dynamic => self.add_used(&mut inputs, &what, store, item, value),
                 Some(value) => inputs.add(&what, value.data.expose()),
                 None => inputs.add(&format!("no {what}"), &[]),
             }

@@ -39,6 +39,7 @@ fn the_rules() {
         ("another's", known("other"), there, !leads, 0, Decision::Wait(at(10))),
         ("another's, just before its end", known("other"), there, !leads, 9, Decision::Wait(at(10))),
         ("another's, over", known("other"), there, !leads, 10, Decision::Take),
+        ("another's who promised less", lasts(Some(1)), there, !leads, 9, Decision::Wait(at(10))),
         ("another's who promised more", lasts(Some(15)), there, !leads, 10, Decision::Wait(at(15))),
         ("another's who promised nothing", lasts(None), there, !leads, 9, Decision::Wait(at(10))),
         ("another's who promised no time", lasts(Some(0)), there, !leads, 9, Decision::Wait(at(10))),
