@@ -32,6 +32,9 @@ use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::managed::observed;
 
+/// A generator whose plugin is being loaded: nobody wakes who uses one.
+const PLUGIN_COMING: Duration = Duration::from_secs(1);
+
 /// A generator that could not be read: whether it is ours is not known.
 const CLASS_UNKNOWN: Duration = Duration::from_secs(30);
 
@@ -51,6 +54,9 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     };
     match (is_ours(context, name, es), revoke::generators_are_ours(context, name, es).await) {
         (true, Ok(true)) => {}
+        (true, Err(Failure::PluginLoading { .. })) => {
+            return Some((Class::Retry, Instant::now() + PLUGIN_COMING));
+        }
         (true, Err(_)) => return Some((Class::Retry, Instant::now() + CLASS_UNKNOWN)),
         _ => {
             context.state.forget_orphaned(name);

@@ -139,6 +139,8 @@ impl Refresh<'_> {
             Desired::Secret(rendered) => Some(rendered),
             Desired::Nothing => None,
             Desired::Kept => {
+                // What was read to see that, and is another's next time.
+                context.pipeline.written(&uid);
                 let plan = Plan::unchanged(target.name.clone());
                 let done = Done { plan, record: held, pins, stand_ins };
                 return Ok(Ended::Done(Box::new(done)));

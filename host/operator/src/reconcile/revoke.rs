@@ -199,11 +199,15 @@ async fn is_ours(context: &Context, name: &Name, source: &Source) -> Result<bool
     let class = match source.kind.as_str() {
         "SecretStore" => of_store(StoreKind::SecretStore),
         "ClusterSecretStore" => of_store(StoreKind::ClusterSecretStore),
-        // A kind that nobody answers to is nobody else's, and the refresh says what is wrong.
-        kind if context.registry.generator(kind).is_err() => None,
-        kind => live::generator(&context.client, kind, &name.namespace, &source.name)
-            .await?
-            .and_then(|found| found.spec["controller"].as_str().map(ToOwned::to_owned)),
+        kind => match context.registry.generator(kind) {
+            Ok(_) => live::generator(&context.client, kind, &name.namespace, &source.name)
+                .await?
+                .and_then(|found| found.spec["controller"].as_str().map(ToOwned::to_owned)),
+            // After a start; by the time it is looked at again somebody may answer to it.
+            Err(loading @ Failure::PluginLoading { .. }) => return Err(loading),
+            // A kind that nobody answers to is nobody else's, and the refresh says what is wrong.
+            Err(_) => None,
+        },
     };
     Ok(class.is_none_or(|class| class.is_empty() || class == context.config.controller_class))
 }
