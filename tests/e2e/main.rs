@@ -15,6 +15,7 @@ mod conformance;
 mod counts;
 mod definitions;
 mod gcp;
+mod ha;
 mod leases;
 mod limits;
 mod plugins;

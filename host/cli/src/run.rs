@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use claviger_operator::config::OperatorConfig;
+use claviger_operator::config::{Election, OperatorConfig};
 use claviger_operator::plugins::Registry;
+use claviger_operator::reconcile::instance_name;
 use claviger_plugins::egress::EgressConfig;
+use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,6 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let config = kube_config(args.kubeconfig.as_deref()).await?;
     let api_server = api_server_addresses(&config).await;
     let operator_namespace = args.operator_namespace.unwrap_or_else(|| config.default_namespace.clone());
-    let client = Client::try_from(config).context("the Kubernetes client cannot be made")?;
     let egress = EgressConfig {
         allow_loopback: args.allow_loopback,
         metadata: true,
@@ -35,14 +35,21 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), egress)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
+    let (class, namespace) = (args.controller_class, args.namespace);
+    let election = args.election.enable.then(|| Election {
+        namespace: operator_namespace.clone(),
+        name: args.election.id.unwrap_or_else(|| Election::name(&class, namespace.as_deref())),
+        identity: Election::identity(instance_name().as_deref()),
+    });
     let operator = OperatorConfig {
         operator_namespace,
         operator_namespace_fallback: args.operator_namespace_fallback,
-        namespace: args.namespace,
-        controller_class: args.controller_class,
+        namespace,
+        controller_class: class,
         concurrency: usize::from(args.concurrency),
         listen: args.listen.0,
         store_interval: Duration::from_secs(args.store_interval),
+        election,
         ..OperatorConfig::default()
     };
 
@@ -58,7 +65,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         std::process::exit(130);
     });
-    claviger_operator::run::run(client, operator, registry, stop).await?;
+    claviger_operator::run::run(config, operator, registry, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 

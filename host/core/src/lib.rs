@@ -14,6 +14,7 @@ pub mod plan;
 pub mod provider;
 pub mod redact;
 pub mod refresh;
+pub mod rollout;
 pub mod scheduler;
 pub mod secret;
 pub mod shape;

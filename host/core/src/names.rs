@@ -31,13 +31,34 @@ pub const ANNOTATION_ROTATION_INTERVAL: &str = "external-secrets.io/rotation-int
 /// On an ExternalSecret: when a replaced one is revoked, a duration or `rollout`.
 pub const ANNOTATION_REVOKE_SUPERSEDED: &str = "claviger.io/revoke-superseded-after";
 
+/// On an ExternalSecret: workloads to restart when the data of its Secret changes, `deployment/NAME` and the like.
+pub const ANNOTATION_ROLLOUT: &str = "claviger.io/rollout-restart";
+/// On an ExternalSecret: the same by a label selector.
+pub const ANNOTATION_ROLLOUT_SELECTOR: &str = "claviger.io/rollout-restart-selector";
+
+/// The annotation of a Secret with the time of the last change of what an ExternalSecret put there, where workloads are
+/// restarted for it.
+pub fn changed_annotation(external_secret: &str) -> String {
+    hashed("changed.claviger.io/", external_secret)
+}
+
+/// The annotation of a pod template with the change that its workload was restarted for.
+pub fn restart_annotation(external_secret: &str) -> String {
+    hashed("restart.claviger.io/", external_secret)
+}
+
 /// Begins every annotation with a record of leases.
 pub const LEASE_ANNOTATIONS: &str = "lease.claviger.io/";
 
 /// The annotation of a Secret with the record of what an ExternalSecret leased for it: several may write to one.
 pub fn lease_annotation(external_secret: &str) -> String {
-    // A prefix is enough: two of one namespace that meet in it would have to be looked for.
-    format!("{LEASE_ANNOTATIONS}{}", &sha3_224(external_secret.as_bytes())[..32])
+    hashed(LEASE_ANNOTATIONS, external_secret)
+}
+
+/// Names of ExternalSecrets may be longer than what stands behind the slash of an annotation's name. Half of the hash is
+/// enough: two of one namespace that meet in it would have to be looked for.
+fn hashed(prefix: &str, external_secret: &str) -> String {
+    format!("{prefix}{}", &sha3_224(external_secret.as_bytes())[..32])
 }
 
 /// The ConfigMap that holds part `index`, where `first` holds part 0.
@@ -81,6 +102,7 @@ pub fn is_copied(key: &str) -> bool {
         "kustomize.toolkit.fluxcd.io/",
         "claviger.io/",
         LEASE_ANNOTATIONS,
+        "changed.claviger.io/",
         "external-secrets.io/",
         "reconcile.external-secrets.io/",
     ];

@@ -27,6 +27,55 @@ pub struct OperatorConfig {
     pub status_interval: Duration,
     /// How long reconciles in flight may take to finish when the process is told to stop.
     pub grace: Duration,
+    /// Which lease decides whether this process works; none: it always does (ESO's `--enable-leader-election`).
+    pub election: Option<Election>,
+}
+
+/// The lease that one of several replicas works by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Election {
+    /// Namespace of the Lease object.
+    pub namespace: String,
+    /// Its name: the same for all replicas, and for nobody else.
+    pub name: String,
+    /// Our own name in it: no other process's, now or ever.
+    pub identity: String,
+}
+
+impl Election {
+    /// The name of the lease of all who serve a controller class, in one namespace or in all. Two that serve
+    /// different ones have no lease in common (with ESO's one name for all, only one of them would work).
+    pub fn name(class: &str, namespace: Option<&str>) -> String {
+        const BASE: &str = "claviger-controller";
+        if class == "default" && namespace.is_none() {
+            return BASE.to_owned();
+        }
+        let label = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+        let is_label = !class.is_empty()
+            && class.len() <= 63
+            && class.bytes().all(label)
+            && !class.starts_with('-')
+            && !class.ends_with('-');
+        // A class may be any text, an object's name may not. Neither a label nor a namespace has a dot in it.
+        let class = if is_label { class.to_owned() } else { format!("class-{}", short_hash(class)) };
+        match namespace {
+            Some(namespace) => format!("{BASE}.{class}.{namespace}"),
+            None => format!("{BASE}.{class}"),
+        }
+    }
+
+    /// A name for this process, from that of its pod or machine.
+    pub fn identity(instance: Option<&str>) -> String {
+        format!("{}_{:016x}", instance.unwrap_or("claviger"), rand::random::<u64>())
+    }
+}
+
+fn short_hash(text: &str) -> String {
+    claviger_plugins::package::digest(text.as_bytes())
+        .trim_start_matches("sha256:")
+        .chars()
+        .take(16)
+        .collect()
 }
 
 impl Default for OperatorConfig {
@@ -44,6 +93,40 @@ impl Default for OperatorConfig {
             status_interval: Duration::from_secs(60),
             // Shorter than the 30 s that Kubernetes gives a pod by default, longer than a provider's call.
             grace: Duration::from_secs(20),
+            election: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_serves_something_else_has_another_lease() {
+        // (class, namespace, name)
+        let cases = [
+            ("default", None, "claviger-controller"),
+            ("default", Some("team"), "claviger-controller.default.team"),
+            ("blue", None, "claviger-controller.blue"),
+            ("blue", Some("team"), "claviger-controller.blue.team"),
+        ];
+        for (class, namespace, name) in cases {
+            assert_eq!(Election::name(class, namespace), name);
+        }
+        // What no object can be called.
+        let odd = ["Blue", "blue.team", "", "a/b", "-", "ü"].map(|class| Election::name(class, None));
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+        for (n, name) in odd.iter().enumerate() {
+            assert!(name.starts_with("claviger-controller.class-") && name.chars().all(allowed), "{name}");
+            assert!(!odd[..n].contains(name), "{name} twice");
+        }
+    }
+
+    #[test]
+    fn no_two_processes_have_one_name() {
+        let one = Election::identity(Some("pod"));
+        assert!(one.starts_with("pod_"));
+        assert_ne!(one, Election::identity(Some("pod")));
     }
 }

@@ -5,13 +5,16 @@
 
 pub mod cluster;
 pub mod config;
+pub mod election;
 pub mod error;
 pub mod metrics;
 pub mod plugins;
 mod preflight;
+mod readiness;
 pub mod reconcile;
 pub mod run;
 pub mod server;
 pub mod state;
 pub mod sync;
 pub mod watch;
+mod work;

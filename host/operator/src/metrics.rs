@@ -87,6 +87,7 @@ pub struct Metrics {
     reconcile: Histogram,
     fetch: Family<OutcomeLabels, Gauge>,
     leases: Family<LeaseLabels, Counter>,
+    leader: Gauge,
 }
 
 impl Default for Metrics {
@@ -161,6 +162,12 @@ impl Default for Metrics {
             "Leased credentials that were made, renewed and revoked, by outcome: done, gone, refused, failed",
             leases.clone(),
         );
+        let leader = Gauge::default();
+        registry.register(
+            "claviger_leader",
+            "1 while this replica works, 0 while it stands by for the one that does",
+            leader.clone(),
+        );
         Self {
             registry: Mutex::new(registry),
             sync_total,
@@ -176,6 +183,7 @@ impl Default for Metrics {
             reconcile,
             fetch,
             leases,
+            leader,
         }
     }
 }
@@ -261,6 +269,21 @@ impl Metrics {
     /// Removes the series of a store that is gone.
     pub fn forget_store(&self, namespace: &str, name: &str) {
         forget_condition(&self.store_conditions, namespace, name);
+    }
+
+    /// Removes the series of every ExternalSecret and store: another replica looks after them now, and what this
+    /// one knew of them would stand beside what that one says.
+    pub fn forget_work(&self) {
+        self.sync_total.clear();
+        self.sync_error.clear();
+        self.last_sync.clear();
+        self.conditions.clear();
+        self.store_conditions.clear();
+    }
+
+    /// Whether this replica works.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
     }
 
     /// Takes over a count that is kept elsewhere.

@@ -1,11 +1,11 @@
 //! `/metrics`, `/healthz` and `/readyz` over plain HTTP.
 //!
-//! Ready means that the caches are filled and the plugins are loaded. It serves no secret and no write,
+//! Ready means that the definitions are there, the caches filled and the plugins loaded, whether this replica leads
+//! or stands by; while it is not, the page says what is missing. It serves no secret and no write,
 //! so it needs no authentication; it is meant for the pod's own network.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -30,13 +30,15 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 pub trait Exhibit: Send + Sync + 'static {
     /// The metrics page.
     fn metrics(&self) -> Result<String, std::fmt::Error>;
+
+    /// What it waits for before it is ready; none: it is.
+    fn missing(&self) -> Option<String>;
 }
 
 /// A bound listener, so that the address is known (and an occupied port is an error) before anything
 /// else starts.
 pub struct Server {
     listener: TcpListener,
-    ready: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -44,10 +46,10 @@ impl Server {
     ///
     /// # Errors
     /// If the address cannot be bound.
-    pub async fn bind(address: SocketAddr, ready: Arc<AtomicBool>) -> Result<Self, OperatorError> {
+    pub async fn bind(address: SocketAddr) -> Result<Self, OperatorError> {
         let listener =
             TcpListener::bind(address).await.map_err(|source| OperatorError::Listen { address, source })?;
-        Ok(Self { listener, ready })
+        Ok(Self { listener })
     }
 
     /// Where it listens (the port is chosen by the system if 0 was asked for).
@@ -67,10 +69,10 @@ impl Server {
             };
             let Ok((stream, _)) = accepted else { continue };
             let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
-            let (exhibit, ready) = (exhibit.clone(), self.ready.clone());
+            let exhibit = exhibit.clone();
             connections.spawn(async move {
                 let service = service_fn(|request| {
-                    let response = answer(&request, exhibit.as_ref(), ready.load(Ordering::Acquire));
+                    let response = answer(&request, exhibit.as_ref());
                     async move { Ok::<_, std::convert::Infallible>(response) }
                 });
                 // An error here is a client that went away.
@@ -85,7 +87,7 @@ impl Server {
     }
 }
 
-fn answer(request: &Request<Incoming>, exhibit: &dyn Exhibit, ready: bool) -> Response<Full<Bytes>> {
+fn answer(request: &Request<Incoming>, exhibit: &dyn Exhibit) -> Response<Full<Bytes>> {
     let (status, kind, body) = match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => match exhibit.metrics() {
             Ok(text) => (StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text),
@@ -94,10 +96,12 @@ fn answer(request: &Request<Incoming>, exhibit: &dyn Exhibit, ready: bool) -> Re
             }
         },
         (&Method::GET, "/healthz") => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
-        (&Method::GET, "/readyz") if ready => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
-        (&Method::GET, "/readyz") => {
-            (StatusCode::SERVICE_UNAVAILABLE, "text/plain", "caches are not filled yet\n".to_owned())
-        }
+        (&Method::GET, "/readyz") => match exhibit.missing() {
+            None => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
+            Some(missing) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "text/plain", format!("not ready: {missing}\n"))
+            }
+        },
         _ => (StatusCode::NOT_FOUND, "text/plain", "try /metrics, /healthz or /readyz\n".to_owned()),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));

@@ -47,6 +47,9 @@ fn a_lease_is_renewed_until_its_maximum_shows_and_then_replaced() {
 fn without_the_right_to_renew_it_is_replaced_in_time() {
     let world = world!("leases-refused");
     let corner = Corner::new(&world, &[("short", "9s", "1h")], "");
+    // The policy `default` lets every token renew what it knows the id of.
+    let role = serde_json::json!({"token_policies": [corner.mount.path], "token_no_default_policy": true});
+    corner.mount.api("POST", &format!("auth/{}/role/reader", corner.login), role);
     let _operator = Operator::start(&world);
     let mark = world.env.bao.audit_mark();
     corner.external_secret("db", "short", "1h", "");

@@ -5,6 +5,7 @@ mod ends;
 mod generator;
 mod kv_first;
 mod lives;
+mod rollout;
 mod seed;
 
 use claviger_testenv::Mark;

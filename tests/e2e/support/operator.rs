@@ -22,40 +22,81 @@ pub(crate) struct Operator {
     child: Child,
     log: PathBuf,
     address: String,
+    user: String,
     _dir: tempfile::TempDir,
 }
 
 impl Operator {
     /// Starts one for the test's controller class and waits until it is ready.
     pub(crate) fn start(world: &World) -> Self {
-        Self::launch(world, &world.env.plugin_dir, &[])
+        Self::start_with(world, &world.env.plugin_dir)
     }
 
     /// The same, with other plugins.
     pub(crate) fn start_with(world: &World, plugin_dir: &Path) -> Self {
-        Self::launch(world, plugin_dir, &[])
+        Self::granted(world, &account(world, ""), plugin_dir, &[], &[])
     }
 
     /// The same, with more environment variables.
     pub(crate) fn start_in(world: &World, variables: &[(&str, &str)]) -> Self {
-        Self::launch(world, &world.env.plugin_dir, variables)
+        Self::granted(world, &account(world, ""), &world.env.plugin_dir, variables, &[])
     }
 
-    fn launch(world: &World, plugin_dir: &Path, variables: &[(&str, &str)]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("operator.log");
-        let out = File::create(&log).unwrap();
-        let account = format!("operator-{}", world.name);
+    /// One of several that stand for election, under a ServiceAccount of its own: audit logs tell them apart.
+    pub(crate) fn replica(world: &World, which: &str) -> Self {
+        let account = account(world, which);
         world.apply(&format!(
-            "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {account}, namespace: {ns}}}\n---\n\
-             apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: {account}}}\n\
-             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: claviger}}\n\
+            "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: election, namespace: {ns}}}\n\
+             rules:\n- {{apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create]}}\n\
+             - {{apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: [claviger-controller.{ns}], \
+             verbs: [get, update]}}\n---\n\
+             apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: {account}, namespace: {ns}}}\n\
+             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: election}}\n\
              subjects: [{{kind: ServiceAccount, name: {account}, namespace: {ns}}}]\n",
             ns = world.name
         ));
+        Self::granted(world, &account, &world.env.plugin_dir, &[], &["--enable-leader-election"])
+    }
+
+    /// One whose ServiceAccount may do nothing, and which so does not become ready.
+    pub(crate) fn start_without_rights(world: &World) -> Self {
+        Self::launch(world, &account(world, ""), &world.env.plugin_dir, &[], &[])
+    }
+
+    /// Gives such a one its rights, and waits until it is ready.
+    pub(crate) fn grant(self, world: &World) -> Self {
+        grant(world, &account(world, ""));
+        self.ready()
+    }
+
+    fn granted(
+        world: &World,
+        account: &str,
+        plugin_dir: &Path,
+        variables: &[(&str, &str)],
+        flags: &[&str],
+    ) -> Self {
+        grant(world, account);
+        Self::launch(world, account, plugin_dir, variables, flags).ready()
+    }
+
+    fn launch(
+        world: &World,
+        account: &str,
+        plugin_dir: &Path,
+        variables: &[(&str, &str)],
+        flags: &[&str],
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("operator.log");
+        let out = File::create(&log).unwrap();
+        let ns = &world.name;
+        world.apply(&format!(
+            "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {account}, namespace: {ns}}}\n"
+        ));
         let ambient = dir.path().join("ambient");
         std::fs::write(&ambient, AMBIENT_VALUE).unwrap();
-        let kubeconfig = world.env.cluster.kubeconfig_for_service_account(&world.name, &account).unwrap();
+        let kubeconfig = world.env.cluster.kubeconfig_for_service_account(&world.name, account).unwrap();
         // The clouds' real names lead to the tests' servers there.
         let trusted = world.env.clouds.iter().map(|clouds| ("SSL_CERT_FILE", clouds.ca_file()));
         let child = Command::new(&world.env.claviger)
@@ -70,6 +111,7 @@ impl Operator {
                 "--allow-loopback",
             ])
             .args(["--controller-class", &world.name, "--operator-namespace", &world.name])
+            .args(flags)
             .arg("--kubeconfig")
             .arg(&kubeconfig)
             .arg("--plugin-dir")
@@ -86,7 +128,8 @@ impl Operator {
             .stderr(out)
             .spawn()
             .unwrap();
-        let mut operator = Self { child, log, address: String::new(), _dir: dir };
+        let user = format!("system:serviceaccount:{}:{account}", world.name);
+        let mut operator = Self { child, log, address: String::new(), user, _dir: dir };
         operator.address = poll("the operator's address", DEADLINE, || {
             let log = operator.log();
             let line = log.lines().find(|line| line.contains("serving metrics"));
@@ -94,11 +137,17 @@ impl Operator {
             address.and_then(|line| Some(line["address"].as_str()?.to_owned())).ok_or(log)
         })
         .unwrap();
+        operator
+    }
+
+    /// When it is ready.
+    fn ready(self) -> Self {
         poll("the operator to be ready", DEADLINE, || {
-            if operator.page("/readyz").contains("200 OK") { Ok(()) } else { Err(operator.log()) }
+            let page = self.page("/readyz");
+            if page.contains("200 OK") { Ok(()) } else { Err(format!("{page}\n{}", self.log())) }
         })
         .unwrap();
-        operator
+        self
     }
 
     /// Its process.
@@ -136,11 +185,31 @@ impl Operator {
         line.rsplit(' ').next()?.parse().ok()
     }
 
+    /// Who it is to the API server.
+    pub(crate) fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Whether it says that it is the replica that works.
+    pub(crate) fn leads(&self) -> bool {
+        self.metric("claviger_leader") == Some(1.0)
+    }
+
+    /// Sends a signal: `TERM`, `STOP` …
+    pub(crate) fn signal(&self, signal: &str) {
+        let (pid, signal) = (self.child.id().to_string(), format!("-{signal}"));
+        assert!(Command::new("kill").args([&signal, &pid]).status().unwrap().success());
+    }
+
+    /// Ends it by SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Asks it to stop, as Kubernetes does, and waits; its exit code.
     pub(crate) fn stop(&mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        assert!(asked.success());
+        self.signal("TERM");
         let status = poll("the operator to stop", DEADLINE, || match self.child.try_wait().unwrap() {
             Some(status) => Ok(status),
             None => Err(self.log()),
@@ -157,4 +226,19 @@ impl Drop for Operator {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The name of a ServiceAccount of an operator of the test's.
+fn account(world: &World, which: &str) -> String {
+    format!("operator-{}{which}", world.name)
+}
+
+/// Binds the operator's ClusterRole to a ServiceAccount of the test's.
+fn grant(world: &World, account: &str) {
+    world.apply(&format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: {account}}}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: claviger}}\n\
+         subjects: [{{kind: ServiceAccount, name: {account}, namespace: {}}}]\n",
+        world.name
+    ));
 }

@@ -52,6 +52,8 @@ pub struct ApiRequest {
     pub verb: String,
     /// What, with its query.
     pub uri: String,
+    /// The answer's HTTP status; 504 also if whoever asked went away before there was one.
+    pub status: u64,
 }
 
 impl Cluster {
@@ -340,6 +342,7 @@ impl ClusterView {
             user: jsonl::text(&event, "/user/username"),
             verb: jsonl::text(&event, "/verb"),
             uri: jsonl::text(&event, "/requestURI"),
+            status: event.pointer("/responseStatus/code").and_then(Value::as_u64).unwrap_or_default(),
         };
         Ok(jsonl::since(&self.audit_log, since)?.into_iter().map(request).collect())
     }

@@ -88,9 +88,25 @@ pub(crate) struct RunArgs {
     /// Seconds between validations of a store that sets no refreshInterval
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub store_interval: u64,
+    #[command(flatten)]
+    pub election: ElectionArgs,
     /// Let stores reach loopback addresses, for trying things out on one machine
     #[arg(long)]
     pub allow_loopback: bool,
+}
+
+/// Which of several replicas works.
+#[derive(Debug, Args)]
+pub(crate) struct ElectionArgs {
+    /// Run as one of several replicas: one works, the others stand by with caches filled and plugins loaded, and
+    /// take over within 15 seconds
+    #[arg(long = "enable-leader-election", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub enable: bool,
+    /// Name of the Lease object in the operator's namespace, the same for all replicas [default:
+    /// claviger-controller, and with --controller-class or --namespace claviger-controller.CLASS.NAMESPACE]
+    #[arg(long = "leader-election-id", value_name = "NAME")]
+    pub id: Option<String>,
 }
 
 /// Where to serve, if at all.
@@ -137,5 +153,21 @@ mod tests {
         assert_eq!(parse_listen("off"), Ok(Listen(None)));
         assert!(parse_listen("127.0.0.1:0").is_ok());
         assert!(parse_listen(":8080").is_err_and(|message| message.contains("127.0.0.1:8080")));
+    }
+
+    #[test]
+    fn leader_election_is_spelt_as_with_eso() {
+        let election = |flags: &[&str]| {
+            let cli = Cli::parse_from(["claviger", "run"].iter().chain(flags));
+            match cli.command {
+                Command::Run(run) => (run.election.enable, run.election.id),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(election(&[]), (false, None));
+        assert_eq!(election(&["--enable-leader-election"]), (true, None));
+        assert_eq!(election(&["--enable-leader-election=false"]), (false, None));
+        let both = ["--enable-leader-election=true", "--leader-election-id=mine"];
+        assert_eq!(election(&both), (true, Some("mine".to_owned())));
     }
 }

@@ -74,6 +74,7 @@ pub(super) async fn render(
         foreign: None,
         siblings: &[],
         wanted: Some(&rendered),
+        mark_changes: None,
         hasher: &KeyedHasher::random(),
     })
     .map_err(|failure| line(&failure, &answer.redactor))?;

@@ -8,7 +8,7 @@ use claviger_crds::external_secret::CreationPolicy;
 use super::changes::{Changes, annotations, labels};
 use super::{ApplySecret, Force, Input, Observed};
 use crate::hash::eso_data_hash;
-use crate::names::{ANNOTATION_DATA_HASH, field_manager};
+use crate::names::{ANNOTATION_DATA_HASH, changed_annotation, field_manager};
 use crate::template::Rendered;
 
 /// The apply; none if values of foreign keys are needed for the hash and were not read.
@@ -16,6 +16,10 @@ pub(super) fn apply(input: &Input<'_>, wanted: &Rendered, changes: &Changes) -> 
     let mut annotations = annotations(input, wanted);
     if let Some(hash) = data_hash(input, wanted, changes)? {
         annotations.insert(ANNOTATION_DATA_HASH.to_owned(), hash);
+    }
+    // A Secret that is made now was in no pod before.
+    if let (Some(now), Some(_), true) = (input.mark_changes, input.observed, changes.data) {
+        annotations.insert(changed_annotation(&input.owner.name), now.to_string());
     }
     let policy = input.spec.target.creation_policy;
     // What is immutable cannot be made mutable again: leaving the field out would be refused.

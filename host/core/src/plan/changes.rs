@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use claviger_crds::external_secret::CreationPolicy;
 
 use super::{Input, Observed};
-use crate::names::{ANNOTATION_DATA_HASH, LABEL_CREATED_BY, LABEL_MANAGED, created_by};
+use crate::names::{ANNOTATION_DATA_HASH, LABEL_CREATED_BY, LABEL_MANAGED, changed_annotation, created_by};
 use crate::template::Rendered;
 
 /// Which parts of the target differ.
@@ -99,5 +99,12 @@ pub(super) fn annotations(input: &Input<'_>, wanted: &Rendered) -> BTreeMap<Stri
         });
     }
     annotations.remove(ANNOTATION_DATA_HASH);
+    let mark = changed_annotation(&input.owner.name);
+    annotations.remove(&mark);
+    // It stays as it is until the data changes again.
+    let known = input.observed.and_then(|observed| observed.annotations.get(&mark));
+    if let (Some(_), Some(known)) = (input.mark_changes, known) {
+        annotations.insert(mark, known.clone());
+    }
     annotations
 }

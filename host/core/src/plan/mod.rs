@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use claviger_crds::external_secret::{CreationPolicy, ExternalSecretSpec};
+use jiff::Timestamp;
 
 use crate::hash::{KeyHash, KeyedHasher};
 use crate::secret::SecretBytes;
@@ -147,6 +148,8 @@ pub struct Input<'a> {
     pub siblings: &'a [Sibling],
     /// What should be there; none if nothing of it exists in the provider and that is an answer.
     pub wanted: Option<&'a Rendered>,
+    /// Now, if the Secret is to say when its data changed last: workloads are restarted for that.
+    pub mark_changes: Option<Timestamp>,
     /// Made the hashes in `observed`.
     pub hasher: &'a KeyedHasher,
 }

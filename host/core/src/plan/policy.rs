@@ -55,12 +55,27 @@ fn check_sources(spec: &ExternalSecretSpec) -> Result<(), String> {
         return Err("either data or dataFrom should be specified".to_owned());
     }
     for (index, entry) in spec.data.iter().enumerate() {
+        if generator(entry.source_ref.as_ref()) {
+            return Err(format!(
+                "data[{index}]: generators stand in dataFrom: name a store instead of sourceRef.generatorRef"
+            ));
+        }
         check_source(spec, &format!("data[{index}]"), entry.source_ref.as_ref())?;
     }
     for (index, entry) in spec.data_from.iter().enumerate() {
-        check_source(spec, &format!("dataFrom[{index}]"), entry.source_ref.as_ref())?;
-        if entry.extract.is_some() == entry.find.is_some() {
-            return Err(format!("dataFrom[{index}]: exactly one of extract and find is needed"));
+        let generator = generator(entry.source_ref.as_ref());
+        if [entry.extract.is_some(), entry.find.is_some(), generator]
+            .into_iter()
+            .filter(|given| *given)
+            .count()
+            != 1
+        {
+            return Err(format!(
+                "dataFrom[{index}]: exactly one of extract, find and sourceRef.generatorRef is needed"
+            ));
+        }
+        if !generator {
+            check_source(spec, &format!("dataFrom[{index}]"), entry.source_ref.as_ref())?;
         }
     }
     // With the other deletion policies an entry may stand in for one whose value is missing.
@@ -74,12 +89,11 @@ fn check_sources(spec: &ExternalSecretSpec) -> Result<(), String> {
     }
 }
 
+fn generator(own: Option<&SourceRef>) -> bool {
+    own.is_some_and(|source| source.generator_ref.is_some())
+}
+
 fn check_source(spec: &ExternalSecretSpec, place: &str, own: Option<&SourceRef>) -> Result<(), String> {
-    if own.is_some_and(|source| source.generator_ref.is_some()) {
-        return Err(format!(
-            "{place}: generators are not supported: name a store instead of sourceRef.generatorRef"
-        ));
-    }
     let store = own.and_then(|source| source.store_ref.as_ref()).or(spec.secret_store_ref.as_ref());
     match store.and_then(|store| store.name.as_deref()) {
         Some(name) if !name.is_empty() => Ok(()),
@@ -168,7 +182,8 @@ mod tests {
             (json!({"data": [one, two], "target": {"deletionPolicy": "Merge"}}), None),
             (json!({"dataFrom": [{}]}), policy("dataFrom[0]")),
             (json!({"dataFrom": [{"extract": {"key": "k"}, "find": {}}]}), policy("dataFrom[0]")),
-            (json!({"dataFrom": [{"extract": {"key": "k"}}, {"sourceRef": generator}]}), policy("dataFrom[1]: generators")),
+            (json!({"dataFrom": [{"extract": {"key": "k"}}, {"sourceRef": generator}]}), None),
+            (json!({"dataFrom": [{"extract": {"key": "k"}, "sourceRef": generator}]}), policy("dataFrom[0]: exactly one of extract, find and sourceRef.generatorRef")),
             (json!({"data": [generated]}), policy("data[0]: generators")),
             (json!({"secretStoreRef": null}), policy("data[0] has no store")),
             (json!({"secretStoreRef": {"kind": "ClusterSecretStore"}}), policy("data[0] has no store")),

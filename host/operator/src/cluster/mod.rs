@@ -8,3 +8,4 @@ pub mod credentials;
 pub mod events;
 pub mod live;
 pub mod status;
+pub mod workloads;

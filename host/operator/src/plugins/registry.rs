@@ -144,6 +144,12 @@ impl Registry {
         self.pending.send_modify(|pending| pending.extend(BUILT_IN.iter().map(|built_in| built_in.name)));
     }
 
+    /// Waits until every built-in that was announced is loaded or refused.
+    pub async fn built_ins_settled(&self) {
+        // It fails only without a sender, and that is ours.
+        let _ = self.pending.subscribe().wait_for(BTreeSet::is_empty).await;
+    }
+
     /// A built-in was loaded or refused, or has nothing to wait for any more.
     pub fn settled(&self, name: &str) {
         self.pending.send_if_modified(|pending| pending.remove(name));
@@ -191,8 +197,7 @@ impl Registry {
         self.announce(wanted.name);
         self.hold_to(&wanted);
         if built_in(wanted.name).is_none() {
-            // It fails only without a sender, and that is ours.
-            let _ = self.pending.subscribe().wait_for(BTreeSet::is_empty).await;
+            self.built_ins_settled().await;
         }
         let _turn = self.loading.lock().await;
         let outcome = self.take(&wanted, bytes).await;

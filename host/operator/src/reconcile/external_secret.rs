@@ -11,6 +11,7 @@ use claviger_core::names::field_manager;
 use claviger_core::plan::{self, target_valid};
 use claviger_core::redact::Redactor;
 use claviger_core::refresh::{self, Due, Rhythm};
+use claviger_core::rollout::Targets;
 use claviger_core::scheduler::Class;
 use claviger_core::secret::Untrusted;
 use claviger_core::status;
@@ -22,6 +23,7 @@ use kube::{Resource, ResourceExt};
 use super::leases;
 use super::patience::patience;
 use super::refresh::{Done, Ended, Refresh};
+use super::rollout::{self, Rollout};
 use super::{Context, Next, said};
 use crate::cluster::status as status_writer;
 use crate::state::{Parsed, store_object, store_refs};
@@ -29,6 +31,9 @@ use crate::sync::Failed;
 use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::managed::observed;
+
+/// Nobody tells us of a rollout's end.
+const LOOK_AT_ROLLOUT: Duration = Duration::from_secs(5);
 
 /// The Secret moved between looking and writing: look again soon, but let the watch catch up.
 const STALE: Duration = Duration::from_millis(200);
@@ -57,11 +62,27 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     let manager = field_manager(&name.name);
     let known = context.state.managed(&target).map(|secret| observed(&secret, &manager));
     let policy = Policy::parse(es.annotations());
+    let restarts = Targets::parse(es.annotations());
+    let rollout = match &restarts {
+        Ok(restarts) => {
+            let waited_for = leases::waits_for_rollout(known.as_ref(), name);
+            rollout::look(context, name, es, restarts, known.as_ref(), waited_for).await
+        }
+        Err(_) => Rollout::Over,
+    };
     // What lives goes on living, whatever is wrong with the manifest or its other keys.
-    let holding =
-        leases::look(context, name, es, policy.as_ref().unwrap_or(&Policy::default()), known.as_ref(), now)
-            .await;
-    let next = holding.as_ref().and_then(|holding| holding.next);
+    let holding = leases::look(
+        context,
+        name,
+        es,
+        policy.as_ref().unwrap_or(&Policy::default()),
+        known.as_ref(),
+        rollout,
+        now,
+    )
+    .await;
+    let again = (rollout == Rollout::UnderWay).then(|| now.checked_add(LOOK_AT_ROLLOUT).ok()).flatten();
+    let next = holding.as_ref().and_then(|holding| holding.next).into_iter().chain(again).min();
     let failed = async |failure: &Failed, interval: Duration| {
         let again = failed(context, name, es, failure, interval).await;
         let lease = next.map(|at| (Class::Retry, instant(at, now)));
@@ -81,6 +102,10 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     let policy = match policy {
         Ok(policy) => policy,
         Err(error) => return failed(&invalid(error.to_string()), Duration::ZERO).await,
+    };
+    let restarts = match restarts {
+        Ok(restarts) => restarts,
+        Err(error) => return failed(&invalid(error), Duration::ZERO).await,
     };
     let version = synced_resource_version(es.meta().generation.unwrap_or(0), es.labels(), es.annotations());
     let rhythm = rhythm(context, name, es, interval);
@@ -115,6 +140,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         target: &target,
         version: &version,
         policy: &policy,
+        restarts: &restarts,
         held: record.filter(|_| !anew),
         not_older_than,
     };
@@ -125,7 +151,10 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         Ok(Ended::Stale) => Some((Class::Retry, Instant::now() + STALE)),
         Ok(Ended::Done(done)) => {
             let looked = Looked { version: &version, policy: &policy, rhythm, now };
-            succeeded(context, name, es, *done, &looked).await
+            let wrote = !done.plan.effects.is_empty() && !restarts.is_empty();
+            let next = succeeded(context, name, es, *done, &looked).await;
+            // What uses the Secret is restarted as soon as it is written.
+            if wrote { Some((Class::Fresh, Instant::now())) } else { next }
         }
         Err(failure) => failed(&failure, interval).await,
     }

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use kube::Resource;
 
 use super::Context;
+use super::rollout::Rollout;
 use super::world::ClusterWorld;
 use crate::cluster::live;
 use crate::state::store_object;
@@ -38,6 +39,7 @@ pub(super) async fn look(
     es: &ExternalSecret,
     policy: &Policy,
     target: Option<&Observed>,
+    rollout: Rollout,
     now: Timestamp,
 ) -> Option<Holding> {
     let record = recorded(target, &name.name)?;
@@ -49,7 +51,8 @@ pub(super) async fn look(
     if lease::to_renew(&record, &lives, spread, now).next().is_some() {
         failing = renew(context, &world, name, es, &record, spread, now).await;
     }
-    let revoked = revoke_ripe(context, &world, name, es, &record, now).await;
+    let rolled_out = rollout == Rollout::Over;
+    let revoked = revoke_ripe(context, &world, name, es, &record, rolled_out, now).await;
     let (rotate, next) = match due(context, name, &record, policy, spread, now) {
         Due::Rotate => (true, None),
         // It could not be told: in a while, as long as it lives.
@@ -71,6 +74,12 @@ fn due(context: &Context, name: &Name, record: &Record, policy: &Policy, spread:
 /// backends make unguessable; and those they could have used all the same.
 pub(super) fn recorded(target: Option<&Observed>, external_secret: &str) -> Option<Record> {
     Record::parse(target?.annotations.get(&lease_annotation(external_secret))?)
+}
+
+/// Whether something is revoked when restarted workloads run again.
+pub(super) fn waits_for_rollout(target: Option<&Observed>, name: &Name) -> bool {
+    let record = recorded(target, &name.name);
+    record.is_some_and(|record| record.retired.iter().any(|retired| retired.revoke == Revoke::AfterRollout))
 }
 
 /// Renews. When to try again, if one could not be asked for.
@@ -132,10 +141,11 @@ async fn revoke_ripe(
     name: &Name,
     es: &ExternalSecret,
     record: &Record,
+    rolled_out: bool,
     now: Timestamp,
 ) -> Option<Timestamp> {
     let memory = context.state.leases(name);
-    let (ripe, next) = lease::to_revoke(record, &memory.revoked, true, now);
+    let (ripe, next) = lease::to_revoke(record, &memory.revoked, rolled_out, now);
     for Retired { held, .. } in ripe {
         // It stands on no other Secret: the target before this one's name may be there still.
         if held.lease.as_ref().is_some_and(|lease| context.state.is_held(&lease.id)) {
@@ -213,7 +223,8 @@ pub(super) fn next(
 ) -> Option<Timestamp> {
     let spread = lease::spread(es.meta().uid.as_deref().unwrap_or_default());
     let memory = context.state.leases(name);
-    let (ripe, revoked) = lease::to_revoke(record, &memory.revoked, true, now);
+    // What waits for a rollout is looked at when that is.
+    let (ripe, revoked) = lease::to_revoke(record, &memory.revoked, false, now);
     let revoked = revoked.or_else(|| ripe.first().map(|_| now));
     let life = match due(context, name, record, policy, spread, now) {
         Due::At(at) => Some(at),

@@ -7,6 +7,7 @@ mod namespace_labels;
 mod patience;
 mod plugin;
 mod refresh;
+mod rollout;
 mod store;
 mod world;
 
@@ -19,8 +20,10 @@ use kube::Client;
 use crate::cluster::credentials::Credentials;
 use crate::cluster::events::Events;
 use crate::config::OperatorConfig;
+use crate::election::Leadership;
 use crate::metrics::Metrics;
 use crate::plugins::Registry;
+use crate::readiness::Readiness;
 use crate::state::State;
 use crate::sync::Pipeline;
 use crate::watch::Object;
@@ -29,7 +32,7 @@ pub use namespace_labels::NamespaceLabels;
 
 /// Everything a reconcile works with.
 pub struct Context {
-    /// For effects.
+    /// For effects: it sends no write while another replica leads.
     pub client: Client,
     /// Settings.
     pub config: OperatorConfig,
@@ -47,14 +50,35 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Labels of namespaces, for those stores and plugins that choose by them.
     pub namespace_labels: NamespaceLabels,
+    /// Whether this process may act: to be asked before what is no request to the API server, such as a call of a
+    /// provider, and not in the midst of a reconcile, which ends by itself when it may not.
+    pub leadership: Leadership,
+    /// How far the start has come.
+    pub(crate) readiness: Readiness,
 }
 
 /// When to look at an object again; `None`: when it changes.
 pub type Next = Option<(Class, Instant)>;
 
-/// What is done once, when the caches are filled and before any reconcile.
+/// What is done once, when the caches are filled, whoever leads: the plugins are loaded.
+pub fn prepare(context: &Context) {
+    let plugins = plugin::announce_all(context);
+    context.readiness.listed(plugins);
+}
+
+/// What is done when this process begins to work.
 pub fn begin(context: &Context) {
-    plugin::announce_all(context);
+    // Nobody told them of what has changed while another replica worked.
+    for store in context.state.stores() {
+        context.pipeline.forget_sessions(&store);
+    }
+    context.state.begin_work();
+}
+
+/// What is done when this process works no more, and stands by.
+pub fn cease(context: &Context) {
+    context.state.end_work();
+    context.metrics.forget_work();
 }
 
 /// Reconciles one object.

@@ -2,7 +2,7 @@
 //! plugin asks for, what it was granted and what it has used.
 //!
 //! Runs beside the other reconciles and not among them: loading may take a minute, and what uses the plugin
-//! goes on with the one before. How bytes are read and plugins kept is in `plugins/`.
+//! goes on with the one before. A replica that stands by loads like the one that leads, and says nothing. How bytes are read and plugins kept is in `plugins/`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,15 +31,21 @@ const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
 /// Says of every plugin that one is coming, before anybody asks for one; and has the built-ins loaded like
 /// all others, so that what an admin says of one in a Plugin object holds before its defaults are ever used.
-pub(super) fn announce_all(context: &Context) {
-    let objects = context.state.plugins();
-    for (name, _) in objects.iter().filter(|(_, parsed)| is_ours(context, parsed)) {
+/// Returns their names.
+pub(super) fn announce_all(context: &Context) -> Vec<String> {
+    let objects = context.state.plugins().into_iter().filter(|(_, parsed)| is_ours(context, parsed));
+    let mut names: Vec<String> = objects.map(|(name, _)| name).collect();
+    for name in &names {
         context.registry.announce(name);
     }
     context.registry.announce_built_in();
     for built_in in BUILT_IN {
         context.state.push(Object::Plugin(built_in.name.to_owned()), Class::Fresh);
+        if !names.iter().any(|name| name == built_in.name) {
+            names.push(built_in.name.to_owned());
+        }
     }
+    names
 }
 
 /// Whether we serve it: what names no controller class is everybody's.
@@ -124,8 +130,18 @@ fn is_current(plugin: &Plugin) -> bool {
     })
 }
 
-/// Writes status and event if they say something new. Whether that worked.
+/// Writes status and event if they say something new, and if it is for this replica to say it. Whether that worked.
 async fn report(
+    context: &Context,
+    name: &str,
+    plugin: &Plugin,
+    outcome: &Result<Installed, InstallError>,
+) -> bool {
+    // Whoever leads next looks at all of them.
+    context.leadership.during(write(context, name, plugin, outcome)).await.unwrap_or(true)
+}
+
+async fn write(
     context: &Context,
     name: &str,
     plugin: &Plugin,

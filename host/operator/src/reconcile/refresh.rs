@@ -9,6 +9,7 @@ use claviger_core::error::Failure;
 use claviger_core::lease::{Pins, Policy, Record};
 use claviger_core::names::{created_by, field_manager, lease_annotation};
 use claviger_core::plan::{self, Controller, Effect, Input, Plan, Planned, Sibling};
+use claviger_core::rollout::Targets;
 use claviger_core::secret::SecretBytes;
 use claviger_crds::external_secret::{CreationPolicy, ExternalSecret};
 use jiff::Timestamp;
@@ -51,6 +52,8 @@ pub(super) struct Refresh<'a> {
     /// What the object looks like.
     pub(super) version: &'a str,
     pub(super) policy: &'a Policy,
+    /// Workloads to restart when the data changes.
+    pub(super) restarts: &'a Targets,
     /// What is held, if it need not be made anew.
     pub(super) held: Option<Record>,
     pub(super) not_older_than: Instant,
@@ -59,7 +62,8 @@ pub(super) struct Refresh<'a> {
 /// Fetches, plans, writes.
 impl Refresh<'_> {
     pub(super) async fn run(self) -> Result<Ended, Box<Failed>> {
-        let Self { context, object, name, es, target, version, policy, held, not_older_than } = self;
+        let Self { context, object, name, es, target, version, policy, restarts, held, not_older_than } =
+            self;
         let plain = |failure| Box::new(Failed::plain(failure));
         plan::check(&es.spec).map_err(plain)?;
         gate(context, name, es).map_err(plain)?;
@@ -141,6 +145,7 @@ impl Refresh<'_> {
                 foreign,
                 siblings: &siblings,
                 wanted,
+                mark_changes: (!restarts.is_empty()).then(Timestamp::now),
                 hasher: hasher(),
             })
         };

@@ -10,8 +10,8 @@ use super::{Inner, State};
 use crate::watch::cache::Name;
 use crate::watch::managed::ManagedSecret;
 
-/// Records of Secrets that are gone, kept until their ExternalSecret's turn. They are taken up at once; a process that
-/// does not work (a standby) keeps no more than these.
+/// Records of Secrets that are gone, kept until their ExternalSecret's turn, which comes at once. A process that stands by
+/// keeps none: they are the other's to take back.
 const MAX_ORPHANED: usize = 1_000;
 
 /// Of one ExternalSecret.
@@ -99,7 +99,7 @@ impl Inner {
         let annotation = lease_annotation(&owner.name);
         let text = secret.metadata.annotations.as_ref()?.get(&annotation)?.clone();
         let name = Name::new(secret.metadata.namespace.as_deref().unwrap_or_default(), &owner.name);
-        if self.leases.orphaned.len() < MAX_ORPHANED {
+        if self.working && self.leases.orphaned.len() < MAX_ORPHANED {
             self.leases.orphaned.insert(name.clone(), text);
         }
         Some(name)
@@ -107,7 +107,7 @@ impl Inner {
 
     /// An ExternalSecret is gone.
     pub(super) fn external_secret_gone(&mut self, name: &Name, uid: String) {
-        if self.leases.gone.len() < MAX_ORPHANED {
+        if self.working && self.leases.gone.len() < MAX_ORPHANED {
             self.leases.gone.entry(name.clone()).or_default().insert(uid);
         }
     }

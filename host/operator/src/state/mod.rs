@@ -5,6 +5,7 @@
 
 mod events;
 mod leases;
+mod term;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,6 +73,15 @@ pub struct Progress {
     pub changed: Option<Instant>,
 }
 
+/// Workloads that were restarted for a change of a Secret's data.
+#[derive(Clone, Debug)]
+pub struct RolledOut {
+    /// The change.
+    pub mark: String,
+    /// Whether all of them run again.
+    pub over: bool,
+}
+
 #[derive(Default)]
 struct Inner {
     external_secrets: Cache<Parsed<ExternalSecret>>,
@@ -84,10 +94,13 @@ struct Inner {
     store_failures: BTreeMap<Object, u32>,
     progress: BTreeMap<Name, Progress>,
     leases: Leases,
+    rollouts: BTreeMap<Name, RolledOut>,
     queue: Scheduler<Object>,
     synced: Synced,
     /// When the list of ExternalSecrets that is coming in began.
     listed: Option<Instant>,
+    /// Whether this process works, and not only stands by.
+    working: bool,
 }
 
 /// The shared state.
@@ -113,13 +126,23 @@ impl State {
         self.wake.notified().await;
     }
 
+    /// The lists that have not come in.
+    pub fn unlisted(&self) -> Vec<&'static str> {
+        let inner = self.lock();
+        let cluster_scope = !inner.synced.no_cluster_scope;
+        let lists = [
+            ("externalsecrets", inner.external_secrets.synced()),
+            ("secretstores", inner.stores.synced()),
+            ("managed secrets", inner.managed.synced()),
+            ("clustersecretstores", inner.cluster_stores.synced() || !cluster_scope),
+            ("plugins", inner.plugins.synced() || !cluster_scope),
+        ];
+        lists.into_iter().filter(|(_, synced)| !synced).map(|(list, _)| list).collect()
+    }
+
     /// Whether every list has come in.
     pub fn synced(&self) -> bool {
-        let inner = self.lock();
-        inner.external_secrets.synced()
-            && inner.stores.synced()
-            && inner.managed.synced()
-            && (inner.synced.no_cluster_scope || (inner.cluster_stores.synced() && inner.plugins.synced()))
+        self.unlisted().is_empty()
     }
 
     /// Cluster-scoped kinds are not watched.
@@ -133,11 +156,6 @@ impl State {
     pub fn push(&self, object: Object, class: Class) {
         self.lock().queue.push(object, class, Instant::now());
         self.wake.notify_one();
-    }
-
-    /// The next object that is due.
-    pub fn pop(&self) -> Option<(Object, Class)> {
-        self.lock().queue.pop(Instant::now())
     }
 
     /// When the next entry is due.
@@ -334,7 +352,19 @@ impl State {
 
     /// It is gone.
     pub fn forget_progress(&self, name: &Name) {
-        self.lock().progress.remove(name);
+        let mut inner = self.lock();
+        inner.progress.remove(name);
+        inner.rollouts.remove(name);
+    }
+
+    /// How far the restarts for an ExternalSecret's last change have come, as far as this process knows.
+    pub fn rollout(&self, name: &Name) -> Option<RolledOut> {
+        self.lock().rollouts.get(name).cloned()
+    }
+
+    /// Workloads were restarted for that change; whether they all run again.
+    pub fn rolled(&self, name: &Name, mark: &str, over: bool) {
+        self.lock().rollouts.insert(name.clone(), RolledOut { mark: mark.to_owned(), over });
     }
 
     /// Our own status write, before the watch shows it.

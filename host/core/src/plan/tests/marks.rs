@@ -54,6 +54,7 @@ fn a_key_that_others_add_alone_needs_no_read_for_the_hash() {
         foreign: None,
         siblings: &[],
         wanted: Some(&wanted),
+        mark_changes: None,
         hasher: &es.hasher,
     };
     assert!(matches!(plan(&input), Ok(Planned::Do(plan)) if plan.effects.len() == 1));
@@ -115,4 +116,33 @@ fn a_policy_that_changed_changes_the_marks() {
 fn a_key_that_kubernetes_refuses_is_named() {
     let failure = owner().plan(&Server::default(), Some(&rendered(&[("a/b", "1")]))).err().unwrap();
     assert!(failure.to_string().contains(r#""a/b""#), "{failure}");
+}
+
+/// For the restart of what uses the Secret: the time stands there from the first change on, moves with each, and with
+/// nothing else.
+#[test]
+fn the_time_of_a_change_stands_on_the_secret_where_it_is_asked_for() {
+    let at = |second| Some(jiff::Timestamp::from_second(second).unwrap());
+    let (mut es, mut server) = (Es { mark_changes: at(100), ..owner() }, Server::default());
+    let name = crate::names::changed_annotation("db");
+    let mark = |es: &Es, server: &Server| annotation(server, es, &name);
+    es.sync(&mut server, &rendered(&[("a", "1")]));
+    assert_eq!(mark(&es, &server), None, "nobody has used it yet");
+    es.mark_changes = at(200);
+    es.sync(&mut server, &rendered(&[("a", "2")]));
+    assert_eq!(mark(&es, &server).as_deref(), Some("1970-01-01T00:03:20Z"));
+    es.mark_changes = at(300);
+    assert!(es.sync(&mut server, &rendered(&[("a", "2")])).effects.is_empty());
+    es.sync(&mut server, &labelled(&[("a", "2")], &[("team", "blue")]));
+    assert_eq!(mark(&es, &server).as_deref(), Some("1970-01-01T00:03:20Z"), "a label restarts nothing");
+    server.update("kubectl", "data", "a", Some(b"tampered"));
+    es.sync(&mut server, &rendered(&[("a", "2")]));
+    assert_eq!(
+        mark(&es, &server).as_deref(),
+        Some("1970-01-01T00:05:00Z"),
+        "who was restarted in between has it"
+    );
+    es.mark_changes = None;
+    es.sync(&mut server, &rendered(&[("a", "2")]));
+    assert_eq!(mark(&es, &server), None);
 }

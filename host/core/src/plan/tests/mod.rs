@@ -25,6 +25,8 @@ use crate::names::{ANNOTATION_DATA_HASH, LABEL_CREATED_BY, LABEL_MANAGED, field_
 struct Es {
     owner: Controller,
     spec: ExternalSecretSpec,
+    /// When it is, if it restarts workloads.
+    mark_changes: Option<jiff::Timestamp>,
     hasher: KeyedHasher,
 }
 
@@ -38,6 +40,7 @@ fn es(name: &str, target: &str) -> Es {
             uid: format!("uid-of-{name}"),
         },
         spec: serde_json::from_str(&spec).unwrap(),
+        mark_changes: None,
         hasher: KeyedHasher::random(),
     }
 }
@@ -93,6 +96,7 @@ impl Es {
             foreign: None,
             siblings,
             wanted,
+            mark_changes: self.mark_changes,
             hasher: &self.hasher,
         };
         match plan(&input)? {

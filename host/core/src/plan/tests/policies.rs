@@ -42,6 +42,7 @@ fn types_cannot_change_and_token_secrets_are_not_filled() {
         foreign: None,
         siblings: &[],
         wanted: Some(&wanted),
+        mark_changes: None,
         hasher: &merge.hasher,
     };
     assert!(matches!(plan(&input), Err(Failure::TargetForbidden { .. })));

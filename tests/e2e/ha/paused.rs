@@ -1,0 +1,66 @@
+//! The leader is stopped for half a minute and goes on, believing that no time has passed.
+
+use std::time::{Duration, Instant};
+
+use super::{Fleet, TAKEOVER, lease_spec, wait_leads};
+use crate::support::{Operator, world};
+
+const OBJECTS: usize = 40;
+const KEYS: usize = 8;
+const PAUSE: Duration = Duration::from_secs(30);
+const SYNCED: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_leader_that_was_stopped_writes_nothing_and_asks_nobody_when_it_goes_on() {
+    let world = world!("ha-paused");
+    let fleet = Fleet::new(&world, KEYS, "5s");
+    fleet.create(0..OBJECTS);
+    let begin = world.env.bao.audit_mark();
+    let mut first = Operator::replica(&world, "-a");
+    wait_leads(&world, &first, TAKEOVER, Instant::now());
+    let mut second = Operator::replica(&world, "-b");
+    fleet.wait_synced(SYNCED, OBJECTS, "first");
+
+    // In the midst of its work.
+    let now = format!("force-sync={}", std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos());
+    world.kubectl(&["-n", &world.name, "annotate", "externalsecret", "--all", &now]);
+    first.signal("STOP");
+    let stopped = Instant::now();
+    let tokens = fleet.asked(begin).tokens;
+    assert_eq!(tokens.len(), 1, "one token of the first: {tokens:?}");
+    fleet.put("second");
+    let took = wait_leads(&world, &second, TAKEOVER, stopped);
+    eprintln!("takeover after SIGSTOP: {:.1} s", took.as_secs_f64());
+    fleet.wait_synced(SYNCED, OBJECTS, "second");
+    world.wait_for(PAUSE, "the pause to be long enough", || {
+        if stopped.elapsed() >= PAUSE { Ok(()) } else { Err("not yet".to_owned()) }
+    });
+
+    let (api, bao) = (world.env.cluster.audit_mark(), world.env.bao.audit_mark());
+    first.signal("CONT");
+    world.wait("the first to find out that another leads", || {
+        let log = first.log();
+        if log.contains("another replica leads") { Ok(()) } else { Err(log) }
+    });
+    assert!(!first.leads() && second.leads());
+    assert_eq!(first.metric("claviger_leader"), Some(0.0));
+    // A whole round, in which it would have had its turn.
+    fleet.put("third");
+    fleet.wait_synced(SYNCED, OBJECTS, "third");
+    fleet.assert_silent(api, &first);
+    let asked = fleet.asked(bao);
+    let others: Vec<_> = tokens.keys().filter(|token| asked.tokens.contains_key(*token)).collect();
+    assert_eq!(others, Vec::<&String>::new(), "it has read nothing: {:?}", asked.tokens);
+    assert_eq!(asked.logins, 0, "nobody had to log in");
+
+    // It is as good a standby as any.
+    let asked_to_stop = Instant::now();
+    assert_eq!(second.stop(), Some(0));
+    let took = wait_leads(&world, &first, TAKEOVER, asked_to_stop);
+    eprintln!("back to the first after SIGTERM: {:.1} s", took.as_secs_f64());
+    fleet.put("fourth");
+    fleet.wait_synced(SYNCED, OBJECTS, "fourth");
+    assert_eq!(fleet.asked(bao).logins, 0, "its token lives");
+    assert_eq!(first.stop(), Some(0));
+    assert_eq!(lease_spec(&world).unwrap()["holderIdentity"], "", "the last one gives it back");
+}
