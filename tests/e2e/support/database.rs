@@ -5,7 +5,7 @@ use std::process::Command;
 use claviger_testenv::{BaoView, Postgres, RunDir};
 use serde_json::{Value, json};
 
-use super::World;
+use super::{Logins, World};
 
 /// A database, and the engine that makes its users.
 pub(crate) struct Database<'a> {
@@ -78,6 +78,11 @@ impl<'a> Database<'a> {
             return Ok(());
         }
         Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    }
+
+    /// The same again and again, at less cost.
+    pub(crate) fn logins(&self) -> Logins {
+        Logins::new(self.world.env.tools.postgres().unwrap().join("psql"), self.postgres.view().clone())
     }
 
     /// Whether it takes what a Secret holds under `username` and `password`; what that is.

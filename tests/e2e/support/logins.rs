@@ -53,7 +53,16 @@ impl Logins {
     fn begin(&self) -> Session {
         // Connects first as nobody whom a test is about: the superuser needs no password.
         let mut child = Command::new(&self.psql)
-            .args(["-h", "127.0.0.1", "-p", &self.server.port.to_string(), "-U", &self.server.superuser, "-d", "postgres"])
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &self.server.port.to_string(),
+                "-U",
+                &self.server.superuser,
+                "-d",
+                "postgres",
+            ])
             .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--no-password"])
             .env("PGCONNECT_TIMEOUT", "5")
             .stdin(Stdio::piped())

@@ -26,8 +26,10 @@ struct Seen {
 impl<'a> Watch<'a> {
     /// Begins one, and waits until it tells of the Secret `known`, which must be there: from then on it tells all.
     pub(crate) fn start(world: &'a World, known: &str) -> Self {
-        let mut command = world.env.cluster.command(&["-n", &world.name, "get", "secrets", "--watch", "-o", "json"]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut command =
+            world.env.cluster.command(&["-n", &world.name, "get", "secrets", "--watch", "-o", "json"]);
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let seen = Arc::<Mutex<Seen>>::default();
         let (told, stdout) = (seen.clone(), child.stdout.take().unwrap());
         std::thread::spawn(move || read(stdout, &told));
@@ -45,7 +47,11 @@ impl<'a> Watch<'a> {
             let now = self.world.get("secret", secret).map(|found| version(&found));
             let seen = self.seen();
             let told = seen.versions.get(secret).cloned();
-            if now == told { Ok(seen.leases.get(secret).cloned().unwrap_or_default()) } else { Err(format!("{now:?} {told:?}")) }
+            if now == told {
+                Ok(seen.leases.get(secret).cloned().unwrap_or_default())
+            } else {
+                Err(format!("{now:?} {told:?}"))
+            }
         })
     }
 

@@ -44,13 +44,17 @@ fn killed_by(mut victim: Child) -> Option<i32> {
 fn requests_pass_whole_and_one_a_connection() {
     let (address, asked) = server();
     let proxy = Proxy::start(&address).unwrap();
-    let answer = ask(&proxy, "POST /a?b=c HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nbody");
+    let answer = ask(
+        &proxy,
+        "POST /a?b=c HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nbody",
+    );
     assert!(answer.ends_with("\r\n\r\nyes"), "{answer}");
     assert_eq!(
         asked.recv().unwrap(),
         "POST /a?b=c HTTP/1.1\r\nConnection: close\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
     );
-    let chunked = "PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n";
+    let chunked =
+        "PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n";
     assert!(ask(&proxy, chunked).ends_with("yes"));
     assert!(asked.recv().unwrap().ends_with("\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n"));
     assert_eq!(ask(&proxy, "nonsense\r\n\r\n"), "");
