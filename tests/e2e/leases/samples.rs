@@ -85,11 +85,11 @@ impl<'a> Sampling<'a> {
             match self.read() {
                 None => samples.blind += 1,
                 Some(list) => {
-                    for secret in self.secrets {
+                    for &secret in self.secrets {
                         match credentials(&list, secret) {
                             Some(now) => match held.insert(secret, now.clone()) {
                                 Some(before) if before.0 == now.0 => {}
-                                _ => *samples.users.entry((*secret).to_owned()).or_default() += 1,
+                                _ => *samples.users.entry(secret.to_owned()).or_default() += 1,
                             },
                             None => samples.refusals.push(self.said(secret, "the Secret is gone")),
                         }

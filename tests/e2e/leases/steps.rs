@@ -35,7 +35,7 @@ const fn step(
     Step { what, server, method, path, lost }
 }
 
-const STEPS: [Step; 9] = {
+static STEPS: [Step; 9] = {
     use Server::{ApiServer, OpenBao};
     let secret = "/api/v1/namespaces/{ns}/secrets/{es}";
     [

@@ -61,9 +61,9 @@ const SAMPLE: Duration = Duration::from_millis(500);
 
 struct Scene<'a> {
     world: &'a World,
+    replicas: [Operator; 2],
     cluster: Cluster,
     bao: Bao,
-    replicas: [Operator; 2],
     sampling: &'a Sampling<'a>,
 }
 
@@ -89,7 +89,7 @@ fn the_database_takes_what_the_secrets_hold_for_ten_minutes() {
 
     let api = PlainApi::of_admin(cluster.view(), dir.path()).unwrap();
     let sampling = Sampling::new(&corner, &api, &names, SAMPLE);
-    let mut scene = Scene { world: &world, cluster, bao, replicas, sampling: &sampling };
+    let mut scene = Scene { world: &world, replicas, cluster, bao, sampling: &sampling };
     let begun = Instant::now();
     let samples = std::thread::scope(|scope| {
         let end = sampling.end();
