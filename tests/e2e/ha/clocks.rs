@@ -31,6 +31,7 @@ fn renew(world: &World, skew: i64) {
 fn clocks_that_differ_by_minutes_depose_nobody_and_keep_nobody_in_office() {
     let world = world!("ha-clocks");
     let fleet = Fleet::new(&world, 1, "5s");
+    fleet.open();
     fleet.create(0..1);
 
     // Five minutes behind: by its time of day the lease was over long ago, each time.

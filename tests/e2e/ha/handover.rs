@@ -15,6 +15,7 @@ const HANDOVER: Duration = Duration::from_secs(5);
 fn one_leads_after_the_lease_was_deleted_and_the_next_as_soon_as_it_stops() {
     let world = world!("ha-handover");
     let fleet = Fleet::new(&world, KEYS, "5s");
+    fleet.open();
     fleet.create(0..OBJECTS);
     let api = world.env.cluster.audit_mark();
     let mut first = Operator::replica(&world, "-a");

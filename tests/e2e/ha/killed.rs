@@ -21,6 +21,7 @@ const SYNCED: Duration = Duration::from_secs(120);
 fn a_killed_leader_is_replaced_and_nothing_is_missed_or_written_twice() {
     let world = world!("ha-killed");
     let fleet = Fleet::new(&world, KEYS, "10s");
+    fleet.open();
     fleet.create(0..BEFORE);
     // What was refreshed just now, and is not due for an hour.
     fleet.mount.put("calm", json!({"p": "calm"}));

@@ -26,6 +26,7 @@ struct Fleet<'a> {
     world: &'a World,
     mount: Mount<'a>,
     login: String,
+    store: String,
     keys: usize,
     interval: &'static str,
 }
@@ -40,17 +41,24 @@ impl<'a> Fleet<'a> {
         world.apply(&format!(
             "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {{name: {lease}, namespace: {ns}}}\n\
              spec: {{holderIdentity: \"\", leaseDurationSeconds: 1}}\n---\n\
-             apiVersion: v1\nkind: Secret\nmetadata: {{name: approle, namespace: {ns}}}\nstringData: {{id: {secret}}}\n---\n\
-             apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: vault, namespace: {ns}}}\n\
+             apiVersion: v1\nkind: Secret\nmetadata: {{name: approle, namespace: {ns}}}\nstringData: {{id: {secret}}}\n",
+            lease = lease(world),
+        ));
+        let store = format!(
+            "apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: vault, namespace: {ns}}}\n\
              spec:\n  controller: {ns}\n  refreshInterval: 3600\n  provider:\n    vault: {{server: \"{server}\", path: \
              {path}, auth: {{appRole: {{path: {login}, roleId: {role}, secretRef: {{name: approle, key: id}}}}}}}}\n",
-            lease = lease(world),
             server = world.env.bao.address(),
             path = mount.path,
-        ));
-        let fleet = Self { world, mount, login, keys, interval };
+        );
+        let fleet = Self { world, mount, login, store, keys, interval };
         fleet.put("first");
         fleet
+    }
+
+    /// Makes the store that all refer to: from then on they can be synced.
+    fn open(&self) {
+        self.world.apply(&self.store);
     }
 
     /// Gives every key a value of that name.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Fleet, TAKEOVER, lease_spec, wait_leads};
 use crate::support::{Operator, world};
 
-const OBJECTS: usize = 40;
+const OBJECTS: usize = 200;
 const KEYS: usize = 8;
 const PAUSE: Duration = Duration::from_secs(30);
 const SYNCED: Duration = Duration::from_secs(60);
@@ -14,23 +14,28 @@ const SYNCED: Duration = Duration::from_secs(60);
 fn a_leader_that_was_stopped_writes_nothing_and_asks_nobody_when_it_goes_on() {
     let world = world!("ha-paused");
     let fleet = Fleet::new(&world, KEYS, "5s");
-    fleet.create(0..OBJECTS);
-    let begin = world.env.bao.audit_mark();
     let mut first = Operator::replica(&world, "-a");
     wait_leads(&world, &first, TAKEOVER, Instant::now());
     let mut second = Operator::replica(&world, "-b");
-    fleet.wait_synced(SYNCED, OBJECTS, "first");
+    fleet.create(0..OBJECTS);
+    world.wait_reason("externalsecret", &format!("es{}", OBJECTS - 1), "StoreNotFound");
 
-    // In the midst of its work.
-    let now = format!("force-sync={}", std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos());
-    world.kubectl(&["-n", &world.name, "annotate", "externalsecret", "--all", &now]);
+    // All of them can be synced from one moment to the next, and in the midst of that it is stopped.
+    let (api, begin) = (world.env.cluster.audit_mark(), world.env.bao.audit_mark());
+    fleet.open();
+    world.wait("the first Secrets", || match fleet.secret_writes(api, &[&first]).len() {
+        few @ ..20 => Err(few.to_string()),
+        _ => Ok(()),
+    });
     first.signal("STOP");
     let stopped = Instant::now();
+    let written = fleet.secret_writes(api, &[&first]).len();
+    assert!(written < OBJECTS, "it was done before it was stopped");
     let tokens = fleet.asked(begin).tokens;
     assert_eq!(tokens.len(), 1, "one token of the first: {tokens:?}");
     fleet.put("second");
     let took = wait_leads(&world, &second, TAKEOVER, stopped);
-    eprintln!("takeover after SIGSTOP: {:.1} s", took.as_secs_f64());
+    eprintln!("takeover after SIGSTOP with {written} of {OBJECTS} written: {:.1} s", took.as_secs_f64());
     fleet.wait_synced(SYNCED, OBJECTS, "second");
     world.wait_for(PAUSE, "the pause to be long enough", || {
         if stopped.elapsed() >= PAUSE { Ok(()) } else { Err("not yet".to_owned()) }

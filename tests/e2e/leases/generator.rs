@@ -95,14 +95,15 @@ fn generators_of_a_database_and_of_certificates() {
         2 => Ok(()),
         count => Err(format!("{count}")),
     });
-    for (name, kind, reason) in
-        [("nothing", "VaultDynamicSecret", "GeneratorNotFound"), ("nobody", "Grafana", "GeneratorNotFound")]
-    {
+    for (name, kind, reason, said) in [
+        ("nothing", "VaultDynamicSecret", "GeneratorNotFound", format!("VaultDynamicSecret {ns}/none")),
+        ("nobody", "Grafana", "GeneratorUnknown", "generators of kind Grafana".to_owned()),
+    ] {
         world.apply(&format!(
             "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: {name}, namespace: {ns}}}\n\
              spec:\n  secretStoreRef: {{name: vault}}\n  dataFrom: [{{sourceRef: {{generatorRef: {{kind: {kind}, name: none}}}}}}]\n"
         ));
         let message = world.wait_reason("externalsecret", name, reason);
-        assert!(message.contains(&format!("{kind} {ns}/none")), "{message}");
+        assert!(message.contains(&said), "{message}");
     }
 }

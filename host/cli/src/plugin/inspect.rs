@@ -70,6 +70,9 @@ fn text(inspection: &Inspection, in_file: usize) -> anyhow::Result<String> {
     match &inspection.config_schema {
         Some(schema) => {
             wrapped(&mut out, "Capabilities:", &inspection.capabilities)?;
+            if !inspection.generators.is_empty() {
+                wrapped(&mut out, "Generators:", &inspection.generators)?;
+            }
             lines(&mut out, "Origins:", &inspection.origins)?;
             writeln!(out, "Config schema, of the object under spec.provider:")?;
             for line in serde_json::to_string_pretty(schema)?.lines() {

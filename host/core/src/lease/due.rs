@@ -118,6 +118,15 @@ pub fn due(record: &Record, lives: &Lives, policy: &Policy, spread: u32, now: Ti
     next.into_iter().map(|(at, _)| at).min().map_or(Due::Nothing, Due::At)
 }
 
+/// When to try again to renew one that could not be asked for: some twenty times until it ends, between every five
+/// seconds and every five minutes. `None`: it has ended.
+pub fn try_again(held: &Held, before: Option<Live>, now: Timestamp) -> Option<Timestamp> {
+    const RANGE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+    let Some(end) = before.map_or(held.end(), Live::end) else { return now.checked_add(RANGE.1).ok() };
+    let left = Duration::try_from(end.duration_since(now)).ok().filter(|left| !left.is_zero())?;
+    now.checked_add((left / 20).clamp(RANGE.0, RANGE.1)).ok()
+}
+
 /// Which are to be renewed now.
 pub fn to_renew<'a>(
     record: &'a Record,

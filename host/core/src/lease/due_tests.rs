@@ -108,6 +108,21 @@ fn what_a_renewal_tells() {
 }
 
 #[test]
+fn what_could_not_be_asked_for_is_asked_for_again_until_it_ends() {
+    for (given, known, now, expected) in [
+        (lease(3600, true, None), None, 2400, Some(2460)),
+        (lease(3600, true, None), None, 3590, Some(3595)),
+        (lease(864_000, true, None), None, 0, Some(300)),
+        (lease(3600, true, None), None, 3600, None),
+        (lease(3600, true, None), live(2400, 6000, false), 4800, Some(4860)),
+        (lease(3600, true, None), live(2400, 6000, false), 9999, None),
+        (lease(0, true, None), None, 5, Some(305)),
+    ] {
+        assert_eq!(try_again(&held(Some(given)), known, at(now)), expected.map(at), "at {now}");
+    }
+}
+
+#[test]
 fn all_of_an_object_at_once() {
     let first = held(Some(lease(3000, false, None)));
     let second =

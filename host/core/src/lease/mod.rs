@@ -11,7 +11,7 @@ mod pins;
 mod policy;
 mod record;
 
-pub use due::{Due, Live, Lives, at_refresh, due, renewed, spread, to_renew, to_revoke};
+pub use due::{Due, Live, Lives, at_refresh, due, renewed, spread, to_renew, to_revoke, try_again};
 pub use inputs::Inputs;
 pub use pins::Pins;
 pub use policy::{Policy, PolicyError, Rotation, Superseded};

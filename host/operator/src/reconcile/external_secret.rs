@@ -32,9 +32,6 @@ use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::managed::observed;
 
-/// Nobody tells us of a rollout's end.
-const LOOK_AT_ROLLOUT: Duration = Duration::from_secs(5);
-
 /// The Secret moved between looking and writing: look again soon, but let the watch catch up.
 const STALE: Duration = Duration::from_millis(200);
 
@@ -81,7 +78,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         now,
     )
     .await;
-    let again = (rollout == Rollout::UnderWay).then(|| now.checked_add(LOOK_AT_ROLLOUT).ok()).flatten();
+    let again = rollout.again().and_then(|wait| now.checked_add(wait).ok());
     let next = holding.as_ref().and_then(|holding| holding.next).into_iter().chain(again).min();
     let failed = async |failure: &Failed, interval: Duration| {
         let again = failed(context, name, es, failure, interval).await;

@@ -8,6 +8,7 @@ use claviger_core::lease::{self, Due, Held, Live, Policy, Record, Retired, Revok
 use claviger_core::names::{field_manager, lease_annotation};
 use claviger_core::plan::Observed;
 use claviger_core::redact::Redactor;
+use claviger_core::secret::SecretBytes;
 use claviger_crds::external_secret::{CreationPolicy, ExternalSecret, ExternalSecretSpec, StoreKind};
 use jiff::Timestamp;
 use kube::Resource;
@@ -68,6 +69,19 @@ fn due(context: &Context, name: &Name, record: &Record, policy: &Policy, spread:
     lease::due(record, &context.state.leases(name).lives, policy, spread, now)
 }
 
+/// What a backend says of a lease is shown without the names it goes by: they may stand in the Secret, and whoever has
+/// them can renew and end it.
+fn hiding(held: &Held) -> Redactor {
+    let mut redactor = Redactor::default();
+    if let Some(lease) = &held.lease {
+        let accessor = lease.holder.as_ref().and_then(|holder| holder.accessor.as_ref());
+        for name in std::iter::once(&lease.id).chain(accessor) {
+            redactor.seed(&SecretBytes::copied_from(name.as_bytes()));
+        }
+    }
+    redactor
+}
+
 /// The record on a Secret.
 ///
 /// Whoever may edit the Secret may write one. What that reaches are leases whose ids and accessors they know, which
@@ -92,8 +106,6 @@ async fn renew(
     spread: u32,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    /// Of the third of a life that is left for it, and at least that long.
-    const AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
     let lives = context.state.leases(name).lives;
     let mut again = None;
     for held in lease::to_renew(record, &lives, spread, now) {
@@ -114,19 +126,22 @@ async fn renew(
                 context.metrics.lease("renew", "refused");
                 let message = format!(
                     "a lease cannot be renewed and is replaced before it ends: {}",
-                    failure.message(&Redactor::default())
+                    failure.message(&hiding(held))
                 );
                 context.events.warning(&es.object_ref(&()), "LeaseNotRenewed", &message).await;
                 Live::refused(held, before, asked_at)
             }
             Err(failure) => {
                 context.metrics.lease("renew", "failed");
-                tracing::warn!(
-                    message = failure.message(&Redactor::default()),
-                    "a lease was not renewed yet"
-                );
-                again = now.checked_add(AGAIN).ok();
-                continue;
+                tracing::warn!(message = failure.message(&hiding(held)), "a lease was not renewed yet");
+                match lease::try_again(held, before, now) {
+                    Some(at) => {
+                        again = again.into_iter().chain([at]).min();
+                        continue;
+                    }
+                    // Nobody will ever say: its time is over.
+                    None => Live::gone(asked_at),
+                }
             }
         };
         context.state.lease_renewed(name, &lease.id, live);
@@ -157,7 +172,7 @@ async fn revoke_ripe(
                 held.end()
                     .map(|end| format!(" at {}", claviger_core::status::rfc3339(end)))
                     .unwrap_or_default(),
-                failure.message(&Redactor::default())
+                failure.message(&hiding(held))
             );
             context.events.warning(&es.object_ref(&()), "LeaseNotRevoked", &message).await;
         }
@@ -195,7 +210,7 @@ pub(super) async fn revoke_all(context: &Arc<Context>, name: &Name) {
             continue;
         }
         if let Err(failure) = revoke(context, &world, name, &held).await {
-            let message = failure.message(&Redactor::default());
+            let message = failure.message(&hiding(&held));
             tracing::warn!(%name, message, "a lease of a deleted ExternalSecret is left to run out");
         }
     }
@@ -279,7 +294,7 @@ pub(super) async fn take_back(context: &Arc<Context>, name: &Name, target: &Name
     let world = ClusterWorld { context: context.clone(), reader: Object::ExternalSecret(name.clone()) };
     for held in lost.iter().filter(|held| !is_held(held)) {
         if let Err(failure) = revoke(context, &world, name, held).await {
-            let message = failure.message(&Redactor::default());
+            let message = failure.message(&hiding(held));
             tracing::warn!(message, "a credential that was not used is left to run out");
         }
     }

@@ -2,6 +2,7 @@
 //! `core::rollout`'s.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use claviger_core::names::{changed_annotation, restart_annotation};
 use claviger_core::plan::Observed;
@@ -12,6 +13,7 @@ use kube::Resource;
 
 use super::Context;
 use crate::cluster::workloads;
+use crate::state::RolledOut;
 use crate::watch::cache::Name;
 
 /// How far the restarts for the last change of the data have come.
@@ -19,8 +21,21 @@ use crate::watch::cache::Name;
 pub(super) enum Rollout {
     /// Nothing to be restarted, or all of it runs again.
     Over,
-    /// Not all of it runs again; nobody wakes us for that.
+    /// Not all of it runs again.
     UnderWay,
+    /// Not all of it could be restarted.
+    Failing,
+}
+
+impl Rollout {
+    /// How long until it is looked at again: nobody tells us of a rollout's end, nor of a right that was granted.
+    pub(super) fn again(self) -> Option<Duration> {
+        match self {
+            Self::Over => None,
+            Self::UnderWay => Some(Duration::from_secs(10)),
+            Self::Failing => Some(Duration::from_secs(60)),
+        }
+    }
 }
 
 /// Restarts what was not restarted since the data changed. `watched`: whether somebody wants to know when that is over;
@@ -36,10 +51,11 @@ pub(super) async fn look(
     let changed = secret.and_then(|secret| secret.annotations.get(&changed_annotation(&name.name)));
     let (Some(mark), false) = (changed, targets.is_empty()) else { return Rollout::Over };
     let known = context.state.rollout(name).filter(|known| known.mark == *mark);
-    match &known {
-        Some(known) if known.over || !watched => return Rollout::Over,
-        _ => {}
+    if known.as_ref().is_some_and(|known| known.restarted && (known.over || !watched)) {
+        return Rollout::Over;
     }
+    let keep =
+        |restarted, over| context.state.rolled(name, RolledOut { mark: mark.clone(), restarted, over });
     let about = es.object_ref(&());
     let (found, missing) = match workloads::find(&context.client, &name.namespace, targets).await {
         Ok(found) => found,
@@ -49,7 +65,8 @@ pub(super) async fn look(
             if known.is_none() {
                 context.events.warning(&about, "RolloutRestartFailed", &message).await;
             }
-            return Rollout::UnderWay;
+            keep(false, false);
+            return Rollout::Failing;
         }
     };
     let annotation = restart_annotation(&name.name);
@@ -65,14 +82,17 @@ pub(super) async fn look(
         context.events.normal(&about, "RolloutRestarted", &message).await;
     }
     if let Some(message) = failed {
-        context.events.warning(&about, "RolloutRestartFailed", &message).await;
-        return Rollout::UnderWay;
+        if known.is_none() {
+            context.events.warning(&about, "RolloutRestartFailed", &message).await;
+        }
+        keep(false, false);
+        return Rollout::Failing;
     }
     if !missing.is_empty() && known.is_none() {
         let message = format!("not there to be restarted: {}", missing.join(", "));
         context.events.warning(&about, "RolloutTargetMissing", &message).await;
     }
     let over = restarted.is_empty() && found.iter().all(|one| one.kind.is_rolled_out(&one.object));
-    context.state.rolled(name, mark, over);
+    keep(true, over);
     if over || !watched { Rollout::Over } else { Rollout::UnderWay }
 }

@@ -117,3 +117,78 @@ fn records(secret: &ManagedSecret) -> impl Iterator<Item = (&String, &String)> {
     let annotations = secret.metadata.annotations.iter().flatten();
     annotations.filter(|(name, _)| name.starts_with(LEASE_ANNOTATIONS))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use kube::runtime::watcher::Event;
+    use serde_json::json;
+
+    use super::*;
+    use crate::metrics::Metrics;
+
+    fn record(ids: &[&str], retired: &[&str]) -> String {
+        let one = |id: &&str| {
+            json!({"kind": "SecretStore", "name": "vault", "key": "db", "issued": "2026-01-01T00:00:00Z",
+            "lease": {"id": id, "seconds": 60, "renewable": true}})
+        };
+        let old = |id: &&str| {
+            let mut old = one(id);
+            old["revoke"] = json!("rollout");
+            old
+        };
+        let held: Vec<_> = ids.iter().map(one).collect();
+        let retired: Vec<_> = retired.iter().map(old).collect();
+        json!({"salt": "s", "inputs": "i", "held": held, "retired": retired}).to_string()
+    }
+
+    fn secret(owner: &str, record: &str) -> ManagedSecret {
+        serde_json::from_value(json!({"metadata": {
+            "name": "target", "namespace": "ns", "uid": "u", "resourceVersion": "1",
+            "ownerReferences": [{"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": owner,
+                "uid": "o", "controller": true}],
+            "annotations": {lease_annotation(owner): record},
+        }}))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_lease_is_held_while_a_secret_s_record_says_so() {
+        let state = State::new(Arc::new(Metrics::default()));
+        state.managed_event(Event::Apply(secret("db", &record(&["live"], &["old"]))));
+        assert!(state.is_held("live"));
+        assert!(!state.is_held("old"), "it is named, and replaced");
+        assert!(!state.is_held("liv"), "a part of an id is none");
+        state.managed_event(Event::Delete(secret("db", &record(&["live"], &[]))));
+        assert!(!state.is_held("live"));
+    }
+
+    #[test]
+    fn the_record_of_a_secret_that_is_gone_is_told_once_to_who_works() {
+        let state = State::new(Arc::new(Metrics::default()));
+        let (name, gone) = (Name::new("ns", "db"), secret("db", &record(&["live"], &[])));
+        state.managed_event(Event::Delete(gone.clone()));
+        assert_eq!(state.take_orphaned(&name), None, "who stands by leaves it to who works");
+        state.begin_work();
+        state.managed_event(Event::Delete(gone));
+        assert_eq!(state.take_orphaned(&name), Some(record(&["live"], &[])));
+        assert_eq!(state.take_orphaned(&name), None);
+    }
+
+    #[test]
+    fn what_is_recorded_no_more_is_forgotten() {
+        let state = State::new(Arc::new(Metrics::default()));
+        let name = Name::new("ns", "db");
+        let live = Live::gone(jiff::Timestamp::UNIX_EPOCH);
+        for id in ["live", "old", "older"] {
+            state.lease_renewed(&name, id, live);
+            state.lease_revoked(&name, id);
+        }
+        state.leases_recorded(&name, &Record::parse(&record(&["live"], &["old"])).unwrap());
+        let memory = state.leases(&name);
+        assert_eq!(memory.lives.into_keys().collect::<Vec<_>>(), ["live", "old"]);
+        assert_eq!(memory.revoked.into_iter().collect::<Vec<_>>(), ["live", "old"]);
+    }
+}

@@ -78,6 +78,8 @@ pub struct Progress {
 pub struct RolledOut {
     /// The change.
     pub mark: String,
+    /// Whether all were restarted; else somebody was told why not.
+    pub restarted: bool,
     /// Whether all of them run again.
     pub over: bool,
 }
@@ -362,9 +364,9 @@ impl State {
         self.lock().rollouts.get(name).cloned()
     }
 
-    /// Workloads were restarted for that change; whether they all run again.
-    pub fn rolled(&self, name: &Name, mark: &str, over: bool) {
-        self.lock().rollouts.insert(name.clone(), RolledOut { mark: mark.to_owned(), over });
+    /// So far have they come.
+    pub fn rolled(&self, name: &Name, rollout: RolledOut) {
+        self.lock().rollouts.insert(name.clone(), rollout);
     }
 
     /// Our own status write, before the watch shows it.

@@ -216,6 +216,8 @@ impl Fetch<'_> {
                 "generators make credentials, which need a Secret that they are recorded in",
             ));
         }
+        // A kind that nobody answers to need not be defined, nor may we read it.
+        self.pipeline.registry.generator(&generator.kind)?;
         self.world.generator(&generator.kind, self.asker.namespace, &generator.name).await
     }
 
