@@ -21,7 +21,7 @@ const KILLS: usize = 50;
 const LIFE: Duration = Duration::from_millis(1_500);
 
 /// Between two asks for another credential: there is one under way most of the time.
-const ROTATE: std::ops::Range<u64> = 20..250;
+const ROTATE: std::ops::Range<u64> = 10..100;
 
 /// Of the credentials, and what a busy machine takes to notice that it is over.
 const TTL: (&str, Duration) = ("45s", Duration::from_secs(45 + 30));

@@ -14,15 +14,15 @@ enum Server {
     OpenBao,
 }
 
-/// A step of the first reconcile of an ExternalSecret, by its request.
+/// A step of the first reconcile of an ExternalSecret by a process that has just started, by its request.
 struct Step {
     what: &'static str,
     server: Server,
     method: &'static str,
     /// Part of the path, with names in braces.
     path: &'static str,
-    /// Leases that nobody recorded, if the process ends before it and after it.
-    lost: [usize; 2],
+    /// The first such request, the second …
+    nth: usize,
 }
 
 const fn step(
@@ -30,29 +30,29 @@ const fn step(
     server: Server,
     method: &'static str,
     path: &'static str,
-    lost: [usize; 2],
+    nth: usize,
 ) -> Step {
-    Step { what, server, method, path, lost }
+    Step { what, server, method, path, nth }
 }
+
+const READ: &str = "dynamic read";
+const APPLY: &str = "apply";
 
 static STEPS: [Step; 9] = {
     use Server::{ApiServer, OpenBao};
-    let secret = "/api/v1/namespaces/{ns}/secrets/{es}";
+    let (login, secret) = ("/v1/auth/{login}/login", "/api/v1/namespaces/{ns}/secrets/{es}");
     [
-        step("KV read", OpenBao, "GET", "/v1/{kv}/data/{db}/creds/{es}", [0, 0]),
-        step("look at the mount", OpenBao, "GET", "/v1/sys/internal/ui/mounts/{db}/creds/{es}", [0, 0]),
-        step("login for the credential", OpenBao, "PUT", "/v1/auth/{login}/login", [0, 0]),
-        step("dynamic read", OpenBao, "GET", "/v1/{db}/creds/{es}", [0, 1]),
-        step("GET of the target", ApiServer, "GET", secret, [1, 1]),
-        step("apply", ApiServer, "PATCH", secret, [1, 0]),
-        step("event", ApiServer, "POST", "/apis/events.k8s.io/v1/namespaces/{ns}/events", [0, 0]),
-        step("status", ApiServer, "PATCH", "/externalsecrets/{es}/status", [0, 0]),
-        // Of a process that has just started: its first request for anything.
-        step(LOGIN, OpenBao, "PUT", "/v1/auth/{login}/login", [0, 0]),
+        step("login of the store", OpenBao, "PUT", login, 1),
+        step("GET of the target", ApiServer, "GET", secret, 1),
+        step("KV read", OpenBao, "GET", "/v1/{kv}/data/{db}/creds/{es}", 1),
+        step("look at the mount", OpenBao, "GET", "/v1/sys/internal/ui/mounts/{db}/creds/{es}", 1),
+        step("login for the credential", OpenBao, "PUT", login, 2),
+        step(READ, OpenBao, "GET", "/v1/{db}/creds/{es}", 1),
+        step(APPLY, ApiServer, "PATCH", secret, 1),
+        step("event", ApiServer, "POST", "/apis/events.k8s.io/v1/namespaces/{ns}/events", 1),
+        step("status", ApiServer, "PATCH", "/externalsecrets/{es}/status", 1),
     ]
 };
-
-const LOGIN: &str = "login of the store";
 
 const MOMENTS: [Moment; 2] = [Moment::Asked, Moment::Answered];
 
@@ -85,12 +85,12 @@ impl<'a> Bench<'a> {
     }
 
     /// Kills the present process at a step.
-    fn set(&self, server: Server, method: &'static str, path: &str, moment: Moment) {
+    fn set(&self, server: Server, method: &'static str, path: &str, nth: usize, moment: Moment) {
         let proxy = match server {
             Server::ApiServer => &self.to_api,
             Server::OpenBao => &self.to_bao,
         };
-        proxy.set(Trap { method, path: path.to_owned(), nth: 1, moment, pid: self.operator.pid() });
+        proxy.set(Trap { method, path: path.to_owned(), nth, moment, pid: self.operator.pid() });
     }
 
     /// What was made for an ExternalSecret and its role of the same name: how many leases, of which its Secret's record
@@ -140,18 +140,27 @@ fn killed_at_any_step_it_goes_on_from_what_is_recorded() {
             ("{login}", &bench.corner.login),
         ];
         let path = path.iter().fold(step.path.to_owned(), |path, (name, is)| path.replace(name, is));
-        if step.what == LOGIN {
-            bench.operator.kill();
-            bench.operator.relaunch();
-        }
-        bench.set(step.server, step.method, &path, moment);
+        bench.operator.kill();
+        bench.operator.relaunch();
+        bench.set(step.server, step.method, &path, step.nth, moment);
         bench.corner.external_secret(es, es, "1h", "");
         bench.operator.wait_killed(&what);
+        // What it was killed with: nothing made, something made that nobody wrote down, or that as well.
+        let (made, recorded) =
+            (bench.corner.leases_made(bench.bao, es).len(), bench.watch.recorded(es).len());
+        assert!(made <= 1 && recorded <= made, "{what}: {recorded} of {made}");
+        let answered = usize::from(moment == Moment::Answered);
+        match step.what {
+            READ => assert_eq!((made, recorded), (answered, 0), "{what}"),
+            APPLY => assert_eq!((made, recorded), (1, answered), "{what}"),
+            _ => {}
+        }
         bench.operator.restart();
         world.wait_ready("externalsecret", es);
         bench.assert_good(es, &what);
-        let lost = step.lost[n % MOMENTS.len()];
-        expected.push((what, Left { made: 1 + lost, lost, writes: 1 }));
+        // What is recorded is enough.
+        let all = made + usize::from(recorded == 0);
+        expected.push((what, Left { made: all, lost: made - recorded, writes: 1 }));
         println!("{:?}", (&expected[n], bench.left(es)));
     }
     // By now each has been looked at by many processes.
@@ -180,7 +189,7 @@ fn killed_at_a_renewal_it_renews_and_at_a_revocation_it_revokes() {
         let (es, what) = (format!("renewed{n}"), format!("renewal {moment:?}"));
         bench.corner.external_secret(&es, &es, "1h", "");
         world.wait_ready("externalsecret", &es);
-        bench.set(Server::OpenBao, "PUT", "/v1/sys/leases/renew", moment);
+        bench.set(Server::OpenBao, "PUT", "/v1/sys/leases/renew", 1, moment);
         bench.operator.wait_killed(&what);
         let mark = world.env.bao.audit_mark();
         bench.operator.restart();
@@ -200,7 +209,7 @@ fn killed_at_a_renewal_it_renews_and_at_a_revocation_it_revokes() {
         let (es, what) = (format!("replaced{n}"), format!("revocation {moment:?}"));
         bench.corner.external_secret(&es, &es, "1h", "claviger.io/revoke-superseded-after: 0s");
         world.wait_ready("externalsecret", &es);
-        bench.set(Server::OpenBao, "PUT", "/v1/sys/leases/revoke", moment);
+        bench.set(Server::OpenBao, "PUT", "/v1/sys/leases/revoke", 1, moment);
         world.sync_now(&es);
         bench.operator.wait_killed(&what);
         bench.operator.restart();
