@@ -42,11 +42,11 @@ static STEPS: [Step; 9] = {
     use Server::{ApiServer, OpenBao};
     let (login, secret) = ("/v1/auth/{login}/login", "/api/v1/namespaces/{ns}/secrets/{es}");
     [
-        step("login of the store", OpenBao, "PUT", login, 1),
+        step("login of the store", OpenBao, "POST", login, 1),
         step("GET of the target", ApiServer, "GET", secret, 1),
         step("KV read", OpenBao, "GET", "/v1/{kv}/data/{db}/creds/{es}", 1),
         step("look at the mount", OpenBao, "GET", "/v1/sys/internal/ui/mounts/{db}/creds/{es}", 1),
-        step("login for the credential", OpenBao, "PUT", login, 2),
+        step("login for the credential", OpenBao, "POST", login, 2),
         step(READ, OpenBao, "GET", "/v1/{db}/creds/{es}", 1),
         step(APPLY, ApiServer, "PATCH", secret, 1),
         step("event", ApiServer, "POST", "/apis/events.k8s.io/v1/namespaces/{ns}/events", 1),
