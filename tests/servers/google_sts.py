@@ -1,9 +1,10 @@
 """Security Token Service and securetoken: another provider's token for a Google access token.
 
 After the STS reference and "Workload Identity Federation": the audience names a provider that is registered; an
-OIDC token must be signed by a key of the provider's issuer, of that issuer, for an audience that the provider
-allows (its own full name, with or without `https:`, if none are listed), and not over. GKE's
-`identitynamespace:POOL:PROVIDER` must be a registered cluster's, and the token for the pool. AWS's signed request
+OIDC token must be signed by a key of the provider's issuer, of that issuer, for audiences that the provider
+allows (its own full name, with or without `https:`, if none are listed) and for no other, which is stricter than
+Google says it is, and not over. GKE's `identitynamespace:POOL:PROVIDER` must be a registered cluster's, and the
+token for the pool, whoever else it is for. AWS's signed request
 is `google_aws`'s. Attribute mappings are paths into the token (`assertion.sub`, `assertion['a']['b']`); not here:
 the rest of CEL, conditions, SAML, X.509, and fetching an issuer's keys: they are given when it is registered.
 """
@@ -139,6 +140,8 @@ class Sts:
         if provider.issuer and kind in OIDC_TYPES:
             allowed = provider.audiences or [audience, f"https:{audience}"]
             claims = self.verified(given["subject_token"], provider.issuer, allowed)
+            if not set(tokens.audiences(claims)) <= set(allowed):
+                raise other_audience(claims)
         elif provider.aws_account and kind == AWS_TYPE:
             now = self.iam.clock.now()
             claims = google_aws.identity(
@@ -180,12 +183,8 @@ class Sts:
             raise stale from error
         except tokens.Invalid as error:
             raise OAuthError("invalid_grant", "Unable to verify the ID Token signature.") from error
-        found = tokens.audiences(claims)
-        if not set(found) & set(audiences):
-            said = ", ".join(found)
-            raise OAuthError(
-                "invalid_grant", f"The audience in ID Token [{said}] does not match the expected audience."
-            )
+        if not set(tokens.audiences(claims)) & set(audiences):
+            raise other_audience(claims)
         return claims
 
 
@@ -197,6 +196,14 @@ def attribute(path: str, claims: dict[str, Any]) -> str:
     for dotted, quoted in re.findall(r"\.(\w+)|\['([^']+)'\]", path):
         found = found.get(dotted or quoted) if isinstance(found, dict) else None
     return found if isinstance(found, str) else ""
+
+
+def other_audience(claims: dict[str, Any]) -> OAuthError:
+    """A token that is for somebody else, or for somebody else too."""
+    said = ", ".join(tokens.audiences(claims))
+    return OAuthError(
+        "invalid_grant", f"The audience in ID Token [{said}] does not match the expected audience."
+    )
 
 
 def invalid_target() -> OAuthError:

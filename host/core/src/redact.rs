@@ -21,6 +21,10 @@ const MIN_LENGTH: usize = 6;
 /// more of them.
 const MAX_LENGTH: usize = UNTRUSTED_CAP;
 
+/// What stands at the end of a text that was cut and is the beginning of a value, from this length on, is hidden. A
+/// shorter one says little of a value, and words end by accident as one begins ("https:/").
+const MIN_BEGINNING: usize = 8;
+
 /// Values kept at once. A reconcile with more has its first ones hidden and no untrusted text shown.
 const MAX_VALUES: usize = 4096;
 
@@ -70,13 +74,23 @@ impl Redactor {
         if self.overfull {
             return "(detail withheld: too many values to check it for)".to_owned();
         }
-        self.clean_text(text.raw())
+        self.clean_bytes(text.raw().as_bytes(), text.is_cut())
+    }
+
+    /// The same for a text that another redactor cleans after this one.
+    #[must_use]
+    pub fn cleaned(&self, text: &Untrusted) -> Untrusted {
+        Untrusted::rest_of(&self.clean(text), text.is_cut())
     }
 
     /// The same for a text of our own, without the cap.
     pub fn clean_text(&self, text: &str) -> String {
+        self.clean_bytes(text.as_bytes(), false)
+    }
+
+    fn clean_bytes(&self, text: &[u8], cut: bool) -> String {
         let mut cleaned = String::with_capacity(text.len());
-        for chunk in self.replaced(text.as_bytes()).utf8_chunks() {
+        for chunk in self.replaced(text, cut).utf8_chunks() {
             cleaned.extend(chunk.valid().chars().map(|c| if c.is_control() { ' ' } else { c }));
             if !chunk.invalid().is_empty() {
                 cleaned.push(char::REPLACEMENT_CHARACTER);
@@ -143,10 +157,16 @@ impl Redactor {
         self.forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
     }
 
-    fn replaced(&self, text: &[u8]) -> Vec<u8> {
+    fn replaced(&self, text: &[u8], cut: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len());
         let mut rest = text;
         while !rest.is_empty() {
+            // First: it is longer than any whole form that begins here.
+            let begins = |form: &Zeroizing<Vec<u8>>| form.len() > rest.len() && form.starts_with(rest);
+            if cut && rest.len() >= MIN_BEGINNING && self.forms.iter().any(begins) {
+                out.extend_from_slice(HIDDEN.as_bytes());
+                break;
+            }
             match self.forms.iter().find(|form| rest.starts_with(form)) {
                 Some(form) => {
                     out.extend_from_slice(HIDDEN.as_bytes());
@@ -176,6 +196,7 @@ fn percent(bytes: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
     use super::*;
@@ -209,6 +230,79 @@ mod tests {
         redactor.seed(&SecretBytes::copied_from(key));
         let text = Untrusted::new("my-project: no right, with MIIE-my-project-9");
         assert_eq!(redactor.clean(&text), "my-project: no right, with [redacted]");
+    }
+
+    /// `value` in a text that is cut after `shown` bytes of it.
+    fn cut_in(value: &str, shown: usize) -> Untrusted {
+        Untrusted::new(format!("{}{value} and more", ".".repeat(UNTRUSTED_CAP - shown)))
+    }
+
+    #[test]
+    fn a_value_across_the_cut_does_not_show_its_beginning() {
+        let value = "correct-horse-battery-staples";
+        let redactor = seeded(value.as_bytes());
+        let forms = [
+            value.to_owned(),
+            hex::encode(value),
+            STANDARD.encode(value),
+            // At another alignment, from the first group on that holds nothing else.
+            STANDARD.encode(format!("a{value}"))[4..].to_owned(),
+        ];
+        for form in &forms {
+            for shown in [0, 1, 7, 8, 9, form.len() - 1, form.len(), form.len() + 3] {
+                let cleaned = redactor.clean(&cut_in(form, shown));
+                let found = (8..=form.len()).rev().find(|length| cleaned.ends_with(&form[..*length]));
+                assert_eq!(found, None, "{shown} of {form}: {cleaned}");
+                assert_eq!(cleaned.ends_with("[redacted]"), (8..=form.len()).contains(&shown), "{cleaned}");
+            }
+        }
+        // A text that was not cut says what it says.
+        let whole = Untrusted::new(format!("{}{}", ".".repeat(UNTRUSTED_CAP - 10), &value[..10]));
+        assert!(redactor.clean(&whole).ends_with(&value[..10]));
+        assert!(redactor.clean_text(&value[..10]).ends_with(&value[..10]));
+        // Cut at a character: three bytes short of the cap.
+        let wide = format!("{}{}\u{1F600}", ".".repeat(UNTRUSTED_CAP - 13), &value[..10]);
+        assert!(
+            seeded(format!("{}\u{1F600}-and-more", &value[..10]).as_bytes())
+                .clean(&Untrusted::new(wide))
+                .ends_with("[redacted]")
+        );
+    }
+
+    /// Of values longer than a text: its base64 never fits into one.
+    #[test]
+    fn the_beginning_of_a_long_value_is_hidden() {
+        let value: String = (0..1000).map(|n| char::from(b'a' + (n * n % 23) as u8)).collect();
+        let redactor = seeded(value.as_bytes());
+        for form in [value.clone(), STANDARD.encode(&value), hex::encode(&value)] {
+            let cleaned = redactor.clean(&Untrusted::new(format!("quoted: {form}")));
+            assert_eq!(cleaned, "quoted: [redacted]");
+        }
+    }
+
+    /// The lines of a key are forms too: what is left of the whole after its first line is no line's beginning yet.
+    #[test]
+    fn a_key_across_the_cut_is_hidden_as_a_whole() {
+        let key =
+            "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----";
+        let redactor = seeded(serde_json::json!({"private_key": key}).to_string().as_bytes());
+        let quoted = serde_json::to_string(key).unwrap();
+        for shown in 30..quoted.len() {
+            let cleaned = redactor.clean(&cut_in(&quoted, shown));
+            assert!(!cleaned.contains("MI") && !cleaned.contains("hk"), "{shown}: {cleaned}");
+        }
+    }
+
+    /// The second of two knows other values, and where the text was cut.
+    #[test]
+    fn cleaned_twice() {
+        let (first, second) = (seeded(b"first-value"), seeded(b"second-value"));
+        let text = format!("first-value {}second-value", ".".repeat(UNTRUSTED_CAP - 22));
+        let once = first.cleaned(&Untrusted::new(text));
+        assert!(
+            second.clean(&once).starts_with("[redacted] ....")
+                && second.clean(&once).ends_with("..[redacted]")
+        );
     }
 
     proptest! {

@@ -60,7 +60,12 @@ impl From<Vec<u8>> for SecretBytes {
 /// Text from a plugin, a server or a parser: it may quote a secret. Capped when made, and readable only
 /// through [`crate::redact::Redactor::clean`].
 #[derive(Clone, Default)]
-pub struct Untrusted(String);
+pub struct Untrusted {
+    // Boxed, so that the mark beside it makes no error larger.
+    text: Box<str>,
+    /// There was more of it: a secret may stand at its end in part.
+    cut: bool,
+}
 
 /// Longest untrusted text that is kept, in bytes: a condition message has to stay readable, and a
 /// server's HTML error page says nothing after its first lines.
@@ -74,22 +79,33 @@ impl Untrusted {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        Self(text[..end].to_owned())
+        Self { text: text[..end].into(), cut: end < text.len() }
+    }
+
+    /// One that was cut before, if `cut`: what was made of it is still a beginning.
+    pub(crate) fn rest_of(text: &str, cut: bool) -> Self {
+        let new = Self::new(text);
+        Self { cut: cut || new.cut, ..new }
     }
 
     /// Whether there is any text.
     pub fn is_empty(&self) -> bool {
-        self.0.trim().is_empty()
+        self.text.trim().is_empty()
     }
 
     /// For the redactor alone.
     pub(crate) fn raw(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether it ends where it was cut.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
     }
 }
 
 impl std::fmt::Debug for Untrusted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Untrusted({} bytes)", self.0.len())
+        write!(f, "Untrusted({} bytes)", self.text.len())
     }
 }

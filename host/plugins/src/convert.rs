@@ -56,7 +56,7 @@ pub(crate) fn cleaned(error: CallError, redactor: &Redactor) -> CallError {
 
 /// The same for the error of one item.
 pub(crate) fn cleaned_item(error: ProviderError, redactor: &Redactor) -> ProviderError {
-    let clean = |detail: Untrusted| Untrusted::new(redactor.clean(&detail));
+    let clean = |detail: Untrusted| redactor.cleaned(&detail);
     match error {
         ProviderError::NotFound(detail) => ProviderError::NotFound(clean(detail)),
         ProviderError::Unauthenticated(detail) => ProviderError::Unauthenticated(clean(detail)),

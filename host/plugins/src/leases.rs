@@ -64,19 +64,10 @@ impl Session {
         }
     }
 
-    /// Whether the plugin can renew and revoke.
-    pub fn has_leases(&self) -> bool {
-        self.has("leases")
-    }
-
     /// Whether a key may name something that is made for who reads it.
     pub fn is_dynamic(&self) -> bool {
-        self.has("dynamic")
-    }
-
-    fn has(&self, capability: &str) -> bool {
         let description = self.plugin.description();
-        description.is_some_and(|it| it.capabilities.iter().any(|known| known == capability))
+        description.is_some_and(|it| it.capabilities.iter().any(|known| known == "dynamic"))
     }
 }
 

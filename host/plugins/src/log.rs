@@ -125,7 +125,7 @@ impl LogGate {
                 Turn::Drop => continue,
             }
             let message = match &self.redactor {
-                Some(redactor) => found.clean(&Untrusted::new(redactor.clean(&line))),
+                Some(redactor) => found.clean(&redactor.cleaned(&line)),
                 None => found.clean(&line),
             };
             match level {

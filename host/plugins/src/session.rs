@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use claviger_core::provider::{CallError, Fault, Found, Health, Item, ProviderError, Query, Value};
 use claviger_core::redact::Redactor;
-use claviger_core::secret::{SecretBytes, Untrusted};
+use claviger_core::secret::SecretBytes;
 use serde_json::Value as Json;
 
 use crate::bindings::provider::claviger::plugin::types as wit;
@@ -213,7 +213,7 @@ impl Session {
     /// As [`Session::get`].
     pub async fn validate(&self) -> Result<Health, CallError> {
         Ok(match convert::health(self.answer(self.plugin.validate(self).await)?) {
-            Health::Unknown(detail) => Health::Unknown(Untrusted::new(self.redactor.clean(&detail))),
+            Health::Unknown(detail) => Health::Unknown(self.redactor.cleaned(&detail)),
             Health::Ready => Health::Ready,
         })
     }

@@ -73,7 +73,7 @@ impl Provider for Plugin {
                 "the session tags name the namespace of the ExternalSecret, and here is none".to_owned(),
             ));
         }
-        health::of(Aws::with(&session, |aws| {
+        Aws::with(&session, |aws| {
             block_on(async {
                 let (trouble, action) = match aws.config.service {
                     Service::SecretsManager => {
@@ -91,7 +91,7 @@ impl Provider for Plugin {
                     Some(Trouble::Nothing(error)) => Err(error),
                 }
             })
-        }))
+        })
     }
 
     fn get(session: Session, items: Vec<Item>) -> Result<Vec<Result<Value, Error>>, Error> {

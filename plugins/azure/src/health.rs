@@ -8,21 +8,12 @@ use crate::client::{Ask, Client};
 use crate::object::API_VERSION;
 use crate::refusal::{self, Forbidden};
 
-/// The check. Too many requests, to Entra or to the vault, say nothing against the store: to close it would make
-/// all that use it fail and try again.
+/// The check.
 ///
 /// # Errors
-/// What keeps the store from working.
+/// What keeps the store from working; or that there were too many requests, to Entra or to the vault, which says
+/// nothing against the store: the host leaves it as it is, and lets the account rest.
 pub fn check(client: &Client<'_>) -> Result<Health, Error> {
-    match look(client) {
-        Err(Error::RateLimited(limit)) => {
-            Ok(Health::Unknown(format!("Azure is throttling: {}", limit.detail)))
-        }
-        checked => checked,
-    }
-}
-
-fn look(client: &Client<'_>) -> Result<Health, Error> {
     let ask = Ask::list(format!("api-version={API_VERSION}&maxresults=1"));
     let answer = client.answers(std::slice::from_ref(&ask))?.pop();
     if let Some(Ok(reply)) = &answer

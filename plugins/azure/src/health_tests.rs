@@ -29,7 +29,7 @@ fn whoever_is_known_is_well() {
         ),
         (granted("token-1"), said(403, "<html>"), "unavailable"),
         (granted("token-1"), said(200, "<html>"), "unavailable"),
-        (granted("token-1"), said(429, ""), "unknown"),
+        (granted("token-1"), said(429, ""), "rate-limited"),
         (granted("token-1"), said(503, ""), "unavailable"),
         (
             granted("token-1"),
@@ -37,7 +37,7 @@ fn whoever_is_known_is_well() {
             "unauthenticated",
         ),
         (entra_error(401, "invalid_client", "AADSTS7000215: x", 7_000_215), fine.clone(), "unauthenticated"),
-        (said(429, ""), fine, "unknown"),
+        (said(429, ""), fine, "rate-limited"),
     ] {
         let fake = Fake::new(|request: &Request| match request.url.starts_with("https://login.") {
             true => login.clone(),

@@ -106,10 +106,13 @@ impl<'a> Client<'a> {
 
     fn send<'p>(&self, paths: impl Iterator<Item = &'p String>, token: &Token) -> Vec<Answer> {
         let secret = token.token.0.as_str();
+        let mut headers = vec![("authorization".to_owned(), format!("Bearer {secret}"))];
+        let quota = self.plan.quota_project.iter();
+        headers.extend(quota.map(|project| ("x-goog-user-project".to_owned(), project.clone())));
         let request = |path: &String| Request {
             method: "GET",
             url: format!("{}/v1/{path}", self.base),
-            headers: vec![("authorization".to_owned(), format!("Bearer {secret}"))],
+            headers: headers.clone(),
             body: Vec::new(),
         };
         let answer = |reply: Result<Reply, Error>| match reply {

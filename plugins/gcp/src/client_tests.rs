@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 use std::cell::RefCell;
 
+use claviger_plugin_sdk::provider::connection::Resolved;
 use claviger_plugin_sdk::provider::interface::{Facet, Value};
 use serde_json::json;
 
@@ -147,4 +148,27 @@ fn a_location_has_a_host_of_its_own() {
         fake.urls().last().unwrap(),
         "https://secretmanager.us-east1.rep.googleapis.com/v1/projects/shop/locations/us-east1/secrets/k/versions/latest:access"
     );
+}
+
+/// The header of Google's "system parameters"; the login goes without.
+#[test]
+fn the_project_of_the_operators_own_file_pays() {
+    let file = |more: &str| {
+        format!(
+            r#"{{"type":"authorized_user","client_id":"c","client_secret":"s","refresh_token":"r"{more}}}"#
+        )
+    };
+    for (more, expected) in [(r#","quota_project_id":"payer""#, vec!["payer"]), ("", vec![])] {
+        let payers = RefCell::new(Vec::new());
+        let fake = Fake::new(|request| {
+            let of = request.headers.iter().filter(|(name, _)| name == "x-goog-user-project");
+            payers.borrow_mut().extend(of.map(|(_, value)| value.clone()));
+            if request.url.contains("oauth2") { Fake::login(1) } else { value() }
+        });
+        let mut session = session(&json!({}));
+        session.have[0].value = Resolved::Bytes(file(more).into_bytes());
+        let answers = get(&Client::new(&session, &fake).unwrap(), &[item("k", None, Facet::Value)]).unwrap();
+        assert_eq!(kinds(&answers), ["value"]);
+        assert_eq!(*payers.borrow(), expected);
+    }
 }

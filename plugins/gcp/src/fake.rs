@@ -1,6 +1,6 @@
 //! A world for tests: servers that are a function, and a memo without a clock. Only tests.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +21,7 @@ pub(crate) struct Fake<'f> {
     server: Box<Server<'f>>,
     urls: RefCell<Vec<String>>,
     memo: RefCell<BTreeMap<String, Vec<u8>>>,
-    largest: Cell<usize>,
+    sent: RefCell<Vec<usize>>,
 }
 
 /// Google's envelope.
@@ -82,7 +82,7 @@ impl<'f> Fake<'f> {
             server: Box::new(server),
             urls: RefCell::default(),
             memo: RefCell::default(),
-            largest: Cell::new(0),
+            sent: RefCell::default(),
         }
     }
 
@@ -103,13 +103,18 @@ impl<'f> Fake<'f> {
 
     /// Most requests that were sent together.
     pub(crate) fn largest(&self) -> usize {
-        self.largest.get()
+        self.sent.borrow().iter().copied().max().unwrap_or_default()
+    }
+
+    /// How many requests were sent together, each time.
+    pub(crate) fn sent(&self) -> Vec<usize> {
+        self.sent.borrow().clone()
     }
 }
 
 impl Google for Fake<'_> {
     fn send(&self, requests: Vec<Request>) -> Vec<Result<Reply, Error>> {
-        self.largest.set(self.largest.get().max(requests.len()));
+        self.sent.borrow_mut().push(requests.len());
         let answer = |request: Request| {
             self.urls.borrow_mut().push(request.url.clone());
             let (status, body) = (self.server)(&request);

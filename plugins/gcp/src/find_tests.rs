@@ -72,3 +72,23 @@ fn a_denial_names_the_right() {
     let Err(Error::Denied(said)) = found else { panic!("{:?}", found.err()) };
     assert!(said.starts_with("secretmanager.secrets.list on locations/us-east1 "), "{said}");
 }
+
+/// ESO lists global secrets where tags are asked for.
+#[test]
+fn tags_in_a_location_are_looked_for_there() {
+    let secret = json!({"name": "projects/1/locations/us-east1/secrets/a", "labels": {"team": "pay"}});
+    let fake = Fake::new(|request| match &request.url {
+        url if url.contains("oauth2") => Fake::login(1),
+        _ => (200, json!({"secrets": [secret]}).to_string()),
+    });
+    let session = session(&json!({"location": "us-east1"}));
+    let query = query(None, &[("team", "pay")]);
+    let found = find(&Client::new(&session, &fake).unwrap(), &query, None).unwrap().found;
+    assert_eq!(found.into_iter().map(|found| found.key).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(
+        fake.urls()[1..],
+        [
+            "https://secretmanager.us-east1.rep.googleapis.com/v1/projects/shop/locations/us-east1/secrets?pageSize=250&filter=labels.team%3Dpay"
+        ]
+    );
+}

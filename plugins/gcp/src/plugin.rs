@@ -31,8 +31,11 @@ impl Connection for Plugin {
         Ok(Step::Ready(Ready {
             origins,
             partition: partition.then_some(input.requester.namespace),
-            // Secret Manager counts by the project of the secrets.
-            account: Some(parent.path()),
+            // Secret Manager counts by the project of the secrets, unless another pays.
+            account: Some(match plan.quota_project {
+                Some(project) => format!("projects/{project}"),
+                None => parent.path(),
+            }),
         }))
     }
 }

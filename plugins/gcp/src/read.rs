@@ -74,20 +74,42 @@ impl Ask {
 /// If there is no token to ask with.
 pub fn get(client: &Client<'_>, items: &[Item]) -> Result<Vec<Result<Value, Error>>, Error> {
     let asks: Vec<Result<Ask, Error>> = items.iter().map(|item| Ask::read(client, item)).collect();
-    let below = client.parent.path();
-    let paths: Vec<String> = asks.iter().flatten().map(|ask| format!("{below}/{}", ask.path())).collect();
-    let mut answers = if paths.is_empty() { Vec::new() } else { client.call(&paths)? }.into_iter();
-    let mut found = Vec::with_capacity(items.len());
-    for (item, ask) in items.iter().zip(asks) {
-        found.push(ask.and_then(|ask| {
-            let none = || Err(Trouble::Nothing(Error::Other("a request without an answer".to_owned())));
-            value(client, item, &ask, answers.next().unwrap_or_else(none))
-        }));
+    let mut answers = call(client, asks.iter().flatten().map(Ask::path))?.into_iter();
+    let mut found: Vec<Result<Value, Error>> = Vec::with_capacity(items.len());
+    let mut open = Vec::new();
+    for (at, (item, ask)) in items.iter().zip(&asks).enumerate() {
+        found.push(match ask {
+            Err(error) => Err(error.clone()),
+            Ok(ask) => match (answers.next().unwrap_or_else(none), client.config.selection) {
+                (Err(Trouble::Said(failure)), Selection::LatestOrFetch)
+                    if ask.latest && failure.class() == Class::State =>
+                {
+                    open.push(Open { at, secret: &ask.secret, token: String::new() });
+                    Err(failure.error(ACCESS, &ask.what()))
+                }
+                (answer, _) => value(item, ask, answer),
+            },
+        });
+    }
+    for (at, newest) in newest(client, open) {
+        let (Some(item), Some(place)) = (items.get(at), found.get_mut(at)) else { continue };
+        *place = newest.and_then(|(ask, answer)| value(item, &ask, answer));
     }
     Ok(found)
 }
 
-fn value(client: &Client<'_>, item: &Item, ask: &Ask, answer: Answer) -> Result<Value, Error> {
+fn none() -> Answer {
+    Err(Trouble::Nothing(Error::Other("a request without an answer".to_owned())))
+}
+
+/// All at once, of paths below the store's project and location.
+fn call(client: &Client<'_>, paths: impl Iterator<Item = String>) -> Result<Vec<Answer>, Error> {
+    let below = client.parent.path();
+    let paths: Vec<String> = paths.map(|path| format!("{below}/{path}")).collect();
+    if paths.is_empty() { Ok(Vec::new()) } else { client.call(&paths) }
+}
+
+fn value(item: &Item, ask: &Ask, answer: Answer) -> Result<Value, Error> {
     let what = ask.what();
     let plain = |data: Vec<u8>, version: Option<String>| Value {
         data,
@@ -103,20 +125,11 @@ fn value(client: &Client<'_>, item: &Item, ask: &Ask, answer: Answer) -> Result<
     }
     let body = match answer {
         Ok(body) => body,
-        Err(Trouble::Said(failure)) if failure.class() == Class::State => {
-            let error = failure.error(ACCESS, &what);
-            if !ask.latest {
-                return Err(error);
-            }
-            match client.config.selection {
-                Selection::LatestOrFetch => newest(client, ask, error)?,
-                Selection::LatestOrFail => {
-                    return Err(Error::Other(format!(
-                        "{what}: {} (enable it, add a version, or set secretVersionSelectionPolicy to LatestOrFetch)",
-                        failure.said()
-                    )));
-                }
-            }
+        Err(Trouble::Said(failure)) if ask.latest && failure.class() == Class::State => {
+            return Err(Error::Other(format!(
+                "{what}: {} (enable it, add a version, or set secretVersionSelectionPolicy to LatestOrFetch)",
+                failure.said()
+            )));
         }
         Err(trouble) => return Err(trouble.error(ACCESS, &what)),
     };
@@ -128,31 +141,67 @@ fn value(client: &Client<'_>, item: &Item, ask: &Ask, answer: Answer) -> Result<
     Ok(plain(payload.data, payload.version))
 }
 
-/// The newest enabled version's answer; if there is none, the error stands.
-fn newest(client: &Client<'_>, ask: &Ask, error: Error) -> Result<Vec<u8>, Error> {
-    let what = format!("{}/versions", ask.secret);
-    let below = client.parent.path();
-    let mut token = String::new();
-    for _ in 0..PAGES {
+/// An item whose latest version is not to be read.
+struct Open<'a> {
+    /// Its place.
+    at: usize,
+    secret: &'a str,
+    /// Of the page of versions that is next.
+    token: String,
+}
+
+impl Open<'_> {
+    /// The page that is next.
+    fn path(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("filter", "state:ENABLED").append_pair("pageSize", &VERSIONS.to_string());
-        if !token.is_empty() {
-            query.append_pair("pageToken", &token);
+        if !self.token.is_empty() {
+            query.append_pair("pageToken", &self.token);
         }
-        let body = client.one(format!("{below}/{what}?{}", query.finish()))?;
-        let body = body.map_err(|trouble| trouble.error(LIST_VERSIONS, &ask.secret))?;
-        let (newest, next) = answer::newest(&body, &what)?;
-        if let Some(version) = newest {
-            let what = format!("{what}/{version}");
-            let answer = client.one(format!("{below}/{what}:access"))?;
-            return answer.map_err(|trouble| trouble.error(ACCESS, &what));
+        format!("{}/versions?{}", self.secret, query.finish())
+    }
+
+    /// What a page comes to: the newest enabled version if it is on it, else the token of the next.
+    fn read(&self, answer: Answer) -> Result<(Option<u64>, Option<String>), Error> {
+        let body = answer.map_err(|trouble| trouble.error(LIST_VERSIONS, self.secret))?;
+        answer::newest(&body, &format!("{}/versions", self.secret))
+    }
+}
+
+/// The newest enabled version of an item in its place, and the answer to its access; or why there is none.
+type Newest = (usize, Result<(Ask, Answer), Error>);
+
+/// A page of all that are open at a time, then the versions of all that were found. An item without an enabled version
+/// is left out, and its error stands.
+fn newest(client: &Client<'_>, mut open: Vec<Open<'_>>) -> Vec<Newest> {
+    // What was read before stays, also if there is no token any more.
+    let answers = |paths: Vec<String>| {
+        let count = paths.len();
+        call(client, paths.into_iter()).unwrap_or_else(|error| vec![Err(Trouble::Nothing(error)); count])
+    };
+    let (mut failed, mut enabled) = (Vec::new(), Vec::new());
+    for _ in 0..PAGES {
+        let pages = answers(open.iter().map(Open::path).collect());
+        let mut rest = Vec::new();
+        for (item, page) in open.into_iter().zip(pages) {
+            match item.read(page) {
+                Err(error) => failed.push((item.at, Err(error))),
+                Ok((Some(version), _)) => {
+                    let version = Some(version.to_string());
+                    enabled.push((item.at, Ask { secret: item.secret.to_owned(), version, latest: false }));
+                }
+                Ok((None, Some(token))) => rest.push(Open { token, ..item }),
+                Ok((None, None)) => {}
+            }
         }
-        match next {
-            Some(next) => token = next,
-            None => break,
+        open = rest;
+        if open.is_empty() {
+            break;
         }
     }
-    Err(error)
+    let read = answers(enabled.iter().map(|(_, ask)| ask.path()).collect());
+    let read = enabled.into_iter().zip(read).map(|((at, ask), answer)| (at, Ok((ask, answer))));
+    read.chain(failed).collect()
 }
 
 #[cfg(test)]

@@ -127,12 +127,16 @@ fn policies_of_a_disabled_version() {
         (fetch.clone(), None, "DISABLED", vec![(403, refused(403, "PERMISSION_DENIED", "x", ""))], "denied"),
         (fetch.clone(), Some("latest"), "DISABLED", vec![], "other"),
         (fetch.clone(), Some("2"), "DISABLED", vec![], "other"),
+        // An alias is somebody's word for a version, as its number is.
+        (fetch.clone(), Some("blue"), "DISABLED", vec![], "other"),
     ] {
         let fake = Fake::new(|request| match &request.url {
             url if url.contains("oauth2") => Fake::login(1),
             url if url.contains("pageToken=n%261") => pages[1].clone(),
             url if url.contains("/versions?filter=state%3AENABLED&pageSize=100") => pages[0].clone(),
-            url if url.ends_with("/latest:access") || url.ends_with("/2:access") => disabled(state),
+            url if ["/latest:access", "/2:access", "/blue:access"].iter().any(|end| url.ends_with(end)) => {
+                disabled(state)
+            }
             url => version("0", url),
         });
         let session = of(config.clone());
@@ -153,4 +157,88 @@ fn policies_of_a_disabled_version() {
             assert!(said.contains(state), "{said}");
         }
     }
+}
+
+/// However many are disabled, their lists go together, and so do the reads of what is found.
+#[test]
+fn disabled_versions_of_a_batch_are_looked_for_together() {
+    let list = |versions: &[u64], next: &str| {
+        let version =
+            |n: &u64| json!({"name": format!("projects/1/secrets/s/versions/{n}"), "state": "ENABLED"});
+        let versions: Vec<Json> = versions.iter().map(version).collect();
+        (200, json!({"versions": versions, "nextPageToken": next}).to_string())
+    };
+    let fake = Fake::new(|request| match &request.url {
+        url if url.contains("oauth2") => Fake::login(1),
+        url if url.contains("/good/") => version("1", "good"),
+        url if url.ends_with("/latest:access") => disabled("DISABLED"),
+        url if url.contains("/long/versions?") && !url.contains("pageToken") => list(&[], "n"),
+        url if url.contains("/none/versions?") => list(&[], ""),
+        url if url.contains("/closed/versions?") => (403, refused(403, "PERMISSION_DENIED", "x", "")),
+        url if url.contains("/versions?") => list(&[6, 7], ""),
+        url if url.contains("/gone/versions/7:access") => (503, refused(503, "UNAVAILABLE", "x", "")),
+        url => version("7", url.trim_start_matches(SECRETS)),
+    });
+    let session = of(json!({"secretVersionSelectionPolicy": "LatestOrFetch"}));
+    let keys = ["a", "good", "closed", "long", "a/b", "none", "b", "gone"];
+    let items = keys.map(|key| item(key, None, Facet::Value));
+    let answers = get(&Client::new(&session, &fake).unwrap(), &items).unwrap();
+    assert_eq!(
+        kinds(&answers),
+        ["value", "value", "denied", "value", "other", "other", "value", "unavailable"]
+    );
+    for (at, read) in [(0, "a"), (3, "long"), (6, "b")] {
+        let value = answers[at].as_ref().unwrap();
+        assert_eq!(value.data, format!("{read}/versions/7:access").into_bytes());
+        assert_eq!(value.version.as_deref(), Some("7"));
+    }
+    let Err(Error::Other(said)) = &answers[5] else { panic!() };
+    assert!(said.contains("secrets/none/versions/latest") && said.contains("DISABLED"), "{said}");
+    // The login; all items; six lists; the one list that goes on; what was found.
+    assert_eq!(fake.sent(), [1, 7, 6, 1, 4]);
+}
+
+/// Without a token for what comes after, what was read stays.
+#[test]
+fn a_token_that_ends_in_between() {
+    let ended = std::cell::Cell::new(false);
+    let fake = Fake::new(|request| match &request.url {
+        url if url.contains("oauth2") && ended.get() => (503, String::new()),
+        url if url.contains("oauth2") => Fake::login(1),
+        url if url.contains("/good/") => version("1", "good"),
+        url if url.contains("/versions?") => {
+            ended.set(true);
+            (401, refused(401, "UNAUTHENTICATED", "x", ""))
+        }
+        _ => disabled("DISABLED"),
+    });
+    let session = of(json!({"secretVersionSelectionPolicy": "LatestOrFetch"}));
+    let items = ["good", "a", "b"].map(|key| item(key, None, Facet::Value));
+    let answers = get(&Client::new(&session, &fake).unwrap(), &items).unwrap();
+    assert_eq!(kinds(&answers), ["value", "unavailable", "unavailable"]);
+}
+
+#[test]
+fn versions_of_a_location_are_listed_there() {
+    let base = "https://secretmanager.us-east1.rep.googleapis.com/v1/projects/shop/locations/us-east1/secrets/s/versions";
+    let fake = Fake::new(|request| match &request.url {
+        url if url.contains("oauth2") => Fake::login(1),
+        url if url.ends_with("/latest:access") => disabled("DESTROYED"),
+        url if url.contains("/versions?") => {
+            let name = "projects/1/locations/us-east1/secrets/s/versions/4";
+            (200, json!({"versions": [{"name": name, "state": "ENABLED"}]}).to_string())
+        }
+        _ => version("4", "x"),
+    });
+    let session = of(json!({"location": "us-east1", "secretVersionSelectionPolicy": "LatestOrFetch"}));
+    let answers = get(&Client::new(&session, &fake).unwrap(), &[item("s", None, Facet::Value)]).unwrap();
+    assert_eq!(kinds(&answers), ["value"]);
+    assert_eq!(
+        fake.urls()[1..],
+        [
+            format!("{base}/latest:access"),
+            format!("{base}?filter=state%3AENABLED&pageSize=100"),
+            format!("{base}/4:access")
+        ]
+    );
 }

@@ -2,6 +2,7 @@
 //! for a while. How one logs in is in `claviger-plugin-google-credentials`.
 
 use claviger_plugin_sdk::Error;
+use claviger_plugin_sdk::login::keep_ms;
 use google_credentials::credential::{Credential, Hidden};
 use google_credentials::login;
 
@@ -34,7 +35,6 @@ impl Client<'_> {
 
     fn login(&self) -> Result<(Vec<u8>, u64), Error> {
         let token = login(self.world, &self.plan, &self.endpoints)?;
-        let ttl_ms = token.keep_ms();
-        Ok((token.token.0.into_bytes(), ttl_ms))
+        Ok((token.token.0.into_bytes(), keep_ms(token.seconds)))
     }
 }

@@ -133,9 +133,17 @@ pub struct Plan {
     pub credential: Credential,
     /// Who is acted as with it.
     pub impersonation: Option<Impersonation>,
+    /// The project whose quota and enabled APIs count for requests with the token, if it is not the resource's own:
+    /// of the operator's own file alone.
+    pub quota_project: Option<String>,
 }
 
 impl Plan {
+    /// One whose requests count for the resource's own project.
+    pub fn of(credential: Credential, impersonation: Option<Impersonation>) -> Self {
+        Self { credential, impersonation, quota_project: None }
+    }
+
     /// Whether there is nothing to ask for: the token is the host's, who has it renewed.
     pub fn is_ready(&self) -> bool {
         matches!(self.credential, Credential::Token(_)) && self.impersonation.is_none()

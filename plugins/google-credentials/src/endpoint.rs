@@ -165,13 +165,32 @@ pub fn origin_for(url: &str, service: Service) -> Origin {
 /// If it is not built as Google's names of locations are (it decides which host is called).
 pub fn location<'a>(config: &'a Value, at: &str) -> Result<Option<&'a str>, Error> {
     let Some(location) = text(config, at) else { return Ok(None) };
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let begins = location.starts_with(|first: char| first.is_ascii_lowercase());
-    if begins && !location.ends_with('-') && location.len() <= 63 && location.bytes().all(plain) {
+    if is_location(location) {
         Ok(Some(location))
     } else {
-        Err(invalid_config(at, "it is not the name of a location, e.g. europe-west3"))
+        Err(invalid_config(at, "it is not the name of a location, e.g. europe-west3 (a zone is none)"))
     }
+}
+
+/// `us-central1`, `northamerica-northeast2`, and the multi-regions `us`, `eu`: what the host lets stand in the name
+/// of an endpoint (`host/plugins/src/template.rs`, with a table of the same rows). A zone has none.
+pub(crate) fn is_location(text: &str) -> bool {
+    let is_word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase());
+    let Some((area, rest)) = text.split_once('-') else { return is_word(text) && text.len() <= 20 };
+    let number = rest.trim_start_matches(|c: char| c.is_ascii_lowercase());
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= 40 && is_word(area) && rest.len() > number.len() && is_number
+}
+
+/// `my-project-1`, and with the domain of an old organization in front `example.com:my-project`; not a project's
+/// number. What the host lets stand in a token's audience (see [`is_location`]).
+pub(crate) fn is_project_id(text: &str) -> bool {
+    let project = text.rsplit_once(':').map_or(text, |(_, project)| project);
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    text.len() <= 100
+        && text.chars().all(|c| plain(c) || matches!(c, '.' | ':'))
+        && project.chars().all(plain)
+        && project.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -262,6 +281,52 @@ mod tests {
         }
     }
 
+    /// The rows of the host's table (`host/plugins/src/template.rs`): what passes here must pass there.
+    #[test]
+    fn locations_and_projects_of_google() {
+        for good in ["us-central1", "europe-west12", "northamerica-northeast2", "me-central1", "us", "eu"] {
+            assert!(is_location(good), "{good}");
+        }
+        for bad in [
+            "",
+            "us-",
+            "us-central",
+            "us-1",
+            "us-central1-a",
+            "europe-west3-a",
+            "a.b",
+            "us/x",
+            "US",
+            "us-central1.",
+            "-a1",
+            "1a",
+            "evil.example/",
+            "abcdefghijklmnopqrstu",
+            "us-abcdefghijklmnopqrstuvwxyzabcdefghijk1",
+        ] {
+            assert!(!is_location(bad), "{bad}");
+        }
+        for good in ["my-gcp-project", "example.com:old-project", "a1"] {
+            assert!(is_project_id(good), "{good}");
+        }
+        for bad in [
+            "",
+            "1a",
+            "123456789012",
+            "example.com:123",
+            "a/b",
+            "A",
+            "a b",
+            "x:",
+            "https://kubernetes.default.svc",
+            "a.b",
+            "a_b",
+            ":",
+        ] {
+            assert!(!is_project_id(bad), "{bad}");
+        }
+    }
+
     #[test]
     fn locations() {
         for (given, expected) in [
@@ -270,14 +335,16 @@ mod tests {
             (json!(""), Ok(None)),
             (json!(null), Ok(None)),
             (json!("evil.example/"), Err(())),
-            (json!("US-EAST1"), Err(())),
-            (json!("us-east1."), Err(())),
-            (json!("-a"), Err(())),
-            (json!("a-"), Err(())),
-            (json!("1a"), Err(())),
+            (json!("europe-west3-a"), Err(())),
         ] {
             let config = json!({"location": given});
-            assert_eq!(location(&config, "/location").map_err(|_| ()), expected, "{config}");
+            let found = location(&config, "/location").map_err(|error| {
+                assert!(
+                    matches!(error, Error::InvalidConfig(wrong) if wrong.path == "/location"),
+                    "{config}"
+                );
+            });
+            assert_eq!(found, expected, "{config}");
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::credential::{Exchange, HOUR, Hidden, Impersonation, Shown, TokenUrl};
-use crate::endpoint::split;
+use crate::endpoint::{is_location, split};
 use crate::key;
 
 /// Kind of token that is shown unless the configuration says otherwise (as ESO).
@@ -109,13 +109,15 @@ pub fn read(
     // A store's could send what it fetches, with the operator's reach, to somebody who shows it.
     let of_store = manifest.endpoint.is_some();
     let allowed = split(&token_url).is_some_and(|(host, path)| {
-        let own = host.ends_with(".googleapis.com") || !of_store;
-        token_url.starts_with("https://") && host.starts_with("sts.") && own && path == "/v1/token"
+        let own = if of_store { is_google_sts(host) } else { host.starts_with("sts.") };
+        token_url.starts_with("https://") && own && path == "/v1/token"
     });
     if !allowed {
-        let host = if of_store { "sts.googleapis.com" } else { "sts.HOST" };
-        let url = short(&token_url);
-        return wrong(format!("token_url {url} is not of the form https://{host}/v1/token"));
+        let form = match of_store {
+            true => "https://sts.googleapis.com/v1/token or https://sts.LOCATION.rep.googleapis.com/v1/token",
+            false => "https://sts.HOST/v1/token",
+        };
+        return wrong(format!("token_url {} is not of the form {form}", short(&token_url)));
     }
     let seconds = match file.service_account_impersonation.token_lifetime_seconds {
         0 => HOUR,
@@ -188,6 +190,12 @@ pub fn read(
         subject: Shown::Url(TokenUrl { url: source.url, headers, field }),
     };
     Ok((exchange, impersonation))
+}
+
+/// Whether it is the host of Google's STS, the global one or a location's.
+fn is_google_sts(host: &str) -> bool {
+    let location = host.strip_prefix("sts.").and_then(|rest| rest.strip_suffix(".rep.googleapis.com"));
+    host == "sts.googleapis.com" || location.is_some_and(is_location)
 }
 
 /// The service account of a URL at which its tokens are made, if it is one of Google's.

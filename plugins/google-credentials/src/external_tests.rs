@@ -101,14 +101,20 @@ fn the_store_repeats_the_address() {
     }
     assert!(parse(&config(json!({})), Manifest::default()).is_ok(), "the operator's own need not");
     // And may name another STS, which the host lets pass if it is granted.
-    for (url, fine) in [
-        ("https://sts.corp.example/v1/token", true),
-        ("https://sts.us-east4.rep.googleapis.com/v1/token", true),
-        ("https://corp.example/v1/token", false),
+    for (url, fine, of_store) in [
+        ("https://sts.googleapis.com/v1/token", true, true),
+        ("https://sts.us-east4.rep.googleapis.com/v1/token", true, true),
+        ("https://sts.corp.example/v1/token", true, false),
+        ("https://sts.googleapis.com:8443/v1/token", true, false),
+        ("https://sts.bucket.storage.googleapis.com/v1/token", true, false),
+        ("https://sts.us-east4.googleapis.com/v1/token", true, false),
+        ("https://sts.us-east4.evil.rep.googleapis.com/v1/token", true, false),
+        ("https://sts.rep.googleapis.com/v1/token", true, false),
+        ("https://corp.example/v1/token", false, false),
     ] {
         let config = config(json!({"token_url": url}));
         assert_eq!(parse(&config, Manifest::default()).is_ok(), fine, "{url}");
-        assert_eq!(parse(&config, ENDPOINT).is_ok(), url.ends_with("googleapis.com/v1/token"), "{url}");
+        assert_eq!(parse(&config, ENDPOINT).is_ok(), of_store, "{url}");
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Class {
     Project,
     /// The token is for other APIs only.
     Scope,
+    /// Refused whatever the rights are: by VPC Service Controls, or by a policy of the organization.
+    Policy,
     /// The credential or token is not valid (any more).
     Refused,
     /// The clock is wrong: another credential would not help.
@@ -53,6 +55,18 @@ const PROJECT: [&str; 6] = [
     "BILLING_DISABLED",
     "USER_PROJECT_DENIED",
     "RESOURCE_PROJECT_INVALID",
+];
+
+/// Those about a perimeter (VPC Service Controls) and the organization's policies.
+const POLICY: [&str; 8] = [
+    "SECURITY_POLICY_VIOLATED",
+    "ORG_RESTRICTION_VIOLATION",
+    "ORG_RESTRICTION_HEADER_INVALID",
+    "LOCATION_POLICY_VIOLATED",
+    "LOCATION_ORG_POLICY_VIOLATED",
+    "RESOURCE_USAGE_RESTRICTION_VIOLATED",
+    "ENDPOINT_USAGE_RESTRICTION_VIOLATED",
+    "TLS_ORG_POLICY_VIOLATED",
 ];
 
 impl Failure {
@@ -108,6 +122,9 @@ impl Failure {
             ("PERMISSION_DENIED", _) => match self.reason.as_str() {
                 reason if PROJECT.contains(&reason) => Class::Project,
                 "ACCESS_TOKEN_SCOPE_INSUFFICIENT" => Class::Scope,
+                reason if POLICY.contains(&reason) => Class::Policy,
+                // Perimeters say so without a reason too.
+                "" if said("organization's policy") => Class::Policy,
                 _ => Class::Denied,
             },
             // Only what is said of a secret or a version: not of a method, a location or a project.
@@ -115,6 +132,11 @@ impl Failure {
             ("FAILED_PRECONDITION", _) if said("DISABLED state") || said("DESTROYED state") => Class::State,
             _ => Class::Other,
         }
+    }
+
+    /// Whether one right is missing, and that is all: Google knows who asks, and lets them ask.
+    pub fn lacks_a_right(&self) -> bool {
+        self.class() == Class::Denied && ["", "IAM_PERMISSION_DENIED"].contains(&self.reason.as_str())
     }
 
     /// "Secret [projects/…] not found or has no versions.", "Secret Version [projects/…] not found."
@@ -136,6 +158,9 @@ impl Failure {
             Class::Scope => Error::Denied(format!(
                 "{what}: the token is for other APIs only; the node needs the scope cloud-platform: {said}"
             )),
+            Class::Policy => {
+                Error::Denied(format!("{action} on {what}: the organization's policy refuses it: {said}"))
+            }
             Class::Refused => Error::Unauthenticated(format!("Google refuses the token: {said}")),
             Class::Skewed => Error::Unauthenticated(format!("{said} {CLOCK}")),
             Class::Throttled => Error::RateLimited(RateLimit {
@@ -158,6 +183,9 @@ impl Failure {
             }),
             Class::Unavailable => Error::Unavailable(format!("{step}: {said}")),
             Class::Skewed => Error::Unauthenticated(format!("{step} is refused: {said} {CLOCK}")),
+            Class::Policy => {
+                Error::Unauthenticated(format!("{step}: the organization's policy refuses it: {said}"))
+            }
             _ => Error::Unauthenticated(format!("{step} is refused: {said}{hint}")),
         }
     }

@@ -5,6 +5,10 @@ use serde_json::json;
 
 use super::*;
 
+/// As VPC Service Controls say it.
+const PERIMETER: &str =
+    "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: 8c1f";
+
 fn api(code: u16, status: &str, message: &str, reason: Option<&str>) -> Failure {
     let details: Vec<Value> = reason
         .iter()
@@ -58,6 +62,11 @@ fn classes() {
             Some("ACCESS_TOKEN_SCOPE_INSUFFICIENT"),
             Class::Scope,
         ),
+        (403, "PERMISSION_DENIED", PERIMETER, Some("SECURITY_POLICY_VIOLATED"), Class::Policy),
+        (403, "PERMISSION_DENIED", PERIMETER, None, Class::Policy),
+        (403, "PERMISSION_DENIED", "x", Some("ORG_RESTRICTION_VIOLATION"), Class::Policy),
+        (403, "PERMISSION_DENIED", "x", Some("LOCATION_ORG_POLICY_VIOLATED"), Class::Policy),
+        (403, "PERMISSION_DENIED", "x", Some("ACCOUNT_STATE_INVALID"), Class::Denied),
         (403, "PERMISSION_DENIED", "quota", Some("RATE_LIMIT_EXCEEDED"), Class::Throttled),
         (
             401,
@@ -138,6 +147,21 @@ fn words_for_people() {
     let off =
         api(403, "PERMISSION_DENIED", "has not been used", Some("SERVICE_DISABLED")).error(action, what);
     assert!(matches!(off, Error::Denied(detail) if detail.contains("(SERVICE_DISABLED): has not been used")));
+    let outside =
+        api(403, "PERMISSION_DENIED", PERIMETER, Some("SECURITY_POLICY_VIOLATED")).error(action, what);
+    let Error::Denied(detail) = outside else { panic!("{outside:?}") };
+    assert_eq!(
+        detail,
+        format!(
+            "{action} on {what}: the organization's policy refuses it: PERMISSION_DENIED (SECURITY_POLICY_VIOLATED): {PERIMETER}"
+        )
+    );
+    let login =
+        api(403, "PERMISSION_DENIED", PERIMETER, None).login_error("acting as x", ". It needs a right");
+    assert!(
+        matches!(&login, Error::Unauthenticated(said) if said.contains("organization's policy refuses") && !said.contains("a right")),
+        "{login:?}"
+    );
     let quoted = api(400, "INVALID_ARGUMENT", "you sent ya29.s3cr3t", None).without(&["ya29.s3cr3t", ""]);
     assert_eq!(quoted.said(), "INVALID_ARGUMENT: you sent [hidden]");
 }

@@ -9,9 +9,8 @@ use serde_json::Value;
 use crate::credential::{Credential, HOUR, Hidden, Impersonation, Plan};
 use crate::endpoint::split;
 use crate::external::{self, Manifest};
-use crate::key::{self, Key};
-
-const DEFAULT_TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
+use crate::key::{self, DEFAULT_TOKEN_URI, Key};
+use crate::needs::plain;
 
 #[derive(Deserialize)]
 struct User {
@@ -38,10 +37,20 @@ struct Impersonated {
 /// If it is none, or of a kind that is not supported, without a word of it.
 pub fn read(json: &[u8], at: &str) -> Result<Plan, Error> {
     let value: Value = serde_json::from_slice(json).map_err(|_| wrong(at, "it is not JSON"))?;
-    if value["type"].as_str() != Some("impersonated_service_account") {
-        return direct(&value, at);
+    // As Google's libraries: of the file itself, and not of source_credentials in it.
+    let quota_project = value["quota_project_id"].as_str().filter(|project| !project.is_empty());
+    if quota_project.is_some_and(|project| !plain(project)) {
+        return Err(wrong(at, "quota_project_id is no project"));
     }
-    let file: Impersonated = serde_json::from_value(value)
+    let plan = match value["type"].as_str() {
+        Some("impersonated_service_account") => acting(&value, at)?,
+        _ => direct(&value, at)?,
+    };
+    Ok(Plan { quota_project: quota_project.map(ToOwned::to_owned), ..plan })
+}
+
+fn acting(value: &Value, at: &str) -> Result<Plan, Error> {
+    let file = Impersonated::deserialize(value)
         .map_err(|_| wrong(at, "it is not of the form of impersonated_service_account"))?;
     let Some(email) = external::impersonated(&file.service_account_impersonation_url) else {
         return Err(wrong(at, "service_account_impersonation_url is not one of Google's"));
@@ -57,9 +66,9 @@ pub fn read(json: &[u8], at: &str) -> Result<Plan, Error> {
 
 fn direct(value: &Value, at: &str) -> Result<Plan, Error> {
     let json = value.to_string().into_bytes();
-    let plain = |credential| Ok(Plan { credential, impersonation: None });
+    let alone = |credential| Ok(Plan::of(credential, None));
     match value["type"].as_str() {
-        Some("service_account") => plain(Credential::Key(Key::read(&json, at)?)),
+        Some("service_account") => alone(Credential::Key(Key::read(&json, at)?)),
         Some("authorized_user") => {
             let user: User = serde_json::from_slice(&json)
                 .map_err(|_| wrong(at, "it is not of the form of authorized_user"))?;
@@ -69,7 +78,7 @@ fn direct(value: &Value, at: &str) -> Result<Plan, Error> {
             if split(&token_uri).is_none() {
                 return Err(wrong(at, "token_uri is no URL"));
             }
-            plain(Credential::Refresh {
+            alone(Credential::Refresh {
                 client_id: user.client_id,
                 client_secret: Hidden(user.client_secret),
                 refresh_token: Hidden(user.refresh_token),
@@ -78,7 +87,7 @@ fn direct(value: &Value, at: &str) -> Result<Plan, Error> {
         }
         Some("external_account") => {
             let (exchange, impersonation) = external::read(&json, at, Manifest::default())?;
-            Ok(Plan { credential: Credential::Exchange(exchange), impersonation })
+            Ok(Plan::of(Credential::Exchange(exchange), impersonation))
         }
         _ => Err(wrong(
             at,
@@ -112,14 +121,17 @@ mod tests {
     #[test]
     fn each_kind_of_file() {
         let user = json!({"type": "authorized_user", "account": "", "client_id": "c", "client_secret": "s3cr3t-1",
-            "refresh_token": "s3cr3t-2", "universe_domain": "googleapis.com", "quota_project_id": "p"});
+            "refresh_token": "s3cr3t-2", "universe_domain": "googleapis.com", "quota_project_id": "quota-p"});
         let by_user = Credential::Refresh {
             client_id: "c".to_owned(),
             client_secret: Hidden("s3cr3t-1".to_owned()),
             refresh_token: Hidden("s3cr3t-2".to_owned()),
             token_uri: "https://oauth2.googleapis.com/token".to_owned(),
         };
-        assert_eq!(parse(&user).unwrap(), Plan { credential: by_user.clone(), impersonation: None });
+        assert_eq!(
+            parse(&user).unwrap(),
+            Plan { quota_project: Some("quota-p".to_owned()), ..Plan::of(by_user.clone(), None) }
+        );
         let plan = parse(&key_file()).unwrap();
         assert!(matches!(plan.credential, Credential::Key(key) if key.email.starts_with("vault@")));
         let external = json!({"type": "external_account", "audience": "//iam/p",
@@ -130,6 +142,7 @@ mod tests {
             "delegates": ["projects/-/serviceAccounts/d@p.iam.gserviceaccount.com"], "source_credentials": user});
         let plan = parse(&acting).unwrap();
         assert_eq!(plan.credential, by_user);
+        assert_eq!(plan.quota_project, None, "that of source_credentials is theirs");
         let impersonation = plan.impersonation.unwrap();
         assert_eq!(
             (impersonation.email.as_str(), impersonation.delegates.len()),
@@ -140,6 +153,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_without_it() {
         let user = json!({"type": "authorized_user", "client_id": "c", "client_secret": "s3cr3t"});
+        let quota = json!({"type": "authorized_user", "client_id": "c", "client_secret": "s3cr3t",
+            "refresh_token": "s3cr3t", "quota_project_id": "s3cr3t\r\nx: y"});
         let mut foreign = key_file();
         foreign["universe_domain"] = json!("other.example");
         let mut acting = json!({"type": "impersonated_service_account", "source_credentials": key_file(),
@@ -152,6 +167,7 @@ mod tests {
             ),
             (user, "form of authorized_user"),
             (foreign, "other.example"),
+            (quota, "quota_project_id"),
             (acting.clone(), "service_account_impersonation_url"),
         ] {
             let error = parse(&file).unwrap_err();

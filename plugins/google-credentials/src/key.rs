@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// Where a key's assertion goes if the file does not say (as Google's libraries).
-const DEFAULT_TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
+/// Where a key's assertion goes, and a refresh token, if the file does not say (as Google's libraries).
+pub(crate) const DEFAULT_TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 
 /// A service account's key file.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,11 +60,12 @@ impl Key {
     pub fn read(json: &[u8], at: &str) -> Result<Self, Error> {
         let wrong = |what: &str| Err(wrong(at, what));
         let Ok(file) = serde_json::from_slice::<File>(json) else { return wrong("no JSON of that form") };
-        if file.client_email.is_empty() {
-            return wrong("no client_email");
-        }
+        // First: files of other kinds have no client_email either, and that would be no help.
         if !(file.kind.is_empty() || file.kind == "service_account") {
             return wrong("its type is not service_account");
+        }
+        if file.client_email.is_empty() {
+            return wrong("no client_email");
         }
         universe(&file.universe_domain)?;
         let token_uri = Some(file.token_uri)
@@ -141,7 +142,11 @@ pub(crate) mod tests {
     fn what_is_no_key_is_said_without_it() {
         for (key, said) in [
             (json!("s3cr3t"), "no JSON of that form"),
-            (json!({"type": "authorized_user", "refresh_token": "s3cr3t"}), "no client_email"),
+            (
+                json!({"type": "authorized_user", "refresh_token": "s3cr3t"}),
+                "its type is not service_account",
+            ),
+            (json!({"type": "service_account", "private_key": "s3cr3t"}), "no client_email"),
             (json!({"type": "gdch_service_account", "client_email": "a@b"}), "type"),
             (json!({"client_email": "a@b", "private_key": "s3cr3t", "token_uri": "s3cr3t"}), "token_uri"),
             (json!({"client_email": "a@b", "private_key": "s3cr3t"}), "no RSA key"),

@@ -1,5 +1,7 @@
 //! The way from what the session holds to an access token, step by step. Nothing is kept here.
 
+use std::time::SystemTime;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_plugin_sdk::Error;
@@ -23,6 +25,12 @@ const ASSERTION: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const ASSERTION_SECONDS: u64 = 3600;
 /// A node whose clock is a little ahead would otherwise sign in Google's future (as Google's libraries).
 const BACKDATED_SECONDS: u64 = 10;
+
+/// The `iat` of a JWT that is signed now, in seconds since 1970.
+pub fn issued_at(now: SystemTime) -> u64 {
+    seconds(now).saturating_sub(BACKDATED_SECONDS)
+}
+
 /// The life of a token that does not say how long it lives: short enough for anything that Google makes.
 const UNKNOWN_SECONDS: u64 = 300;
 
@@ -33,14 +41,6 @@ pub struct Token {
     pub token: Hidden,
     /// How long it lives from now.
     pub seconds: u64,
-}
-
-impl Token {
-    /// For how long it may be kept, in milliseconds: until five minutes before its end, so that it does not end
-    /// on the way, or a tenth of a shorter life.
-    pub fn keep_ms(&self) -> u64 {
-        self.seconds.saturating_sub((self.seconds / 10).min(300)).saturating_mul(1000)
-    }
 }
 
 /// Goes it.
@@ -72,7 +72,7 @@ struct Step<'a> {
 
 impl Step<'_> {
     fn assertion(&self, key: &Key) -> Result<Token, Error> {
-        let issued = seconds(self.world.now()).saturating_sub(BACKDATED_SECONDS);
+        let issued = issued_at(self.world.now());
         let jwt = key.sign(&json!({
             "iss": key.email,
             "scope": SCOPE,
@@ -137,6 +137,11 @@ impl Step<'_> {
         ]);
         let mut request = form_request(url, body);
         let mut secrets = vec![subject.0.as_str()];
+        if let Shown::Aws { secret, session, .. } = &exchange.subject {
+            // The subject has the session's token in it, and Google says what AWS says.
+            secrets.push(&secret.0);
+            secrets.extend(session.as_ref().map(|token| token.0.as_str()));
+        }
         if let Some((id, secret)) = &exchange.client {
             secrets.push(&secret.0);
             let basic = STANDARD.encode(format!("{id}:{}", secret.0));

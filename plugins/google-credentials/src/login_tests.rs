@@ -16,7 +16,7 @@ fn hidden(text: &str) -> Hidden {
 }
 
 fn go(credential: Credential, impersonation: Option<Impersonation>, fake: &Fake<'_>) -> Result<Token, Error> {
-    login(fake, &Plan { credential, impersonation }, &Endpoints::default())
+    login(fake, &Plan::of(credential, impersonation), &Endpoints::default())
 }
 
 fn key() -> Credential {
@@ -78,7 +78,7 @@ fn what_is_sent() {
         let fake =
             Fake::new(|_| ok(json!({"access_token": "ya29.t", "expires_in": 3599, "token_type": "Bearer"})));
         let token = go(credential, None, &fake).unwrap();
-        assert_eq!((token.token.0.as_str(), token.seconds, token.keep_ms()), ("ya29.t", 3599, 3_299_000));
+        assert_eq!((token.token.0.as_str(), token.seconds), ("ya29.t", 3599));
         let requests = fake.requests.borrow();
         let [sent] = &requests[..] else { panic!("{} requests", requests.len()) };
         assert_eq!((sent.method, sent.url.as_str()), ("POST", url));
@@ -173,6 +173,22 @@ fn what_aws_signs_is_shown() {
     assert!(!fields["subject_token"].contains("s3cr3t"));
 }
 
+/// Google quotes what AWS answers, and that may quote what was signed.
+#[test]
+fn aws_credentials_are_not_quoted() {
+    let subject = Shown::Aws {
+        region: "eu-central-1".to_owned(),
+        id: "AKIDEXAMPLE".to_owned(),
+        secret: hidden("s3cr3t-key"),
+        session: Some(hidden("s3ss10n+t0ken/")),
+    };
+    let said = "SignatureDoesNotMatch: x-amz-security-token:s3ss10n+t0ken/ with s3cr3t-key of AKIDEXAMPLE";
+    let refused = json!({"error": "invalid_grant", "error_description": said});
+    let fake = Fake::new(|_| (400, refused.to_string()));
+    let Err(Error::Unauthenticated(detail)) = go(exchange(subject), None, &fake) else { panic!() };
+    assert!(detail.contains("x-amz-security-token:[hidden] with [hidden] of AKIDEXAMPLE"), "{detail}");
+}
+
 /// Bodies of Google's documentation and libraries' tests.
 #[test]
 fn refusals_name_the_step_and_nothing_secret() {
@@ -247,11 +263,4 @@ fn signing_for_a_service_account() {
         serde_json::from_slice::<Value>(&requests[0].body).unwrap(),
         json!({"payload": "{\"sub\":\"gsa@p.iam.gserviceaccount.com\"}"})
     );
-}
-
-#[test]
-fn kept_until_shortly_before_the_end() {
-    for (seconds, kept_ms) in [(3600, 3_300_000), (43_200, 42_900_000), (900, 810_000), (0, 0)] {
-        assert_eq!(Token { token: hidden("t"), seconds }.keep_ms(), kept_ms, "{seconds}");
-    }
 }

@@ -8,6 +8,7 @@ use claviger_plugin_sdk::{Error, invalid_config};
 use serde::Deserialize;
 
 use crate::credential::{Credential, Exchange, Hidden, Impersonation, Plan, Shown};
+use crate::endpoint::is_project_id;
 use crate::external::{self, Manifest};
 use crate::key::Key;
 use crate::source::{Access, Federation, Gke, Source, Subject};
@@ -72,7 +73,7 @@ impl Access {
         match &self.source {
             Source::Key { at } => {
                 let credential = Credential::Key(Key::read(bytes(have, KEY)?, at)?);
-                Ok(Plan { credential, impersonation: None })
+                Ok(Plan::of(credential, None))
             }
             Source::Gke(gke) => {
                 let (project, location, cluster) = self.cluster(gke, have)?;
@@ -82,7 +83,7 @@ impl Access {
                 let token = Hidden(needed(have, ACCOUNT_TOKEN)?);
                 let credential = Credential::Binding { token, pool: pool(&project), provider };
                 let email = email(have, &gke.account_at())?;
-                Ok(Plan { credential, impersonation: email.as_deref().map(Impersonation::of) })
+                Ok(Plan::of(credential, email.as_deref().map(Impersonation::of)))
             }
             Source::Federation(federation) => federated(federation, have),
             Source::Ambient => self.own(have),
@@ -142,8 +143,17 @@ impl Access {
                 Err(invalid_config(&at, format!("{found:?} is no {name}")))
             }
         };
+        let project = part(&gke.project, PROJECT, self.project.as_ref(), "clusterProjectID", "project-id")?;
+        if !is_project_id(&project) {
+            return Err(invalid_config(
+                &format!("{}/clusterProjectID", gke.base),
+                format!(
+                    "{project:?} is not the id of a project, by which the cluster's identity pool is named: give the id here, not the number"
+                ),
+            ));
+        }
         Ok((
-            part(&gke.project, PROJECT, self.project.as_ref(), "clusterProjectID", "project-id")?,
+            project,
             part(&gke.location, LOCATION, None, "clusterLocation", "cluster-location")?,
             part(&gke.cluster, CLUSTER, None, "clusterName", "cluster-name")?,
         ))
@@ -163,7 +173,7 @@ impl Access {
             let token = token.filter(|token| !token.is_empty()).ok_or_else(|| {
                 Error::Unauthenticated("the metadata server's answer holds no access token".to_owned())
             })?;
-            return Ok(Plan { credential: Credential::Token(Hidden(token)), impersonation: None });
+            return Ok(Plan::of(Credential::Token(Hidden(token)), None));
         }
         Err(invalid_config(
             at,
@@ -207,10 +217,13 @@ fn federation_needs(federation: &Federation) -> Vec<Need> {
     let at = format!("{}/{}", federation.base, federation.subject.field());
     match &federation.subject {
         Subject::Config { .. } => vec![object(CONFIG, &at, ObjectKind::ConfigMap, None, false)],
-        Subject::Account { audiences: more } => {
-            // Google takes a token that is for its provider, or for what the provider's settings allow instead.
-            let mut audiences: Vec<String> = federation.audience.iter().cloned().collect();
-            audiences.extend(more.iter().filter(|own| Some(*own) != federation.audience.as_ref()).cloned());
+        Subject::Account { audiences: own } => {
+            // As ESO: those beside the reference and no other, since a provider with a list of its own may mind
+            // any that is not on it. Without a list Google takes a token that is for the provider.
+            let audiences: Vec<String> = match own.is_empty() {
+                true => federation.audience.iter().cloned().collect(),
+                false => own.clone(),
+            };
             let mut needs = vec![account_token(&at, audiences)];
             if federation.email.is_none() {
                 needs.push(account(&at));
@@ -261,7 +274,7 @@ fn federated(federation: &Federation, have: &[SlotValue]) -> Result<Plan, Error>
             (exchange(aws::TOKEN_TYPE, subject), named.map(Impersonation::of))
         }
     };
-    Ok(Plan { credential: Credential::Exchange(exchange), impersonation })
+    Ok(Plan::of(Credential::Exchange(exchange), impersonation))
 }
 
 /// The annotation's service account.

@@ -76,16 +76,22 @@ fn first_rounds() {
             json!({"workloadIdentityFederation": {"serviceAccountRef": sa, "audience": "//iam/p"}}),
             true,
             vec![
-                format!("token {wif}/serviceAccountRef //iam/p x"),
+                format!("token {wif}/serviceAccountRef x"),
                 format!("account {wif}/serviceAccountRef"),
                 project_id.to_owned(),
             ],
         ),
         (
-            json!({"workloadIdentityFederation": {"serviceAccountRef": {"name": "sa", "audiences": ["a"]}, "audience": "a",
-                "gcpServiceAccountEmail": EMAIL}}),
+            json!({"workloadIdentityFederation": {"serviceAccountRef": {"name": "sa", "audiences": ["y", "x"]},
+                "audience": "//iam/p", "gcpServiceAccountEmail": EMAIL}}),
             false,
-            vec![format!("token {wif}/serviceAccountRef a")],
+            vec![format!("token {wif}/serviceAccountRef y x")],
+        ),
+        (
+            json!({"workloadIdentityFederation": {"serviceAccountRef": {"name": "sa", "audiences": []},
+                "audience": "//iam/p", "gcpServiceAccountEmail": EMAIL}}),
+            false,
+            vec![format!("token {wif}/serviceAccountRef //iam/p")],
         ),
         (
             json!({"workloadIdentityFederation": {"credConfig": {"name": "c", "key": "k"}}}),
@@ -116,6 +122,11 @@ fn rounds_of_a_gke_cluster() {
             "{at}/{field}: it is needed, or have the metadata server's granted (spec.grants.ambient of the Plugin gcpsm: {{kind: gcpMetadata, name: {name}}})"
         )]
     };
+    let number = || {
+        vec![format!(
+            "{at}/clusterProjectID: \"123456789012\" is not the id of a project, by which the cluster's identity pool is named: give the id here, not the number"
+        )]
+    };
     let sa = json!({"name": "sa", "audiences": ["more"]});
     let whole = json!({"serviceAccountRef": sa, "clusterProjectID": "cp", "clusterLocation": "l", "clusterName": "c"});
     let store =
@@ -124,6 +135,9 @@ fn rounds_of_a_gke_cluster() {
     assert_eq!(said(known.needs(false, &[])), [account.as_str()]);
     let all = have(&[(ACCOUNT, None)], None);
     assert_eq!(said(known.needs(false, &all)), token("cp"));
+    let mut numbered = whole.clone();
+    numbered["clusterProjectID"] = json!("123456789012");
+    assert_eq!(said(store(&numbered, "p").needs(false, &all)), number());
     // The seed's store names no project of the cluster.
     let bare = json!({"serviceAccountRef": sa});
     let open = store(&bare, "p");
@@ -149,6 +163,9 @@ fn rounds_of_a_gke_cluster() {
             "p",
             vec![format!("{at}/clusterProjectID: \"m/p\" is no project-id")],
         ),
+        // A number names the store's project, and no identity pool.
+        (None, Some("l"), Some("c"), "123456789012", number()),
+        (Some("mp"), Some("l"), Some("c"), "123456789012", token("mp")),
     ] {
         let have =
             have(&[(ACCOUNT, None), (PROJECT, project), (LOCATION, location), (CLUSTER, cluster)], None);
@@ -171,7 +188,7 @@ fn what_a_session_comes_to() {
             pool: "cp.svc.id.goog".to_owned(),
             provider: "https://container.googleapis.com/v1/projects/cp/locations/l/clusters/c".to_owned(),
         };
-        assert_eq!(gke.plan(&have).unwrap(), Plan { credential, impersonation: acting });
+        assert_eq!(gke.plan(&have).unwrap(), Plan::of(credential, acting));
     }
     let federation = |more: Value| {
         let mut federation = json!({"audience": "//iam/p"});
@@ -197,11 +214,15 @@ fn what_a_session_comes_to() {
         session: None,
     };
     assert_eq!((exchange.token_type.as_str(), exchange.subject), (aws::TOKEN_TYPE, subject));
-    let config = json!({"type": "external_account", "credential_source": {"url": "https://t/x"}}).to_string();
+    let config = json!({"type": "external_account", "credential_source": {"url": "https://t/x"},
+        "quota_project_id": "another"});
+    let config = config.to_string();
     let slots = have(&[(CONFIG, Some(&config))], None);
     let by =
         federation(json!({"credConfig": {"name": "c", "key": "k"}, "externalTokenEndpoint": "https://t/x"}));
-    let Credential::Exchange(exchange) = by.plan(&slots).unwrap().credential else { panic!() };
+    let plan = by.plan(&slots).unwrap();
+    assert_eq!(plan.quota_project, None, "who pays is no store's to say");
+    let Credential::Exchange(exchange) = plan.credential else { panic!() };
     assert!(matches!(exchange.subject, Shown::Url(TokenUrl { url, .. }) if url == "https://t/x"));
 }
 

@@ -80,7 +80,7 @@ pub enum Subject {
     },
     /// A token of a ServiceAccount.
     Account {
-        /// Audiences beside the reference.
+        /// Audiences beside the reference; if there are any, the token is for these alone.
         audiences: Vec<String>,
     },
     /// AWS credentials.

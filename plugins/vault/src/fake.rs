@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_credentials::{Access, Credentials};
 use claviger_plugin_sdk::Error;
@@ -102,7 +102,7 @@ impl World for Fake<'_> {
     }
 
     fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045)
     }
 
     fn memo(&self) -> &dyn Memo {

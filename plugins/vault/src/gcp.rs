@@ -5,9 +5,8 @@
 use claviger_plugin_sdk::provider::connection::{Session, SlotValue};
 use claviger_plugin_sdk::{Error, invalid_config};
 use google_credentials::credential::Credential;
-use google_credentials::login::sign_jwt;
+use google_credentials::login::{issued_at, sign_jwt};
 use google_credentials::source::Source;
-use google_credentials::world::seconds;
 use google_credentials::{Access, Endpoints, Places, Plan, login};
 use serde_json::{Value, json};
 
@@ -58,12 +57,13 @@ pub fn plan(access: &Access, have: &[SlotValue]) -> Result<(Plan, String), Error
 /// If the key is none, or Google does not sign.
 pub fn jwt(access: &Access, session: &Session, role: &str, world: &dyn World) -> Result<String, Error> {
     let (plan, email) = plan(access, &session.have)?;
-    let now = seconds(world.now());
+    // Vault's clock, or that of a Google that signs, may be a little behind.
+    let issued = issued_at(world.now());
     let claims = json!({
         "sub": email,
         "aud": format!("vault/{role}"),
-        "iat": now,
-        "exp": now.saturating_add(LIFE_SECONDS),
+        "iat": issued,
+        "exp": issued.saturating_add(LIFE_SECONDS),
     });
     if let Credential::Key(key) = &plan.credential {
         return key.sign(&claims);

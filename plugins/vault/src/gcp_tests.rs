@@ -13,8 +13,9 @@ use crate::read::get;
 
 /// Made for tests, and known to nobody.
 const PEM: &str = include_str!("../../google-credentials/src/test-key.pem");
-/// The signature is OpenSSL's: `openssl dgst -sha256 -sign`, of the two parts before it. Issued in 1970.
-const JWT: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImtleS0xIn0.eyJzdWIiOiJ2YXVsdEBwcm9qZWN0LmlhbS5nc2VydmljZWFjY291bnQuY29tIiwiYXVkIjoidmF1bHQvZGV2IiwiaWF0IjowLCJleHAiOjYwMH0.ggnkL-XjKEGYCp41v9Y6r0ZO8SGuAPr7d4Gyh_j0DpVRKGV_n4-crHVxMoybdpsVyfZGfd_4jQnAaLBhH7qAHVN8oVG89BIg1_tb-eKBJkDp0tjeOgITpKUDP2KHCXDuTk3ijJfP-PwZ8e4dYHd09s1WpPvCpXZsC29MLXSB1VLqZYtwJamRW84Dl3MWJ9vXP_dDKEVEULkWKiQGGJ7yaKitgx304kliDMiNdHK5mnTMb2FgFLmJCRi0smg9bDFnzEE1Mcp3RNDZNrL-NHLAz0X-VkOu2hEKKtT2DFsWJYkh1xeXcVVvf2aeYZl5Fb10GMRnIoGKRs8MW4qef5k_HA";
+/// The signature is OpenSSL's: `openssl dgst -sha256 -sign`, of the two parts before it. Issued
+/// ten seconds before the fake's time, as Google's libraries backdate.
+const JWT: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImtleS0xIn0.eyJzdWIiOiJ2YXVsdEBwcm9qZWN0LmlhbS5nc2VydmljZWFjY291bnQuY29tIiwiYXVkIjoidmF1bHQvZGV2IiwiaWF0IjoxNzY3MzIzMDM1LCJleHAiOjE3NjczMjM2MzV9.UJvdC7p01-PwrP6Xqc-WZl1VqG4pzm-5c6v0LJHD5YLYugEsIhRR_zgd81RKjh7Ggl0guKVPBYdk1I8TNVZ6hcGlaUaq2o6PZPNXUW8XDIEdImjs5iFCAy7wJAAZ-KoXhuiVHOBq8cQ53rpBzUYcUd-DMRqJQvOV8QRdHlTaS7LOqCO9Y49J687Z0h-D686gof0MnZQynXoUrb-h-moJdahBcws70hGfNi1RicO5n-T78vSEkruogx-zIUyZ8-NSOxMuHGKA4W46apfxac3XjgD4y5aJ4MCzxlizxiDyFLi9Y0wPe0A3hx2N4Urw7coYzrxKSJ1zqaxil4DAznIIqg";
 const EMAIL: &str = "vault@project.iam.gserviceaccount.com";
 
 fn store(gcp: Value) -> Value {
@@ -71,7 +72,7 @@ fn signed_as_by_openssl() {
 fn what_is_no_key_is_said_without_it() {
     for (key, said) in [
         (json!("s3cr3t"), "no JSON of that form"),
-        (json!({"type": "authorized_user", "refresh_token": "s3cr3t"}), "no client_email"),
+        (json!({"type": "authorized_user", "refresh_token": "s3cr3t"}), "its type is not service_account"),
         (json!({"client_email": "a@b", "private_key": "s3cr3t"}), "no RSA key"),
     ] {
         let found = made(&by_key(&key), &Fake::new(|_| reply(500, "")));
@@ -125,7 +126,10 @@ fn signed_by_google() {
         ]
     );
     let claims: Value = serde_json::from_str(&sent[2].1).unwrap();
-    assert_eq!(claims["payload"], format!(r#"{{"sub":"{EMAIL}","aud":"vault/dev","iat":0,"exp":600}}"#));
+    assert_eq!(
+        claims["payload"],
+        format!(r#"{{"sub":"{EMAIL}","aud":"vault/dev","iat":1767323035,"exp":1767323635}}"#)
+    );
     let login: Value = serde_json::from_str(&sent[3].1).unwrap();
     assert_eq!(login, json!({"role": "dev", "jwt": "signed.by.google"}));
 }

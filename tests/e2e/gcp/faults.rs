@@ -83,6 +83,30 @@ fn a_limit_is_waited_out() {
 }
 
 #[test]
+fn a_limited_check_says_nothing_against_a_store() {
+    let world = world!("gcp-limited-check");
+    let Some(project) = Project::new(&world) else { return };
+    let account = project.reader("reader");
+    let _operator = Operator::start(&world);
+    project.key_secret("key", &account.key);
+    let pattern = format!("projects/{}/secrets$", project.id);
+    let limit = json!({"match": pattern, "status": 429, "headers": {"Retry-After": "6"}, "count": 1});
+    project.google.fault(&limit).unwrap();
+    let started = std::time::Instant::now();
+    project.store("store", json!({"auth": Project::key_auth("key")}));
+    // Nothing is known of a new one, so its users may try.
+    world.wait_ready("secretstore", "store");
+    let (_, reason, message) = world.ready("secretstore", "store").unwrap();
+    assert_eq!(reason, "ValidationUnknown", "{message}");
+    assert!(message.contains("RESOURCE_EXHAUSTED"), "{message}");
+    world.wait("the store is checked again", || match world.ready("secretstore", "store") {
+        Some((status, reason, _)) if status == "True" && reason == "Valid" => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    assert!(started.elapsed() >= Duration::from_secs(6), "{:?}", started.elapsed());
+}
+
+#[test]
 fn a_login_that_finds_nobody_at_home() {
     let world = world!("gcp-login-faults");
     let Some(project) = Project::new(&world) else { return };

@@ -65,13 +65,16 @@ fn a_service_account_s_token_is_held_to_its_audience_and_subject() {
     let words = ["acting as", "iam.serviceAccounts.getAccessToken"];
     project.refused("other-acting", federated(acting), "AuthenticationFailed", &words);
 
-    // A provider that asks for an audience of its own gets it beside the reference, and refuses other tokens.
+    // A provider that asks for an audience of its own refuses other tokens, and those that are for another too: what
+    // stands beside the reference is all that the token is for.
     let mut owns = json!({"audience": own_audience, "serviceAccountRef": {"name": "direct"}});
     let words = ["invalid_grant", "does not match the expected audience"];
     project.refused("audience", federated(owns.clone()), "AuthenticationFailed", &words);
     owns["serviceAccountRef"]["audiences"] = json!(["https://own.example"]);
-    project.store("audience", federated(owns));
+    project.store("audience", federated(owns.clone()));
     world.wait_ready("secretstore", "audience");
+    owns["serviceAccountRef"]["audiences"] = json!(["https://own.example", own_audience]);
+    project.refused("both", federated(owns), "AuthenticationFailed", &words);
     let nowhere = json!({"audience": format!("{audience}-2"), "serviceAccountRef": {"name": "direct"}});
     project.refused("nowhere", federated(nowhere), "AuthenticationFailed", &["invalid_target"]);
     assert_no_value_left(&world, &operator, &["MARKED-federated"]);

@@ -176,3 +176,89 @@ fn what_is_rendered_with_it_is_rendered_with_another() {
     url("db-two");
     assert_eq!(corner.made(mark, "app"), 2);
 }
+
+/// Another process does not know of renewals, which are not recorded: it asks, and does not take a credential for ended
+/// whose first life is over. And a status that could not be written makes nothing.
+#[test]
+fn a_restart_asks_for_what_was_renewed_before() {
+    let world = world!("leases-restart");
+    let corner = Corner::new(&world, &[("app", "6s", "1h")], LEASE_RIGHTS);
+    let mut operator = Operator::start(&world);
+    let mark = world.env.bao.audit_mark();
+    corner.external_secret("db", "app", "1s", "");
+    world.wait_ready("externalsecret", "db");
+    let lease = corner.lease_of("db");
+    let renewed = |least: usize| {
+        world.wait("renewals", || match corner.asked(mark, "sys/leases/renew") {
+            count if count >= least => Ok(()),
+            count => Err(format!("{count}")),
+        });
+    };
+    renewed(2);
+    operator.stop();
+    // As if it had ended before it wrote what it knew.
+    let lost = r#"{"status": {"sources": null, "syncedResourceVersion": null, "refreshTime": null}}"#;
+    world.kubectl(&[
+        "-n",
+        &world.name,
+        "patch",
+        "externalsecret",
+        "db",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        lost,
+    ]);
+    let before = corner.asked(mark, "sys/leases/renew");
+    let _operator = Operator::start(&world);
+    renewed(before + 2);
+    assert_eq!((corner.made(mark, "app"), corner.lease_of("db")), (1, lease));
+    corner.database.accepts_secret("db").unwrap();
+    let sources = world.get("externalsecret", "db").unwrap()["status"]["sources"].clone();
+    assert_eq!(sources[0]["nature"], "Dynamic");
+}
+
+/// A static role's password has no lease and is read at each refresh, like what is stored; beside it a leased credential
+/// is kept, until the password is another.
+#[test]
+fn what_has_no_lease_is_read_at_each_refresh() {
+    let world = world!("leases-static");
+    let corner = Corner::new(&world, &[("app", "1h", "2h")], LEASE_RIGHTS);
+    let db = &corner.database.mount;
+    corner.database.run("CREATE ROLE \"static-user\" LOGIN PASSWORD 'none'");
+    let role = serde_json::json!({"db_name": "main", "username": "static-user", "rotation_period": "24h"});
+    corner.mount.api("POST", &format!("{db}/static-roles/fixed"), role);
+    let kv = format!("path \"{p}/data/*\" {{ capabilities = [\"read\"] }}\n", p = corner.mount.path);
+    let rights =
+        format!("{kv}{LEASE_RIGHTS}path \"{db}/static-creds/fixed\" {{ capabilities = [\"read\"] }}\n");
+    corner.database.policy(&corner.mount.path, &["app"], &rights);
+    let _operator = Operator::start(&world);
+    let mark = world.env.bao.audit_mark();
+    world.apply(&format!(
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: db, namespace: {ns}}}\n\
+         spec:\n  refreshInterval: 1s\n  secretStoreRef: {{name: vault}}\n  data:\n\
+         \x20   - {{secretKey: username, remoteRef: {{key: {db}/static-creds/fixed, property: username}}}}\n\
+         \x20   - {{secretKey: password, remoteRef: {{key: {db}/static-creds/fixed, property: password}}}}\n\
+         \x20   - {{secretKey: leased, remoteRef: {{key: {db}/creds/app, property: username}}}}\n",
+        ns = world.name,
+    ));
+    world.wait_ready("externalsecret", "db");
+    let (user, first) = corner.database.accepts_secret("db").unwrap();
+    assert_eq!(user, "static-user");
+    let leased = || world.data("db").unwrap()["leased"].clone();
+    let kept = leased();
+    world.wait("refreshes that read it", || match corner.asked(mark, &format!("{db}/static-creds/fixed")) {
+        count if count >= 4 => Ok(()),
+        count => Err(format!("{count}")),
+    });
+    assert_eq!((corner.made(mark, "app"), leased()), (1, kept));
+    corner.mount.api("POST", &format!("{db}/rotate-role/fixed"), serde_json::json!({}));
+    world.wait("the new password", || match corner.database.accepts_secret("db") {
+        Ok((_, password)) if password != first => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    world.wait("what is rendered with it", || match corner.made(mark, "app") {
+        2 => Ok(()),
+        count => Err(format!("{count}")),
+    });
+}

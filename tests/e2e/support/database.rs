@@ -85,6 +85,28 @@ impl<'a> Database<'a> {
         Logins::new(self.world.env.tools.postgres().unwrap().join("psql"), self.postgres.view().clone())
     }
 
+    /// Runs a statement as the superuser.
+    pub(crate) fn run(&self, statement: &str) {
+        let psql = self.world.env.tools.postgres().unwrap().join("psql");
+        let port = self.postgres.view().port.to_string();
+        let output = Command::new(psql)
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                &self.postgres.view().superuser,
+                "-d",
+                "postgres",
+                "-c",
+                statement,
+            ])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Whether it takes what a Secret holds under `username` and `password`; what that is.
     pub(crate) fn accepts_secret(&self, secret: &str) -> Result<(String, String), String> {
         let data = self.world.data(secret).ok_or("no such Secret")?;

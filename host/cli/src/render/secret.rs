@@ -49,6 +49,7 @@ pub(super) async fn render(
         version: "",
         pins: &pins,
         held: None,
+        keeps_unleased: false,
         // A credential that is made to be printed would be left behind.
         makes: false,
         labels: es.labels(),

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::policy::{Policy, Rotation};
@@ -23,6 +23,9 @@ const SPREAD: u32 = 84;
 
 /// What answers are rounded by.
 const SLACK: Duration = Duration::from_secs(1);
+
+/// A record further ahead than that was written by a clock that is ahead of ours, or ours was set back.
+const SKEW: Duration = Duration::from_secs(5);
 
 /// No credential is made anew before that: a life of a second would be a loop.
 const LEAST: Duration = Duration::from_secs(1);
@@ -85,8 +88,12 @@ pub fn renewed(held: &Held, before: Option<Live>, asked: Duration, answer: &Leas
         let ttl = recorded.map(|holder| holder.ttl).filter(|ttl| !ttl.is_zero())?;
         held.issued.checked_add(ttl).ok()
     });
+    // A periodic login gives its period each time, however much longer the lease is.
+    let period = recorded.map(|holder| holder.ttl).filter(|ttl| !ttl.is_zero()).unwrap_or(asked).min(asked);
     let (holder_end, holder_capped) = match &answer.holder {
-        Some(holder) if holder.renewable && !holder.ttl.is_zero() => (after(holder.ttl), capped(holder.ttl)),
+        Some(holder) if holder.renewable && !holder.ttl.is_zero() => {
+            (after(holder.ttl), holder.ttl + SLACK < period)
+        }
         Some(holder) if holder.renewable => (None, false),
         _ => (going_to, true),
     };
@@ -103,9 +110,10 @@ pub fn due(record: &Record, lives: &Lives, policy: &Policy, spread: u32, now: Ti
         if let Some(at) = policy.interval.and_then(|interval| held.issued.checked_add(interval).ok()) {
             next.push((at, Due::Rotate));
         }
-        next.extend(of_life(held, lives, spread));
+        next.extend(of_life(held, lives, spread, now));
     }
-    let least = record.held.iter().filter_map(|held| held.issued.checked_add(LEAST).ok()).max();
+    let made = record.held.iter().map(|held| held.issued).filter(|issued| *issued <= now);
+    let least = made.filter_map(|issued| issued.checked_add(LEAST).ok()).max();
     let rotate = |(at, due): &(Timestamp, Due)| (least.map_or(*at, |least| (*at).max(least)), *due);
     let next: Vec<(Timestamp, Due)> = next.iter().map(rotate).collect();
     let ripe = |wanted: Due| next.iter().any(|(at, due)| *due == wanted && *at <= now);
@@ -118,13 +126,31 @@ pub fn due(record: &Record, lives: &Lives, policy: &Policy, spread: u32, now: Ti
     next.into_iter().map(|(at, _)| at).min().map_or(Due::Nothing, Due::At)
 }
 
-/// When to try again to renew one that could not be asked for: some twenty times until it ends, between every five
-/// seconds and every five minutes. `None`: it has ended.
+/// When to try again to renew or replace one where that could not be done: some twenty times until it ends, between
+/// every five seconds and every five minutes. `None`: it has ended.
 pub fn try_again(held: &Held, before: Option<Live>, now: Timestamp) -> Option<Timestamp> {
     const RANGE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+    /// Of one whose renewals another process may have made: when it ends, nobody knows until it is asked.
+    const UNKNOWN: Duration = Duration::from_secs(30);
     let Some(end) = before.map_or(held.end(), Live::end) else { return now.checked_add(RANGE.1).ok() };
-    let left = Duration::try_from(end.duration_since(now)).ok().filter(|left| !left.is_zero())?;
-    now.checked_add((left / 20).clamp(RANGE.0, RANGE.1)).ok()
+    let left = Duration::try_from(end.duration_since(now)).ok().filter(|left| !left.is_zero());
+    let unknown = before.is_none() && held.lease.as_ref().is_some_and(|lease| lease.renewable);
+    let wait = match left {
+        Some(left) => (left / 20).clamp(RANGE.0, RANGE.1),
+        None if unknown => UNKNOWN,
+        None => return None,
+    };
+    now.checked_add(wait).ok()
+}
+
+/// When to look again at what is to be made anew and could not be: what can be renewed is renewed in its time, and the
+/// rest is tried again before it ends.
+pub fn meanwhile(record: &Record, lives: &Lives, spread: u32, now: Timestamp) -> Option<Timestamp> {
+    let of = |held: &Held| match of_life(held, lives, spread, now)? {
+        (at, Due::Renew) => Some(at).filter(|at| *at > now),
+        _ => try_again(held, lives.get(&held.lease.as_ref()?.id).copied(), now),
+    };
+    record.held.iter().filter_map(of).min()
 }
 
 /// Which are to be renewed now.
@@ -134,12 +160,13 @@ pub fn to_renew<'a>(
     spread: u32,
     now: Timestamp,
 ) -> impl Iterator<Item = &'a Held> {
-    let ripe = move |held: &Held| matches!(of_life(held, lives, spread), Some((at, Due::Renew)) if at <= now);
+    let ripe =
+        move |held: &Held| matches!(of_life(held, lives, spread, now), Some((at, Due::Renew)) if at <= now);
     record.held.iter().filter(move |held| ripe(held))
 }
 
 /// What its life asks for, and when.
-fn of_life(held: &Held, lives: &Lives, spread: u32) -> Option<(Timestamp, Due)> {
+fn of_life(held: &Held, lives: &Lives, spread: u32, now: Timestamp) -> Option<(Timestamp, Due)> {
     let lease = held.lease.as_ref()?;
     let live = lives.get(&lease.id).copied();
     let (since, end) = match live {
@@ -152,10 +179,13 @@ fn of_life(held: &Held, lives: &Lives, spread: u32) -> Option<(Timestamp, Due)> 
             && !holder.ttl.is_zero()
             && (lease.duration.is_zero() || holder.ttl <= lease.duration)
     });
-    if live.map_or(!lease.renewable || bound, |live| live.last) {
-        return Some((part(held.issued, end, spread), Due::Rotate));
+    let last = live.map_or(!lease.renewable || bound, |live| live.last);
+    let (from, what) = if last { (held.issued, Due::Rotate) } else { (since, Due::Renew) };
+    // How much of it is left cannot be told by this clock.
+    if from.duration_since(now) > SignedDuration::try_from(SKEW).unwrap_or_default() {
+        return Some((now, what));
     }
-    Some((part(since, end, spread), Due::Renew))
+    Some((part(from, end, spread), what))
 }
 
 /// Two thirds of the way, or a little less.
@@ -172,11 +202,13 @@ pub fn spread(uid: &str) -> u32 {
     digest.iter().take(2).fold(0, |sum, byte| sum << 8 | u32::from(*byte)) % SPREAD
 }
 
-/// Whether a refresh, for which nothing else is due, makes everything anew: by the policy; or because something has
-/// neither an end nor an interval, and is made at each refresh as ESO does.
+/// Whether a refresh, for which nothing else is due, makes everything anew: by the policy; or because what a generator
+/// made has neither an end nor an interval, and is made at each refresh as ESO does. (A key without a lease is read like
+/// what is stored.)
 pub fn at_refresh(record: &Record, policy: &Policy) -> bool {
+    let generated = |held: &Held| held.lease.is_none() && held.source.key.is_empty();
     policy.rotation == Rotation::EveryRefresh
-        || (policy.interval.is_none() && record.held.iter().any(|held| held.lease.is_none()))
+        || (policy.interval.is_none() && record.held.iter().any(generated))
 }
 
 /// What was replaced and is to be revoked now, and when the next is. `rolled_out`: whether the workloads that were
@@ -190,7 +222,7 @@ pub fn to_revoke<'a>(
     let (mut ripe, mut next) = (Vec::new(), None::<Timestamp>);
     for retired in &record.retired {
         let Some(lease) = &retired.held.lease else { continue };
-        if done.contains(&lease.id) || retired.held.end().is_some_and(|end| end <= now) {
+        if done.contains(&lease.id) || retired.held.has_ended(now) {
             continue;
         }
         match retired.revoke {

@@ -73,6 +73,34 @@ fn two_thirds_of_a_life() {
     assert_eq!(when(None, None, &hour, 1000), Due::Rotate, "made without a lease, by interval");
 }
 
+/// Ten minutes ahead of us, or we were set back: it is asked for, or made anew, at once.
+#[test]
+fn a_record_of_another_clock_is_not_believed() {
+    let auto = Policy::default();
+    assert_eq!(when(Some(lease(300, true, None)), None, &auto, -600), Due::Renew);
+    assert_eq!(when(Some(lease(300, false, None)), None, &auto, -600), Due::Rotate);
+    assert_eq!(when(Some(lease(300, true, None)), live(0, 300, false), &auto, -600), Due::Renew);
+    assert_eq!(when(Some(lease(3000, true, None)), None, &auto, -4), Due::At(at(2001)), "as clocks differ");
+}
+
+/// What cannot be made anew now does not end for want of a look at it.
+#[test]
+fn what_lives_is_looked_at_while_its_rotation_fails() {
+    let first = held(Some(lease(3000, true, None)));
+    let second =
+        Held { lease: Some(Lease { id: "b".to_owned(), ..lease(600, false, None) }), ..first.clone() };
+    let (renewable, both) = (record(vec![first.clone()]), record(vec![first, second]));
+    let none = Lives::new();
+    assert_eq!(meanwhile(&renewable, &none, 0, at(10)), Some(at(2001)), "it is renewed in its time");
+    assert_eq!(
+        meanwhile(&both, &none, 0, at(400)),
+        Some(at(410)),
+        "the shorter is tried again before it ends"
+    );
+    assert_eq!(meanwhile(&both, &none, 0, at(700)), Some(at(2001)));
+    assert_eq!(meanwhile(&record(vec![held(None)]), &none, 0, at(0)), None);
+}
+
 #[test]
 fn what_a_renewal_tells() {
     let hour = seconds(3600);
@@ -90,6 +118,14 @@ fn what_a_renewal_tells() {
             lease(3600, true, Some((86_400, false))),
             lease(3600, true, Some((0, false))),
             Some(6000),
+            false,
+        ),
+        // A period of half an hour, each time.
+        (
+            "periodic holder",
+            lease(3600, true, Some((1800, true))),
+            lease(3600, true, Some((1800, true))),
+            Some(4200),
             false,
         ),
         ("no holder", lease(3600, true, None), lease(3600, true, None), Some(6000), false),
@@ -113,7 +149,9 @@ fn what_could_not_be_asked_for_is_asked_for_again_until_it_ends() {
         (lease(3600, true, None), None, 2400, Some(2460)),
         (lease(3600, true, None), None, 3590, Some(3595)),
         (lease(864_000, true, None), None, 0, Some(300)),
-        (lease(3600, true, None), None, 3600, None),
+        // Somebody else may have renewed it.
+        (lease(3600, true, None), None, 99_999, Some(100_029)),
+        (lease(3600, false, None), None, 3600, None),
         (lease(3600, true, None), live(2400, 6000, false), 4800, Some(4860)),
         (lease(3600, true, None), live(2400, 6000, false), 9999, None),
         (lease(0, true, None), None, 5, Some(305)),
@@ -136,6 +174,12 @@ fn all_of_an_object_at_once() {
 
 #[test]
 fn who_is_made_at_each_refresh() {
+    let generated = |given: Option<Lease>| {
+        let mut held = held(given);
+        held.source.key = String::new();
+        record(vec![held])
+    };
+    assert!(!at_refresh(&record(vec![held(None)]), &Policy::default()), "a key is read like what is stored");
     let every = Policy { rotation: Rotation::EveryRefresh, ..Policy::default() };
     let interval = Policy { interval: Some(seconds(60)), ..Policy::default() };
     for (given, policy, expected) in [
@@ -144,7 +188,7 @@ fn who_is_made_at_each_refresh() {
         (None, Policy::default(), true),
         (None, interval, false),
     ] {
-        assert_eq!(at_refresh(&record(vec![held(given)]), &policy), expected);
+        assert_eq!(at_refresh(&generated(given), &policy), expected);
     }
 }
 
@@ -154,11 +198,13 @@ fn the_replaced_are_revoked_in_their_time() {
         held: held(Some(Lease { id: id.to_owned(), ..lease(seconds, true, None) })),
         revoke,
     };
+    let mut over = retired("over", 50, Revoke::At(at(50)));
+    over.held.lease.as_mut().unwrap().renewable = false;
     let mut record = record(Vec::new());
     record.retired = vec![
         retired("later", 3000, Revoke::At(at(100))),
         retired("ripe", 3000, Revoke::At(at(50))),
-        retired("over", 50, Revoke::At(at(50))),
+        over,
         retired("rollout", 3000, Revoke::AfterRollout),
         retired("done", 3000, Revoke::At(at(0))),
     ];

@@ -11,7 +11,9 @@ mod pins;
 mod policy;
 mod record;
 
-pub use due::{Due, Live, Lives, at_refresh, due, renewed, spread, to_renew, to_revoke, try_again};
+pub use due::{
+    Due, Live, Lives, at_refresh, due, meanwhile, renewed, spread, to_renew, to_revoke, try_again,
+};
 pub use inputs::Inputs;
 pub use pins::Pins;
 pub use policy::{Policy, PolicyError, Rotation, Superseded};

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::provider::{Lease, LeaseHolder};
 
-/// Leases that were replaced and are still to be revoked; older ones run out by themselves. A rotation a minute with
-/// an hour's grace is a policy nobody needs, and an annotation is read by everybody who reads the Secret.
-const MAX_RETIRED: usize = 8;
+/// Leases that were replaced and are still to be revoked; older ones run out by themselves. One is some 300 bytes, and
+/// all annotations of an object may have 256 KiB.
+const MAX_RETIRED: usize = 32;
 
 /// Who made a credential: asked again when it is renewed or revoked.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,6 +37,12 @@ pub struct Held {
 }
 
 impl Held {
+    /// Whether it is known to have ended. One that can be renewed may have been, by whoever worked then.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        let renewable = self.lease.as_ref().is_some_and(|lease| lease.renewable);
+        !renewable && self.end().is_some_and(|end| end <= now)
+    }
+
     /// Whether both are the same credential, whatever was rounded when one was written.
     pub fn is(&self, other: &Self) -> bool {
         self.source == other.source
@@ -103,11 +109,14 @@ impl Record {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The newest of what is to be revoked, of what has not ended by then.
+    /// Everything that it names: what is held, and what waits to be revoked.
+    pub fn all(self) -> Vec<Held> {
+        self.held.into_iter().chain(self.retired.into_iter().map(|retired| retired.held)).collect()
+    }
+
+    /// The newest of what is to be revoked, of what is not known to have ended by then.
     pub fn retire(retired: impl IntoIterator<Item = Retired>, now: Timestamp) -> Vec<Retired> {
-        let live = |retired: &Retired| {
-            retired.held.lease.is_some() && retired.held.end().is_none_or(|end| end > now)
-        };
+        let live = |retired: &Retired| retired.held.lease.is_some() && !retired.held.has_ended(now);
         let mut retired: Vec<Retired> = retired.into_iter().filter(live).collect();
         retired.sort_by_key(|retired| std::cmp::Reverse(retired.held.issued));
         retired.truncate(MAX_RETIRED);
@@ -226,13 +235,18 @@ mod tests {
     }
 
     #[test]
-    fn only_what_lives_is_kept_to_be_revoked() {
-        let retired = |issued| Retired { held: held("a", issued, 100, None), revoke: Revoke::AfterRollout };
-        let kept = Record::retire((0..20).map(|n| retired(n * 10)), at(150));
+    fn only_what_may_live_is_kept_to_be_revoked() {
+        let retired = |issued, renewable| {
+            let mut held = held("a", issued, 100, None);
+            held.lease.as_mut().unwrap().renewable = renewable;
+            Retired { held, revoke: Revoke::AfterRollout }
+        };
+        let kept = Record::retire((0..50).map(|n| retired(n * 10, false)), at(150));
         assert_eq!(kept.len(), MAX_RETIRED);
-        assert_eq!(kept[0].held.issued, at(190));
-        assert!(kept.iter().all(|retired| retired.held.end().unwrap() > at(150)));
-        assert_eq!(Record::retire([retired(0)], at(100)), []);
+        assert_eq!(kept[0].held.issued, at(490), "the newest");
+        let kept = Record::retire((0..10).map(|n| retired(n * 10, false)), at(150));
+        assert_eq!(kept.len(), 4, "those that have not ended");
+        assert_eq!(Record::retire([retired(0, true)], at(9999)).len(), 1, "it may have been renewed");
         let unleased =
             Retired { held: Held { lease: None, ..held("a", 0, 1, None) }, revoke: Revoke::AfterRollout };
         assert_eq!(Record::retire([unleased], at(0)), [], "there is nothing to revoke");

@@ -18,7 +18,10 @@ pub(super) fn apply(input: &Input<'_>, wanted: &Rendered, changes: &Changes) -> 
         annotations.insert(ANNOTATION_DATA_HASH.to_owned(), hash);
     }
     // A Secret that is made now was in no pod before.
-    if let (Some(now), Some(_), true) = (input.mark_changes, input.observed, changes.data) {
+    if let Some((now, was_there)) = input.mark_changes
+        && changes.data
+        && (was_there || input.observed.is_some())
+    {
         annotations.insert(changed_annotation(&input.owner.name), now.to_string());
     }
     let policy = input.spec.target.creation_policy;

@@ -22,7 +22,7 @@ use crate::secret::SecretBytes;
 use crate::template::Rendered;
 
 pub use policy::{check, rendered_secret_type};
-pub use target::{plan, plan_deletion, target_valid};
+pub use target::{check_target, plan, target_valid};
 
 /// Who controls an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,8 +148,9 @@ pub struct Input<'a> {
     pub siblings: &'a [Sibling],
     /// What should be there; none if nothing of it exists in the provider and that is an answer.
     pub wanted: Option<&'a Rendered>,
-    /// Now, if the Secret is to say when its data changed last: workloads are restarted for that.
-    pub mark_changes: Option<Timestamp>,
+    /// Now, if the Secret is to say when its data changed last, because workloads are restarted for that; and whether it
+    /// was there before: one that somebody deleted is in pods still.
+    pub mark_changes: Option<(Timestamp, bool)>,
     /// Made the hashes in `observed`.
     pub hasher: &'a KeyedHasher,
 }

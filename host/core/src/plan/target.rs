@@ -114,23 +114,6 @@ pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
     Ok(Planned::Do(plan))
 }
 
-/// What the end of an ExternalSecret does to its target. With creationPolicy Owner the API server's
-/// garbage collector deletes it too; deletionPolicy Delete does not wait for that, as in ESO. Everything
-/// else stays as it is.
-pub fn plan_deletion(
-    spec: &ExternalSecretSpec,
-    owner: &Controller,
-    observed: Option<&Observed>,
-) -> Vec<Effect> {
-    let ours = observed.filter(|observed| {
-        spec.target.deletion_policy == DeletionPolicy::Delete
-            && !observed.deleting
-            && observed.is_controlled_by(owner)
-    });
-    let name = spec.target.name.as_ref().unwrap_or(&owner.name);
-    ours.map(|observed| deletion(name, observed)).into_iter().collect()
-}
-
 fn deletion(name: &str, observed: &Observed) -> Effect {
     Effect::Delete {
         name: name.to_owned(),
@@ -188,44 +171,76 @@ fn emptied(observed: &Observed) -> Rendered {
     }
 }
 
+/// Whether the target may be written at all, as far as that can be told before anything is read, or made.
+///
+/// # Errors
+/// If it is another's, of another type than the template's, or on its way out.
+pub fn check_target(
+    owner: &Controller,
+    namespace: &str,
+    spec: &ExternalSecretSpec,
+    observed: Option<&Observed>,
+) -> Result<(), Failure> {
+    let Some(observed) = observed.filter(|_| spec.target.creation_policy != CreationPolicy::None) else {
+        return Ok(());
+    };
+    let type_ = spec.target.template.as_ref().and_then(|template| template.type_.as_deref());
+    let secret = format!("{namespace}/{}", spec.target.name.as_deref().unwrap_or(&owner.name));
+    refuse_object(owner, spec, &secret, observed, type_)
+}
+
 /// What must not be written to, whatever is wanted.
 fn refuse(input: &Input<'_>, wanted: &Rendered) -> Result<(), Failure> {
     check_rendered(input.observed, wanted)?;
     let Some(observed) = input.observed else {
         return Ok(());
     };
+    refuse_object(input.owner, input.spec, &input.secret(), observed, wanted.type_.as_deref())
+}
+
+fn refuse_object(
+    owner: &Controller,
+    spec: &ExternalSecretSpec,
+    secret: &str,
+    observed: &Observed,
+    type_: Option<&str>,
+) -> Result<(), Failure> {
     if observed.deleting {
-        return Err(Failure::TargetTerminating { secret: input.secret() });
+        return Err(Failure::TargetTerminating { secret: secret.to_owned() });
     }
-    if let (Some(wanted), Some(is)) = (&wanted.type_, &observed.type_)
+    if let (Some(wanted), Some(is)) = (type_, &observed.type_)
         && wanted != is
     {
         return Err(Failure::TargetTypeFixed {
-            secret: input.secret(),
+            secret: secret.to_owned(),
             is: is.clone(),
-            wanted: wanted.clone(),
+            wanted: wanted.to_owned(),
         });
     }
-    refuse_foreign_owner(input, observed)
+    refuse_foreign_owner(owner, spec, secret, observed)
 }
 
 /// Owner takes over what nobody controls, and what an ExternalSecret of the same name controlled (it was
 /// made anew); never another's. Orphan takes every field it wants, so it keeps off what another
 /// ExternalSecret controls. Who merges takes nothing, so may merge into anything.
-fn refuse_foreign_owner(input: &Input<'_>, observed: &Observed) -> Result<(), Failure> {
+fn refuse_foreign_owner(
+    us: &Controller,
+    spec: &ExternalSecretSpec,
+    secret: &str,
+    observed: &Observed,
+) -> Result<(), Failure> {
     let Some(controller) = &observed.controller else {
         return Ok(());
     };
-    let us = input.owner;
     let same_kind = controller.same_object_kind(us);
-    let refused = match input.spec.target.creation_policy {
+    let refused = match spec.target.creation_policy {
         CreationPolicy::Owner => !same_kind || controller.name != us.name,
         CreationPolicy::Orphan => same_kind && controller.name != us.name,
         CreationPolicy::Merge | CreationPolicy::CreateOrMerge | CreationPolicy::None => false,
     };
     if refused {
         let owner = format!("{} {}", controller.kind, controller.name);
-        return Err(Failure::TargetOwned { secret: input.secret(), owner });
+        return Err(Failure::TargetOwned { secret: secret.to_owned(), owner });
     }
     Ok(())
 }

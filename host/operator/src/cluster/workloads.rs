@@ -1,6 +1,7 @@
 //! Deployments, StatefulSets and DaemonSets: found, restarted by an annotation on their pod template, and looked at.
 
 use claviger_core::error::Failure;
+use claviger_core::names::ANNOTATION_ROLLOUT_SELECTOR;
 use claviger_core::rollout::{Targets, WorkloadKind};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use kube::api::{ListParams, Patch, PatchParams};
@@ -10,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::cluster::live::api_failure;
 
-/// Workloads that one selector may bring: who restarts more at once means something else.
-const MAX_SELECTED: u32 = 100;
+/// Workloads of a kind that one selector may bring: who restarts more at once means something else.
+const MAX_SELECTED: u32 = 500;
 
 /// The manager of the annotation.
 const MANAGER: &str = "claviger";
@@ -41,7 +42,7 @@ impl Workload {
 /// What was found of the targets, and which of those named are not there.
 ///
 /// # Errors
-/// [`Failure::ApiServer`].
+/// [`Failure::ApiServer`], or that too much is selected.
 pub async fn find(
     client: &Client,
     namespace: &str,
@@ -60,6 +61,13 @@ pub async fn find(
             let params = ListParams::default().labels(selector).limit(MAX_SELECTED);
             let failed = |error| api_failure("listing", kind.as_str(), namespace, selector, &error);
             let list = api(client, kind, namespace).list(&params).await.map_err(failed)?;
+            if list.metadata.continue_.is_some_and(|more| !more.is_empty()) {
+                let why = format!(
+                    "{ANNOTATION_ROLLOUT_SELECTOR} selects more than {MAX_SELECTED} of kind {}",
+                    kind.as_str()
+                );
+                return Err(Failure::PolicyInvalid { why });
+            }
             let selected = list.items.into_iter().map(|object| workload(kind, object));
             let named = |one: &Workload| targets.named.contains(&(one.kind, one.name.clone()));
             found.extend(selected.filter(|one| !named(one)));

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use claviger_core::backoff::after_failure;
 use claviger_core::error::{Failure, Retry};
 use claviger_core::hash::synced_resource_version;
-use claviger_core::lease::{self, Policy};
-use claviger_core::names::field_manager;
+use claviger_core::lease::{self, Policy, Superseded};
+use claviger_core::names::{ANNOTATION_REVOKE_SUPERSEDED, ANNOTATION_ROLLOUT, field_manager};
 use claviger_core::plan::{self, target_valid};
 use claviger_core::redact::Redactor;
 use claviger_core::refresh::{self, Due, Rhythm};
@@ -20,17 +20,20 @@ use claviger_crds::external_secret::{ExternalSecret, ExternalSecretStatus, Refre
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
-use super::leases;
 use super::patience::patience;
 use super::refresh::{Done, Ended, Refresh};
 use super::rollout::{self, Rollout};
 use super::{Context, Next, said};
+use super::{leases, revoke};
 use crate::cluster::status as status_writer;
 use crate::state::{Parsed, store_object, store_refs};
 use crate::sync::Failed;
 use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::managed::observed;
+
+/// A generator that could not be read: whether it is ours is not known.
+const CLASS_UNKNOWN: Duration = Duration::from_secs(30);
 
 /// The Secret moved between looking and writing: look again soon, but let the watch catch up.
 const STALE: Duration = Duration::from_millis(200);
@@ -40,19 +43,19 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     let object = Object::ExternalSecret(name.clone());
     let Some(parsed) = context.state.external_secret(name) else {
         context.state.forget_progress(name);
-        leases::revoke_all(context, name).await;
-        return None;
+        return revoke::all(context, name).await;
     };
     let es = match parsed.as_ref() {
         Ok(es) => es,
         Err(_) => return unreadable(context, name, &parsed).await,
     };
-    // Its Secret goes with it by ownership, or stays by policy; there is nothing for us to do.
-    if es.meta().deletion_timestamp.is_some()
-        || !is_ours(context, name, es)
-        || !leases::generators_are_ours(context, name, es).await
-    {
-        return None;
+    match (is_ours(context, name, es), revoke::generators_are_ours(context, name, es).await) {
+        (true, Ok(true)) => {}
+        (true, Err(_)) => return Some((Class::Retry, Instant::now() + CLASS_UNKNOWN)),
+        _ => {
+            context.state.forget_orphaned(name);
+            return None;
+        }
     }
     let now = Timestamp::now();
     let target = Name::new(&name.namespace, es.spec.target.name.as_deref().unwrap_or(&name.name));
@@ -62,10 +65,10 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     let restarts = Targets::parse(es.annotations());
     let rollout = match &restarts {
         Ok(restarts) => {
-            let waited_for = leases::waits_for_rollout(known.as_ref(), name);
+            let waited_for = revoke::waits_for_rollout(context, known.as_ref(), name, now);
             rollout::look(context, name, es, restarts, known.as_ref(), waited_for).await
         }
-        Err(_) => Rollout::Over,
+        Err(_) => Rollout::Nothing,
     };
     // What lives goes on living, whatever is wrong with the manifest or its other keys.
     let holding = leases::look(
@@ -80,6 +83,10 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     .await;
     let again = rollout.again().and_then(|wait| now.checked_add(wait).ok());
     let next = holding.as_ref().and_then(|holding| holding.next).into_iter().chain(again).min();
+    // Its Secret goes with it by ownership, or stays by policy; till then what it holds lives on.
+    if es.meta().deletion_timestamp.is_some() {
+        return next.map(|at| (Class::Refresh, instant(at, now)));
+    }
     let failed = async |failure: &Failed, interval: Duration| {
         let again = failed(context, name, es, failure, interval).await;
         let lease = next.map(|at| (Class::Retry, instant(at, now)));
@@ -104,6 +111,12 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         Ok(restarts) => restarts,
         Err(error) => return failed(&invalid(error), Duration::ZERO).await,
     };
+    if policy.superseded == Superseded::RevokedAfterRollout && restarts.is_empty() {
+        let error = format!(
+            "annotation {ANNOTATION_REVOKE_SUPERSEDED}: rollout needs workloads to be restarted ({ANNOTATION_ROLLOUT})"
+        );
+        return failed(&invalid(error), Duration::ZERO).await;
+    }
     let version = synced_resource_version(es.meta().generation.unwrap_or(0), es.labels(), es.annotations());
     let rhythm = rhythm(context, name, es, interval);
     // A Merge that waits for its Secret is woken when one appears, which may be without our label.
@@ -122,8 +135,16 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         Due::OnChange | Due::Interval => return next.map(|at| (Class::Refresh, instant(at, now))),
     };
     // What is held stands for its part as long as the Secret is as it was left and nothing else differs.
+    let owned = known.as_ref().is_none_or(|known| leases::is_owned(es, known));
+    let broken = holding.is_some() && !(valid && owned);
+    if broken
+        && !rotate
+        && let Err(at) = context.state.may_repair(name)
+    {
+        return Some((Class::Retry, next.map_or(at, |next| instant(next, now).min(at))));
+    }
     let anew = rotate
-        || !valid
+        || broken
         || (due == Due::Interval
             && holding.as_ref().is_some_and(|holding| lease::at_refresh(&holding.record, &policy)));
     let record = holding.map(|holding| holding.record);

@@ -1,23 +1,20 @@
-//! What an ExternalSecret holds on lease: renewed here, revoked here, and found due to be made anew. Deciding is
-//! `core::lease`'s; making anew is a refresh like any other.
+//! What an ExternalSecret holds on lease: renewed here, and found due to be made anew. Deciding is `core::lease`'s,
+//! revoking `revoke`'s; making anew is a refresh like any other.
 
 use std::sync::Arc;
 
 use claviger_core::error::Failure;
-use claviger_core::lease::{self, Due, Held, Live, Policy, Record, Retired, Revoke, Source, Superseded};
-use claviger_core::names::{field_manager, lease_annotation};
+use claviger_core::lease::{self, Due, Live, Policy, Record, Retired, Revoke, Superseded};
+use claviger_core::names::{created_by, field_manager, lease_annotation};
 use claviger_core::plan::Observed;
-use claviger_core::redact::Redactor;
-use claviger_core::secret::SecretBytes;
-use claviger_crds::external_secret::{CreationPolicy, ExternalSecret, ExternalSecretSpec, StoreKind};
+use claviger_crds::external_secret::{CreationPolicy, ExternalSecret, ExternalSecretSpec};
 use jiff::Timestamp;
 use kube::Resource;
 
 use super::Context;
+use super::revoke::{self, hiding};
 use super::rollout::Rollout;
 use super::world::ClusterWorld;
-use crate::cluster::live;
-use crate::state::store_object;
 use crate::sync::{Issued, Renewal};
 use crate::watch::Object;
 use crate::watch::cache::Name;
@@ -53,33 +50,18 @@ pub(super) async fn look(
         failing = renew(context, &world, name, es, &record, spread, now).await;
     }
     let rolled_out = rollout == Rollout::Over;
-    let revoked = revoke_ripe(context, &world, name, es, &record, rolled_out, now).await;
-    let (rotate, next) = match due(context, name, &record, policy, spread, now) {
-        Due::Rotate => (true, None),
-        // It could not be told: in a while, as long as it lives.
-        Due::Renew => (false, failing.or(Some(now))),
+    let revoked = revoke::ripe(context, &world, name, es, &record, rolled_out, now).await;
+    let lives = context.state.leases(name).lives;
+    let (rotate, next) = match lease::due(&record, &lives, policy, spread, now) {
+        // That may fail, for long: what lives is looked at all the same.
+        Due::Rotate => (true, lease::meanwhile(&record, &lives, spread, now)),
+        // It could not be told: in a while.
+        Due::Renew => (false, None),
         Due::At(at) => (false, Some(at)),
         Due::Nothing => (false, None),
     };
-    let next = next.into_iter().chain(revoked).min();
+    let next = next.into_iter().chain(failing).chain(revoked).min();
     Some(Holding { record, rotate, next })
-}
-
-fn due(context: &Context, name: &Name, record: &Record, policy: &Policy, spread: u32, now: Timestamp) -> Due {
-    lease::due(record, &context.state.leases(name).lives, policy, spread, now)
-}
-
-/// What a backend says of a lease is shown without the names it goes by: they may stand in the Secret, and whoever has
-/// them can renew and end it.
-fn hiding(held: &Held) -> Redactor {
-    let mut redactor = Redactor::default();
-    if let Some(lease) = &held.lease {
-        let accessor = lease.holder.as_ref().and_then(|holder| holder.accessor.as_ref());
-        for name in std::iter::once(&lease.id).chain(accessor) {
-            redactor.seed(&SecretBytes::copied_from(name.as_bytes()));
-        }
-    }
-    redactor
 }
 
 /// The record on a Secret.
@@ -88,12 +70,6 @@ fn hiding(held: &Held) -> Redactor {
 /// backends make unguessable; and those they could have used all the same.
 pub(super) fn recorded(target: Option<&Observed>, external_secret: &str) -> Option<Record> {
     Record::parse(target?.annotations.get(&lease_annotation(external_secret))?)
-}
-
-/// Whether something is revoked when restarted workloads run again.
-pub(super) fn waits_for_rollout(target: Option<&Observed>, name: &Name) -> bool {
-    let record = recorded(target, &name.name);
-    record.is_some_and(|record| record.retired.iter().any(|retired| retired.revoke == Revoke::AfterRollout))
 }
 
 /// Renews. When to try again, if one could not be asked for.
@@ -107,7 +83,7 @@ async fn renew(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let lives = context.state.leases(name).lives;
-    let mut again = None;
+    let mut again: Option<Timestamp> = None;
     for held in lease::to_renew(record, &lives, spread, now) {
         let Some(lease) = &held.lease else { continue };
         let before = lives.get(&lease.id).copied();
@@ -131,15 +107,23 @@ async fn renew(
                 context.events.warning(&es.object_ref(&()), "LeaseNotRenewed", &message).await;
                 Live::refused(held, before, asked_at)
             }
+            // Nobody is there any more who could renew it.
+            Err(failure) if revoke::is_final(&failure) => {
+                context.metrics.lease("renew", "refused");
+                Live::refused(held, before, asked_at)
+            }
             Err(failure) => {
-                context.metrics.lease("renew", "failed");
-                tracing::warn!(message = failure.message(&hiding(held)), "a lease was not renewed yet");
+                // After a start, or while the backend limits us: nothing was asked.
+                if !matches!(failure, Failure::PluginLoading { .. } | Failure::Held { .. }) {
+                    context.metrics.lease("renew", "failed");
+                    tracing::warn!(message = failure.message(&hiding(held)), "a lease was not renewed yet");
+                }
                 match lease::try_again(held, before, now) {
                     Some(at) => {
                         again = again.into_iter().chain([at]).min();
                         continue;
                     }
-                    // Nobody will ever say: its time is over.
+                    // It has ended without an answer.
                     None => Live::gone(asked_at),
                 }
             }
@@ -147,73 +131,6 @@ async fn renew(
         context.state.lease_renewed(name, &lease.id, live);
     }
     again
-}
-
-/// Revokes what was replaced and is due; when the next is.
-async fn revoke_ripe(
-    context: &Arc<Context>,
-    world: &ClusterWorld,
-    name: &Name,
-    es: &ExternalSecret,
-    record: &Record,
-    rolled_out: bool,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    let memory = context.state.leases(name);
-    let (ripe, next) = lease::to_revoke(record, &memory.revoked, rolled_out, now);
-    for Retired { held, .. } in ripe {
-        // It stands on no other Secret: the target before this one's name may be there still.
-        if held.lease.as_ref().is_some_and(|lease| context.state.is_held(&lease.id)) {
-            continue;
-        }
-        if let Err(failure) = revoke(context, world, name, held).await {
-            let message = format!(
-                "a replaced lease is left to run out{}: {}",
-                held.end()
-                    .map(|end| format!(" at {}", claviger_core::status::rfc3339(end)))
-                    .unwrap_or_default(),
-                failure.message(&hiding(held))
-            );
-            context.events.warning(&es.object_ref(&()), "LeaseNotRevoked", &message).await;
-        }
-    }
-    next
-}
-
-/// Revokes one, once: whatever came of it, it is not tried again by this process.
-async fn revoke(
-    context: &Arc<Context>,
-    world: &ClusterWorld,
-    name: &Name,
-    held: &Held,
-) -> Result<(), Failure> {
-    let outcome = context.pipeline.revoke(held, &name.namespace, world).await;
-    context.metrics.lease("revoke", if outcome.is_ok() { "done" } else { "failed" });
-    if let Some(lease) = &held.lease {
-        context.state.lease_revoked(name, &lease.id);
-    }
-    outcome
-}
-
-/// The ExternalSecret is gone, and so is the Secret that it owned: what that held is taken back.
-pub(super) async fn revoke_all(context: &Arc<Context>, name: &Name) {
-    let world = ClusterWorld { context: context.clone(), reader: Object::ExternalSecret(name.clone()) };
-    for uid in context.state.gone(name) {
-        context.pipeline.written(&uid);
-    }
-    let Some(record) = context.state.take_orphaned(name).and_then(|text| Record::parse(&text)) else {
-        return;
-    };
-    let retired = record.retired.into_iter().map(|retired| retired.held);
-    for held in record.held.into_iter().chain(retired) {
-        if !is_ours(context, name, &held.source).await {
-            continue;
-        }
-        if let Err(failure) = revoke(context, &world, name, &held).await {
-            let message = failure.message(&hiding(&held));
-            tracing::warn!(%name, message, "a lease of a deleted ExternalSecret is left to run out");
-        }
-    }
 }
 
 /// Whether there is, or will be, a Secret to record on what is made; and one that may change when that is replaced.
@@ -225,6 +142,15 @@ pub(super) fn may_make(spec: &ExternalSecretSpec, found: Option<&Observed>) -> b
             found.is_none_or(|found| !found.immutable)
         }
     }
+}
+
+/// Whether the target's owner is this very object, where it has one: the garbage collector takes it from the other.
+pub(super) fn is_owned(es: &ExternalSecret, target: &Observed) -> bool {
+    es.spec.target.creation_policy != CreationPolicy::Owner
+        || target
+            .controller
+            .as_ref()
+            .is_some_and(|owner| es.meta().uid.as_deref() == Some(owner.uid.as_str()))
 }
 
 /// When a record that was just written is looked at next.
@@ -241,7 +167,7 @@ pub(super) fn next(
     // What waits for a rollout is looked at when that is.
     let (ripe, revoked) = lease::to_revoke(record, &memory.revoked, false, now);
     let revoked = revoked.or_else(|| ripe.first().map(|_| now));
-    let life = match due(context, name, record, policy, spread, now) {
+    let life = match lease::due(record, &memory.lives, policy, spread, now) {
         Due::At(at) => Some(at),
         Due::Rotate | Due::Renew => Some(now),
         Due::Nothing => None,
@@ -249,9 +175,12 @@ pub(super) fn next(
     life.into_iter().chain(revoked).min()
 }
 
-/// The record of a Secret that is gone, of an ExternalSecret that is not.
-pub(super) fn orphaned(context: &Context, name: &Name) -> Option<Record> {
-    context.state.take_orphaned(name).and_then(|text| Record::parse(&text))
+/// What stands on the target that this one's had before, if it was renamed: the record moves with the rest.
+pub(super) fn moved(context: &Context, name: &Name, target: &Name) -> Option<Record> {
+    let marked = context.state.created_by(&name.namespace, &created_by(&name.namespace, &name.name));
+    let manager = field_manager(&name.name);
+    let others = marked.iter().filter(|secret| secret.metadata.name.as_deref() != Some(target.name.as_str()));
+    others.filter_map(|secret| recorded(Some(&observed(secret, &manager)), &name.name)).next()
 }
 
 /// Whether what was made is held from one refresh to the next. What has neither a lease nor an interval is asked for at
@@ -260,7 +189,8 @@ pub(super) fn is_kept(issued: &Issued, policy: &Policy) -> bool {
     policy.interval.is_some() || issued.held.iter().any(|held| held.lease.is_some())
 }
 
-/// The record of what was just made, with what it replaces.
+/// The record of what was just made, with what it replaces. Where nothing is made any more, it is of what waits to be
+/// revoked.
 pub(super) fn record(issued: Issued, before: Option<Record>, policy: &Policy, now: Timestamp) -> Record {
     let revoke = match policy.superseded {
         Superseded::RunsOut => None,
@@ -278,60 +208,6 @@ pub(super) fn record(issued: Issued, before: Option<Record>, policy: &Policy, no
         retired.extend(before.retired);
     }
     Record { salt, inputs, held, retired: Record::retire(retired, now) }
-}
-
-/// Credentials that were made and will not be written are taken back, as far as that goes. A write whose answer did not
-/// arrive may have come through all the same, so the API server is asked what the Secret holds.
-pub(super) async fn take_back(context: &Arc<Context>, name: &Name, target: &Name, lost: &[Held]) {
-    if lost.is_empty() {
-        return;
-    }
-    let manager = field_manager(&name.name);
-    let Ok(live) = live::secret(&context.client, &target.namespace, &target.name).await else { return };
-    let record = live.and_then(|live| recorded(Some(&observed(&live.reduced, &manager)), &name.name));
-    let is_held =
-        |lost: &Held| record.as_ref().is_some_and(|record| record.held.iter().any(|held| held.is(lost)));
-    let world = ClusterWorld { context: context.clone(), reader: Object::ExternalSecret(name.clone()) };
-    for held in lost.iter().filter(|held| !is_held(held)) {
-        if let Err(failure) = revoke(context, &world, name, held).await {
-            let message = failure.message(&hiding(held));
-            tracing::warn!(message, "a credential that was not used is left to run out");
-        }
-    }
-}
-
-/// Whether who made it is of our controller class.
-async fn is_ours(context: &Context, name: &Name, source: &Source) -> bool {
-    let class = match source.kind.as_str() {
-        "SecretStore" | "ClusterSecretStore" => {
-            let kind = if source.kind == "SecretStore" {
-                StoreKind::SecretStore
-            } else {
-                StoreKind::ClusterSecretStore
-            };
-            let store = context.state.store(&store_object(kind, &name.namespace, &source.name));
-            store.and_then(|store| store.spec.as_ref().ok()?.controller.clone())
-        }
-        kind => match live::generator(&context.client, kind, &name.namespace, &source.name).await {
-            Ok(Some(found)) => found.spec["controller"].as_str().map(ToOwned::to_owned),
-            Ok(None) | Err(_) => None,
-        },
-    };
-    class.is_none_or(|class| class.is_empty() || class == context.config.controller_class)
-}
-
-/// Whether generators that it names are of our controller class: one that two operators served would be asked by both.
-pub(super) async fn generators_are_ours(context: &Arc<Context>, name: &Name, es: &ExternalSecret) -> bool {
-    let generators =
-        es.spec.data_from.iter().filter_map(|entry| entry.source_ref.as_ref()?.generator_ref.as_ref());
-    for generator in generators {
-        let source =
-            Source { kind: generator.kind.clone(), name: generator.name.clone(), key: String::new() };
-        if !is_ours(context, name, &source).await {
-            return false;
-        }
-    }
-    true
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use claviger_core::lease::Source;
+use claviger_core::lease::{Held, Source};
 use claviger_core::provider::Lease;
 
 use super::*;

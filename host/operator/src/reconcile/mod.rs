@@ -7,6 +7,7 @@ mod namespace_labels;
 mod patience;
 mod plugin;
 mod refresh;
+mod revoke;
 mod rollout;
 mod store;
 mod world;
@@ -78,6 +79,7 @@ pub fn begin(context: &Context) {
 /// What is done when this process works no more, and stands by.
 pub fn cease(context: &Context) {
     context.state.end_work();
+    context.pipeline.forget_unwritten();
     context.metrics.forget_work();
 }
 

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use super::world::ClusterWorld;
-use super::{Context, leases};
+use super::{Context, leases, revoke};
 use crate::cluster::apply::{self, Applied};
 use crate::cluster::live;
 use crate::state::{store_object, store_refs};
@@ -71,12 +71,32 @@ impl Refresh<'_> {
         let manager = field_manager(&name.name);
         let mut found = context.state.managed(target).map(|secret| observed(&secret, &manager));
         let mut foreign: Option<BTreeMap<String, SecretBytes>> = None;
-        // Not under the managed watch: it may be there without our label. Who merges may make something only if it is.
-        if found.is_none() && es.spec.target.creation_policy == CreationPolicy::Merge {
+        // Not under the managed watch: it may be there without our label.
+        if found.is_none() && es.spec.target.creation_policy != CreationPolicy::None {
             (found, foreign) = live_target(context, target, &manager).await.map_err(plain)?;
         }
-        let pins = Pins::of(es.status.as_ref().map(|status| status.sources.as_slice()).unwrap_or_default());
+        let mut pins =
+            Pins::of(es.status.as_ref().map(|status| status.sources.as_slice()).unwrap_or_default());
         let uid = es.uid().unwrap_or_default();
+        let owner = Controller {
+            api_version: ExternalSecret::api_version(&()).into_owned(),
+            kind: ExternalSecret::kind(&()).into_owned(),
+            name: name.name.clone(),
+            uid: uid.clone(),
+        };
+        // Before anything is made for a Secret that may not be written.
+        plan::check_target(&owner, &name.namespace, &es.spec, found.as_ref()).map_err(plain)?;
+        // What it holds, and held; and what an earlier write brought through without our hearing of it.
+        let before = leases::recorded(found.as_ref(), &name.name);
+        if let Some(before) = &before {
+            context.pipeline.recorded(&uid, before);
+            for held in before.held.iter().filter(|held| !held.source.key.is_empty()) {
+                pins.set(held.source.clone(), true);
+            }
+        }
+        let before = before
+            .or_else(|| leases::moved(context, name, target))
+            .or_else(|| context.state.orphaned(name).and_then(|orphan| Record::parse(&orphan.record)));
         let asker = Asker {
             namespace: &name.namespace,
             name: &name.name,
@@ -84,34 +104,34 @@ impl Refresh<'_> {
             version,
             pins: &pins,
             held: held.as_ref(),
+            keeps_unleased: policy.interval.is_some(),
             makes: leases::may_make(&es.spec, found.as_ref()),
             labels: es.labels(),
             annotations: es.annotations(),
             spec: &es.spec,
         };
-        let before = leases::recorded(found.as_ref(), &name.name);
-        if let Some(before) = &before {
-            // What an earlier write brought through without our hearing of it.
-            context.pipeline.recorded(&uid, before);
-        }
         let answer = context.pipeline.desired(&asker, &world, not_older_than).await;
         let lost = match &answer {
             Ok(answer) => &answer.lost,
             Err(failed) => &failed.lost,
         };
-        leases::take_back(context, name, target, lost).await;
+        revoke::take_back(context, name, target, lost).await;
         let Answer { mut desired, redactor, stand_ins, issued, pins, .. } = answer?;
         // From here on values are known, and a refusal of the API server may quote one.
         let plain = |failure| {
             let (redactor, stand_ins) = (redactor.clone(), stand_ins.clone());
             Box::new(Failed { failure, redactor, stand_ins, lost: Vec::new() })
         };
-        let before = before.or_else(|| leases::orphaned(context, name));
-        let record = match (issued, &mut desired) {
-            (Some(issued), Desired::Secret(rendered)) if leases::is_kept(&issued, policy) => {
-                let record = leases::record(issued, before, policy, Timestamp::now());
-                rendered.annotations.insert(lease_annotation(&name.name), record.text());
-                Some(record)
+        let made = issued.as_ref().is_some_and(|issued| leases::is_kept(issued, policy));
+        let record = match (issued.filter(|_| made), &mut desired) {
+            (issued, Desired::Secret(rendered)) if issued.is_some() || before.is_some() => {
+                let record = leases::record(issued.unwrap_or_default(), before, policy, Timestamp::now());
+                // Where nothing is made any more, only what waits to be revoked is recorded.
+                let something = !(record.held.is_empty() && record.retired.is_empty());
+                if something {
+                    rendered.annotations.insert(lease_annotation(&name.name), record.text());
+                }
+                Some(record).filter(|_| something)
             }
             _ => None,
         };
@@ -124,18 +144,8 @@ impl Refresh<'_> {
                 return Ok(Ended::Done(Box::new(done)));
             }
         };
-        let owner = Controller {
-            api_version: ExternalSecret::api_version(&()).into_owned(),
-            kind: ExternalSecret::kind(&()).into_owned(),
-            name: name.name.clone(),
-            uid,
-        };
         let siblings = siblings(context, name, es);
-        if found.is_none()
-            && !matches!(es.spec.target.creation_policy, CreationPolicy::None | CreationPolicy::Merge)
-        {
-            (found, foreign) = live_target(context, target, &manager).await.map_err(plain)?;
-        }
+        let was_synced = es.status.as_ref().is_some_and(|status| status.refresh_time.is_some());
         let planned = |found: Option<&plan::Observed>, foreign: Option<&BTreeMap<String, SecretBytes>>| {
             plan::plan(&Input {
                 owner: &owner,
@@ -145,7 +155,7 @@ impl Refresh<'_> {
                 foreign,
                 siblings: &siblings,
                 wanted,
-                mark_changes: (!restarts.is_empty()).then(Timestamp::now),
+                mark_changes: (!restarts.is_empty()).then(|| (Timestamp::now(), was_synced)),
                 hasher: hasher(),
             })
         };
@@ -183,8 +193,11 @@ impl Refresh<'_> {
             }
         }
         context.pipeline.written(&owner.uid);
+        context.state.forget_orphaned(name);
         if let Some(record) = &record {
-            context.metrics.lease("make", "done");
+            if made {
+                context.metrics.lease("make", "done");
+            }
             context.state.leases_recorded(name, record);
         }
         Ok(Ended::Done(Box::new(Done { plan, record, pins, stand_ins })))

@@ -19,7 +19,9 @@ use crate::watch::cache::Name;
 /// How far the restarts for the last change of the data have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rollout {
-    /// Nothing to be restarted, or all of it runs again.
+    /// Nothing was to be restarted, so nothing tells who has taken the new data up.
+    Nothing,
+    /// All that was restarted runs again.
     Over,
     /// Not all of it runs again.
     UnderWay,
@@ -31,7 +33,7 @@ impl Rollout {
     /// How long until it is looked at again: nobody tells us of a rollout's end, nor of a right that was granted.
     pub(super) fn again(self) -> Option<Duration> {
         match self {
-            Self::Over => None,
+            Self::Nothing | Self::Over => None,
             Self::UnderWay => Some(Duration::from_secs(10)),
             Self::Failing => Some(Duration::from_secs(60)),
         }
@@ -49,11 +51,15 @@ pub(super) async fn look(
     watched: bool,
 ) -> Rollout {
     let changed = secret.and_then(|secret| secret.annotations.get(&changed_annotation(&name.name)));
-    let (Some(mark), false) = (changed, targets.is_empty()) else { return Rollout::Over };
+    let (Some(mark), false) = (changed, targets.is_empty()) else { return Rollout::Nothing };
     let known = context.state.rollout(name).filter(|known| known.mark == *mark);
-    if known.as_ref().is_some_and(|known| known.restarted && (known.over || !watched)) {
-        return Rollout::Over;
+    match &known {
+        Some(known) if known.over => return Rollout::Over,
+        Some(known) if known.restarted && !watched => return Rollout::Nothing,
+        _ => {}
     }
+    // Once for each change: who reverts the annotation would have everything restarted again and again.
+    let done = known.as_ref().is_some_and(|known| known.restarted);
     let keep =
         |restarted, over| context.state.rolled(name, RolledOut { mark: mark.clone(), restarted, over });
     let about = es.object_ref(&());
@@ -71,7 +77,8 @@ pub(super) async fn look(
     };
     let annotation = restart_annotation(&name.name);
     let (mut restarted, mut failed) = (Vec::new(), None);
-    for workload in found.iter().filter(|workload| workload.annotation(&annotation) != Some(mark)) {
+    let left = |workload: &&workloads::Workload| !done && workload.annotation(&annotation) != Some(mark);
+    for workload in found.iter().filter(left) {
         match workloads::restart(&context.client, &name.namespace, workload, &annotation, mark).await {
             Ok(()) => restarted.push(workload.shown()),
             Err(failure) => failed = Some(failure.message(&Redactor::default())),
@@ -88,11 +95,19 @@ pub(super) async fn look(
         keep(false, false);
         return Rollout::Failing;
     }
-    if !missing.is_empty() && known.is_none() {
+    if !missing.is_empty() && !done {
         let message = format!("not there to be restarted: {}", missing.join(", "));
         context.events.warning(&about, "RolloutTargetMissing", &message).await;
     }
+    if found.is_empty() {
+        keep(true, false);
+        return Rollout::Nothing;
+    }
     let over = restarted.is_empty() && found.iter().all(|one| one.kind.is_rolled_out(&one.object));
     keep(true, over);
-    if over || !watched { Rollout::Over } else { Rollout::UnderWay }
+    match (over, watched) {
+        (true, _) => Rollout::Over,
+        (false, true) => Rollout::UnderWay,
+        (false, false) => Rollout::Nothing,
+    }
 }

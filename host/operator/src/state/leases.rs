@@ -2,6 +2,7 @@
 //! Secrets that are gone. Lost with the process; then it is asked again, or runs out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use claviger_core::lease::{Live, Lives, Record};
 use claviger_core::names::{LEASE_ANNOTATIONS, lease_annotation};
@@ -19,8 +20,19 @@ const MAX_ORPHANED: usize = 1_000;
 pub struct LeaseMemory {
     /// What renewing told.
     pub lives: Lives,
-    /// Ids that were revoked, or tried.
+    /// Ids that were revoked, or cannot be.
     pub revoked: BTreeSet<String>,
+    /// When it was made anew because its Secret was not as it was left.
+    repairs: Vec<Instant>,
+}
+
+/// The record of a Secret that is gone.
+#[derive(Clone, Debug)]
+pub struct Orphaned {
+    /// Its annotation.
+    pub record: String,
+    /// Since when.
+    pub since: Instant,
 }
 
 /// Of all.
@@ -28,7 +40,7 @@ pub struct LeaseMemory {
 pub(super) struct Leases {
     memory: BTreeMap<Name, LeaseMemory>,
     /// By ExternalSecret.
-    orphaned: BTreeMap<Name, String>,
+    orphaned: BTreeMap<Name, Orphaned>,
     /// Uids of ExternalSecrets that are gone.
     gone: BTreeMap<Name, BTreeSet<String>>,
 }
@@ -81,11 +93,43 @@ impl State {
         self.lock().leases.gone.remove(name).unwrap_or_default()
     }
 
-    /// The record of a Secret of that ExternalSecret's that is gone; told once.
-    pub fn take_orphaned(&self, name: &Name) -> Option<String> {
-        let mut inner = self.lock();
-        inner.leases.memory.remove(name);
-        inner.leases.orphaned.remove(name)
+    /// The record of a Secret of that ExternalSecret's that is gone.
+    pub fn orphaned(&self, name: &Name) -> Option<Orphaned> {
+        self.lock().leases.orphaned.get(name).cloned()
+    }
+
+    /// Its leases are taken back, or named by another Secret's record.
+    pub fn forget_orphaned(&self, name: &Name) {
+        self.lock().leases.orphaned.remove(name);
+    }
+
+    /// Nothing is leased to it any more.
+    pub fn forget_leases(&self, name: &Name) {
+        self.lock().leases.memory.remove(name);
+    }
+
+    /// What is leased to it is made anew because its Secret is not as it was left. Whether it may be now: who changes
+    /// Secrets as often as they are repaired would have credentials made at that speed.
+    ///
+    /// # Errors
+    /// When it may.
+    pub fn may_repair(&self, name: &Name) -> Result<(), Instant> {
+        /// Repairs that count.
+        const WINDOW: Duration = Duration::from_secs(600);
+        /// Between the first and the second; each further one waits twice as long.
+        const PAUSE: Duration = Duration::from_secs(5);
+        let (mut inner, now) = (self.lock(), Instant::now());
+        let repairs = &mut inner.leases.memory.entry(name.clone()).or_default().repairs;
+        repairs.retain(|at| now.duration_since(*at) < WINDOW);
+        if let Some(last) = repairs.last() {
+            let doublings = u32::try_from(repairs.len() - 1).unwrap_or(u32::MAX).min(6);
+            let next = *last + PAUSE * 2_u32.pow(doublings);
+            if next > now {
+                return Err(next);
+            }
+        }
+        repairs.push(now);
+        Ok(())
     }
 }
 
@@ -100,7 +144,7 @@ impl Inner {
         let text = secret.metadata.annotations.as_ref()?.get(&annotation)?.clone();
         let name = Name::new(secret.metadata.namespace.as_deref().unwrap_or_default(), &owner.name);
         if self.working && self.leases.orphaned.len() < MAX_ORPHANED {
-            self.leases.orphaned.insert(name.clone(), text);
+            self.leases.orphaned.insert(name.clone(), Orphaned { record: text, since: Instant::now() });
         }
         Some(name)
     }
@@ -170,11 +214,27 @@ mod tests {
         let state = State::new(Arc::new(Metrics::default()));
         let (name, gone) = (Name::new("ns", "db"), secret("db", &record(&["live"], &[])));
         state.managed_event(Event::Delete(gone.clone()));
-        assert_eq!(state.take_orphaned(&name), None, "who stands by leaves it to who works");
+        assert!(state.orphaned(&name).is_none(), "who stands by leaves it to who works");
         state.begin_work();
         state.managed_event(Event::Delete(gone));
-        assert_eq!(state.take_orphaned(&name), Some(record(&["live"], &[])));
-        assert_eq!(state.take_orphaned(&name), None);
+        assert_eq!(state.orphaned(&name).unwrap().record, record(&["live"], &[]));
+        state.forget_orphaned(&name);
+        assert!(state.orphaned(&name).is_none());
+    }
+
+    /// With the first at once, a second a moment later has to wait, and a third longer.
+    #[test]
+    fn who_breaks_a_secret_again_and_again_does_not_get_a_credential_each_time() {
+        let state = State::new(Arc::new(Metrics::default()));
+        let name = Name::new("ns", "db");
+        assert!(state.may_repair(&name).is_ok());
+        let first = state.may_repair(&name).unwrap_err();
+        assert!(
+            first > Instant::now() + Duration::from_secs(3)
+                && first < Instant::now() + Duration::from_secs(6)
+        );
+        assert_eq!(state.may_repair(&name), Err(first), "asking is not repairing");
+        assert!(state.may_repair(&Name::new("ns", "other")).is_ok());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Instant;
 use claviger_core::scheduler::Class;
 
 use super::State;
+use super::leases::Leases;
 use crate::watch::Object;
 
 impl State {
@@ -62,6 +63,9 @@ impl State {
         let mut inner = self.lock();
         inner.working = false;
         inner.verdicts.clear();
+        // Who works meanwhile renews, revokes and restarts.
+        inner.leases = Leases::default();
+        inner.rollouts.clear();
         inner.store_failures.clear();
         for progress in inner.progress.values_mut() {
             progress.failures = 0;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::error::Failure;
-use claviger_core::lease::{Held, Inputs, Source};
-use claviger_core::provider::{CallError, Facet, Generated, Item, Nature, Value};
+use claviger_core::lease::{Held, Inputs, Record, Source};
+use claviger_core::provider::{CallError, Facet, Generated, Item, Nature, ProviderError, Value};
 use claviger_core::shape::Values;
 use claviger_core::template::Sources;
 use claviger_crds::external_secret::{DeletionPolicy, GeneratorRef};
@@ -92,7 +92,6 @@ impl Pipeline {
 impl Fetch<'_> {
     async fn run(&mut self, all: &AllWanted<'_>, sources: &Sources) -> Result<Option<Fetched>, Failure> {
         let (mut first, mut made) = (Vec::new(), Vec::new());
-        let mut undecided = false;
         for (store, items) in &all.keys {
             let session = self.pipeline.open(store, self.asker.namespace, self.world).await?;
             self.notes.stand_ins.extend(session.stand_ins().iter().cloned());
@@ -103,16 +102,22 @@ impl Fetch<'_> {
                     false => (item, Nature::Stored),
                 })
                 .collect();
-            undecided |= natures.iter().any(|(_, nature)| *nature == Nature::Any);
-            let of = |wanted: bool| -> Vec<(&Item, Nature)> {
-                natures.iter().filter(|(_, nature)| (*nature == Nature::Dynamic) == wanted).copied().collect()
-            };
-            first.push((store, of(false)));
-            made.push((store, of(true)));
+            // What is made is read by itself: a login of its own holds it, and can be ended without ending another's.
+            let mut stored = Vec::new();
+            for (item, nature) in natures {
+                match nature {
+                    Nature::Dynamic if self.is_read_anew(store, item) => first.push((store, item, nature)),
+                    Nature::Dynamic => made.push((store, item, nature)),
+                    Nature::Stored | Nature::Any => stored.push((item, nature)),
+                }
+            }
             self.fetched.sessions.insert(store.clone(), session);
+            for item in self.read_stored(store, stored).await? {
+                first.push((store, item, Nature::Any));
+            }
         }
-        for (store, items) in first {
-            self.read(store, items).await?;
+        for (store, item, nature) in first {
+            self.read(store, vec![(item, nature)]).await?;
         }
         for search in &all.searches {
             let (asker, world, since) = (self.asker, self.world, self.not_older_than);
@@ -124,19 +129,24 @@ impl Fetch<'_> {
         for generator in &all.generators {
             generators.push((*generator, self.generator(generator).await?));
         }
-        self.add_inputs(sources, &generators);
-        let same = |record: &claviger_core::lease::Record| {
-            self.fetched.held.is_empty() && self.fetched.inputs.salted(&record.salt) == record.inputs
+        let same = |record: &Record| {
+            let known = |made: &Held| {
+                made.lease.is_none()
+                    && record.held.iter().any(|held| held.lease.is_none() && held.source == made.source)
+            };
+            self.fetched.held.iter().all(known)
+                && self.inputs(sources, &generators).salted(&record.salt) == record.inputs
         };
-        if !undecided && self.asker.held.is_some_and(same) {
+        if self.asker.held.is_some_and(same) {
             return Ok(None);
         }
-        for (store, items) in made {
-            self.read(store, items).await?;
+        for (store, item, nature) in made {
+            self.read(store, vec![(item, nature)]).await?;
         }
         for (generator, view) in &generators {
             self.generate(generator, view).await?;
         }
+        self.fetched.inputs = self.inputs(sources, &generators);
         // Made by an earlier try for an entry that is not there any more.
         let wanted: BTreeSet<&Source> = self.fetched.held.iter().map(|held| &held.source).collect();
         let left = std::mem::take(&mut self.unwritten);
@@ -147,6 +157,36 @@ impl Fetch<'_> {
             all.keys.iter().flat_map(|(store, items)| items.iter().map(|item| key_source(store, &item.key)));
         self.notes.pins.retain(&named.collect());
         Ok(Some(std::mem::take(&mut self.fetched)))
+    }
+
+    /// Whether what is made for a key is asked for at each refresh, like what is stored: it has no lease, as a static
+    /// role's password, and no interval to be kept for.
+    fn is_read_anew(&self, store: &Object, item: &Item) -> bool {
+        let source = key_source(store, &item.key);
+        let unleased = |held: &Held| held.source == source && held.lease.is_none();
+        !self.asker.keeps_unleased && self.asker.held.is_some_and(|record| record.held.iter().any(unleased))
+    }
+
+    /// Reads what may be stored, together. What nobody has read before and is not stored is given back.
+    async fn read_stored<'i>(
+        &mut self,
+        store: &Object,
+        items: Vec<(&'i Item, Nature)>,
+    ) -> Result<Vec<&'i Item>, Failure> {
+        let Some(session) = self.fetched.sessions.get(store).cloned() else { return Ok(Vec::new()) };
+        let asked: Vec<Item> =
+            items.iter().map(|(item, _)| Item { nature: Nature::Stored, ..(*item).clone() }).collect();
+        let answers = self.pipeline.fetcher.get(session.as_ref(), &asked, self.not_older_than).await;
+        let mut open = Vec::new();
+        for ((item, nature), answer) in items.into_iter().zip(answers) {
+            let missing = matches!(answer, Err(CallError::Provider(ProviderError::NotFound(_))));
+            if missing && nature == Nature::Any {
+                open.push(item);
+            } else {
+                self.take(store, &session, item, answer, Timestamp::now())?;
+            }
+        }
+        Ok(open)
     }
 
     /// Reads keys of a store that is connected.
@@ -168,40 +208,53 @@ impl Fetch<'_> {
         if asked.is_empty() {
             return Ok(());
         }
-        let optional = self.asker.spec.target.deletion_policy != DeletionPolicy::Retain;
-        let name = store_name(store);
         // What is made lives from here on: the answer may have been long on its way.
         let issued = Timestamp::now();
         let answers = self.pipeline.fetcher.get(session.as_ref(), &asked, self.not_older_than).await;
         // The first failure counts, and what was made beside it is not lost.
-        let mut failed = None;
+        let mut failed = Ok(());
         for (item, answer) in asked.into_iter().zip(answers) {
-            let value = match answer {
-                Ok(value) => {
-                    self.notes.redactor.seed(&value.data);
-                    let plain = item.facet == Facet::Value && item.version.is_none();
-                    let source = key_source(store, &item.key);
-                    if value.dynamic {
-                        let held = Held { source: source.clone(), issued, lease: value.lease.clone() };
-                        self.made(held, Made::Value(value.clone()));
-                    }
-                    if session.is_dynamic() && plain {
-                        self.notes.pins.set(source, value.dynamic);
-                    }
-                    Some(value)
-                }
-                Err(error) => {
-                    let failure = failure(&name, &item, &session, error);
-                    if !(optional && failure.is_missing_key()) {
-                        failed = failed.or(Some(failure));
-                    }
-                    None
-                }
-            };
             let item = Item { nature: Nature::Stored, ..item };
-            self.fetched.values.insert((store.clone(), item), value);
+            let taken = self.take(store, &session, &item, answer, issued);
+            failed = failed.and(taken);
         }
-        failed.map_or(Ok(()), Err)
+        failed
+    }
+
+    /// One answer: what it brought, or that it may be missing.
+    fn take(
+        &mut self,
+        store: &Object,
+        session: &Session,
+        item: &Item,
+        answer: claviger_plugins::fetch::Answer,
+        issued: Timestamp,
+    ) -> Result<(), Failure> {
+        let value = match answer {
+            Ok(value) => {
+                self.notes.redactor.seed(&value.data);
+                let plain = item.facet == Facet::Value && item.version.is_none();
+                let source = key_source(store, &item.key);
+                if value.dynamic {
+                    let held = Held { source: source.clone(), issued, lease: value.lease.clone() };
+                    self.made(held, Made::Value(value.clone()));
+                }
+                if session.is_dynamic() && plain {
+                    self.notes.pins.set(source, value.dynamic);
+                }
+                Some(value)
+            }
+            Err(error) => {
+                let optional = self.asker.spec.target.deletion_policy != DeletionPolicy::Retain;
+                let failure = failure(&store_name(store), item, session, error);
+                if !(optional && failure.is_missing_key()) {
+                    return Err(failure);
+                }
+                None
+            }
+        };
+        self.fetched.values.insert((store.clone(), item.clone()), value);
+        Ok(())
     }
 
     fn made(&mut self, held: Held, made: Made) {
@@ -247,13 +300,13 @@ impl Fetch<'_> {
     }
 
     /// Everything that can be read again.
-    fn add_inputs(&mut self, sources: &Sources, generators: &[(&GeneratorRef, GeneratorView)]) {
-        let inputs = &mut self.fetched.inputs;
+    fn inputs(&self, sources: &Sources, generators: &[(&GeneratorRef, GeneratorView)]) -> Inputs {
+        let mut inputs = Inputs::default();
         inputs.add("version", self.asker.version.as_bytes());
         for ((store, item), value) in &self.fetched.values {
             let what = format!("{} {store} {:?} {:?} {:?}", store.kind(), item.key, item.version, item.facet);
             match value {
-                Some(value) if value.dynamic => {}
+                Some(value) if value.dynamic && (value.lease.is_some() || self.asker.keeps_unleased) => {}
                 Some(value) => inputs.add(&what, value.data.expose()),
                 None => inputs.add(&format!("no {what}"), &[]),
             }
@@ -272,6 +325,7 @@ impl Fetch<'_> {
             let what = format!("{} {:?}", generator.kind, generator.name);
             inputs.add(&what, format!("{} {}", view.uid, view.generation).as_bytes());
         }
+        inputs
     }
 }
 

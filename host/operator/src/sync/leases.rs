@@ -68,6 +68,11 @@ impl Pipeline {
         self.unwritten.take(uid);
     }
 
+    /// This process works no more: what it made and did not write is lost, and runs out.
+    pub fn forget_unwritten(&self) {
+        self.unwritten.clear(None);
+    }
+
     /// What its Secret's record names is written, whether or not we heard of it.
     pub fn recorded(&self, uid: &str, record: &Record) {
         self.unwritten.forget(uid, &record.held);
@@ -83,7 +88,9 @@ impl Pipeline {
         let kind = match source.kind.as_str() {
             "SecretStore" => StoreKind::SecretStore,
             "ClusterSecretStore" => StoreKind::ClusterSecretStore,
-            _ => {
+            kind => {
+                // It comes from an annotation, and becomes part of a request's path.
+                self.registry.generator(kind)?;
                 let view = world.generator(&source.kind, namespace, &source.name).await?;
                 return self.generator_session(source, &view, namespace, world).await;
             }

@@ -29,6 +29,7 @@ use claviger_core::tenancy::plugin_allows;
 use claviger_crds::external_secret::ExternalSecretSpec;
 use claviger_plugins::Session;
 use claviger_plugins::fetch::Fetcher;
+use jiff::Timestamp;
 
 use crate::plugins::{Installed, Registry};
 use crate::sync::connect::Sessions;
@@ -52,6 +53,8 @@ pub struct Asker<'a> {
     pub pins: &'a Pins,
     /// What is made for it, if that lives and is not due.
     pub held: Option<&'a Record>,
+    /// Whether what has no lease is kept all the same, for an interval of its own.
+    pub keeps_unleased: bool,
     /// Whether something may be made for it: there has to be a Secret to record it in.
     pub makes: bool,
     /// Its labels, copied to the Secret where there is no template.
@@ -76,6 +79,7 @@ pub enum Desired {
 }
 
 /// Credentials that were made for a Secret, to be recorded on it in the same apply.
+#[derive(Default)]
 pub struct Issued {
     /// Salt of [`Issued::inputs`].
     pub salt: String,
@@ -180,7 +184,10 @@ impl Pipeline {
 
     /// Drops what is kept and too old: answers with their values, credentials of the surroundings.
     pub fn sweep(&self) {
+        /// Nobody writes them after that: their ExternalSecret has gone unseen.
+        const UNWRITTEN: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
         self.fetcher.sweep();
+        self.unwritten.clear(Timestamp::now().checked_sub(UNWRITTEN).ok());
         self.registry.host().sweep();
     }
 

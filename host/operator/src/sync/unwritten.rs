@@ -35,8 +35,7 @@ impl Unwritten {
         let age = u64::try_from(now.as_millisecond().saturating_sub(issued)).unwrap_or(u64::MAX);
         let life = self.held.end().map(|end| end.as_millisecond().saturating_sub(issued));
         let life = life.and_then(|life| u64::try_from(life).ok());
-        let limit = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
-        age < life.map_or(limit, |life| (life / 3).min(limit))
+        age < life.map_or(u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX), |life| life / 3)
     }
 }
 
@@ -66,6 +65,15 @@ impl UnwrittenByOwner {
     /// They are written, or nobody will.
     pub(super) fn take(&self, uid: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// Nobody will write any of them: another process works now, or what they were made for is long gone.
+    pub(super) fn clear(&self, older_than: Option<Timestamp>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, kept| {
+            kept.retain(|_, one| older_than.is_some_and(|limit| one.held.issued > limit));
+            !kept.is_empty()
+        });
     }
 
     /// These of them are written.
@@ -118,17 +126,19 @@ mod tests {
         assert_eq!(names(9), (text(&["endless", "long", "short"]), vec![]));
         assert_eq!(names(10), (text(&["endless", "long"]), text(&["short"])));
         assert_eq!(names(11), (text(&["endless", "long"]), vec![]), "it is handed out once");
-        assert_eq!(
-            names(300),
-            (vec![], text(&["endless", "long"])),
-            "an hour's is not kept for twenty minutes"
-        );
+        assert_eq!(names(300), (text(&["long"]), text(&["endless"])));
+        assert_eq!(names(1200), (vec![], text(&["long"])));
         kept.keep("uid", one("new", 30));
         kept.keep("uid", one("newer", 30));
         assert!(kept.of("other", at(0)).0.is_empty(), "another object's");
         kept.forget("uid", &[one("new", 30).held]);
         assert_eq!(names(0), (text(&["newer"]), vec![]));
         kept.take("uid");
+        assert_eq!(names(0), (vec![], vec![]));
+        kept.keep("uid", one("left", 36_000));
+        kept.clear(Some(at(-1)));
+        assert_eq!(names(0).0, text(&["left"]));
+        kept.clear(Some(at(0)));
         assert_eq!(names(0), (vec![], vec![]));
     }
 }

@@ -3,7 +3,7 @@
 
 use claviger_core::provider::NeedError;
 use claviger_core::secret::SecretBytes;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
 use super::{Service, send, variable, whole};
@@ -27,16 +27,21 @@ pub(super) async fn ask(client: &Client, profile: &str) -> Result<Option<SecretB
     let url = url(profile, variable("GCE_METADATA_HOST").as_deref());
     let url = url.ok_or_else(|| service.refused("GCE_METADATA_HOST is no host, nor a host and a port"))?;
     let response = send(client.get(url).header(FLAVOR.0, FLAVOR.1), &service).await?;
+    told(response, &service).await
+}
+
+/// What an answer says.
+async fn told(response: Response, service: &Service<'_>) -> Result<Option<SecretBytes>, NeedError> {
     if response.headers().get(FLAVOR.0).is_none_or(|flavor| flavor != FLAVOR.1) {
         return Err(service.failed("the answer is not Google's"));
     }
     match response.status() {
-        StatusCode::OK => Ok(Some(SecretBytes::new(whole(response, &service).await?))),
-        StatusCode::NOT_FOUND if profile != ACCESS_TOKEN => Ok(None),
+        StatusCode::OK => Ok(Some(SecretBytes::new(whole(response, service).await?))),
+        StatusCode::NOT_FOUND if service.profile != ACCESS_TOKEN => Ok(None),
         StatusCode::NOT_FOUND => Err(service.failed("there is no service account")),
         status => {
             // On GKE it names the right that is missing.
-            let body = whole(response, &service).await?;
+            let body = whole(response, service).await?;
             let said = String::from_utf8_lossy(&body).trim().chars().take(300).collect::<String>();
             Err(service.answered(status, (!said.is_empty()).then_some(said)))
         }
@@ -67,7 +72,55 @@ fn url(profile: &str, host: Option<&str>) -> Option<Url> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use claviger_core::redact::Redactor;
+
     use super::*;
+
+    /// Statuses and header as Google's "About VM metadata" and "Workload Identity Federation for GKE" have them.
+    #[tokio::test]
+    async fn what_an_answer_says() {
+        let large = "x".repeat(64 * 1024 + 1);
+        let long = format!("Missing {}", "iam.x ".repeat(100));
+        for (profile, flavor, status, body, expected) in [
+            ("access-token", Some("Google"), 200, r#"{"access_token":"t"}"#, "is {\"access_token\":\"t\"}"),
+            ("project-id", Some("Google"), 200, "", "is "),
+            // A proxy's, or somebody else's at that address.
+            ("access-token", None, 200, r#"{"access_token":"t"}"#, "later: the answer is not Google's"),
+            ("access-token", Some("google"), 200, "t", "later: the answer is not Google's"),
+            ("cluster-name", None, 404, "", "later: the answer is not Google's"),
+            // A node without a service account; and a machine that is in no cluster.
+            ("access-token", Some("Google"), 404, "", "later: there is no service account"),
+            ("cluster-name", Some("Google"), 404, "", "none"),
+            ("cluster-location", Some("Google"), 404, "<html>", "none"),
+            ("access-token", Some("Google"), 403, " no right \n", "never: it answered HTTP 403: no right"),
+            ("access-token", Some("Google"), 403, "", "never: it answered HTTP 403"),
+            ("access-token", Some("Google"), 403, &long, "never: it answered HTTP 403: Missing iam.x iam.x"),
+            ("project-id", Some("Google"), 429, "", "later: it answered HTTP 429"),
+            ("project-id", Some("Google"), 503, "x", "later: it answered HTTP 503: x"),
+            ("access-token", Some("Google"), 200, &large, "later: the answer is too large"),
+            ("access-token", Some("Google"), 403, &large, "later: the answer is too large"),
+        ] {
+            let flavor = flavor.map(|flavor| ("metadata-flavor", flavor));
+            let answer =
+                flavor.iter().fold(http::Response::builder().status(status), |answer, (name, value)| {
+                    answer.header(*name, *value)
+                });
+            let answer = Response::from(answer.body(body.to_owned()).unwrap());
+            let found = match told(answer, &Service { cloud: "Google", profile }).await {
+                Ok(Some(document)) => format!("is {}", String::from_utf8_lossy(document.expose())),
+                Ok(None) => "none".to_owned(),
+                Err(NeedError::Unreadable { detail, transient, .. }) => {
+                    let when = if transient { "later" } else { "never" };
+                    format!("{when}: {}", Redactor::default().clean(&detail))
+                }
+                Err(other) => format!("{other:?}"),
+            };
+            let cut = if body == long { found.get(..expected.len()) } else { Some(found.as_str()) };
+            assert_eq!(cut, Some(expected), "{profile} {status}");
+            assert!(found.len() < 350, "{found}");
+        }
+    }
 
     #[test]
     fn profiles_have_fixed_addresses() {

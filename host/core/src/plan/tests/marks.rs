@@ -122,7 +122,7 @@ fn a_key_that_kubernetes_refuses_is_named() {
 /// nothing else.
 #[test]
 fn the_time_of_a_change_stands_on_the_secret_where_it_is_asked_for() {
-    let at = |second| Some(jiff::Timestamp::from_second(second).unwrap());
+    let at = |second| Some((jiff::Timestamp::from_second(second).unwrap(), false));
     let (mut es, mut server) = (Es { mark_changes: at(100), ..owner() }, Server::default());
     let name = crate::names::changed_annotation("db");
     let mark = |es: &Es, server: &Server| annotation(server, es, &name);
@@ -142,6 +142,10 @@ fn the_time_of_a_change_stands_on_the_secret_where_it_is_asked_for() {
         Some("1970-01-01T00:05:00Z"),
         "who was restarted in between has it"
     );
+    let mut anew = Server::default();
+    es.mark_changes = Some((jiff::Timestamp::from_second(400).unwrap(), true));
+    es.sync(&mut anew, &rendered(&[("a", "3")]));
+    assert_eq!(mark(&es, &anew).as_deref(), Some("1970-01-01T00:06:40Z"), "it was deleted, and pods had it");
     es.mark_changes = None;
     es.sync(&mut server, &rendered(&[("a", "2")]));
     assert_eq!(mark(&es, &server), None);

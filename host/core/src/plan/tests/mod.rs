@@ -26,7 +26,7 @@ struct Es {
     owner: Controller,
     spec: ExternalSecretSpec,
     /// When it is, if it restarts workloads.
-    mark_changes: Option<jiff::Timestamp>,
+    mark_changes: Option<(jiff::Timestamp, bool)>,
     hasher: KeyedHasher,
 }
 

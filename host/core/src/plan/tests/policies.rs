@@ -92,17 +92,9 @@ fn only_what_is_ours_is_deleted() {
     let mut server = Server::default();
     server.update("kubectl", "data", "x", Some(b"1"));
     assert!(es.plan(&server, None).unwrap().effects.is_empty(), "nobody controls it");
-    let observed = es.observe(&server);
-    assert!(plan_deletion(&es.spec, &es.owner, observed.as_ref()).is_empty());
-
     server.set_controller(es.owner.clone());
-    let observed = es.observe(&server);
-    let effects = plan_deletion(&es.spec, &es.owner, observed.as_ref());
-    assert!(matches!(&effects[..], [Effect::Delete { name, uid, .. }] if name == "s" && uid == "uid"));
-    assert!(
-        plan_deletion(&owner().spec, &es.owner, observed.as_ref()).is_empty(),
-        "garbage collection's work"
-    );
+    let plan = es.plan(&server, None).unwrap();
+    assert!(matches!(&plan.effects[..], [Effect::Delete { name, uid, .. }] if name == "s" && uid == "uid"));
 
     let sibling = |name: &str, uid: Option<&str>| Sibling {
         name: name.to_owned(),
@@ -123,4 +115,22 @@ fn only_what_is_ours_is_deleted() {
         .collect();
     assert_eq!(deleted, ["before"]);
     assert!(matches!(plan.effects[0], Effect::Apply(_)), "the new one is there before the old one goes");
+}
+
+/// Before anything is made for a Secret, it is looked whether that may be written.
+#[test]
+fn what_may_not_be_written_is_known_before_anything_is_made_for_it() {
+    let check = |es: &Es, observed: &Observed| check_target(&es.owner, "ns", &es.spec, Some(observed)).err();
+    let foreign = Observed { controller: Some(es("other", "{}").owner), ..Observed::default() };
+    let leaving = Observed { deleting: true, ..Observed::default() };
+    let tls = Observed { type_: Some("kubernetes.io/tls".to_owned()), ..Observed::default() };
+    let typed = es("db", r#"{"name":"s","template":{"type":"Opaque"}}"#);
+    assert!(matches!(check(&owner(), &foreign), Some(Failure::TargetOwned { .. })));
+    assert!(check(&policy("db", "Merge", "Retain"), &foreign).is_none(), "who merges takes nothing");
+    assert!(check(&policy("db", "None", "Retain"), &leaving).is_none(), "nothing is written");
+    assert!(matches!(check(&owner(), &leaving), Some(Failure::TargetTerminating { .. })));
+    assert!(matches!(check(&typed, &tls), Some(Failure::TargetTypeFixed { .. })));
+    assert!(
+        check(&owner(), &tls).is_none() && check_target(&owner().owner, "ns", &owner().spec, None).is_ok()
+    );
 }

@@ -1,0 +1,231 @@
+//! Taking back what was leased: what was replaced, in its time; what a deleted ExternalSecret's Secret held; what was made
+//! and not used. What lives on a Secret is never taken back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use claviger_core::error::Failure;
+use claviger_core::lease::{self, Held, Record, Retired, Revoke, Source};
+use claviger_core::names::field_manager;
+use claviger_core::plan::Observed;
+use claviger_core::redact::Redactor;
+use claviger_core::scheduler::Class;
+use claviger_core::secret::SecretBytes;
+use claviger_crds::external_secret::{ExternalSecret, StoreKind};
+use jiff::Timestamp;
+use kube::Resource;
+
+use super::leases::recorded;
+use super::world::ClusterWorld;
+use super::{Context, Next};
+use crate::cluster::live;
+use crate::state::store_object;
+use crate::watch::Object;
+use crate::watch::cache::Name;
+use crate::watch::managed::observed;
+
+/// After a backend that could not be asked.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// How long it is tried to take back what a deleted ExternalSecret's Secret held, where nothing is known of its end.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// What a backend says of a lease is shown without the names it goes by: they may stand in the Secret, and whoever has
+/// them can renew and end it.
+pub(super) fn hiding(held: &Held) -> Redactor {
+    let mut redactor = Redactor::default();
+    if let Some(lease) = &held.lease {
+        let accessor = lease.holder.as_ref().and_then(|holder| holder.accessor.as_ref());
+        for name in std::iter::once(&lease.id).chain(accessor) {
+            redactor.seed(&SecretBytes::copied_from(name.as_bytes()));
+        }
+    }
+    redactor
+}
+
+/// Whether trying again gives the same: a right is missing, or nobody is there who could be asked.
+pub(super) fn is_final(failure: &Failure) -> bool {
+    !matches!(
+        failure,
+        Failure::ProviderUnavailable { .. }
+            | Failure::RateLimited { .. }
+            | Failure::Held { .. }
+            | Failure::PluginLoading { .. }
+            | Failure::PluginFault { .. }
+            | Failure::AuthenticationFailed { .. }
+            | Failure::ReferenceUnreadable { .. }
+            | Failure::ApiServer { .. }
+    )
+}
+
+/// Revokes what was replaced and is due; when the next is.
+pub(super) async fn ripe(
+    context: &Arc<Context>,
+    world: &ClusterWorld,
+    name: &Name,
+    es: &ExternalSecret,
+    record: &Record,
+    rolled_out: bool,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let memory = context.state.leases(name);
+    let (ripe, mut next) = lease::to_revoke(record, &memory.revoked, rolled_out, now);
+    for Retired { held, .. } in ripe {
+        let Err(failure) = revoke(context, world, name, held).await else { continue };
+        if !is_final(&failure) {
+            next = next.into_iter().chain(now.checked_add(AGAIN).ok()).min();
+            continue;
+        }
+        let end = held.end().filter(|end| *end > now);
+        let message = format!(
+            "a replaced lease is left to run out{}: {}",
+            end.map(|end| format!(" at {}", claviger_core::status::rfc3339(end))).unwrap_or_default(),
+            failure.message(&hiding(held))
+        );
+        context.events.warning(&es.object_ref(&()), "LeaseNotRevoked", &message).await;
+    }
+    next
+}
+
+/// Whether something is revoked when restarted workloads run again.
+pub(super) fn waits_for_rollout(
+    context: &Context,
+    target: Option<&Observed>,
+    name: &Name,
+    now: Timestamp,
+) -> bool {
+    let Some(record) = recorded(target, &name.name) else { return false };
+    let memory = context.state.leases(name);
+    let (ripe, _) = lease::to_revoke(&record, &memory.revoked, true, now);
+    ripe.iter().any(|retired| retired.revoke == Revoke::AfterRollout)
+}
+
+/// Revokes one, and remembers it unless it is to be tried again.
+async fn revoke(
+    context: &Arc<Context>,
+    world: &ClusterWorld,
+    name: &Name,
+    held: &Held,
+) -> Result<(), Failure> {
+    let Some(lease) = &held.lease else { return Ok(()) };
+    // The target before this one's name may be there still, and somebody may have written a record by hand.
+    if context.state.is_held(&lease.id) {
+        return Ok(());
+    }
+    let outcome = context.pipeline.revoke(held, &name.namespace, world).await;
+    let again = outcome.as_ref().is_err_and(|failure| !is_final(failure));
+    context.metrics.lease(
+        "revoke",
+        match &outcome {
+            Ok(()) => "done",
+            Err(_) if again => "failed",
+            Err(_) => "refused",
+        },
+    );
+    if !again {
+        context.state.lease_revoked(name, &lease.id);
+    }
+    outcome
+}
+
+/// The ExternalSecret is gone, and so is the Secret that it owned: what that held is taken back.
+pub(super) async fn all(context: &Arc<Context>, name: &Name) -> Next {
+    let world = ClusterWorld { context: context.clone(), reader: Object::ExternalSecret(name.clone()) };
+    for uid in context.state.gone(name) {
+        context.pipeline.written(&uid);
+    }
+    let Some(orphan) = context.state.orphaned(name) else {
+        context.state.forget_leases(name);
+        return None;
+    };
+    let (mut again, now) = (false, Timestamp::now());
+    let record = Record::parse(&orphan.record);
+    let known = context.state.leases(name).revoked;
+    for held in record.map(Record::all).unwrap_or_default() {
+        let held = &held;
+        let tried = held.lease.as_ref().is_none_or(|lease| known.contains(&lease.id));
+        if tried || !is_ours(context, name, &held.source).await.unwrap_or(true) {
+            continue;
+        }
+        let Err(failure) = revoke(context, &world, name, held).await else { continue };
+        if !is_final(&failure) && !held.has_ended(now) && orphan.since.elapsed() < PATIENCE {
+            again = true;
+            continue;
+        }
+        let message = failure.message(&hiding(held));
+        tracing::warn!(%name, message, "a lease of a deleted ExternalSecret is left to run out");
+    }
+    if again {
+        return Some((Class::Retry, Instant::now() + AGAIN));
+    }
+    context.state.forget_orphaned(name);
+    context.state.forget_leases(name);
+    None
+}
+
+/// Credentials that were made and will not be written are taken back, as far as that goes. A write whose answer did not
+/// arrive may have come through all the same, so the API server is asked what the Secret holds.
+pub(super) async fn take_back(context: &Arc<Context>, name: &Name, target: &Name, lost: &[Held]) {
+    if lost.is_empty() {
+        return;
+    }
+    let manager = field_manager(&name.name);
+    let Ok(live) = live::secret(&context.client, &target.namespace, &target.name).await else { return };
+    let record = live.and_then(|live| recorded(Some(&observed(&live.reduced, &manager)), &name.name));
+    let known = |lost: &Held| {
+        record.as_ref().is_some_and(|record| {
+            let retired = record.retired.iter().map(|retired| &retired.held);
+            record.held.iter().chain(retired).any(|held| held.is(lost))
+        })
+    };
+    let world = ClusterWorld { context: context.clone(), reader: Object::ExternalSecret(name.clone()) };
+    for held in lost.iter().filter(|held| !known(held)) {
+        if let Err(failure) = revoke(context, &world, name, held).await {
+            let message = failure.message(&hiding(held));
+            tracing::warn!(message, "a credential that was not used is left to run out");
+        }
+    }
+}
+
+/// Whether who made it is of our controller class.
+///
+/// # Errors
+/// If that cannot be told now.
+async fn is_ours(context: &Context, name: &Name, source: &Source) -> Result<bool, Failure> {
+    let of_store = |kind| {
+        let store = context.state.store(&store_object(kind, &name.namespace, &source.name));
+        store.and_then(|store| store.spec.as_ref().ok()?.controller.clone())
+    };
+    let class = match source.kind.as_str() {
+        "SecretStore" => of_store(StoreKind::SecretStore),
+        "ClusterSecretStore" => of_store(StoreKind::ClusterSecretStore),
+        // A kind that nobody answers to is nobody else's, and the refresh says what is wrong.
+        kind if context.registry.generator(kind).is_err() => None,
+        kind => live::generator(&context.client, kind, &name.namespace, &source.name)
+            .await?
+            .and_then(|found| found.spec["controller"].as_str().map(ToOwned::to_owned)),
+    };
+    Ok(class.is_none_or(|class| class.is_empty() || class == context.config.controller_class))
+}
+
+/// Whether the generators that it names are of our controller class: one that two operators served would be asked by
+/// both.
+///
+/// # Errors
+/// If that cannot be told now.
+pub(super) async fn generators_are_ours(
+    context: &Arc<Context>,
+    name: &Name,
+    es: &ExternalSecret,
+) -> Result<bool, Failure> {
+    let generators =
+        es.spec.data_from.iter().filter_map(|entry| entry.source_ref.as_ref()?.generator_ref.as_ref());
+    for generator in generators {
+        let source =
+            Source { kind: generator.kind.clone(), name: generator.name.clone(), key: String::new() };
+        if !is_ours(context, name, &source).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
