@@ -98,9 +98,13 @@ fn a_kill_loses_one_lease_at_most_and_that_runs_out() {
 
     operator.restart();
     world.wait_for(TTL.1, "what was lost to run out", || {
-        let left = corner.database.leases("app");
-        let left: Vec<&String> = left.iter().filter(|id| lost.contains(id)).collect();
-        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+        let alive: Vec<&&String> = lost.iter().filter(|id| corner.database.lives(id)).collect();
+        let (users, leases) = (corner.database.users(), corner.database.leases("app"));
+        // A user for each lease that a record named, and nobody else.
+        let recorded = watch.recorded("db");
+        let known = leases.iter().filter(|id| recorded.contains(*id) && corner.database.lives(id)).count();
+        let over = alive.is_empty() && users.len() <= known;
+        if over { Ok(()) } else { Err(format!("{alive:?}; {users:?}; {leases:?}, {known} of them recorded")) }
     });
     corner.database.accepts_secret("db").unwrap();
 }
