@@ -3,10 +3,16 @@
 
 mod ends;
 mod generator;
+mod killed;
 mod kv_first;
 mod lives;
 mod rollout;
+mod samples;
 mod seed;
+mod steps;
+mod ten_minutes;
+
+use std::collections::BTreeSet;
 
 use claviger_testenv::Mark;
 use serde_json::json;
@@ -32,6 +38,11 @@ impl<'a> Corner<'a> {
     /// In the shared OpenBao: KV under the world's name, the database under `NAME-db`, with these roles (name, TTL,
     /// maximum), an AppRole login, and a SecretStore `vault`.
     pub(crate) fn new(world: &'a World, roles: &[(&str, &str, &str)], rights: &str) -> Self {
+        Self::at(world, roles, rights, world.env.bao.address())
+    }
+
+    /// The same, where the store finds OpenBao at another address.
+    pub(crate) fn at(world: &'a World, roles: &[(&str, &str, &str)], rights: &str, server: &str) -> Self {
         let mount = Mount::kv2(world);
         let database = Database::start(world, &world.env.bao, &format!("{}-db", world.name));
         for (role, ttl, max) in roles {
@@ -50,7 +61,6 @@ impl<'a> Corner<'a> {
              spec:\n  controller: {ns}\n  provider:\n    vault: {{server: \"{server}\", path: {path}, auth: {{appRole: \
              {{path: {login}, roleId: {role}, secretRef: {{name: approle, key: id}}}}}}}}\n",
             ns = world.name,
-            server = world.env.bao.address(),
             path = mount.path,
         ));
         Self { world, mount, database, login }
@@ -81,6 +91,14 @@ impl<'a> Corner<'a> {
     /// How often credentials of a role were made since then.
     pub(crate) fn made(&self, since: Mark, role: &str) -> usize {
         self.asked(since, &format!("{}/creds/{role}", self.database.mount))
+    }
+
+    /// Leases of a role that were made since then, whether or not anybody heard of them.
+    pub(crate) fn leases_made(&self, since: Mark, role: &str) -> BTreeSet<String> {
+        let path = format!("{}/creds/{role}", self.database.mount);
+        let entries = self.world.env.bao.audit_entries(since).unwrap().into_iter();
+        let made = entries.filter(|entry| entry.kind == "response" && entry.path == path);
+        made.map(|entry| entry.lease_id).filter(|id| !id.is_empty()).collect()
     }
 
     /// The record on a Secret.

@@ -3,7 +3,7 @@
 use std::process::Output;
 use std::time::Duration;
 
-use claviger_testenv::{Env, poll};
+use claviger_testenv::{BaoView, ClusterView, Env, poll};
 use serde_json::Value;
 
 /// Longest wait for something that should take a second or two: the machine may be busy with a build.
@@ -26,9 +26,19 @@ impl World {
             eprintln!("{message}");
             return None;
         };
+        Some(Self::with(env, name))
+    }
+
+    /// The same with a cluster and an OpenBao of the test's own, where nothing is installed.
+    pub(crate) fn moved(mut self, cluster: &ClusterView, bao: &BaoView) -> Self {
+        (self.env.cluster, self.env.bao) = (cluster.clone(), bao.clone());
+        Self::with(self.env, &self.name)
+    }
+
+    fn with(env: Env, name: &str) -> Self {
         let world = Self { env, name: name.to_owned() };
         world.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n"));
-        Some(world)
+        world
     }
 
     /// `kubectl apply` of YAML, which must be accepted.

@@ -5,7 +5,7 @@ use std::process::Command;
 use claviger_testenv::{BaoView, Postgres, RunDir};
 use serde_json::{Value, json};
 
-use super::World;
+use super::{Logins, World};
 
 /// A database, and the engine that makes its users.
 pub(crate) struct Database<'a> {
@@ -80,8 +80,13 @@ impl<'a> Database<'a> {
         Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
     }
 
-    /// Runs a statement as the superuser.
-    pub(crate) fn run(&self, statement: &str) {
+    /// The same again and again, at less cost.
+    pub(crate) fn logins(&self) -> Logins {
+        Logins::new(self.world.env.tools.postgres().unwrap().join("psql"), self.postgres.view().clone())
+    }
+
+    /// Runs a statement as the superuser; what it gives, a line for each row.
+    pub(crate) fn run(&self, statement: &str) -> String {
         let psql = self.world.env.tools.postgres().unwrap().join("psql");
         let port = self.postgres.view().port.to_string();
         let output = Command::new(psql)
@@ -94,12 +99,13 @@ impl<'a> Database<'a> {
                 &self.postgres.view().superuser,
                 "-d",
                 "postgres",
-                "-c",
+                "-tAc",
                 statement,
             ])
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Whether it takes what a Secret holds under `username` and `password`; what that is.
@@ -111,6 +117,19 @@ impl<'a> Database<'a> {
         };
         let (user, password) = (text("username")?, text("password")?);
         self.accepts(&user, &password).map(|()| (user, password))
+    }
+
+    /// Users that may still log in.
+    pub(crate) fn users(&self) -> Vec<String> {
+        let users = self.run("select rolname from pg_roles where rolcanlogin and rolvaliduntil > now()");
+        users.lines().map(ToOwned::to_owned).collect()
+    }
+
+    /// Whether a lease has not ended. Who goes away while one is being made may leave an entry behind that OpenBao lists
+    /// for longer than it lives.
+    pub(crate) fn lives(&self, lease: &str) -> bool {
+        let (status, answer) = self.bao.api("PUT", "sys/leases/lookup", &json!({"lease_id": lease})).unwrap();
+        status == 200 && answer["data"]["ttl"].as_i64().is_some_and(|ttl| ttl > 0)
     }
 
     /// Ids of a role's leases that have not ended.

@@ -7,11 +7,13 @@ mod database;
 mod google;
 mod latency;
 mod leaks;
+mod logins;
 mod operator;
 mod package;
 mod rounds;
 mod seed;
 mod vault;
+mod watch;
 
 pub(crate) use aws::{Account, allow};
 pub(crate) use azure::Vault;
@@ -20,10 +22,12 @@ pub(crate) use database::Database;
 pub(crate) use google::{ACCESSOR, Project, VIEWER, WORKLOAD, member, one};
 pub(crate) use latency::{bystander, bystander_store, print_latency};
 pub(crate) use leaks::assert_no_value_left;
+pub(crate) use logins::Logins;
 pub(crate) use operator::{AMBIENT_VALUE, ENDPOINTS, Operator};
 pub(crate) use package::{chameleon, component, digest, leb, noise, pack, relabelled, section};
 pub(crate) use rounds::Rounds;
 pub(crate) use vault::Mount;
+pub(crate) use watch::Watch;
 
 /// The environment, or a loud skip.
 macro_rules! world {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -19,11 +20,31 @@ pub(crate) const ENDPOINTS: [&str; 3] =
 
 /// A running operator; it is stopped when dropped.
 pub(crate) struct Operator {
+    command: Command,
     child: Child,
     log: PathBuf,
+    /// Where the present process's part of the log begins.
+    begin: usize,
     address: String,
     user: String,
     _dir: tempfile::TempDir,
+}
+
+/// How one is started.
+#[derive(Clone, Copy)]
+struct Launch<'a> {
+    account: &'a str,
+    plugin_dir: &'a Path,
+    variables: &'a [(&'a str, &'a str)],
+    flags: &'a [&'a str],
+    /// Where it finds the API server, if not where that is.
+    server: Option<&'a str>,
+}
+
+impl<'a> Launch<'a> {
+    fn of(world: &'a World, account: &'a str) -> Self {
+        Self { account, plugin_dir: &world.env.plugin_dir, variables: &[], flags: &[], server: None }
+    }
 }
 
 impl Operator {
@@ -34,12 +55,17 @@ impl Operator {
 
     /// The same, with other plugins.
     pub(crate) fn start_with(world: &World, plugin_dir: &Path) -> Self {
-        Self::granted(world, &account(world, ""), plugin_dir, &[], &[])
+        Self::granted(world, Launch { plugin_dir, ..Launch::of(world, &account(world, "")) })
     }
 
     /// The same, with more environment variables.
     pub(crate) fn start_in(world: &World, variables: &[(&str, &str)]) -> Self {
-        Self::granted(world, &account(world, ""), &world.env.plugin_dir, variables, &[])
+        Self::granted(world, Launch { variables, ..Launch::of(world, &account(world, "")) })
+    }
+
+    /// The same, where the API server is found at another address.
+    pub(crate) fn start_by(world: &World, server: &str) -> Self {
+        Self::granted(world, Launch { server: Some(server), ..Launch::of(world, &account(world, "")) })
     }
 
     /// One of several that stand for election, under a ServiceAccount of its own: audit logs tell them apart.
@@ -55,38 +81,29 @@ impl Operator {
              subjects: [{{kind: ServiceAccount, name: {account}, namespace: {ns}}}]\n",
             ns = world.name
         ));
-        Self::granted(world, &account, &world.env.plugin_dir, &[], &["--enable-leader-election"])
+        Self::granted(world, Launch { flags: &["--enable-leader-election"], ..Launch::of(world, &account) })
     }
 
     /// One whose ServiceAccount may do nothing, and which so does not become ready.
     pub(crate) fn start_without_rights(world: &World) -> Self {
-        Self::launch(world, &account(world, ""), &world.env.plugin_dir, &[], &[])
+        Self::launch(world, Launch::of(world, &account(world, "")))
     }
 
     /// Gives such a one its rights, and waits until it is ready.
     pub(crate) fn grant(self, world: &World) -> Self {
         grant(world, &account(world, ""));
-        self.ready()
+        self.wait_ready();
+        self
     }
 
-    fn granted(
-        world: &World,
-        account: &str,
-        plugin_dir: &Path,
-        variables: &[(&str, &str)],
-        flags: &[&str],
-    ) -> Self {
-        grant(world, account);
-        Self::launch(world, account, plugin_dir, variables, flags).ready()
+    fn granted(world: &World, launch: Launch<'_>) -> Self {
+        grant(world, launch.account);
+        let operator = Self::launch(world, launch);
+        operator.wait_ready();
+        operator
     }
 
-    fn launch(
-        world: &World,
-        account: &str,
-        plugin_dir: &Path,
-        variables: &[(&str, &str)],
-        flags: &[&str],
-    ) -> Self {
+    fn launch(world: &World, Launch { account, plugin_dir, variables, flags, server }: Launch<'_>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("operator.log");
         let out = File::create(&log).unwrap();
@@ -96,10 +113,16 @@ impl Operator {
         ));
         let ambient = dir.path().join("ambient");
         std::fs::write(&ambient, AMBIENT_VALUE).unwrap();
-        let kubeconfig = world.env.cluster.kubeconfig_for_service_account(&world.name, account).unwrap();
+        let mut kubeconfig = world.env.cluster.kubeconfig_for_service_account(&world.name, account).unwrap();
+        if let Some(server) = server {
+            let text = std::fs::read_to_string(&kubeconfig).unwrap();
+            kubeconfig = dir.path().join("kubeconfig");
+            std::fs::write(&kubeconfig, text.replace(world.env.cluster.issuer(), server)).unwrap();
+        }
         // The clouds' real names lead to the tests' servers there.
         let trusted = world.env.clouds.iter().map(|clouds| ("SSL_CERT_FILE", clouds.ca_file()));
-        let child = Command::new(&world.env.claviger)
+        let mut command = Command::new(&world.env.claviger);
+        command
             .args([
                 "--log-format",
                 "json",
@@ -125,29 +148,44 @@ impl Operator {
             .env("CLAVIGER_TEST_AMBIENT_FILE", &ambient)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(out)
-            .spawn()
-            .unwrap();
+            .stderr(out);
+        let child = command.spawn().unwrap();
         let user = format!("system:serviceaccount:{}:{account}", world.name);
-        let mut operator = Self { child, log, address: String::new(), user, _dir: dir };
-        operator.address = poll("the operator's address", DEADLINE, || {
-            let log = operator.log();
-            let line = log.lines().find(|line| line.contains("serving metrics"));
+        let mut operator = Self { command, child, log, begin: 0, address: String::new(), user, _dir: dir };
+        operator.find();
+        operator
+    }
+
+    /// Waits until it says where it serves.
+    fn find(&mut self) {
+        self.address = poll("the operator's address", DEADLINE, || {
+            let log = self.log();
+            let line = log[self.begin..].lines().find(|line| line.contains("serving metrics"));
             let address = line.and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
             address.and_then(|line| Some(line["address"].as_str()?.to_owned())).ok_or(log)
         })
         .unwrap();
-        operator
     }
 
-    /// When it is ready.
-    fn ready(self) -> Self {
+    fn wait_ready(&self) {
         poll("the operator to be ready", DEADLINE, || {
             let page = self.page("/readyz");
             if page.contains("200 OK") { Ok(()) } else { Err(format!("{page}\n{}", self.log())) }
         })
         .unwrap();
-        self
+    }
+
+    /// Starts it again, when it has ended, and waits for nothing.
+    pub(crate) fn relaunch(&mut self) {
+        self.begin = self.log().len();
+        self.child = self.command.spawn().unwrap();
+    }
+
+    /// Starts it again, when it has ended, and waits until it is ready.
+    pub(crate) fn restart(&mut self) {
+        self.relaunch();
+        self.find();
+        self.wait_ready();
     }
 
     /// Its process.
@@ -205,6 +243,14 @@ impl Operator {
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Waits until somebody has ended it by SIGKILL.
+    pub(crate) fn wait_killed(&mut self, what: &str) {
+        let status = poll(format!("the operator to be killed: {what}"), DEADLINE, || {
+            self.child.try_wait().unwrap().ok_or_else(|| self.log())
+        });
+        assert_eq!(status.unwrap().signal(), Some(9), "{what}: {}", self.log());
     }
 
     /// Asks it to stop, as Kubernetes does, and waits; its exit code.

@@ -64,6 +64,8 @@ pub struct AuditEntry {
     pub token_hash: String,
     /// Header fields of the request that `sys/config/auditing/request-headers` names: an object of lists.
     pub headers: Value,
+    /// The lease of what a response gave; empty if it has none.
+    pub lease_id: String,
 }
 
 impl Bao {
@@ -259,6 +261,7 @@ fn entries(lines: Vec<Value>) -> Vec<AuditEntry> {
         path: jsonl::text(&line, "/request/path"),
         token_hash: jsonl::text(&line, "/request/client_token"),
         headers: line.pointer("/request/headers").cloned().unwrap_or_default(),
+        lease_id: jsonl::text(&line, "/response/secret/lease_id"),
     };
     lines.into_iter().map(entry).collect()
 }

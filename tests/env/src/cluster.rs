@@ -26,7 +26,8 @@ pub struct Cluster {
     view: ClusterView,
     // In this order: each is a client of the next.
     _controller_manager: Process,
-    _apiserver: Process,
+    api_server: Option<Process>,
+    api_server_command: Command,
     _etcd: Process,
 }
 
@@ -129,7 +130,6 @@ impl Cluster {
         flag(&mut apiserver, "service-account-signing-key-file", &signing);
         flag(&mut apiserver, "audit-policy-file", &policy);
         flag(&mut apiserver, "audit-log-path", &audit_log);
-        let mut apiserver = Process::start("kube-apiserver", &mut apiserver, dir, dir)?;
         let view = ClusterView {
             dir: dir.to_owned(),
             kubectl: tools.kubectl.clone(),
@@ -139,9 +139,7 @@ impl Cluster {
             token_key: public,
             ca: authority.pem().to_owned(),
         };
-        apiserver.wait_ready(DEADLINE, || {
-            view.kubectl(&["get", "--raw", "/readyz"]).is_ok_and(|output| output.status.success())
-        })?;
+        let api_server = view.launch(&mut apiserver)?;
 
         let mut controller_manager = Command::new(&tools.kube_controller_manager);
         for name in ["kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"] {
@@ -164,7 +162,27 @@ impl Cluster {
             let account = ["-n", "default", "get", "serviceaccount", "default"];
             view.kubectl(&account).is_ok_and(|output| output.status.success())
         })?;
-        Ok(Self { view, _controller_manager: controller_manager, _apiserver: apiserver, _etcd: etcd })
+        Ok(Self {
+            view,
+            _controller_manager: controller_manager,
+            api_server: Some(api_server),
+            api_server_command: apiserver,
+            _etcd: etcd,
+        })
+    }
+
+    /// Ends the API server; the others go on.
+    pub fn stop_api_server(&mut self) {
+        self.api_server = None;
+    }
+
+    /// Starts it again at the same address with its data, and waits until it is ready.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub fn start_api_server(&mut self) -> Result<()> {
+        self.api_server = Some(self.view.launch(&mut self.api_server_command)?);
+        Ok(())
     }
 
     /// How to reach it.
@@ -174,6 +192,15 @@ impl Cluster {
 }
 
 impl ClusterView {
+    /// Starts the API server and waits until it is ready.
+    fn launch(&self, command: &mut Command) -> Result<Process> {
+        let mut process = Process::start("kube-apiserver", command, &self.dir, &self.dir)?;
+        process.wait_ready(DEADLINE, || {
+            self.kubectl(&["get", "--raw", "/readyz"]).is_ok_and(|output| output.status.success())
+        })?;
+        Ok(process)
+    }
+
     /// The admin's kubeconfig.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
@@ -247,8 +274,13 @@ impl ClusterView {
         let token = self.must(&["-n", namespace, "create", "token", name, "--duration=2h"])?;
         let path = self.dir.join(format!("{namespace}-{name}.kubeconfig"));
         let user = format!("{{token: {:?}}}", token.trim());
-        write_private(&path, &kubeconfig(&self.server, &self.dir.join("ca.crt"), &user))?;
+        write_private(&path, &kubeconfig(&self.server, &self.ca_file(), &user))?;
         Ok(path)
+    }
+
+    /// The authority of the API server's certificate, in a file.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.dir.join("ca.crt")
     }
 
     /// The authority of the API server's certificate, PEM.

@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 /// More than any set-up call needs on a busy machine; a stopped server must not hang a test run.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Sends one request. Any HTTP status is an answer; a body that is not JSON becomes a JSON string, an
-/// empty one null.
+/// Sends one request, with a body of JSON unless a header says of what. Any HTTP status is an answer; a body that is
+/// not JSON becomes a JSON string, an empty one null.
 pub(crate) fn call(
     method: &str,
     url: &str,
@@ -34,7 +34,7 @@ pub(crate) fn call(
         request = request.header(*name, *value);
     }
     let text = body.map(Value::to_string).unwrap_or_default();
-    if body.is_some() {
+    if body.is_some() && !headers.iter().any(|(name, _)| *name == "content-type") {
         request = request.header("content-type", "application/json");
     }
     let failed = |source: ureq::Error| Error::Http { what: what(), source: Box::new(source) };

@@ -1,0 +1,222 @@
+//! A proxy that kills its client at a request that a test names: before the server hears of it, or after the server
+//! has answered and before the client hears of that. For what a program leaves behind when it ends at a known step.
+//!
+//! HTTP/1.1 without TLS, one request a connection: both sides are asked to close, so an answer is whatever comes until
+//! then, and a stream of events passes as it comes. Nothing is kept, nothing is changed but that one header.
+
+use std::io::{Error as IoError, ErrorKind, Read as _, Result as IoResult, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::error::{Error, Result};
+
+/// A request line with its header: above any that a client here sends.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// When the client is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// It has asked, and the server does not hear of it.
+    Asked,
+    /// The server has answered, and the client does not hear of it.
+    Answered,
+}
+
+/// A request at which a client is killed, once.
+#[derive(Clone, Debug)]
+pub struct Trap {
+    /// `GET`, `PATCH` …
+    pub method: &'static str,
+    /// What the path, with its query, contains.
+    pub path: String,
+    /// The first of its kind (1), the second …
+    pub nth: usize,
+    /// When exactly.
+    pub moment: Moment,
+    /// The client's process.
+    pub pid: u32,
+}
+
+/// A running proxy; it takes no more connections when dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    server: String,
+    trap: Mutex<Option<Trap>>,
+    stopped: AtomicBool,
+}
+
+impl Proxy {
+    /// One in front of `server`, as `http://HOST:PORT`.
+    ///
+    /// # Errors
+    /// If there is no port to listen on.
+    pub fn start(server: &str) -> Result<Self> {
+        let failed = |error: IoError| Error::Answer {
+            what: format!("a proxy in front of {server}"),
+            answer: error.to_string(),
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let shared = Arc::new(Shared {
+            server: server.trim_start_matches("http://").to_owned(),
+            trap: Mutex::default(),
+            stopped: AtomicBool::default(),
+        });
+        let serving = shared.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if serving.stopped.load(Ordering::Acquire) {
+                    return;
+                }
+                let serving = serving.clone();
+                // A connection that breaks is its two ends' business.
+                std::thread::spawn(move || serving.pass(client));
+            }
+        });
+        Ok(Self { address, shared })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn address(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Sets a trap, in place of one that was set before.
+    pub fn set(&self, trap: Trap) {
+        *self.shared.trap() = Some(trap);
+    }
+
+    /// Whether there is no trap set: it has sprung.
+    pub fn sprung(&self) -> bool {
+        self.shared.trap().is_none()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::Release);
+        // Wakes the one who waits for connections.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl Shared {
+    fn trap(&self) -> std::sync::MutexGuard<'_, Option<Trap>> {
+        self.trap.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The trap that this request springs.
+    fn sprung_by(&self, request: &Request) -> Option<Trap> {
+        let mut trap = self.trap();
+        trap.take_if(|trap| {
+            let meant = trap.method == request.method && request.path.contains(&trap.path);
+            trap.nth = trap.nth.saturating_sub(usize::from(meant));
+            trap.nth == 0
+        })
+    }
+
+    fn pass(&self, mut client: TcpStream) -> IoResult<()> {
+        let request = Request::read(&mut client)?;
+        let trap = self.sprung_by(&request);
+        if let Some(trap) = trap.as_ref().filter(|trap| trap.moment == Moment::Asked) {
+            return end(trap.pid);
+        }
+        let mut server = TcpStream::connect(&self.server)?;
+        server.write_all(&request.bytes)?;
+        if let Some(trap) = trap {
+            let answered = server.read_to_end(&mut Vec::new());
+            return answered.and(end(trap.pid));
+        }
+        // A stream of events may be silent for long: who does not listen any more ends it.
+        let (mut listens, stream) = (client.try_clone()?, server.try_clone()?);
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut listens, &mut std::io::sink());
+            let _ = stream.shutdown(Shutdown::Both);
+        });
+        let passed = std::io::copy(&mut server, &mut client);
+        client.shutdown(Shutdown::Both).and(passed.map(drop))
+    }
+}
+
+fn end(pid: u32) -> IoResult<()> {
+    kill(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)), Signal::SIGKILL).map_err(IoError::from)
+}
+
+struct Request {
+    method: String,
+    path: String,
+    /// As it is passed on.
+    bytes: Vec<u8>,
+}
+
+impl Request {
+    fn read(client: &mut TcpStream) -> IoResult<Self> {
+        let broken = || IoError::from(ErrorKind::InvalidData);
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            if head.len() >= MAX_HEAD {
+                return Err(broken());
+            }
+            head.push(byte(client)?);
+        }
+        let head = String::from_utf8(head).map_err(|_| broken())?;
+        let mut lines = head.trim_end().split("\r\n");
+        let line = lines.next().unwrap_or_default();
+        let (method, path) = line
+            .split_once(' ')
+            .and_then(|(method, rest)| Some((method, rest.split_once(' ')?.0)))
+            .ok_or_else(broken)?;
+        let mut bytes = format!("{line}\r\nConnection: close\r\n");
+        let (mut length, mut chunked) = (0, false);
+        for header in lines {
+            let (name, value) = header.split_once(':').ok_or_else(broken)?;
+            match name.to_ascii_lowercase().as_str() {
+                "connection" => continue,
+                "content-length" => length = value.trim().parse().map_err(|_| broken())?,
+                "transfer-encoding" => chunked = true,
+                _ => {}
+            }
+            bytes.push_str(header);
+            bytes.push_str("\r\n");
+        }
+        bytes.push_str("\r\n");
+        let mut bytes = bytes.into_bytes();
+        more(client, &mut bytes, length)?;
+        while chunked {
+            let from = bytes.len();
+            while !bytes[from..].ends_with(b"\r\n") {
+                bytes.push(byte(client)?);
+            }
+            let size = String::from_utf8_lossy(&bytes[from..]).trim().to_owned();
+            let size = usize::from_str_radix(&size, 16).map_err(|_| broken())?;
+            more(client, &mut bytes, size + 2)?;
+            chunked = size > 0;
+        }
+        Ok(Self { method: method.to_owned(), path: path.to_owned(), bytes })
+    }
+}
+
+fn byte(from: &mut TcpStream) -> IoResult<u8> {
+    let mut byte = [0];
+    from.read_exact(&mut byte).map(|()| byte[0])
+}
+
+fn more(from: &mut TcpStream, bytes: &mut Vec<u8>, length: usize) -> IoResult<()> {
+    let begin = bytes.len();
+    bytes.resize(begin + length, 0);
+    from.read_exact(&mut bytes[begin..])
+}
+
+#[cfg(test)]
+#[path = "proxy_tests.rs"]
+mod tests;
