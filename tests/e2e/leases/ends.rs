@@ -83,7 +83,6 @@ fn without_the_right_to_revoke_it_is_left_and_said() {
     let operator = Operator::start(&world);
     corner.external_secret("db", "app", "1h", "claviger.io/revoke-superseded-after: 0s");
     world.wait_ready("externalsecret", "db");
-    let mark = world.env.bao.audit_mark();
     world.sync_now("db");
     world.wait("an event that says so", || {
         let events = world.kubectl(&["-n", &world.name, "get", "events.events.k8s.io", "-o", "json"]);
@@ -92,5 +91,5 @@ fn without_the_right_to_revoke_it_is_left_and_said() {
     });
     world.wait_ready("externalsecret", "db");
     assert_eq!(corner.database.leases("app").len(), 2);
-    assert_eq!(corner.asked(mark, "sys/leases/revoke"), 1, "it is tried once");
+    assert_eq!(Corner::counted(&operator, "revoke", "refused"), 1, "it is tried once");
 }

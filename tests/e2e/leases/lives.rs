@@ -30,7 +30,7 @@ fn a_lease_is_renewed_until_its_maximum_shows_and_then_replaced() {
         if users.len() >= 3 { Ok(()) } else { Err(format!("{}", users.len())) }
     });
     let made = corner.made(mark, "short");
-    let renewed = corner.asked(mark, "sys/leases/renew");
+    let renewed = Corner::counted(&operator, "renew", "done");
     assert_eq!(made, users.len(), "each that was made was seen in the Secret");
     assert!(renewed >= made - 1, "{renewed} renewals of {made}: each lived longer than it was made for");
     assert_eq!(
@@ -188,13 +188,13 @@ fn a_restart_asks_for_what_was_renewed_before() {
     corner.external_secret("db", "app", "1s", "");
     world.wait_ready("externalsecret", "db");
     let lease = corner.lease_of("db");
-    let renewed = |least: usize| {
-        world.wait("renewals", || match corner.asked(mark, "sys/leases/renew") {
-            count if count >= least => Ok(()),
+    let renewed_twice = |operator: &Operator| {
+        world.wait("renewals", || match Corner::counted(operator, "renew", "done") {
+            count if count >= 2 => Ok(()),
             count => Err(format!("{count}")),
         });
     };
-    renewed(2);
+    renewed_twice(&operator);
     operator.stop();
     // As if it had ended before it wrote what it knew.
     let lost = r#"{"status": {"sources": null, "syncedResourceVersion": null, "refreshTime": null}}"#;
@@ -209,9 +209,8 @@ fn a_restart_asks_for_what_was_renewed_before() {
         "-p",
         lost,
     ]);
-    let before = corner.asked(mark, "sys/leases/renew");
-    let _operator = Operator::start(&world);
-    renewed(before + 2);
+    let operator = Operator::start(&world);
+    renewed_twice(&operator);
     assert_eq!((corner.made(mark, "app"), corner.lease_of("db")), (1, lease));
     corner.database.accepts_secret("db").unwrap();
     let sources = world.get("externalsecret", "db").unwrap()["status"]["sources"].clone();

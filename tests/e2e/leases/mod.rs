@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use claviger_testenv::Mark;
 use serde_json::json;
 
-use crate::support::{Database, Mount, World};
+use crate::support::{Database, Mount, Operator, World};
 
 /// The rights of docs/providers/vault.md besides the credentials' own.
 pub(crate) const LEASE_RIGHTS: &str = "path \"sys/leases/renew\" { capabilities = [\"update\"] }\n\
@@ -86,6 +86,15 @@ impl<'a> Corner<'a> {
     pub(crate) fn asked(&self, since: Mark, path: &str) -> usize {
         let entries = self.world.env.bao.audit_entries(since).unwrap();
         entries.iter().filter(|entry| entry.kind == "request" && entry.path.starts_with(path)).count()
+    }
+
+    /// How often an operator has done that with leases, by its own count: requests in the audit log do not say of whose
+    /// leases they are, and other tests have leases too.
+    pub(crate) fn counted(operator: &Operator, operation: &str, outcome: &str) -> usize {
+        let labels = format!("{{operation=\"{operation}\",outcome=\"{outcome}\"}}");
+        let count = operator.metric(&format!("claviger_lease_operations_total{labels}"));
+        // A count that there is none of yet has no series.
+        count.map_or(0, |count| count as usize)
     }
 
     /// How often credentials of a role were made since then.
