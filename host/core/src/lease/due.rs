@@ -108,7 +108,8 @@ pub fn due(record: &Record, lives: &Lives, policy: &Policy, spread: u32, now: Ti
     let mut next: Vec<(Timestamp, Due)> = Vec::new();
     for held in &record.held {
         if let Some(at) = policy.interval.and_then(|interval| held.issued.checked_add(interval).ok()) {
-            next.push((at, Due::Rotate));
+            let ahead = held.issued.duration_since(now) > SignedDuration::try_from(SKEW).unwrap_or_default();
+            next.push((if ahead { now } else { at }, Due::Rotate));
         }
         next.extend(of_life(held, lives, spread, now));
     }
@@ -222,7 +223,7 @@ pub fn to_revoke<'a>(
     let (mut ripe, mut next) = (Vec::new(), None::<Timestamp>);
     for retired in &record.retired {
         let Some(lease) = &retired.held.lease else { continue };
-        if done.contains(&lease.id) || retired.held.has_ended(now) {
+        if done.contains(&lease.id) || record.is_over(retired, now) {
             continue;
         }
         match retired.revoke {

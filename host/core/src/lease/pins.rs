@@ -42,6 +42,11 @@ impl Pins {
         }
     }
 
+    /// Whether one of the keys is made for who reads it.
+    pub fn has_dynamic(&self) -> bool {
+        self.0.values().any(|nature| *nature == KeyNature::Dynamic)
+    }
+
     /// The first read decides.
     pub fn set(&mut self, source: Source, dynamic: bool) {
         self.0.entry(source).or_insert(if dynamic { KeyNature::Dynamic } else { KeyNature::Stored });

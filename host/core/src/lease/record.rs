@@ -83,6 +83,20 @@ pub struct Retired {
     pub revoke: Revoke,
 }
 
+impl Retired {
+    /// Whether it has ended, where it was replaced at `replaced` at the latest: it may have been renewed until then, for
+    /// the life that it was made for.
+    fn is_over(&self, replaced: Timestamp, now: Timestamp) -> bool {
+        let until = match self.revoke {
+            Revoke::At(at) => at,
+            Revoke::AfterRollout => replaced,
+        };
+        let life = self.held.lease.as_ref().map(|lease| lease.duration).filter(|life| !life.is_zero());
+        let renewed = life.and_then(|life| until.checked_add(life).ok()).is_some_and(|end| end <= now);
+        self.held.has_ended(now) || renewed
+    }
+}
+
 /// What the Secret's values were made from, as far as they cannot be read again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -114,9 +128,14 @@ impl Record {
         self.held.into_iter().chain(self.retired.into_iter().map(|retired| retired.held)).collect()
     }
 
+    /// Whether a replaced lease has ended: nobody has renewed it since a newer one was made.
+    pub fn is_over(&self, retired: &Retired, now: Timestamp) -> bool {
+        retired.is_over(self.held.iter().map(|held| held.issued).max().unwrap_or(now), now)
+    }
+
     /// The newest of what is to be revoked, of what is not known to have ended by then.
     pub fn retire(retired: impl IntoIterator<Item = Retired>, now: Timestamp) -> Vec<Retired> {
-        let live = |retired: &Retired| retired.held.lease.is_some() && !retired.held.has_ended(now);
+        let live = |retired: &Retired| retired.held.lease.is_some() && !retired.is_over(now, now);
         let mut retired: Vec<Retired> = retired.into_iter().filter(live).collect();
         retired.sort_by_key(|retired| std::cmp::Reverse(retired.held.issued));
         retired.truncate(MAX_RETIRED);
@@ -247,6 +266,9 @@ mod tests {
         let kept = Record::retire((0..10).map(|n| retired(n * 10, false)), at(150));
         assert_eq!(kept.len(), 4, "those that have not ended");
         assert_eq!(Record::retire([retired(0, true)], at(9999)).len(), 1, "it may have been renewed");
+        let due = Retired { revoke: Revoke::At(at(500)), ..retired(0, true) };
+        assert_eq!(Record::retire([due.clone()], at(599)).len(), 1, "till it was to be revoked");
+        assert_eq!(Record::retire([due], at(600)), []);
         let unleased =
             Retired { held: Held { lease: None, ..held("a", 0, 1, None) }, revoke: Revoke::AfterRollout };
         assert_eq!(Record::retire([unleased], at(0)), [], "there is nothing to revoke");

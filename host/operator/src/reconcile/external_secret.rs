@@ -32,12 +32,6 @@ use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::managed::observed;
 
-/// A generator whose plugin is being loaded: nobody wakes who uses one.
-const PLUGIN_COMING: Duration = Duration::from_secs(1);
-
-/// A generator that could not be read: whether it is ours is not known.
-const CLASS_UNKNOWN: Duration = Duration::from_secs(30);
-
 /// The Secret moved between looking and writing: look again soon, but let the watch catch up.
 const STALE: Duration = Duration::from_millis(200);
 
@@ -52,17 +46,15 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         Ok(es) => es,
         Err(_) => return unreadable(context, name, &parsed).await,
     };
-    match (is_ours(context, name, es), revoke::generators_are_ours(context, name, es).await) {
-        (true, Ok(true)) => {}
-        (true, Err(Failure::PluginLoading { .. })) => {
-            return Some((Class::Retry, Instant::now() + PLUGIN_COMING));
-        }
-        (true, Err(_)) => return Some((Class::Retry, Instant::now() + CLASS_UNKNOWN)),
+    // A generator that cannot be read: nothing is made before it is known whose it is, and what was made lives on.
+    let unknown = match (is_ours(context, name, es), revoke::generators_are_ours(context, name, es).await) {
+        (true, Ok(true)) => None,
+        (true, Err(failure)) => Some(failure),
         _ => {
             context.state.forget_orphaned(name);
             return None;
         }
-    }
+    };
     let now = Timestamp::now();
     let target = Name::new(&name.namespace, es.spec.target.name.as_deref().unwrap_or(&name.name));
     let manager = field_manager(&name.name);
@@ -109,6 +101,9 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
             return failed(&error, Duration::ZERO).await;
         }
     };
+    if let Some(failure) = unknown {
+        return failed(&Failed::plain(failure), interval).await;
+    }
     let policy = match policy {
         Ok(policy) => policy,
         Err(error) => return failed(&invalid(error.to_string()), Duration::ZERO).await,
@@ -143,10 +138,10 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     // What is held stands for its part as long as the Secret is as it was left and nothing else differs.
     let owned = known.as_ref().is_none_or(|known| leases::is_owned(es, known));
     let broken = holding.is_some() && !(valid && owned);
-    if broken
-        && !rotate
-        && let Err(at) = context.state.may_repair(name)
-    {
+    let asked_for =
+        es.status.as_ref().and_then(|status| status.synced_resource_version.as_ref()) != Some(&version);
+    let repair = broken && !rotate && !asked_for;
+    if repair && let Some(at) = context.state.repair_held_back(name) {
         return Some((Class::Retry, next.map_or(at, |next| instant(next, now).min(at))));
     }
     let anew = rotate
@@ -165,6 +160,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         version: &version,
         policy: &policy,
         restarts: &restarts,
+        repair,
         held: record.filter(|_| !anew),
         not_older_than,
     };
@@ -244,7 +240,7 @@ async fn succeeded(
         return Some((Class::Retry, Instant::now() + Duration::from_secs(5)));
     }
     tracing::debug!(reason, "synced");
-    let leased = record.and_then(|record| leases::next(context, name, es, &record, policy, now));
+    let leased = record.and_then(|record| leases::next(context, name, es, &record, policy, Timestamp::now()));
     let next = rhythm.next(now).into_iter().chain(leased).min();
     next.map(|at| (Class::Refresh, instant(at, now)))
 }

@@ -2,12 +2,13 @@
 //! revoking `revoke`'s; making anew is a refresh like any other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use claviger_core::error::Failure;
-use claviger_core::lease::{self, Due, Live, Policy, Record, Retired, Revoke, Superseded};
+use claviger_core::lease::{self, Due, Live, Pins, Policy, Record, Retired, Revoke, Superseded};
 use claviger_core::names::{created_by, field_manager, lease_annotation};
 use claviger_core::plan::Observed;
-use claviger_crds::external_secret::{CreationPolicy, ExternalSecret, ExternalSecretSpec};
+use claviger_crds::external_secret::{CreationPolicy, DataFrom, ExternalSecret, ExternalSecretSpec};
 use jiff::Timestamp;
 use kube::Resource;
 
@@ -19,6 +20,9 @@ use crate::sync::{Issued, Renewal};
 use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::managed::observed;
+
+/// What is due and could not be done is looked at again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// What is held, and what is due of it.
 pub(super) struct Holding {
@@ -52,11 +56,13 @@ pub(super) async fn look(
     let rolled_out = rollout == Rollout::Over;
     let revoked = revoke::ripe(context, &world, name, es, &record, rolled_out, now).await;
     let lives = context.state.leases(name).lives;
+    // That may have taken a while.
+    let now = Timestamp::now();
     let (rotate, next) = match lease::due(&record, &lives, policy, spread, now) {
         // That may fail, for long: what lives is looked at all the same.
         Due::Rotate => (true, lease::meanwhile(&record, &lives, spread, now)),
-        // It could not be told: in a while.
-        Due::Renew => (false, None),
+        // It could not be told, and `failing` says when to ask again; in any case it is not left alone.
+        Due::Renew => (false, failing.or_else(|| now.checked_add(AGAIN).ok())),
         Due::At(at) => (false, Some(at)),
         Due::Nothing => (false, None),
     };
@@ -107,18 +113,21 @@ async fn renew(
                 context.events.warning(&es.object_ref(&()), "LeaseNotRenewed", &message).await;
                 Live::refused(held, before, asked_at)
             }
-            // Nobody is there any more who could renew it.
-            Err(failure) if revoke::is_final(&failure) => {
-                context.metrics.lease("renew", "refused");
-                Live::refused(held, before, asked_at)
-            }
             Err(failure) => {
                 // After a start, or while the backend limits us: nothing was asked.
                 if !matches!(failure, Failure::PluginLoading { .. } | Failure::Held { .. }) {
                     context.metrics.lease("renew", "failed");
                     tracing::warn!(message = failure.message(&hiding(held)), "a lease was not renewed yet");
                 }
-                match lease::try_again(held, before, now) {
+                // Of a store that is not there any more nobody will ever hear whether it was renewed.
+                let absent = matches!(
+                    failure,
+                    Failure::StoreNotFound { .. }
+                        | Failure::GeneratorNotFound { .. }
+                        | Failure::GeneratorUnknown { .. }
+                );
+                let over = absent && before.is_none() && held.end().is_some_and(|end| end <= now);
+                match lease::try_again(held, before, now).filter(|_| !over) {
                     Some(at) => {
                         again = again.into_iter().chain([at]).min();
                         continue;
@@ -151,6 +160,14 @@ pub(super) fn is_owned(es: &ExternalSecret, target: &Observed) -> bool {
             .controller
             .as_ref()
             .is_some_and(|owner| es.meta().uid.as_deref() == Some(owner.uid.as_str()))
+}
+
+/// Whether something is made for it, as far as is known before it is read for the first time.
+pub(super) fn makes_something(es: &ExternalSecret, pins: &Pins) -> bool {
+    let generator =
+        |entry: &DataFrom| entry.source_ref.as_ref().is_some_and(|source| source.generator_ref.is_some());
+    let new = es.status.as_ref().is_none_or(|status| status.refresh_time.is_none());
+    new || pins.has_dynamic() || es.spec.data_from.iter().any(generator)
 }
 
 /// When a record that was just written is looked at next.

@@ -54,6 +54,8 @@ pub(super) struct Refresh<'a> {
     pub(super) policy: &'a Policy,
     /// Workloads to restart when the data changes.
     pub(super) restarts: &'a Targets,
+    /// Whether what is held is made anew because the Secret is not as it was left.
+    pub(super) repair: bool,
     /// What is held, if it need not be made anew.
     pub(super) held: Option<Record>,
     pub(super) not_older_than: Instant,
@@ -62,8 +64,19 @@ pub(super) struct Refresh<'a> {
 /// Fetches, plans, writes.
 impl Refresh<'_> {
     pub(super) async fn run(self) -> Result<Ended, Box<Failed>> {
-        let Self { context, object, name, es, target, version, policy, restarts, held, not_older_than } =
-            self;
+        let Self {
+            context,
+            object,
+            name,
+            es,
+            target,
+            version,
+            policy,
+            restarts,
+            repair,
+            held,
+            not_older_than,
+        } = self;
         let plain = |failure| Box::new(Failed::plain(failure));
         plan::check(&es.spec).map_err(plain)?;
         gate(context, name, es).map_err(plain)?;
@@ -85,7 +98,9 @@ impl Refresh<'_> {
             uid: uid.clone(),
         };
         // Before anything is made for a Secret that may not be written.
-        plan::check_target(&owner, &name.namespace, &es.spec, found.as_ref()).map_err(plain)?;
+        if leases::makes_something(es, &pins) {
+            plan::check_target(&owner, &name.namespace, &es.spec, found.as_ref()).map_err(plain)?;
+        }
         // What it holds, and held; and what an earlier write brought through without our hearing of it.
         let before = leases::recorded(found.as_ref(), &name.name);
         if let Some(before) = &before {
@@ -199,6 +214,9 @@ impl Refresh<'_> {
         if let Some(record) = &record {
             if made {
                 context.metrics.lease("make", "done");
+            }
+            if made && repair {
+                context.state.repaired(name);
             }
             context.state.leases_recorded(name, record);
         }

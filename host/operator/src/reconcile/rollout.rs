@@ -71,7 +71,7 @@ pub(super) async fn look(
             if known.is_none() {
                 context.events.warning(&about, "RolloutRestartFailed", &message).await;
             }
-            keep(false, false);
+            keep(done, false);
             return Rollout::Failing;
         }
     };

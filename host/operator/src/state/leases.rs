@@ -111,9 +111,8 @@ impl State {
     /// What is leased to it is made anew because its Secret is not as it was left. Whether it may be now: who changes
     /// Secrets as often as they are repaired would have credentials made at that speed.
     ///
-    /// # Errors
-    /// When it may.
-    pub fn may_repair(&self, name: &Name) -> Result<(), Instant> {
+    /// When it may, if not now.
+    pub fn repair_held_back(&self, name: &Name) -> Option<Instant> {
         /// Repairs that count.
         const WINDOW: Duration = Duration::from_secs(600);
         /// Between the first and the second; each further one waits twice as long.
@@ -124,12 +123,14 @@ impl State {
         if let Some(last) = repairs.last() {
             let doublings = u32::try_from(repairs.len() - 1).unwrap_or(u32::MAX).min(6);
             let next = *last + PAUSE * 2_u32.pow(doublings);
-            if next > now {
-                return Err(next);
-            }
+            return Some(next).filter(|next| *next > now);
         }
-        repairs.push(now);
-        Ok(())
+        None
+    }
+
+    /// That was done.
+    pub fn repaired(&self, name: &Name) {
+        self.lock().leases.memory.entry(name.clone()).or_default().repairs.push(Instant::now());
     }
 }
 
@@ -227,14 +228,18 @@ mod tests {
     fn who_breaks_a_secret_again_and_again_does_not_get_a_credential_each_time() {
         let state = State::new(Arc::new(Metrics::default()));
         let name = Name::new("ns", "db");
-        assert!(state.may_repair(&name).is_ok());
-        let first = state.may_repair(&name).unwrap_err();
-        assert!(
-            first > Instant::now() + Duration::from_secs(3)
-                && first < Instant::now() + Duration::from_secs(6)
+        assert_eq!(
+            (state.repair_held_back(&name), state.repair_held_back(&name)),
+            (None, None),
+            "a try is none"
         );
-        assert_eq!(state.may_repair(&name), Err(first), "asking is not repairing");
-        assert!(state.may_repair(&Name::new("ns", "other")).is_ok());
+        let pause =
+            || state.repair_held_back(&name).map(|until| until.duration_since(Instant::now()).as_secs());
+        state.repaired(&name);
+        assert_eq!(pause(), Some(4));
+        state.repaired(&name);
+        assert_eq!(pause(), Some(9));
+        assert_eq!(state.repair_held_back(&Name::new("ns", "other")), None);
     }
 
     #[test]

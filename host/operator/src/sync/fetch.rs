@@ -92,7 +92,7 @@ impl Pipeline {
 
 impl Fetch<'_> {
     async fn run(&mut self, all: &AllWanted<'_>, sources: &Sources) -> Result<Option<Fetched>, Failure> {
-        let (mut first, mut made) = (Vec::new(), Vec::new());
+        let (mut first, mut made, mut stored) = (Vec::new(), Vec::new(), Vec::new());
         for (store, items) in &all.keys {
             let session = self.pipeline.open(store, self.asker.namespace, self.world).await?;
             self.notes.stand_ins.extend(session.stand_ins().iter().cloned());
@@ -104,16 +104,19 @@ impl Fetch<'_> {
                 })
                 .collect();
             // What is made is read by itself: a login of its own holds it, and can be ended without ending another's.
-            let mut stored = Vec::new();
+            let mut of_store = Vec::new();
             for (item, nature) in natures {
                 match nature {
                     Nature::Dynamic if self.is_read_anew(store, item) => first.push((store, item, nature)),
                     Nature::Dynamic => made.push((store, item, nature)),
-                    Nature::Stored | Nature::Any => stored.push((item, nature)),
+                    Nature::Stored | Nature::Any => of_store.push((item, nature)),
                 }
             }
             self.fetched.sessions.insert(store.clone(), session);
-            for item in self.read_stored(store, stored).await? {
+            stored.push((store, of_store));
+        }
+        for (store, items) in stored {
+            for item in self.read_stored(store, items).await? {
                 first.push((store, item, Nature::Any));
             }
         }
@@ -178,16 +181,17 @@ impl Fetch<'_> {
         let asked: Vec<Item> =
             items.iter().map(|(item, _)| Item { nature: Nature::Stored, ..(*item).clone() }).collect();
         let answers = self.pipeline.fetcher.get(session.as_ref(), &asked, self.not_older_than).await;
-        let mut open = Vec::new();
+        let (mut open, mut failed) = (Vec::new(), Ok(()));
         for ((item, nature), answer) in items.into_iter().zip(answers) {
             let missing = matches!(answer, Err(CallError::Provider(ProviderError::NotFound(_))));
             if missing && nature == Nature::Any {
                 open.push(item);
             } else {
-                self.take(store, &session, item, answer, Timestamp::now())?;
+                let taken = self.take(store, &session, item, answer, Timestamp::now());
+                failed = failed.and(taken);
             }
         }
-        Ok(open)
+        failed.map(|()| open)
     }
 
     /// Reads keys of a store that is connected.
@@ -326,6 +330,8 @@ impl Fetch<'_> {
                 Some(value) if value.dynamic && (value.lease.is_some() || self.asker.keeps_unleased) => {}
                 Some(value) if value.dynamic => self.add_used(&mut inputs, &what, store, item, value),
                 Some(value) => inputs.add(&what, value.data.expose()),
+                // What is not made any more is not looked for before something is made.
+                None if nature(self.asker, store, item) == Nature::Dynamic => {}
                 None => inputs.add(&format!("no {what}"), &[]),
             }
         }
