@@ -9,7 +9,7 @@ const OBJECTS: usize = 20;
 const KEYS: usize = 4;
 const SYNCED: Duration = Duration::from_secs(60);
 /// From the request to stop to the next replica's work: the work in flight, and its next look at the lease.
-const HANDOVER: Duration = Duration::from_secs(5);
+const HANDOVER: Duration = Duration::from_secs(9);
 
 #[test]
 fn one_leads_after_the_lease_was_deleted_and_the_next_as_soon_as_it_stops() {
