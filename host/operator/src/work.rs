@@ -24,6 +24,10 @@ use crate::watch::Object;
 /// short enough that a transient cause is not felt for hours.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
 
+/// How long the built-in plugins are waited for at the start: artifacts of all are loaded within a second, and what has
+/// to be compiled takes longer and keeps nobody else.
+const PREPARING: Duration = Duration::from_secs(10);
+
 /// Between two searches for values that are kept too long; they are wiped within half a minute and this.
 const SWEEP: Duration = Duration::from_secs(10);
 
@@ -34,6 +38,8 @@ struct Work<'a> {
     context: &'a Arc<Context>,
     /// The time in office that the workers work in.
     term: Option<Term>,
+    /// When this process was ready to work.
+    since: Instant,
     workers: Crew,
     /// Loading a plugin takes minutes where a reconcile takes milliseconds, and they wait for one another, so
     /// they take no worker's place. There are at most as many as Plugin objects.
@@ -45,7 +51,8 @@ struct Work<'a> {
 /// # Errors
 /// If a worker could not even report that it panicked.
 pub(crate) async fn work(context: &Arc<Context>, stop: &CancellationToken) -> Result<(), OperatorError> {
-    let mut work = Work { context, term: None, workers: JoinSet::new(), loading: JoinSet::new() };
+    let mut work =
+        Work { context, term: None, since: Instant::now(), workers: JoinSet::new(), loading: JoinSet::new() };
     let mut changes = context.leadership.changes();
     let mut swept = Instant::now();
     loop {
@@ -99,7 +106,10 @@ impl Work<'_> {
             }
             reconcile::cease(self.context);
         }
+        // Who begins before the plugins are there asks in vain, and comes last of all when it asks again.
+        let prepared = self.context.registry.are_built_ins_settled() || self.since.elapsed() >= PREPARING;
         if self.term.is_none()
+            && prepared
             && let Some(term) = self.context.leadership.term()
         {
             reconcile::begin(self.context);

@@ -144,6 +144,11 @@ impl Registry {
         self.pending.send_modify(|pending| pending.extend(BUILT_IN.iter().map(|built_in| built_in.name)));
     }
 
+    /// Whether every built-in was loaded or refused.
+    pub fn are_built_ins_settled(&self) -> bool {
+        self.pending.borrow().is_empty()
+    }
+
     /// Waits until every built-in that was announced is loaded or refused.
     pub async fn built_ins_settled(&self) {
         // It fails only without a sender, and that is ours.
