@@ -12,6 +12,7 @@ mod azure;
 mod bad_input;
 mod commands;
 mod conformance;
+mod controller_class;
 mod counts;
 mod definitions;
 mod gcp;

@@ -78,6 +78,13 @@ fn short_hash(text: &str) -> String {
         .collect()
 }
 
+impl OperatorConfig {
+    /// Whether an object of that `spec.controller` is ours. One without is everybody's, as with ESO.
+    pub fn serves(&self, class: Option<&str>) -> bool {
+        class.is_none_or(|class| class.is_empty() || class == self.controller_class)
+    }
+}
+
 impl Default for OperatorConfig {
     fn default() -> Self {
         Self {
@@ -101,6 +108,15 @@ impl Default for OperatorConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_without_a_class_is_everybodys() {
+        let config = OperatorConfig { controller_class: "blue".to_owned(), ..OperatorConfig::default() };
+        for (class, served) in [(None, true), (Some(""), true), (Some("blue"), true), (Some("green"), false)]
+        {
+            assert_eq!(config.serves(class), served, "{class:?}");
+        }
+    }
 
     #[test]
     fn who_serves_something_else_has_another_lease() {

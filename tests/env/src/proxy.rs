@@ -1,5 +1,6 @@
 //! A proxy that kills its client at a request that a test names: before the server hears of it, or after the server
 //! has answered and before the client hears of that. For what a program leaves behind when it ends at a known step.
+//! Or it holds the request until the test lets it go, for what changes at that moment.
 //!
 //! HTTP/1.1 without TLS, one request a connection: both sides are asked to close, so an answer is whatever comes until
 //! then, and a stream of events passes as it comes. Nothing is kept, nothing is changed but that one header.
@@ -7,7 +8,7 @@
 use std::io::{Error as IoError, ErrorKind, Read as _, Result as IoResult, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -48,10 +49,21 @@ pub struct Proxy {
     shared: Arc<Shared>,
 }
 
+/// Requests that are held.
+#[derive(Debug)]
+struct Hold {
+    method: &'static str,
+    path: String,
+    /// One has come.
+    holds: bool,
+}
+
 #[derive(Debug)]
 struct Shared {
     server: String,
     trap: Mutex<Option<Trap>>,
+    hold: Mutex<Option<Hold>>,
+    let_go: Condvar,
     stopped: AtomicBool,
 }
 
@@ -70,6 +82,8 @@ impl Proxy {
         let shared = Arc::new(Shared {
             server: server.trim_start_matches("http://").to_owned(),
             trap: Mutex::default(),
+            hold: Mutex::default(),
+            let_go: Condvar::new(),
             stopped: AtomicBool::default(),
         });
         let serving = shared.clone();
@@ -96,6 +110,22 @@ impl Proxy {
         *self.shared.trap() = Some(trap);
     }
 
+    /// Holds requests of that method whose path contains that, from now on.
+    pub fn hold(&self, method: &'static str, path: &str) {
+        *self.shared.hold() = Some(Hold { method, path: path.to_owned(), holds: false });
+    }
+
+    /// Whether one is held.
+    pub fn holds(&self) -> bool {
+        self.shared.hold().as_ref().is_some_and(|hold| hold.holds)
+    }
+
+    /// Lets go what is held, and holds nothing more.
+    pub fn let_go(&self) {
+        *self.shared.hold() = None;
+        self.shared.let_go.notify_all();
+    }
+
     /// Whether there is no trap set: it has sprung.
     pub fn sprung(&self) -> bool {
         self.shared.trap().is_none()
@@ -105,14 +135,30 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::Release);
+        self.let_go();
         // Wakes the one who waits for connections.
         let _ = TcpStream::connect(self.address);
     }
 }
 
 impl Shared {
-    fn trap(&self) -> std::sync::MutexGuard<'_, Option<Trap>> {
+    fn trap(&self) -> MutexGuard<'_, Option<Trap>> {
         self.trap.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hold(&self) -> MutexGuard<'_, Option<Hold>> {
+        self.hold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits as long as such requests are held.
+    fn wait(&self, request: &Request) {
+        let mut hold = self.hold();
+        while let Some(held) =
+            hold.as_mut().filter(|hold| hold.method == request.method && request.path.contains(&hold.path))
+        {
+            held.holds = true;
+            hold = self.let_go.wait(hold).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// The trap that this request springs.
@@ -127,6 +173,7 @@ impl Shared {
 
     fn pass(&self, mut client: TcpStream) -> IoResult<()> {
         let request = Request::read(&mut client)?;
+        self.wait(&request);
         let trap = self.sprung_by(&request);
         if let Some(trap) = trap.as_ref().filter(|trap| trap.moment == Moment::Asked) {
             return end(trap.pid);

@@ -98,3 +98,21 @@ fn a_trap_kills_at_its_request_and_at_no_other() {
         asked.recv().unwrap();
     }
 }
+
+#[test]
+fn what_is_held_waits_and_the_rest_passes() {
+    let (address, asked) = server();
+    let proxy = Arc::new(Proxy::start(&address).unwrap());
+    proxy.hold("GET", "/held");
+    let (client, held) = (proxy.clone(), "GET /held?x HTTP/1.1\r\nHost: x\r\n\r\n");
+    let waiting = std::thread::spawn(move || ask(&client, held));
+    assert!(ask(&proxy, "POST /held HTTP/1.1\r\nHost: x\r\n\r\n").ends_with("yes"));
+    while !proxy.holds() {
+        std::thread::yield_now();
+    }
+    assert!(asked.recv().unwrap().starts_with("POST"));
+    assert!(asked.try_recv().is_err());
+    proxy.let_go();
+    assert!(waiting.join().unwrap().ends_with("yes"));
+    assert!(!proxy.holds());
+}

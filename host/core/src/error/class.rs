@@ -40,6 +40,7 @@ impl Failure {
             Self::ManifestInvalid { .. } => ("ManifestInvalid", Retry::Interval),
             Self::PolicyInvalid { .. } => ("PolicyInvalid", Retry::Interval),
             Self::StoreNotFound { .. } => ("StoreNotFound", Retry::Interval),
+            Self::OtherController { .. } => ("OtherController", Retry::Interval),
             Self::GeneratorNotFound { .. } => ("GeneratorNotFound", Retry::Interval),
             Self::GeneratorUnknown { .. } => ("GeneratorUnknown", Retry::Interval),
             Self::StoreNotReady { .. } => ("StoreNotReady", Retry::Interval),
@@ -97,6 +98,7 @@ impl Failure {
                 Some("could not apply template")
             }
             Self::StoreNotFound { .. }
+            | Self::OtherController { .. }
             | Self::GeneratorNotFound { .. }
             | Self::GeneratorUnknown { .. }
             | Self::StoreNotReady { .. }

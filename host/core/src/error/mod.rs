@@ -63,6 +63,14 @@ pub enum Failure {
         /// What was referred to.
         store: StoreName,
     },
+    /// A store or generator that another operator serves. Who names it is left alone, so nobody is told of this.
+    #[error("{object} is of controller class {class:?}, which this operator does not serve")]
+    OtherController {
+        /// What was referred to.
+        object: StoreName,
+        /// Its `spec.controller`.
+        class: String,
+    },
     /// No such generator.
     #[error("{generator} does not exist: create it, or correct sourceRef.generatorRef")]
     GeneratorNotFound {

@@ -36,6 +36,9 @@ fn next(previous: Option<&Failure>) -> Option<Failure> {
         }
         Some(Failure::PolicyInvalid { .. }) => Failure::StoreNotFound { store },
         Some(Failure::StoreNotFound { .. }) => {
+            Failure::OtherController { object: store, class: text("blue") }
+        }
+        Some(Failure::OtherController { .. }) => {
             Failure::GeneratorNotFound { generator: StoreName { kind: "VaultDynamicSecret".into(), ..store } }
         }
         Some(Failure::GeneratorNotFound { .. }) => Failure::GeneratorUnknown { kind: text("Pasword") },
@@ -146,7 +149,7 @@ fn every_failure_has_a_reason_of_its_own() {
         assert_eq!(seen.insert(reason, failure.to_string()), None, "{reason} twice");
         assert_eq!(failure.class().event, "UpdateFailed");
     }
-    assert_eq!(seen.len(), 35);
+    assert_eq!(seen.len(), 36);
 }
 
 #[test]

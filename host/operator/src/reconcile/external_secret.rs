@@ -165,6 +165,13 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         not_older_than,
     };
     let outcome = refresh.run().await;
+    // A store of somebody else's has come since it was looked at.
+    if let Err(Failed { failure: Failure::OtherController { .. }, .. }) =
+        outcome.as_ref().map_err(AsRef::as_ref)
+    {
+        context.state.forget_orphaned(name);
+        return None;
+    }
     let reason = outcome.as_ref().err().map(|failed| failed.failure.class().reason);
     context.metrics.reconciled("ExternalSecret", started.elapsed(), reason);
     match outcome {
@@ -185,7 +192,7 @@ fn is_ours(context: &Context, name: &Name, es: &ExternalSecret) -> bool {
     store_refs(es).into_iter().all(|(kind, store)| {
         let found = context.state.store(&store_object(kind, &name.namespace, &store));
         let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
-        class.is_none_or(|class| class.is_empty() || class == context.config.controller_class)
+        context.config.serves(class.as_deref())
     })
 }
 

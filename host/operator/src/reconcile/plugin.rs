@@ -50,8 +50,7 @@ pub(super) fn announce_all(context: &Context) -> Vec<String> {
 
 /// Whether we serve it: what names no controller class is everybody's.
 fn is_ours(context: &Context, parsed: &Parsed<Plugin>) -> bool {
-    let class = parsed.as_ref().ok().and_then(|plugin| plugin.spec.controller.as_deref()).unwrap_or_default();
-    class.is_empty() || class == context.config.controller_class
+    context.config.serves(parsed.as_ref().ok().and_then(|plugin| plugin.spec.controller.as_deref()))
 }
 
 /// Reconciles one.

@@ -209,7 +209,7 @@ async fn is_ours(context: &Context, name: &Name, source: &Source) -> Result<bool
             Err(_) => None,
         },
     };
-    Ok(class.is_none_or(|class| class.is_empty() || class == context.config.controller_class))
+    Ok(context.config.serves(class.as_deref()))
 }
 
 /// Whether the generators that it names are of our controller class: one that two operators served would be asked by

@@ -50,6 +50,10 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
     }
     let started = Instant::now();
     let mut found = validate(context, object, &store).await;
+    // It is another's since it was looked at.
+    if let Some(Failure::OtherController { .. }) = &found.failure {
+        return None;
+    }
     if let Some(Failure::PluginLoading { name }) = &found.failure {
         let in_order = store.status.as_ref().is_some_and(|status| status::is_ready(&status.conditions));
         if let Some(wait) = patience(context.registry.loading(name), in_order) {
@@ -216,8 +220,7 @@ fn about(object: &Object, store: &Store) -> ObjectReference {
 }
 
 fn is_ours(context: &Context, store: &Store) -> bool {
-    let class = store.spec.as_ref().ok().and_then(|spec| spec.controller.as_deref()).unwrap_or_default();
-    class.is_empty() || class == context.config.controller_class
+    context.config.serves(store.spec.as_ref().ok().and_then(|spec| spec.controller.as_deref()))
 }
 
 /// Whole seconds or a Go duration; what is neither, or zero, is the operator's own interval.

@@ -25,6 +25,17 @@ pub(super) struct ClusterWorld {
     pub(super) reader: Object,
 }
 
+impl ClusterWorld {
+    /// Whose a store or generator is was looked at before, but it may have come, or changed, since: what is used is
+    /// judged once more.
+    fn ours(&self, object: &StoreName, class: Option<&str>) -> Result<(), Failure> {
+        if self.context.config.serves(class) {
+            return Ok(());
+        }
+        Err(Failure::OtherController { object: object.clone(), class: class.unwrap_or_default().to_owned() })
+    }
+}
+
 #[async_trait]
 impl World for ClusterWorld {
     async fn store(&self, store: &Object, namespace: &str) -> Result<StoreView, Failure> {
@@ -35,6 +46,7 @@ impl World for ClusterWorld {
             object: name.to_string(),
             detail: Untrusted::new(text),
         })?;
+        self.ours(&name, spec.controller.as_deref())?;
         if matches!(store, Object::ClusterSecretStore(_))
             && !spec.conditions.is_empty()
             && !namespace.is_empty()
@@ -59,13 +71,13 @@ impl World for ClusterWorld {
 
     async fn generator(&self, kind: &str, namespace: &str, name: &str) -> Result<GeneratorView, Failure> {
         let found = live::generator(&self.context.client, kind, namespace, name).await?;
-        let found = found.ok_or_else(|| Failure::GeneratorNotFound {
-            generator: StoreName {
-                kind: kind.to_owned().into(),
-                namespace: Some(namespace.to_owned()),
-                name: name.to_owned(),
-            },
-        })?;
+        let generator = StoreName {
+            kind: kind.to_owned().into(),
+            namespace: Some(namespace.to_owned()),
+            name: name.to_owned(),
+        };
+        let Some(found) = found else { return Err(Failure::GeneratorNotFound { generator }) };
+        self.ours(&generator, found.spec["controller"].as_str())?;
         Ok(GeneratorView { uid: found.uid, generation: found.generation, spec: found.spec })
     }
 
