@@ -79,6 +79,53 @@ this: [is not YAML
     ));
 }
 
+/// As ESO's flags of the same name; what they leave alone other tools fill in.
+#[test]
+fn other_delimiters() {
+    let world = world!("delimiters");
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join("all.yaml"),
+        r#"
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: s}
+spec: {provider: {fake: {data: [{key: k, value: v}]}}}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: good}
+spec:
+  secretStoreRef: {name: s}
+  dataFrom: [{find: {name: {regexp: k}}, rewrite: [{transform: {template: "<< .value | upper >>{{x"}}]}]
+  data: [{secretKey: k, remoteRef: {key: k}}]
+  target: {template: {mergePolicy: Merge, data: {t: "<< .k >>{{ .k }}"}}}
+"#,
+    )
+    .unwrap();
+    let render = |flags: &[&str]| {
+        let (plugins, files) = (world.env.plugin_dir.to_str().unwrap(), dir.path().to_str().unwrap());
+        claviger(&world, &[&["render", "-f", files, "--plugin-dir", plugins], flags].concat())
+    };
+    let flags = ["--template-left-delimiter=<<", "--template-right-delimiter=>>"];
+    let output = render(&flags);
+    assert!(!output.status.success(), "K{{{{x is no key: {}", text(&output.stdout));
+    let refused = text(&output.stderr);
+    assert!(refused.contains("K{{x"), "{refused}");
+    std::fs::write(
+        dir.path().join("all.yaml"),
+        std::fs::read_to_string(dir.path().join("all.yaml")).unwrap().replace(">>{{x", ">>-x"),
+    )
+    .unwrap();
+    let output = render(&flags);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let secret: serde_json::Value =
+        serde_saphyr::from_str(text(&output.stdout).trim_start_matches("---\n")).unwrap();
+    // base64 of v, of v and of v{{ .k }}
+    assert_eq!(secret["data"], serde_json::json!({"K-x": "dg==", "k": "dg==", "t": "dnt7IC5rIH19"}));
+    assert_eq!(render(&["--template-left-delimiter="]).status.code(), Some(2));
+}
+
 #[test]
 fn inspect_tells_what_a_component_asks_for() {
     let world = world!("inspect");

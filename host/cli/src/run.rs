@@ -46,6 +46,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         operator_namespace_fallback: args.operator_namespace_fallback,
         namespace,
         controller_class: class,
+        delimiters: args.templates.delimiters(),
         concurrency: usize::from(args.concurrency),
         listen: args.listen.0,
         store_interval: Duration::from_secs(args.store_interval),

@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::sync::Delimiters;
+
 /// Settings of one operator process.
 #[derive(Clone, Debug)]
 pub struct OperatorConfig {
@@ -16,6 +18,8 @@ pub struct OperatorConfig {
     pub namespace: Option<String>,
     /// Stores with another `spec.controller` are somebody else's (ESO's `--controller-class`).
     pub controller_class: String,
+    /// What stands around an action of a template.
+    pub delimiters: Delimiters,
     /// How many objects are reconciled at once (ESO's `--concurrent`).
     pub concurrency: usize,
     /// Where metrics and health are served; none: not at all.
@@ -92,6 +96,7 @@ impl Default for OperatorConfig {
             operator_namespace_fallback: false,
             namespace: None,
             controller_class: "default".to_owned(),
+            delimiters: Delimiters::default(),
             // As the seed's CONCURRENT_RECONCILES; a reconcile mostly waits, so this bounds memory more
             // than it bounds CPU.
             concurrency: 10,

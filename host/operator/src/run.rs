@@ -47,12 +47,13 @@ pub async fn run(
     let state = Arc::new(State::new(metrics.clone()));
     let audiences = crate::preflight::api_server_audiences(&client).await;
     let stand_in = config.operator_namespace_fallback.then(|| config.operator_namespace.clone());
+    let pipeline = Pipeline::new(registry.clone(), config.delimiters.clone());
     let context = Arc::new(Context {
         client: fenced.clone(),
         config,
         state: state.clone(),
         registry: registry.clone(),
-        pipeline: Pipeline::new(registry.clone()),
+        pipeline,
         credentials: Arc::new(Credentials::new(fenced.clone(), audiences, stand_in)),
         events: Events::new(fenced, reconcile::instance_name()),
         metrics,

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use claviger_operator::sync::Delimiters;
 
 pub(crate) use plugin::{
     CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs, TestArgs,
@@ -78,6 +79,8 @@ pub(crate) struct RunArgs {
     /// Leave stores with another spec.controller alone
     #[arg(long, default_value = "default", value_name = "CLASS")]
     pub controller_class: String,
+    #[command(flatten)]
+    pub templates: TemplateArgs,
     /// Objects reconciled at once
     #[arg(long = "concurrent", env = "CONCURRENT_RECONCILES", default_value_t = 10, value_name = "N",
           value_parser = clap::value_parser!(u16).range(1..))]
@@ -93,6 +96,26 @@ pub(crate) struct RunArgs {
     /// Let stores reach loopback addresses, for trying things out on one machine
     #[arg(long)]
     pub allow_loopback: bool,
+}
+
+/// How templates are spelt.
+#[derive(Debug, Args)]
+pub(crate) struct TemplateArgs {
+    /// What stands before an action of a template
+    #[arg(long = "template-left-delimiter", default_value = "{{", value_name = "TEXT",
+          value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    left: String,
+    /// What stands behind an action of a template
+    #[arg(long = "template-right-delimiter", default_value = "}}", value_name = "TEXT",
+          value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    right: String,
+}
+
+impl TemplateArgs {
+    /// For the pipeline.
+    pub(crate) fn delimiters(&self) -> Delimiters {
+        Delimiters { left: self.left.clone(), right: self.right.clone() }
+    }
 }
 
 /// Which of several replicas works.
@@ -132,6 +155,8 @@ pub(crate) struct RenderArgs {
     /// Secrets and ConfigMaps they refer to. May be given several times
     #[arg(short = 'f', long = "filename", required = true, value_name = "PATH")]
     pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub templates: TemplateArgs,
     /// Namespace of objects that name none
     #[arg(short = 'n', long, default_value = "default", value_name = "NAMESPACE")]
     pub namespace: String,

@@ -49,7 +49,7 @@ pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
             eprintln!("error: Plugin {name}: {}: {problem}", problem.reason());
         }
     }
-    let pipeline = Pipeline::new(registry);
+    let pipeline = Pipeline::new(registry, args.templates.delimiters());
     let external_secrets = files.external_secrets();
     let mut rendered = 0;
     let mut out = std::io::stdout().lock();

@@ -9,7 +9,7 @@ use claviger_core::shape::{self, ShapeError, Values};
 use claviger_crds::external_secret::{
     DataFrom, DecodingStrategy, DeletionPolicy, MetadataPolicy, NullBytePolicy, RemoteRef, Rewrite,
 };
-use claviger_plugins::{RenderOptions, Session};
+use claviger_plugins::Session;
 
 use super::connect::store_name;
 use super::fetch::Fetched;
@@ -144,7 +144,7 @@ impl Pipeline {
         let mut names = Vec::with_capacity(values.len());
         for key in values.keys() {
             let data = Data::from([("value".to_owned(), Arc::new(SecretBytes::copied_from(key.as_bytes())))]);
-            let options = render_options();
+            let options = self.render_options();
             let rendered = engine
                 .render(&templates, &data, &options)
                 .await
@@ -154,17 +154,6 @@ impl Pipeline {
             names.push(name.ok_or_else(|| unusable(place, "the new key is not UTF-8"))?);
         }
         Ok(names)
-    }
-}
-
-/// Options for templates: time and randomness are the host's.
-pub(super) fn render_options() -> RenderOptions {
-    RenderOptions {
-        strict: true,
-        left: "{{".to_owned(),
-        right: "}}".to_owned(),
-        now_ms: u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0),
-        seed: rand::random(),
     }
 }
 

@@ -134,9 +134,25 @@ impl Failed {
     }
 }
 
+/// What stands around an action of a template (ESO's `--template-left-delimiter` and `--template-right-delimiter`).
+#[derive(Clone, Debug)]
+pub struct Delimiters {
+    /// Before it.
+    pub left: String,
+    /// Behind it.
+    pub right: String,
+}
+
+impl Default for Delimiters {
+    fn default() -> Self {
+        Self { left: "{{".to_owned(), right: "}}".to_owned() }
+    }
+}
+
 /// The pipeline and what it keeps between runs: sessions and shared answers.
 pub struct Pipeline {
     registry: Arc<Registry>,
+    delimiters: Delimiters,
     fetcher: Fetcher<Session>,
     sessions: Sessions,
     unwritten: UnwrittenByOwner,
@@ -144,9 +160,10 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// A pipeline over these plugins.
-    pub fn new(registry: Arc<Registry>) -> Self {
+    pub fn new(registry: Arc<Registry>, delimiters: Delimiters) -> Self {
         Self {
             registry,
+            delimiters,
             fetcher: Fetcher::default(),
             sessions: Sessions::default(),
             unwritten: UnwrittenByOwner::default(),

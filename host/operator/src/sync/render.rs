@@ -5,10 +5,9 @@ use std::sync::Arc;
 use claviger_core::error::Failure;
 use claviger_core::provider::PluginId;
 use claviger_core::template::{Job, Rendered, Sources, sources_needed};
-use claviger_plugins::{Plugin, RenderError};
+use claviger_plugins::{Plugin, RenderError, RenderOptions};
 
-use super::collect::render_options;
-use super::{Asker, Data, Notes, Pipeline, permitted};
+use super::{Asker, Data, Delimiters, Notes, Pipeline, permitted};
 use crate::sync::world::World;
 
 impl Pipeline {
@@ -35,6 +34,18 @@ impl Pipeline {
         Ok(sources)
     }
 
+    /// Options for templates: time and randomness are the host's.
+    pub(super) fn render_options(&self) -> RenderOptions {
+        let Delimiters { left, right } = self.delimiters.clone();
+        RenderOptions {
+            strict: true,
+            left,
+            right,
+            now_ms: u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0),
+            seed: rand::random(),
+        }
+    }
+
     pub(super) async fn render(
         &self,
         asker: &Asker<'_>,
@@ -52,7 +63,7 @@ impl Pipeline {
             return job.finish(template, data, Vec::new());
         }
         let texts = engine
-            .render(&job.templates, &data, &render_options())
+            .render(&job.templates, &data, &self.render_options())
             .await
             .map_err(|error| render_failure(engine.id(), error))?;
         for text in &texts {
