@@ -13,7 +13,7 @@ use crate::component;
 use crate::convert;
 use crate::error::PluginsError;
 use crate::leases::unsupported;
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, Seed};
 use crate::schema::ConfigSchema;
 use crate::session::{Requester, Session, StoreRef};
 use crate::source::CredentialSource;
@@ -82,9 +82,9 @@ impl Session {
     ///
     /// # Errors
     /// As every call.
-    pub async fn generate(&self, spec: &Json, now_ms: u64, seed: u64) -> Result<Generated, CallError> {
+    pub async fn generate(&self, spec: &Json, now_ms: u64, seed: Seed) -> Result<Generated, CallError> {
         let (input, kind, spec) = (self.input.to_guest(), &self.input.store.kind, spec.to_string());
-        let options = guest::Options { now_ms, seed };
+        let options = guest::Options { now_ms, seed: seed.to_vec() };
         let answer = self
             .plugin
             .provider(
@@ -94,7 +94,7 @@ impl Session {
                 async |guest, store| match guest.generator(store)? {
                     Some(generator) => {
                         let made =
-                            generator.call_generate(&mut *store, &input, kind, &spec, None, options).await?;
+                            generator.call_generate(&mut *store, &input, kind, &spec, None, &options).await?;
                         for (_, value) in made.iter().flat_map(|made| &made.values) {
                             store.data_mut().log.hide(value);
                         }

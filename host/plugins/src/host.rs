@@ -28,7 +28,7 @@ use crate::guest::GuestPre;
 use crate::log::{LogBudget, LogGate};
 use crate::memo::Memo;
 use crate::package::{MAX_COMPONENT, digest};
-use crate::plugin::{Code, Description, Plugin, Provider};
+use crate::plugin::{Code, Description, Plugin, Provider, SEED};
 use crate::rooms::Rooms;
 use crate::schema::ConfigSchema;
 use crate::usage::Usage;
@@ -273,7 +273,7 @@ impl PluginHost {
             left_delimiter: String::new(),
             right_delimiter: String::new(),
             now_ms: 0,
-            seed: 0,
+            seed: vec![0; SEED],
         };
         let answer = self
             .alone("smoke test", grants, usage, async |store| {

@@ -56,6 +56,12 @@ pub struct Description {
     pub max_batch: usize,
 }
 
+/// All the randomness that a call has: enough for keys that last. Not fewer than 16 bytes, which a large attacker can
+/// try out for short-lived keys only; 32 cost nothing more.
+pub type Seed = [u8; SEED];
+
+pub(crate) const SEED: usize = 32;
+
 /// Options of a rendering.
 #[derive(Clone, Debug)]
 pub struct RenderOptions {
@@ -68,7 +74,7 @@ pub struct RenderOptions {
     /// The time that templates see, unix milliseconds.
     pub now_ms: u64,
     /// Seed of the randomness that templates see.
-    pub seed: u64,
+    pub seed: Seed,
 }
 
 /// Why a rendering failed.
@@ -228,7 +234,7 @@ impl Plugin {
             left_delimiter: options.left.clone(),
             right_delimiter: options.right.clone(),
             now_ms: options.now_ms,
-            seed: options.seed,
+            seed: options.seed.to_vec(),
         };
         // Whatever it says may be of the data.
         let log = self.log_gate(data.values().cloned().collect(), None);

@@ -28,12 +28,14 @@ impl wit::Guest for TemplateGo {
             seed: options.seed,
         };
         let mut rendered = Vec::with_capacity(templates.len());
-        for template in templates {
-            let data = render::render(&template.text, &data, &options).map_err(|failure| wit::Failure {
-                template: template.name.clone(),
-                line: failure.line,
-                column: failure.column,
-                detail: failure.detail,
+        for (nth, template) in templates.into_iter().enumerate() {
+            let data = render::render(&template.text, &data, &options.of_nth(nth)).map_err(|failure| {
+                wit::Failure {
+                    template: template.name.clone(),
+                    line: failure.line,
+                    column: failure.column,
+                    detail: failure.detail,
+                }
             })?;
             rendered.push(wit::Rendered { name: template.name, data });
         }

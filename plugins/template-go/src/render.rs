@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::error::EngineError;
 use crate::functions::{Env, lookup};
 use crate::language::{execute, parser};
@@ -19,7 +21,16 @@ pub struct Options {
     /// What `now` says, unix milliseconds.
     pub now_ms: u64,
     /// Of `rand…`, `shuffle` and `uuidv4`.
-    pub seed: u64,
+    pub seed: Vec<u8>,
+}
+
+impl Options {
+    /// Those of one of several templates: with a seed of its own, or two passwords of one Secret would be the same.
+    pub fn of_nth(&self, nth: usize) -> Self {
+        let place = u64::try_from(nth).unwrap_or(u64::MAX).to_le_bytes();
+        let seed = Sha256::new().chain_update(&self.seed).chain_update(place).finalize();
+        Self { seed: seed.to_vec(), ..self.clone() }
+    }
 }
 
 /// Why a template failed.
@@ -46,7 +57,7 @@ fn run(text: &str, data: &[(String, Vec<u8>)], options: &Options) -> Result<Vec<
     let entries: BTreeMap<_, _> =
         data.iter().map(|(key, value)| (key.as_bytes().into(), Value::str(value))).collect();
     let dot = Value::Map(Map::of_strings(entries));
-    let env = Env::new(options.now_ms, options.seed, text);
+    let env = Env::new(options.now_ms, &options.seed, text);
     execute::execute(&templates, &dot, options.strict, &env)
 }
 

@@ -51,7 +51,13 @@ fn unbase64(text: &str) -> Vec<u8> {
 
 /// The time is that of the Go program.
 fn options() -> Options {
-    Options { strict: true, left: String::new(), right: String::new(), now_ms: 1_709_211_845_678, seed: 7 }
+    Options {
+        strict: true,
+        left: String::new(),
+        right: String::new(),
+        now_ms: 1_709_211_845_678,
+        seed: vec![7; 32],
+    }
 }
 
 #[test]

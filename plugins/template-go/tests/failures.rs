@@ -5,7 +5,7 @@
 use template_go::{Failure, Options, names, render};
 
 fn options() -> Options {
-    Options { strict: true, left: String::new(), right: String::new(), now_ms: 0, seed: 1 }
+    Options { strict: true, left: String::new(), right: String::new(), now_ms: 0, seed: vec![1; 32] }
 }
 
 fn data() -> Vec<(String, Vec<u8>)> {
@@ -162,11 +162,15 @@ fn depth_is_bounded() {
 #[test]
 fn randomness_follows_the_seed() {
     let template = "{{ randAlphaNum 20 }} {{ randAscii 8 | b64enc }} {{ uuidv4 }} {{ randBytes 9 }} {{ shuffle \"abcdefgh\" }}";
-    let with = |seed| render(template, &[], &Options { seed, ..options() }).unwrap();
+    let with = |seed| render(template, &[], &Options { seed: vec![seed; 32], ..options() }).unwrap();
     assert_eq!(with(1), with(1));
     assert_ne!(with(1), with(2));
     let twice = render("{{ randAlphaNum 16 }} {{ randAlphaNum 16 }}", &[], &options()).unwrap();
     assert_ne!(twice[..16], twice[17..]);
+    // Nor are the passwords of two keys the same.
+    let nth = |nth| render("{{ randAlphaNum 16 }}", &[], &options().of_nth(nth)).unwrap();
+    assert_eq!(nth(0), nth(0));
+    assert_ne!(nth(0), nth(1));
 }
 
 #[test]

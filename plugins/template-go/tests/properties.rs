@@ -7,7 +7,13 @@ use proptest::prelude::*;
 use template_go::{Options, names, render};
 
 fn options() -> Options {
-    Options { strict: true, left: String::new(), right: String::new(), now_ms: 1_700_000_000_000, seed: 3 }
+    Options {
+        strict: true,
+        left: String::new(),
+        right: String::new(),
+        now_ms: 1_700_000_000_000,
+        seed: vec![3; 32],
+    }
 }
 
 /// Pieces of templates, so that many of them parse.

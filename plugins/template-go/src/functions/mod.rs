@@ -45,7 +45,7 @@ pub(crate) struct Env {
 
 impl Env {
     /// For one template.
-    pub(crate) fn new(now_ms: u64, seed: u64, source: &str) -> Self {
+    pub(crate) fn new(now_ms: u64, seed: &[u8], source: &str) -> Self {
         Self { now_ms, random: RefCell::new(random::Generator::new(seed)), source: source.to_owned() }
     }
 }

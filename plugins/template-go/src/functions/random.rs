@@ -1,6 +1,5 @@
-//! Randomness, all of it from the host's seed: the same seed renders the same text. ChaCha would be the
-//! choice for keys; here 64 bits of seed bound what any generator can give, and SHA-256 in counter mode
-//! spreads them without a pattern.
+//! Randomness, all of it from the host's seed: the same seed renders the same text. SHA-256 in counter mode spreads
+//! it without a pattern; who sees some of it cannot tell the rest.
 
 use sha2::{Digest as _, Sha256};
 
@@ -44,14 +43,14 @@ pub(super) const TABLE: &[Function] = &[
 
 /// A stream of bytes from a seed.
 pub(crate) struct Generator {
-    seed: u64,
+    seed: Vec<u8>,
     block: u64,
     bytes: Vec<u8>,
 }
 
 impl Generator {
-    pub(super) fn new(seed: u64) -> Self {
-        Self { seed, block: 0, bytes: Vec::new() }
+    pub(super) fn new(seed: &[u8]) -> Self {
+        Self { seed: seed.to_vec(), block: 0, bytes: Vec::new() }
     }
 
     fn byte(&mut self) -> u8 {
@@ -59,7 +58,7 @@ impl Generator {
             if let Some(byte) = self.bytes.pop() {
                 return byte;
             }
-            let mut input = self.seed.to_le_bytes().to_vec();
+            let mut input = self.seed.clone();
             input.extend_from_slice(&self.block.to_le_bytes());
             self.block += 1;
             self.bytes = Sha256::digest(&input).to_vec();
