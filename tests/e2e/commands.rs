@@ -127,6 +127,39 @@ spec:
 }
 
 #[test]
+fn random_values_of_one_secret_have_nothing_in_common() {
+    let world = world!("random");
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join("all.yaml"),
+        r#"
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: s}
+spec: {provider: {fake: {data: [{key: k, value: v}]}}}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: random}
+spec:
+  secretStoreRef: {name: s}
+  data: [{secretKey: k, remoteRef: {key: k}}]
+  target: {template: {data: {a: "{{ randAlphaNum 30 }}", b: "{{ randAlphaNum 30 }}"}}}
+"#,
+    )
+    .unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..2 {
+        let (plugins, files) = (world.env.plugin_dir.to_str().unwrap(), dir.path().to_str().unwrap());
+        let output = claviger(&world, &["render", "-f", files, "--plugin-dir", plugins]);
+        let secret: serde_json::Value =
+            serde_saphyr::from_str(text(&output.stdout).trim_start_matches("---\n")).unwrap();
+        seen.extend(["a", "b"].map(|key| secret["data"][key].as_str().unwrap().to_owned()));
+    }
+    assert_eq!(seen.len(), 4, "{seen:?}");
+}
+
+#[test]
 fn inspect_tells_what_a_component_asks_for() {
     let world = world!("inspect");
     let vault = world.env.plugin_dir.join("vault.wasm");
