@@ -14,6 +14,7 @@ mod commands;
 mod conformance;
 mod counts;
 mod definitions;
+mod external_secrets;
 mod gcp;
 mod ha;
 mod leases;

@@ -21,3 +21,4 @@ pub mod shape;
 pub mod status;
 pub mod template;
 pub mod tenancy;
+pub mod windows;

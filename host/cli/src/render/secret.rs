@@ -38,7 +38,7 @@ pub(super) async fn render(
         })
     };
     let es = es.as_ref().map_err(|why| invalid(why.clone()))?;
-    refresh::interval(&es.spec).map_err(|error| invalid(format!("spec.refreshInterval: {error}")))?;
+    refresh::times(&es.spec).map_err(|error| invalid(error.to_string()))?;
     plan::check(&es.spec).map_err(said)?;
     let (namespace, own_name) = (es.namespace().unwrap_or_default(), es.name_any());
     let pins = Pins::default();

@@ -15,6 +15,7 @@ use claviger_core::rollout::Targets;
 use claviger_core::scheduler::Class;
 use claviger_core::secret::Untrusted;
 use claviger_core::status;
+use claviger_core::windows::Windows;
 use claviger_crds::condition::Condition;
 use claviger_crds::external_secret::{ExternalSecret, ExternalSecretStatus, RefreshPolicy};
 use jiff::Timestamp;
@@ -94,12 +95,9 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         let object = format!("ExternalSecret {name}");
         Failed::plain(Failure::ManifestInvalid { object, detail: Untrusted::new(why) })
     };
-    let interval = match refresh::interval(&es.spec) {
-        Ok(interval) => interval,
-        Err(error) => {
-            let error = invalid(format!("spec.refreshInterval: {error}"));
-            return failed(&error, Duration::ZERO).await;
-        }
+    let (interval, windows) = match refresh::times(&es.spec) {
+        Ok(times) => times,
+        Err(error) => return failed(&invalid(error.to_string()), Duration::ZERO).await,
     };
     if let Some(failure) = unknown {
         return failed(&Failed::plain(failure), interval).await;
@@ -126,7 +124,8 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     let progress = context.state.progress(name);
     let once = es.spec.refresh_policy == RefreshPolicy::CreatedOnce;
     let rotate = holding.as_ref().is_some_and(|holding| holding.rotate) && !once;
-    let due = refresh::due(&es.spec, es.status.as_ref(), progress.last, &version, valid, rhythm, now);
+    let due =
+        refresh::due(&es.spec, es.status.as_ref(), progress.last, &version, valid, (rhythm, &windows), now);
     let not_older_than = match due {
         Due::Changed => progress.changed.unwrap_or_else(Instant::now),
         Due::At(_) | Due::OnChange | Due::Interval if rotate || due == Due::Interval => {
@@ -170,7 +169,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     match outcome {
         Ok(Ended::Stale) => Some((Class::Retry, Instant::now() + STALE)),
         Ok(Ended::Done(done)) => {
-            let looked = Looked { version: &version, policy: &policy, rhythm, now };
+            let looked = Looked { version: &version, policy: &policy, rhythm, windows: &windows, now };
             let wrote = !done.plan.effects.is_empty() && !restarts.is_empty();
             let next = succeeded(context, name, es, *done, &looked).await;
             // What uses the Secret is restarted as soon as it is written.
@@ -213,6 +212,7 @@ struct Looked<'a> {
     version: &'a str,
     policy: &'a Policy,
     rhythm: Rhythm,
+    windows: &'a Windows,
     now: Timestamp,
 }
 
@@ -223,7 +223,7 @@ async fn succeeded(
     Done { plan, record, pins, stand_ins }: Done,
     looked: &Looked<'_>,
 ) -> Next {
-    let Looked { version, policy, rhythm, now } = *looked;
+    let Looked { version, policy, rhythm, windows, now } = *looked;
     let (reason, message) = plan.success.condition();
     let message = said(message, &stand_ins);
     let old = es.status.as_ref();
@@ -241,7 +241,7 @@ async fn succeeded(
     }
     tracing::debug!(reason, "synced");
     let leased = record.and_then(|record| leases::next(context, name, es, &record, policy, Timestamp::now()));
-    let next = rhythm.next(now).into_iter().chain(leased).min();
+    let next = refresh::next(rhythm, windows, now).into_iter().chain(leased).min();
     next.map(|at| (Class::Refresh, instant(at, now)))
 }
 
