@@ -7,9 +7,11 @@
 pub mod backoff;
 pub mod duration;
 pub mod error;
+pub mod failures;
 pub mod hash;
 pub mod lease;
 pub mod names;
+pub mod options;
 pub mod plan;
 pub mod provider;
 pub mod redact;

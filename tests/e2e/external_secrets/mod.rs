@@ -1,5 +1,6 @@
 //! What an ExternalSecret asks for beyond values: when, of what kind, as far as it can be had. With the fake provider.
 
+mod partial;
 mod windows;
 
 use std::time::{SystemTime, UNIX_EPOCH};
