@@ -194,8 +194,11 @@ impl Pipeline {
                 .render(&templates, &data, &options)
                 .await
                 .map_err(|error| render_failure(engine.id(), error))?;
-            let name =
-                rendered.into_iter().next().and_then(|name| String::from_utf8(name.expose().to_vec()).ok());
+            let name = rendered
+                .texts
+                .into_iter()
+                .next()
+                .and_then(|name| String::from_utf8(name.expose().to_vec()).ok());
             names.push(name.ok_or_else(|| unusable(place, "the new key is not UTF-8"))?);
         }
         Ok(names)
