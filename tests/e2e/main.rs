@@ -15,6 +15,7 @@ mod conformance;
 mod controller_class;
 mod counts;
 mod definitions;
+mod external_secrets;
 mod gcp;
 mod ha;
 mod leases;

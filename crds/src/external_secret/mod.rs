@@ -24,7 +24,7 @@ pub use policy::{
     ConversionStrategy, CreationPolicy, DecodingStrategy, DeletionPolicy, MergeConflictPolicy, MergePolicy,
     MergePriorityPolicy, MergeStrategy, MetadataPolicy, NullBytePolicy, RefreshPolicy, StoreKind, TemplateAs,
 };
-pub use status::{Binding, ExternalSecretStatus, KeyNature, KeySource};
+pub use status::{Binding, ExternalSecretStatus, KeyFailure, KeyNature, KeySource};
 pub use sync_windows::{SyncWindow, SyncWindowKind, SyncWindows};
 pub use target::{
     ManifestRef, Target, Template, TemplateFrom, TemplateMetadata, TemplateRef, TemplateRefItem,

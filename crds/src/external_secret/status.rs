@@ -26,6 +26,23 @@ pub struct ExternalSecretStatus {
     /// Of providers with dynamic keys: how each key was found when it was first read, which holds from then on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<KeySource>,
+    /// What could not be read or used at the last try; at most 20 are named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<KeyFailure>,
+}
+
+/// An entry of the spec that did not bring what it should.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyFailure {
+    /// The key in the external system, or what is searched for, or the generator's kind and name.
+    pub key: String,
+    /// Where it stands in the spec: `data[2]`, `dataFrom[0].extract`.
+    pub entry: String,
+    /// As the condition's reasons.
+    pub reason: String,
+    /// What is wrong, and what to do.
+    pub message: String,
 }
 
 /// How a key was found.

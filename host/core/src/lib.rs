@@ -7,9 +7,11 @@
 pub mod backoff;
 pub mod duration;
 pub mod error;
+pub mod failures;
 pub mod hash;
 pub mod lease;
 pub mod names;
+pub mod options;
 pub mod plan;
 pub mod provider;
 pub mod redact;
@@ -21,3 +23,4 @@ pub mod shape;
 pub mod status;
 pub mod template;
 pub mod tenancy;
+pub mod windows;

@@ -31,6 +31,9 @@ pub const ANNOTATION_ROTATION_INTERVAL: &str = "external-secrets.io/rotation-int
 /// On an ExternalSecret: when a replaced one is revoked, a duration or `rollout`.
 pub const ANNOTATION_REVOKE_SUPERSEDED: &str = "claviger.io/revoke-superseded-after";
 
+/// On an ExternalSecret: `true` writes the keys that could be read where others could not.
+pub const ANNOTATION_PARTIAL_SYNC: &str = "claviger.io/partial-sync";
+
 /// On an ExternalSecret: workloads to restart when the data of its Secret changes, `deployment/NAME` and the like.
 pub const ANNOTATION_ROLLOUT: &str = "claviger.io/rollout-restart";
 /// On an ExternalSecret: the same by a label selector.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::duration::{DurationError, parse_go};
+use crate::windows::{WindowError, Windows};
 
 /// Whether to ask the provider now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,26 @@ pub fn company(store: &str, first_key: &str) -> Duration {
 /// If it is no Go duration.
 pub fn interval(spec: &ExternalSecretSpec) -> Result<Duration, DurationError> {
     parse_go(&spec.refresh_interval)
+}
+
+/// Why it cannot be said when a spec is to be refreshed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TimesError {
+    /// The interval.
+    #[error("spec.refreshInterval: {0}")]
+    Interval(DurationError),
+    /// A sync window.
+    #[error(transparent)]
+    Window(WindowError),
+}
+
+/// Everything of a spec that says when it is refreshed.
+///
+/// # Errors
+/// Which field cannot be read, and why.
+pub fn times(spec: &ExternalSecretSpec) -> Result<(Duration, Windows), TimesError> {
+    let interval = interval(spec).map_err(TimesError::Interval)?;
+    Ok((interval, Windows::parse(spec.sync_windows.as_ref()).map_err(TimesError::Window)?))
 }
 
 /// When a periodic refresh comes: once in each interval, at a phase that the store and the first key fix.
@@ -96,6 +117,11 @@ fn millis(interval: Duration) -> u64 {
     u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
+/// When the interval refresh after one at `last` comes, as far as the windows let it.
+pub fn next(rhythm: Rhythm, windows: &Windows, last: Timestamp) -> Option<Timestamp> {
+    windows.allowed_from(rhythm.next(last)?)
+}
+
 /// Decides.
 ///
 /// `version` is [`crate::hash::synced_resource_version`] of the object as it is; `last` the last
@@ -107,7 +133,7 @@ pub fn due(
     last: Option<Timestamp>,
     version: &str,
     target_valid: bool,
-    rhythm: Rhythm,
+    (rhythm, windows): (Rhythm, &Windows),
     now: Timestamp,
 ) -> Due {
     let synced = status.and_then(|status| status.synced_resource_version.as_deref());
@@ -121,13 +147,16 @@ pub fn due(
         RefreshPolicy::CreatedOnce => Due::OnChange,
         _ if synced != version => Due::Changed,
         RefreshPolicy::OnChange => Due::OnChange,
-        RefreshPolicy::Periodic => match rhythm.next(last) {
+        RefreshPolicy::Periodic => {
+            let Some(at) = rhythm.next(last) else { return Due::OnChange };
             // A clock that was set back must not stop refreshes until it has caught up.
-            Some(_) if last > now => Due::Interval,
-            Some(at) if at > now => Due::At(at),
-            Some(_) => Due::Interval,
-            None => Due::OnChange,
-        },
+            let at = if last > now { now } else { at.max(now) };
+            match windows.allowed_from(at) {
+                Some(at) if at > now => Due::At(at),
+                Some(_) => Due::Interval,
+                None => Due::OnChange,
+            }
+        }
     }
 }
 
@@ -135,6 +164,7 @@ pub fn due(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
@@ -191,11 +221,51 @@ mod tests {
             ("on change, change", &on_change, Some(&old), "v2", true, HOUR, 10, Due::Changed),
         ];
         for (what, spec, status, version, valid, interval, now, expected) in cases {
-            let found = due(spec, status, None, version, valid, in_step(interval), at(now));
+            let found =
+                due(spec, status, None, version, valid, (in_step(interval), &Windows::default()), at(now));
             assert_eq!(found, expected, "{what}");
         }
-        let exact = due(&periodic, Some(&old), Some(at(3600)), "v1", true, in_step(HOUR), at(3660));
+        let always = Windows::default();
+        let exact =
+            due(&periodic, Some(&old), Some(at(3600)), "v1", true, (in_step(HOUR), &always), at(3660));
         assert_eq!(exact, Due::At(at(7200)), "memory is more exact than the status");
+    }
+
+    #[test]
+    fn windows_hold_back_what_the_interval_alone_demands() {
+        let windows = |kind: &str, schedule: &str| {
+            let windows = json!({"kind": kind, "windows": [{"schedule": schedule, "duration": "30m"}]});
+            Windows::parse(Some(&serde_json::from_value(windows).unwrap())).unwrap()
+        };
+        let periodic = ExternalSecretSpec::default();
+        let old = status("v1", 0);
+        // It is 22:13:20 at `at(0)`.
+        let (allow, deny) = (windows("allow", "30 23 * * *"), windows("deny", "0 23 * * *"));
+        let never = windows("allow", "0 0 30 2 *");
+        let quarter_past = 3700;
+        // (what, windows, status, version, target valid, now, expected)
+        #[rustfmt::skip]
+        let cases = [
+            ("not allowed yet", &allow, Some(&old), "v1", true, quarter_past, Due::At(at(4600))),
+            ("known before the interval is over", &allow, Some(&old), "v1", true, 10, Due::At(at(4600))),
+            ("allowed", &allow, Some(&old), "v1", true, 4600, Due::Interval),
+            ("denied", &deny, Some(&old), "v1", true, quarter_past, Due::At(at(4600))),
+            ("not denied any more", &deny, Some(&old), "v1", true, 4600, Due::Interval),
+            ("denied, and the clock was set back", &deny, Some(&status("v1", 9999)), "v1", true, quarter_past, Due::At(at(4600))),
+            ("never allowed", &never, Some(&old), "v1", true, 9999, Due::OnChange),
+            ("a first sync", &deny, None, "v1", true, quarter_past, Due::Changed),
+            ("a changed spec or a force-sync", &deny, Some(&old), "v2", true, quarter_past, Due::Changed),
+            ("a repair", &never, Some(&old), "v1", false, quarter_past, Due::Changed),
+        ];
+        for (what, windows, status, version, valid, now, expected) in cases {
+            let found = due(&periodic, status, None, version, valid, (in_step(HOUR), windows), at(now));
+            assert_eq!(found, expected, "{what}");
+        }
+        assert_eq!(next(in_step(HOUR), &deny, at(0)), Some(at(4600)));
+        assert_eq!(next(in_step(HOUR), &never, at(0)), None);
+        let invalid = json!({"refreshInterval": "1h", "syncWindows": {"kind": "deny", "windows": [{"schedule": "x", "duration": "1m"}]}});
+        let error = times(&serde_json::from_value(invalid).unwrap()).unwrap_err().to_string();
+        assert!(error.starts_with("spec.syncWindows.windows[0].schedule"), "{error}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use claviger_crds::condition::Condition;
-use claviger_crds::external_secret::{Binding, ExternalSecretStatus, KeySource};
+use claviger_crds::external_secret::{Binding, ExternalSecretStatus, KeyFailure, KeySource};
 use claviger_crds::store::SecretStoreStatus;
 use jiff::Timestamp;
 
@@ -48,12 +48,17 @@ pub fn refreshed(
         conditions: with(old, condition),
         binding: binding.map(|name| Binding { name }),
         sources,
+        failures: Vec::new(),
     }
 }
 
-/// A failure: what was synced before still is.
-pub fn failed(old: Option<&ExternalSecretStatus>, condition: Condition) -> ExternalSecretStatus {
-    ExternalSecretStatus { conditions: with(old, condition), ..old.cloned().unwrap_or_default() }
+/// A failure, of these entries if it is of some: what was synced before still is.
+pub fn failed(
+    old: Option<&ExternalSecretStatus>,
+    condition: Condition,
+    failures: Vec<KeyFailure>,
+) -> ExternalSecretStatus {
+    ExternalSecretStatus { conditions: with(old, condition), failures, ..old.cloned().unwrap_or_default() }
 }
 
 fn with(old: Option<&ExternalSecretStatus>, condition: Condition) -> Vec<Condition> {
@@ -124,7 +129,7 @@ mod tests {
         assert!(worth_writing(Some(&first), &synced(60, Some(&first)), minute));
         assert!(worth_writing(Some(&first), &synced(-3600, Some(&first)), minute), "the clock was set back");
         let condition = ready(&first.conditions, false, "StoreNotFound", "gone", at(5));
-        assert!(worth_writing(Some(&first), &failed(Some(&first), condition), minute));
+        assert!(worth_writing(Some(&first), &failed(Some(&first), condition, Vec::new()), minute));
     }
 
     #[test]
@@ -132,9 +137,19 @@ mod tests {
         let first = synced(0, None);
         let second = synced(30, Some(&first));
         assert_eq!(first.conditions, second.conditions);
-        let broken = failed(Some(&second), ready(&second.conditions, false, "X", "y", at(40)));
+        let one = KeyFailure {
+            key: "k".to_owned(),
+            entry: "data[0]".to_owned(),
+            reason: "X".to_owned(),
+            message: "y".to_owned(),
+        };
+        let broken = failed(Some(&second), ready(&second.conditions, false, "X", "y", at(40)), vec![one]);
         assert_eq!(broken.conditions[0].last_transition_time.as_deref(), Some("2023-11-14T22:14:00Z"));
         assert_eq!(broken.refresh_time, second.refresh_time, "what was synced before still is");
         assert_eq!(broken.binding, second.binding);
+        assert_eq!(broken.failures.len(), 1);
+        assert_eq!(synced(50, Some(&broken)).failures, [], "gone when all is well");
+        let again = failed(Some(&broken), broken.conditions[0].clone(), Vec::new());
+        assert!(again.failures.is_empty() && worth_writing(Some(&broken), &again, Duration::from_secs(60)));
     }
 }

@@ -4,7 +4,7 @@
 //! Precedence is ESO's: fetched data (only where no template data is given, or with mergePolicy Merge),
 //! then `templateFrom` in order, then `template.data`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use claviger_crds::external_secret::{MergePolicy, Template, TemplateAs, TemplateRef};
@@ -26,6 +26,29 @@ pub struct Rendered {
     pub finalizers: Vec<String>,
     /// Its type; none: Kubernetes' default.
     pub type_: Option<String>,
+    /// Keys that could not be read, which keep what the Secret has.
+    pub kept: KeptKeys,
+}
+
+/// Keys of the Secret that stay as they are, since what they should be is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptKeys {
+    /// These.
+    pub named: BTreeSet<String>,
+    /// Whether every key that nothing else gives stays: it may be of those that could not be listed.
+    pub others: bool,
+}
+
+impl KeptKeys {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.named.is_empty() && !self.others
+    }
+
+    /// Whether that key is one, if nothing gives it.
+    pub fn holds(&self, key: &str) -> bool {
+        self.others || self.named.contains(key)
+    }
 }
 
 /// Kinds that a template's text may stand in.
@@ -72,6 +95,11 @@ pub struct Job {
     /// Names for errors, and texts.
     pub templates: Vec<(String, String)>,
     uses: Vec<Use>,
+}
+
+/// Whether a template makes the data, so that each of its texts may need any of the values.
+pub fn makes_data(template: Option<&Template>) -> bool {
+    template.is_some_and(|template| !template.data.is_empty() || !template.template_from.is_empty())
 }
 
 /// The objects that a template reads.
@@ -181,8 +209,7 @@ impl Job {
         fetched: BTreeMap<String, Arc<SecretBytes>>,
         texts: Vec<SecretBytes>,
     ) -> Result<Rendered, Failure> {
-        let given = !template.data.is_empty() || !template.template_from.is_empty();
-        let keep = !given || template.merge_policy == MergePolicy::Merge;
+        let keep = !makes_data(Some(template)) || template.merge_policy == MergePolicy::Merge;
         let mut rendered = Rendered {
             data: if keep { fetched } else { BTreeMap::new() },
             finalizers: template.metadata.as_ref().map(|meta| meta.finalizers.clone()).unwrap_or_default(),

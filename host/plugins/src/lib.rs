@@ -43,7 +43,7 @@ pub use component::Inspection;
 pub use error::PluginsError;
 pub use grants::{AmbientGrant, Grants};
 pub use host::{HostConfig, PluginHost};
-pub use plugin::{Description, Plugin, PluginKind, RenderError, RenderOptions, Seed};
+pub use plugin::{Description, Plugin, PluginKind, RenderError, RenderOptions, RenderedTexts, Seed};
 pub use session::{Requester, Scope, Session, StoreRef};
 pub use source::{AccountAnswer, AmbientKind, CredentialSource, ObjectAnswer, ObjectKind, TokenAnswer};
 pub use usage::Used;

@@ -77,6 +77,14 @@ pub struct RenderOptions {
     pub seed: Seed,
 }
 
+/// What a rendering gave.
+pub struct RenderedTexts {
+    /// One for each template, in their order.
+    pub texts: Vec<SecretBytes>,
+    /// Another time or another seed could have given another text in one of them.
+    pub varies: bool,
+}
+
 /// Why a rendering failed.
 #[derive(Clone, Debug)]
 pub enum RenderError {
@@ -220,7 +228,7 @@ impl Plugin {
         templates: &[(String, String)],
         data: &BTreeMap<String, Arc<SecretBytes>>,
         options: &RenderOptions,
-    ) -> Result<Vec<SecretBytes>, RenderError> {
+    ) -> Result<RenderedTexts, RenderError> {
         let Code::Engine(pre) = &*self.code else {
             return Err(RenderError::Fault(Fault::NotLoaded(format!("{} is no template engine", self.id))));
         };
@@ -264,7 +272,9 @@ impl Plugin {
         if u64::try_from(total).unwrap_or(u64::MAX) > limit_bytes {
             return Err(RenderError::Fault(Fault::OutputLimit { limit_bytes }));
         }
-        Ok(rendered.into_iter().map(|text| SecretBytes::new(text.data)).collect())
+        let varies = rendered.iter().any(|text| text.varies);
+        let texts = rendered.into_iter().map(|text| SecretBytes::new(text.data)).collect();
+        Ok(RenderedTexts { texts, varies })
     }
 
     /// One round of `connect`, within what is left of the plugin's time for all of them.

@@ -20,4 +20,4 @@ mod plugin;
 
 pub use error::EngineError;
 pub use functions::names;
-pub use render::{Failure, Options, render};
+pub use render::{Failure, Options, Rendered, render};

@@ -27,19 +27,20 @@ impl wit::Guest for TemplateGo {
             now_ms: options.now_ms,
             seed: options.seed,
         };
-        let mut rendered = Vec::with_capacity(templates.len());
+        let mut answers = Vec::with_capacity(templates.len());
         for (nth, template) in templates.into_iter().enumerate() {
-            let data = render::render(&template.text, &data, &options.of_nth(nth)).map_err(|failure| {
-                wit::Failure {
-                    template: template.name.clone(),
-                    line: failure.line,
-                    column: failure.column,
-                    detail: failure.detail,
-                }
-            })?;
-            rendered.push(wit::Rendered { name: template.name, data });
+            let rendered =
+                render::render(&template.text, &data, &options.of_nth(nth)).map_err(|failure| {
+                    wit::Failure {
+                        template: template.name.clone(),
+                        line: failure.line,
+                        column: failure.column,
+                        detail: failure.detail,
+                    }
+                })?;
+            answers.push(wit::Rendered { name: template.name, data: rendered.text, varies: rendered.varies });
         }
-        Ok(rendered)
+        Ok(answers)
     }
 }
 

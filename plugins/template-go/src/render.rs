@@ -44,21 +44,31 @@ pub struct Failure {
     pub detail: String,
 }
 
-/// Renders one template. Values and result are bytes, as Go's strings are.
+/// A rendered text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// Bytes, as Go's strings are.
+    pub text: Vec<u8>,
+    /// Another time or another seed could have given another text.
+    pub varies: bool,
+}
+
+/// Renders one template. Values are bytes, as Go's strings are.
 ///
 /// # Errors
 /// Where and why it failed.
-pub fn render(text: &str, data: &[(String, Vec<u8>)], options: &Options) -> Result<Vec<u8>, Failure> {
+pub fn render(text: &str, data: &[(String, Vec<u8>)], options: &Options) -> Result<Rendered, Failure> {
     run(text, data, options).map_err(|error| failure(text, &error))
 }
 
-fn run(text: &str, data: &[(String, Vec<u8>)], options: &Options) -> Result<Vec<u8>, EngineError> {
+fn run(text: &str, data: &[(String, Vec<u8>)], options: &Options) -> Result<Rendered, EngineError> {
     let templates = parser::parse(text, &options.left, &options.right, &|name| lookup(name).is_some())?;
     let entries: BTreeMap<_, _> =
         data.iter().map(|(key, value)| (key.as_bytes().into(), Value::str(value))).collect();
     let dot = Value::Map(Map::of_strings(entries));
     let env = Env::new(options.now_ms, &options.seed, text);
-    execute::execute(&templates, &dot, options.strict, &env)
+    let text = execute::execute(&templates, &dot, options.strict, &env)?;
+    Ok(Rendered { text, varies: env.varies() })
 }
 
 fn failure(text: &str, error: &EngineError) -> Failure {

@@ -78,8 +78,8 @@ fn never_quotes_a_value() {
 fn bytes_pass_through() {
     let value = vec![0xff, 0x00, b'a', 0xfe];
     let data = vec![("bin".to_owned(), value.clone())];
-    assert_eq!(render("{{ .bin }}", &data, &options()).unwrap(), value);
-    assert_eq!(render("{{ .bin | b64enc }}", &data, &options()).unwrap(), b"/wBh/g==");
+    assert_eq!(render("{{ .bin }}", &data, &options()).unwrap().text, value);
+    assert_eq!(render("{{ .bin | b64enc }}", &data, &options()).unwrap().text, b"/wBh/g==");
     let failure =
         render("{{ regexMatch \"a\" .bin }}", &data, &options()).expect_err("a regular expression on bytes");
     assert_eq!(failure.detail, "error calling regexMatch: regular expressions take UTF-8 text only");
@@ -162,13 +162,13 @@ fn depth_is_bounded() {
 #[test]
 fn randomness_follows_the_seed() {
     let template = "{{ randAlphaNum 20 }} {{ randAscii 8 | b64enc }} {{ uuidv4 }} {{ randBytes 9 }} {{ shuffle \"abcdefgh\" }}";
-    let with = |seed| render(template, &[], &Options { seed: vec![seed; 32], ..options() }).unwrap();
+    let with = |seed| render(template, &[], &Options { seed: vec![seed; 32], ..options() }).unwrap().text;
     assert_eq!(with(1), with(1));
     assert_ne!(with(1), with(2));
-    let twice = render("{{ randAlphaNum 16 }} {{ randAlphaNum 16 }}", &[], &options()).unwrap();
+    let twice = render("{{ randAlphaNum 16 }} {{ randAlphaNum 16 }}", &[], &options()).unwrap().text;
     assert_ne!(twice[..16], twice[17..]);
     // Nor are the passwords of two keys the same.
-    let nth = |nth| render("{{ randAlphaNum 16 }}", &[], &options().of_nth(nth)).unwrap();
+    let nth = |nth| render("{{ randAlphaNum 16 }}", &[], &options().of_nth(nth)).unwrap().text;
     assert_eq!(nth(0), nth(0));
     assert_ne!(nth(0), nth(1));
 }

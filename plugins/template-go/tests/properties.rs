@@ -129,25 +129,25 @@ proptest! {
 
     #[test]
     fn text_is_itself(text in "[^{]*") {
-        prop_assert_eq!(render(&text, &[], &options()).unwrap(), text.into_bytes());
+        prop_assert_eq!(render(&text, &[], &options()).unwrap().text, text.into_bytes());
     }
 
     #[test]
     fn a_value_is_itself(value: Vec<u8>) {
-        prop_assert_eq!(render("{{ .v }}", &data(value.clone()), &options()).unwrap(), value);
+        prop_assert_eq!(render("{{ .v }}", &data(value.clone()), &options()).unwrap().text, value);
     }
 
     #[test]
     fn encodings_return(value: Vec<u8>) {
         let template = "{{ .v | b64enc | b64dec }}{{ .v | b32enc | b32dec }}";
-        prop_assert_eq!(render(template, &data(value.clone()), &options()).unwrap(), [value.as_slice(), &value].concat());
+        prop_assert_eq!(render(template, &data(value.clone()), &options()).unwrap().text, [value.as_slice(), &value].concat());
     }
 
     #[test]
     fn json_and_yaml_return(text in "\\PC*|[a-z0-9:#'\" \\-\\n\\t]*") {
         // The last line end of a document is cut off by `toYaml`, hence a key behind it.
         let template = "{{ deepEqual .v (fromJson (toJson .v)) }} {{ get (fromYaml (toYaml (dict \"k\" .v \"z\" 1))) \"k\" | eq .v }}";
-        let rendered = render(template, &data(text.clone().into_bytes()), &options()).unwrap();
+        let rendered = render(template, &data(text.clone().into_bytes()), &options()).unwrap().text;
         prop_assert_eq!(String::from_utf8(rendered).unwrap(), "true true", "{:?}", text);
     }
 }

@@ -15,4 +15,4 @@ mod render;
 mod plugin;
 
 pub use filters::names;
-pub use render::{Failure, Options, render};
+pub use render::{Failure, Options, Rendered, render};

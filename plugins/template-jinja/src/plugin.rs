@@ -26,17 +26,18 @@ impl wit::Guest for TemplateJinja {
             right: options.right_delimiter,
             now_ms: options.now_ms,
         };
-        let mut rendered = Vec::with_capacity(templates.len());
+        let mut answers = Vec::with_capacity(templates.len());
         for template in templates {
-            let data = render::render(&template.text, &data, &options).map_err(|failure| wit::Failure {
-                template: template.name.clone(),
-                line: failure.line,
-                column: failure.column,
-                detail: failure.detail,
-            })?;
-            rendered.push(wit::Rendered { name: template.name, data });
+            let rendered =
+                render::render(&template.text, &data, &options).map_err(|failure| wit::Failure {
+                    template: template.name.clone(),
+                    line: failure.line,
+                    column: failure.column,
+                    detail: failure.detail,
+                })?;
+            answers.push(wit::Rendered { name: template.name, data: rendered.text, varies: rendered.varies });
         }
-        Ok(rendered)
+        Ok(answers)
     }
 }
 

@@ -8,7 +8,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Va
 
 use crate::data::{NOT_TEXT, Spoiled, is_binary};
 use crate::failure::{self, refuse};
-use crate::filters;
+use crate::filters::{self, Clock};
 use crate::limits::{Bounded, FUEL, RECURSION};
 
 /// How to render.
@@ -35,22 +35,36 @@ pub struct Failure {
     pub detail: String,
 }
 
+/// A rendered text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// What the template gave.
+    pub text: Vec<u8>,
+    /// Another time could have given another text.
+    pub varies: bool,
+}
+
 /// Renders one template.
 ///
 /// # Errors
 /// Where and why it failed.
-pub fn render(text: &str, data: &[(String, Vec<u8>)], options: &Options) -> Result<Vec<u8>, Failure> {
+pub fn render(text: &str, data: &[(String, Vec<u8>)], options: &Options) -> Result<Rendered, Failure> {
     let spoiled = Spoiled::default();
-    run(text, data, options, &spoiled).map_err(|error| failure::describe(text, &error))
+    let clock = Clock::new(options.now_ms);
+    let rendered = run(text, data, options, &clock, &spoiled);
+    rendered
+        .map(|text| Rendered { text, varies: clock.was_read() })
+        .map_err(|error| failure::describe(text, &error))
 }
 
 fn run(
     text: &str,
     data: &[(String, Vec<u8>)],
     options: &Options,
+    clock: &Clock,
     spoiled: &Spoiled,
 ) -> Result<Vec<u8>, Error> {
-    let environment = environment(text, options, spoiled)?;
+    let environment = environment(text, options, clock, spoiled)?;
     let template = environment.template_from_str(text)?;
     let mut out = Bounded::default();
     let rendered = template.render_captured_to(spoiled.context(data), &mut out).map(|_| ());
@@ -64,7 +78,12 @@ fn run(
     }
 }
 
-fn environment<'a>(text: &str, options: &Options, spoiled: &Spoiled) -> Result<Environment<'a>, Error> {
+fn environment<'a>(
+    text: &str,
+    options: &Options,
+    clock: &Clock,
+    spoiled: &Spoiled,
+) -> Result<Environment<'a>, Error> {
     let mut environment = Environment::new();
     let or = |given: &str, default: &str| if given.is_empty() { default } else { given }.to_owned();
     environment.set_syntax(
@@ -99,6 +118,6 @@ fn environment<'a>(text: &str, options: &Options, spoiled: &Spoiled) -> Result<E
         // Whatever was made text here or on the way here has its place here.
         watched.why().map_or(Ok(()), |why| Err(refuse(why)))
     });
-    filters::add(&mut environment, &Arc::from(text), options.now_ms, spoiled);
+    filters::add(&mut environment, &Arc::from(text), clock, spoiled);
     Ok(environment)
 }

@@ -63,7 +63,8 @@ fn renders_as_jinja_does() {
             right: case.right.clone(),
             now_ms: 1_709_211_845_678,
         };
-        let got = render(&case.template, &data, &options).map(|bytes| String::from_utf8(bytes).unwrap());
+        let got =
+            render(&case.template, &data, &options).map(|rendered| String::from_utf8(rendered.text).unwrap());
         if got.as_ref().ok() != expected.output.as_ref() {
             differences.push(format!(
                 "{}\n  jinja: {}\n  here:  {}",

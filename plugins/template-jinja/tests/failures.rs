@@ -152,7 +152,7 @@ fn never_quotes_a_value() {
 
 #[test]
 fn bytes_are_kept_or_refused() {
-    let ok = |template: &str| String::from_utf8(render(template, &data(), &options()).unwrap()).unwrap();
+    let ok = |template: &str| String::from_utf8(render(template, &data(), &options()).unwrap().text).unwrap();
     assert_eq!(ok("{{ bin | b64encode }} {{ bin | hexencode }}"), "/wBh/g== ff0061fe");
     assert_eq!(ok("{{ bin | b64encode | b64decode | sha256 == bin | sha256 }}"), "True");
     assert_eq!(ok("{{ bin == bin | hexencode | hexdecode }} {{ bin == user }}"), "True False");
@@ -191,7 +191,7 @@ fn data_is_always_every_key() {
         ("tls.crt".to_owned(), b"pem".to_vec()),
         ("now".to_owned(), b"shadows".to_vec()),
     ];
-    let got = render("{{ data['data'] }} {{ data['tls.crt'] }} {{ now }}", &data, &options()).unwrap();
+    let got = render("{{ data['data'] }} {{ data['tls.crt'] }} {{ now }}", &data, &options()).unwrap().text;
     assert_eq!(got, b"mine pem shadows");
 }
 
@@ -304,7 +304,7 @@ fn delimiters_must_differ() {
         let options = Options { left: left.to_owned(), right: right.to_owned(), ..options() };
         render("{{ x }}", &[], &options)
     };
-    assert_eq!(with("<<", ">>").unwrap(), b"{{ x }}");
+    assert_eq!(with("<<", ">>").unwrap().text, b"{{ x }}");
     let failure = with("{%", "%}").unwrap_err();
     assert_eq!((failure.line, failure.column), (0, 0));
     assert!(failure.detail.starts_with("invalid custom delimiters"), "{}", failure.detail);

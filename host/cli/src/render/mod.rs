@@ -19,6 +19,7 @@ use claviger_plugins::egress::EgressConfig;
 
 use crate::args::RenderArgs;
 use crate::render::files::Files;
+use crate::render::secret::Rendering;
 
 /// Renders.
 ///
@@ -54,16 +55,18 @@ pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     let mut rendered = 0;
     let mut out = std::io::stdout().lock();
     for (name, es) in &external_secrets {
-        match secret::render(&pipeline, &files, name, es).await {
-            Ok(Some(manifest)) => {
+        let Rendering { manifest, problems } = secret::render(&pipeline, &files, name, es).await;
+        for problem in &problems {
+            eprintln!("error: ExternalSecret {name}: {problem}");
+        }
+        failed += usize::from(!problems.is_empty());
+        match manifest {
+            Some(manifest) => {
                 rendered += 1;
                 writeln!(out, "---\n{}", manifest.trim_end())?;
             }
-            Ok(None) => eprintln!("note: ExternalSecret {name} makes no Secret"),
-            Err(problem) => {
-                failed += 1;
-                eprintln!("error: ExternalSecret {name}: {problem}");
-            }
+            None if problems.is_empty() => eprintln!("note: ExternalSecret {name} makes no Secret"),
+            None => {}
         }
     }
     out.flush()?;

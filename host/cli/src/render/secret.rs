@@ -6,8 +6,10 @@ use std::time::Instant;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_core::error::Failure;
+use claviger_core::failures::KeyFailure;
 use claviger_core::hash::KeyedHasher;
 use claviger_core::lease::Pins;
+use claviger_core::options::Options;
 use claviger_core::plan::{self, ApplySecret, Controller, Effect, Input, Planned, rendered_secret_type};
 use claviger_core::redact::Redactor;
 use claviger_core::refresh;
@@ -19,15 +21,41 @@ use serde_json::{Value, json};
 
 use super::files::Files;
 
-/// The manifest, or none if this ExternalSecret makes no Secret.
-///
-/// # Errors
-/// What is wrong, as its condition in a cluster would say.
+/// What became of one.
+#[derive(Default)]
+pub(super) struct Rendering {
+    /// None if this ExternalSecret makes no Secret, or cannot.
+    pub(super) manifest: Option<String>,
+    /// What is wrong, as its condition in a cluster would say, and each entry that failed.
+    pub(super) problems: Vec<String>,
+}
+
+/// Renders one.
 pub(super) async fn render(
     pipeline: &Pipeline,
     files: &Files,
     name: &str,
     es: &Result<ExternalSecret, String>,
+) -> Rendering {
+    let mut problems = Vec::new();
+    let manifest = manifest_of(pipeline, files, name, es, &mut problems).await;
+    let manifest = manifest.unwrap_or_else(|problem| {
+        problems.insert(0, problem);
+        None
+    });
+    Rendering { manifest, problems }
+}
+
+/// The manifest, or none if this ExternalSecret makes no Secret.
+///
+/// # Errors
+/// What is wrong. What is wrong with single entries is among the problems.
+async fn manifest_of(
+    pipeline: &Pipeline,
+    files: &Files,
+    name: &str,
+    es: &Result<ExternalSecret, String>,
+    problems: &mut Vec<String>,
 ) -> Result<Option<String>, String> {
     let clean = Redactor::default();
     let said = |failure: Failure| line(&failure, &clean);
@@ -38,7 +66,8 @@ pub(super) async fn render(
         })
     };
     let es = es.as_ref().map_err(|why| invalid(why.clone()))?;
-    refresh::interval(&es.spec).map_err(|error| invalid(format!("spec.refreshInterval: {error}")))?;
+    refresh::times(&es.spec).map_err(|error| invalid(error.to_string()))?;
+    let options = Options::parse(es.annotations()).map_err(&invalid)?;
     plan::check(&es.spec).map_err(said)?;
     let (namespace, own_name) = (es.namespace().unwrap_or_default(), es.name_any());
     let pins = Pins::default();
@@ -52,14 +81,25 @@ pub(super) async fn render(
         keeps_unleased: false,
         // A credential that is made to be printed would be left behind.
         makes: false,
+        options,
         labels: es.labels(),
         annotations: es.annotations(),
         spec: &es.spec,
     };
-    let answer = pipeline
-        .desired(&asker, files, Instant::now())
-        .await
-        .map_err(|failed| line(&failed.failure, &failed.redactor))?;
+    let answer = match pipeline.desired(&asker, files, Instant::now()).await {
+        Ok(answer) => answer,
+        Err(failed) => {
+            // One alone is what the whole says.
+            if failed.keys.len() > 1 {
+                problems.extend(failed.keys.iter().map(|one| of_entry(one, &failed.redactor)));
+            }
+            return Err(line(&failed.failure, &failed.redactor));
+        }
+    };
+    if let Some(short) = &answer.short {
+        problems.push(line(&short.failure, &answer.redactor));
+        problems.extend(short.keys.iter().map(|one| of_entry(one, &answer.redactor)));
+    }
     let Desired::Secret(rendered) = answer.desired else { return Ok(None) };
     let owner = Controller {
         api_version: ExternalSecret::api_version(&()).into_owned(),
@@ -72,7 +112,7 @@ pub(super) async fn render(
         namespace: &namespace,
         spec: &es.spec,
         observed: None,
-        foreign: None,
+        present: None,
         siblings: &[],
         wanted: Some(&rendered),
         mark_changes: None,
@@ -90,6 +130,10 @@ pub(super) async fn render(
 /// A failure as its condition would say it.
 fn line(failure: &Failure, redactor: &Redactor) -> String {
     format!("{}: {}", failure.class().reason, failure.message(redactor))
+}
+
+fn of_entry(one: &KeyFailure, redactor: &Redactor) -> String {
+    format!("{}: {}", one.entry, line(&one.failure, redactor))
 }
 
 fn manifest(namespace: &str, secret: &ApplySecret, type_: &str) -> Result<String, String> {

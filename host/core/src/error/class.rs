@@ -61,6 +61,7 @@ impl Failure {
             Self::RemoteKeyNotFound { .. } => ("RemoteKeyNotFound", Retry::Backoff),
             Self::PropertyNotFound { .. } => ("PropertyNotFound", Retry::Backoff),
             Self::ValueNotUsable { .. } => ("ValueNotUsable", Retry::Interval),
+            Self::PartiallySynced { first, .. } => ("PartiallySynced", first.class().retry),
             Self::Held { left, .. } => ("BackendPaused", Retry::Held(*left)),
             Self::RateLimited { retry_after: Some(after), .. } => ("RateLimited", Retry::After(*after)),
             Self::RateLimited { retry_after: None, .. } => ("RateLimited", Retry::Backoff),
@@ -93,7 +94,10 @@ impl Failure {
             | Self::TargetTypeFixed { .. }
             | Self::TargetTerminating { .. }
             | Self::ApiServer { .. } => Some("could not update secret"),
-            Self::ManifestInvalid { .. } | Self::PolicyInvalid { .. } | Self::TargetForbidden { .. } => None,
+            Self::ManifestInvalid { .. }
+            | Self::PolicyInvalid { .. }
+            | Self::PartiallySynced { .. }
+            | Self::TargetForbidden { .. } => None,
             Self::TemplateFailed { .. } | Self::TemplateSourceNotFound { .. } => {
                 Some("could not apply template")
             }
@@ -122,6 +126,50 @@ impl Failure {
             | Self::ProviderUnavailable { .. }
             | Self::ProviderFailed { .. }
             | Self::PluginFault { .. } => Some("could not get secret data from provider"),
+        }
+    }
+
+    /// Whether other entries of the same spec may work all the same: it is a key, its value or its rights that are
+    /// wrong, and not the store, its login or the backend.
+    pub fn concerns_one_entry(&self) -> bool {
+        match self {
+            Self::AccessDenied { .. }
+            | Self::RemoteKeyNotFound { .. }
+            | Self::PropertyNotFound { .. }
+            | Self::ValueNotUsable { .. }
+            | Self::ProviderFailed { .. }
+            | Self::TemplateFailed { .. } => true,
+            Self::ManifestInvalid { .. }
+            | Self::PolicyInvalid { .. }
+            | Self::StoreNotFound { .. }
+            | Self::OtherController { .. }
+            | Self::GeneratorNotFound { .. }
+            | Self::GeneratorUnknown { .. }
+            | Self::StoreNotReady { .. }
+            | Self::StoreForbidden { .. }
+            | Self::StoreReferent { .. }
+            | Self::ProviderUnknown { .. }
+            | Self::PluginNotLoaded { .. }
+            | Self::PluginLoading { .. }
+            | Self::PluginForbidden { .. }
+            | Self::InvalidProviderConfig { .. }
+            | Self::ReferenceNotFound { .. }
+            | Self::ReferenceForbidden { .. }
+            | Self::ReferenceUnreadable { .. }
+            | Self::AuthenticationFailed { .. }
+            | Self::PartiallySynced { .. }
+            | Self::Held { .. }
+            | Self::RateLimited { .. }
+            | Self::ProviderUnavailable { .. }
+            | Self::PluginFault { .. }
+            | Self::TemplateSourceNotFound { .. }
+            | Self::TargetOwned { .. }
+            | Self::TargetConflict { .. }
+            | Self::TargetImmutable { .. }
+            | Self::TargetTypeFixed { .. }
+            | Self::TargetTerminating { .. }
+            | Self::TargetForbidden { .. }
+            | Self::ApiServer { .. } => false,
         }
     }
 }

@@ -241,6 +241,18 @@ pub enum Failure {
         /// Why, without a value.
         why: String,
     },
+    /// Some entries could not be had, and the rest was written, as the ExternalSecret asks for.
+    #[error("{failed} of {of} keys could not be read{}: {first}", .left.map(|why| format!(" and the Secret stays as it is, {why}")).unwrap_or_default())]
+    PartiallySynced {
+        /// Entries that failed.
+        failed: usize,
+        /// Entries of the spec.
+        of: usize,
+        /// Why nothing was written at all, if nothing was.
+        left: Option<&'static str>,
+        /// What stands in for all.
+        first: Box<Failure>,
+    },
     /// Nothing was asked: the backend limited an earlier request of the same account.
     #[error(
         "{store}: the backend limits this account at the moment, so nothing was asked yet: trying again when its pause is over"
@@ -399,6 +411,7 @@ impl Failure {
             | Self::ProviderFailed { detail, .. }
             | Self::TemplateFailed { detail, .. }
             | Self::ApiServer { detail, .. } => Some(detail).filter(|detail| !detail.is_empty()),
+            Self::PartiallySynced { first, .. } => first.detail(),
             _ => None,
         }
     }

@@ -89,7 +89,18 @@ fn next(previous: Option<&Failure>) -> Option<Failure> {
         Some(Failure::PropertyNotFound { .. }) => {
             Failure::ValueNotUsable { place: text("data[2] (key \"x\")"), why: text("it is not base64") }
         }
-        Some(Failure::ValueNotUsable { .. }) => Failure::Held { store, left: Duration::from_secs(20) },
+        Some(Failure::ValueNotUsable { .. }) => Failure::PartiallySynced {
+            failed: 2,
+            of: 5,
+            left: None,
+            first: Box::new(Failure::RemoteKeyNotFound {
+                store,
+                key: text("db/main"),
+                version: None,
+                detail,
+            }),
+        },
+        Some(Failure::PartiallySynced { .. }) => Failure::Held { store, left: Duration::from_secs(20) },
         Some(Failure::Held { .. }) => {
             Failure::RateLimited { store, plugin, retry_after: Some(Duration::from_secs(30)), detail }
         }
@@ -149,7 +160,7 @@ fn every_failure_has_a_reason_of_its_own() {
         assert_eq!(seen.insert(reason, failure.to_string()), None, "{reason} twice");
         assert_eq!(failure.class().event, "UpdateFailed");
     }
-    assert_eq!(seen.len(), 36);
+    assert_eq!(seen.len(), 37);
 }
 
 #[test]

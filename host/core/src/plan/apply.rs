@@ -58,7 +58,7 @@ fn data_hash(input: &Input<'_>, wanted: &Rendered, changes: &Changes) -> Option<
             return Some(Some(observed.data_hash.clone()));
         }
         for key in foreign_keys(observed).filter(|key| !wanted.data.contains_key(*key)) {
-            whole.insert(key, input.foreign?.get(key)?.expose());
+            whole.insert(key, input.present?.get(key)?.expose());
         }
     }
     Some(Some(eso_data_hash(whole)))

@@ -142,8 +142,8 @@ pub struct Input<'a> {
     pub spec: &'a ExternalSecretSpec,
     /// The target, if it is there.
     pub observed: Option<&'a Observed>,
-    /// Values of keys that are not ours, if they were read.
-    pub foreign: Option<&'a BTreeMap<String, SecretBytes>>,
+    /// The values that the target has, if they were read: of keys that are not ours, and of ours that stay as they are.
+    pub present: Option<&'a BTreeMap<String, SecretBytes>>,
     /// Earlier targets.
     pub siblings: &'a [Sibling],
     /// What should be there; none if nothing of it exists in the provider and that is an answer.
@@ -281,6 +281,7 @@ impl Plan {
 pub enum Planned {
     /// This is to be done.
     Do(Plan),
-    /// The Secret holds keys of others and has to be written: their values are needed for its hash.
-    NeedsForeignValues,
+    /// The Secret holds keys of others and has to be written, and their values are needed for its hash; or keys of
+    /// ours that could not be read, and stay as they are.
+    NeedsPresentValues,
 }

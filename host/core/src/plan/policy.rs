@@ -36,8 +36,6 @@ fn check_policies(spec: &ExternalSecretSpec) -> Result<(), String> {
         | (_, DeletionPolicy::Merge | DeletionPolicy::Retain) => {
             if target.manifest.is_some() {
                 "target.manifest (targets other than Secrets) is not supported: remove it"
-            } else if spec.sync_windows.is_some() {
-                "syncWindows is not supported, and ignoring it would sync when you said not to: remove it"
             } else {
                 return Ok(());
             }
@@ -176,7 +174,6 @@ mod tests {
             (target(json!({"creationPolicy": "CreateOrMerge", "deletionPolicy": "Delete"})), policy("deletionPolicy=Delete")),
             (target(json!({"creationPolicy": "None", "deletionPolicy": "Merge"})), policy("use Retain")),
             (target(json!({"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}})), policy("target.manifest")),
-            (json!({"syncWindows": {"kind": "deny", "windows": [{"schedule": "@daily", "duration": "1h"}]}}), policy("syncWindows")),
             (json!({"data": null}), policy("either data or dataFrom")),
             (json!({"data": [one, two]}), policy("secretKey \"a\"")),
             (json!({"data": [one, two], "target": {"deletionPolicy": "Merge"}}), None),

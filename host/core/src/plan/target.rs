@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use claviger_crds::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec, MergePolicy};
 
@@ -89,6 +90,7 @@ pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
         return nothing(Success::Missing, None);
     }
     refuse(input, &wanted)?;
+    let Some(wanted) = with_kept(input, wanted) else { return Ok(Planned::NeedsPresentValues) };
 
     let changes = Changes::between(input, &wanted);
     let mut plan = Plan {
@@ -102,7 +104,7 @@ pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
             return Err(Failure::TargetImmutable { secret: input.secret() });
         }
         let Some(apply) = apply(input, &wanted, &changes) else {
-            return Ok(Planned::NeedsForeignValues);
+            return Ok(Planned::NeedsPresentValues);
         };
         plan.notes.push(match input.observed {
             None => Note { reason: "Created", message: "secret created" },
@@ -112,6 +114,25 @@ pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
     }
     orphans(input, &mut plan);
     Ok(Planned::Do(plan))
+}
+
+/// With the keys of ours that could not be read, as the Secret has them; `None` if their values are needed and were not
+/// read.
+fn with_kept<'a>(input: &Input<'_>, wanted: Cow<'a, Rendered>) -> Option<Cow<'a, Rendered>> {
+    let Some(observed) = input.observed.filter(|_| !wanted.kept.is_empty()) else { return Some(wanted) };
+    let kept: Vec<&String> = observed
+        .data
+        .keys()
+        .filter(|key| observed.owns_data(key) && !wanted.data.contains_key(*key) && wanted.kept.holds(key))
+        .collect();
+    if kept.is_empty() {
+        return Some(wanted);
+    }
+    let mut whole = wanted.into_owned();
+    for key in kept {
+        whole.data.insert(key.clone(), Arc::new(input.present?.get(key)?.duplicate()));
+    }
+    Some(Cow::Owned(whole))
 }
 
 fn deletion(name: &str, observed: &Observed) -> Effect {

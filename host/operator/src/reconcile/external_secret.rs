@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use claviger_core::backoff::after_failure;
 use claviger_core::error::{Failure, Retry};
+use claviger_core::failures;
 use claviger_core::hash::synced_resource_version;
 use claviger_core::lease::{self, Policy, Superseded};
 use claviger_core::names::{ANNOTATION_REVOKE_SUPERSEDED, ANNOTATION_ROLLOUT, field_manager};
+use claviger_core::options::Options;
 use claviger_core::plan::{self, target_valid};
 use claviger_core::redact::Redactor;
 use claviger_core::refresh::{self, Due, Rhythm};
@@ -15,6 +17,7 @@ use claviger_core::rollout::Targets;
 use claviger_core::scheduler::Class;
 use claviger_core::secret::Untrusted;
 use claviger_core::status;
+use claviger_core::windows::Windows;
 use claviger_crds::condition::Condition;
 use claviger_crds::external_secret::{ExternalSecret, ExternalSecretStatus, RefreshPolicy};
 use jiff::Timestamp;
@@ -94,12 +97,9 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         let object = format!("ExternalSecret {name}");
         Failed::plain(Failure::ManifestInvalid { object, detail: Untrusted::new(why) })
     };
-    let interval = match refresh::interval(&es.spec) {
-        Ok(interval) => interval,
-        Err(error) => {
-            let error = invalid(format!("spec.refreshInterval: {error}"));
-            return failed(&error, Duration::ZERO).await;
-        }
+    let (interval, windows) = match refresh::times(&es.spec) {
+        Ok(times) => times,
+        Err(error) => return failed(&invalid(error.to_string()), Duration::ZERO).await,
     };
     if let Some(failure) = unknown {
         return failed(&Failed::plain(failure), interval).await;
@@ -118,6 +118,10 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         );
         return failed(&invalid(error), Duration::ZERO).await;
     }
+    let options = match Options::parse(es.annotations()) {
+        Ok(options) => options,
+        Err(error) => return failed(&invalid(error), Duration::ZERO).await,
+    };
     let version = synced_resource_version(es.meta().generation.unwrap_or(0), es.labels(), es.annotations());
     let rhythm = rhythm(context, name, es, interval);
     // A Merge that waits for its Secret is woken when one appears, which may be without our label.
@@ -126,7 +130,8 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     let progress = context.state.progress(name);
     let once = es.spec.refresh_policy == RefreshPolicy::CreatedOnce;
     let rotate = holding.as_ref().is_some_and(|holding| holding.rotate) && !once;
-    let due = refresh::due(&es.spec, es.status.as_ref(), progress.last, &version, valid, rhythm, now);
+    let due =
+        refresh::due(&es.spec, es.status.as_ref(), progress.last, &version, valid, (rhythm, &windows), now);
     let not_older_than = match due {
         Due::Changed => progress.changed.unwrap_or_else(Instant::now),
         Due::At(_) | Due::OnChange | Due::Interval if rotate || due == Due::Interval => {
@@ -160,6 +165,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         version: &version,
         policy: &policy,
         restarts: &restarts,
+        options,
         repair,
         held: record.filter(|_| !anew),
         not_older_than,
@@ -172,18 +178,40 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         context.state.forget_orphaned(name);
         return None;
     }
-    let reason = outcome.as_ref().err().map(|failed| failed.failure.class().reason);
+    let reason = match &outcome {
+        Ok(Ended::Partly(_, failed)) | Err(failed) => Some(failed.failure.class().reason),
+        Ok(Ended::Done(_) | Ended::Stale) => None,
+    };
     context.metrics.reconciled("ExternalSecret", started.elapsed(), reason);
     match outcome {
         Ok(Ended::Stale) => Some((Class::Retry, Instant::now() + STALE)),
         Ok(Ended::Done(done)) => {
-            let looked = Looked { version: &version, policy: &policy, rhythm, now };
+            let looked = Looked { version: &version, policy: &policy, rhythm, windows: &windows, now };
             let wrote = !done.plan.effects.is_empty() && !restarts.is_empty();
             let next = succeeded(context, name, es, *done, &looked).await;
             // What uses the Secret is restarted as soon as it is written.
             if wrote { Some((Class::Fresh, Instant::now())) } else { next }
         }
+        Ok(Ended::Partly(done, short)) => {
+            say(context, es, &done.plan.notes).await;
+            let record = done.record.as_ref();
+            let leased =
+                record.and_then(|record| leases::next(context, name, es, record, &policy, Timestamp::now()));
+            let leased = leased.map(|at| (Class::Retry, instant(at, now)));
+            let wrote = !done.plan.effects.is_empty() && !restarts.is_empty();
+            let wrote = wrote.then(|| (Class::Fresh, Instant::now()));
+            let again = failed(&short, interval).await;
+            wrote.into_iter().chain(again).chain(leased).min_by_key(|(_, at)| *at)
+        }
         Err(failure) => failed(&failure, interval).await,
+    }
+}
+
+/// Writes the events of what was done.
+async fn say(context: &Context, es: &ExternalSecret, notes: &[plan::Note]) {
+    let about = es.object_ref(&());
+    for note in notes {
+        context.events.normal(&about, note.reason, note.message).await;
     }
 }
 
@@ -220,6 +248,7 @@ struct Looked<'a> {
     version: &'a str,
     policy: &'a Policy,
     rhythm: Rhythm,
+    windows: &'a Windows,
     now: Timestamp,
 }
 
@@ -230,7 +259,7 @@ async fn succeeded(
     Done { plan, record, pins, stand_ins }: Done,
     looked: &Looked<'_>,
 ) -> Next {
-    let Looked { version, policy, rhythm, now } = *looked;
+    let Looked { version, policy, rhythm, windows, now } = *looked;
     let (reason, message) = plan.success.condition();
     let message = said(message, &stand_ins);
     let old = es.status.as_ref();
@@ -239,16 +268,13 @@ async fn succeeded(
     context.state.refreshed(name, now);
     context.metrics.synced(&name.namespace, &name.name, seconds(now), true);
     context.metrics.external_secret_ready(&name.namespace, &name.name, true);
-    let about = es.object_ref(&());
-    for note in &plan.notes {
-        context.events.normal(&about, note.reason, note.message).await;
-    }
+    say(context, es, &plan.notes).await;
     if status::worth_writing(old, &new, context.config.status_interval) && !write(context, name, &new).await {
         return Some((Class::Retry, Instant::now() + Duration::from_secs(5)));
     }
     tracing::debug!(reason, "synced");
     let leased = record.and_then(|record| leases::next(context, name, es, &record, policy, Timestamp::now()));
-    let next = rhythm.next(now).into_iter().chain(leased).min();
+    let next = refresh::next(rhythm, windows, now).into_iter().chain(leased).min();
     next.map(|at| (Class::Refresh, instant(at, now)))
 }
 
@@ -271,18 +297,21 @@ async fn failed(
         let wait = after_failure(class.retry, 0, interval, rand::random());
         return Some((Class::Retry, Instant::now() + wait));
     }
-    let detail = failed.failure.message(&failed.redactor);
+    let mut detail = failed.failure.message(&failed.redactor);
+    if !matches!(failed.failure, Failure::PartiallySynced { .. }) {
+        detail.push_str(&failures::more(&failed.keys));
+    }
     let message = match failed.failure.umbrella() {
         Some(umbrella) => format!("{umbrella}: {detail}"),
         None => detail,
     };
     let message = said(&message, &failed.stand_ins);
     // What was not tried has not failed.
-    let failures = if held { 0 } else { context.state.failed(name) };
+    let in_a_row = if held { 0 } else { context.state.failed(name) };
     let now = Timestamp::now();
     let old = es.status.as_ref();
     let condition = status::ready(es_conditions(es), false, class.reason, &message, now);
-    let new = status::failed(old, condition);
+    let new = status::failed(old, condition, failures::reported(&failed.keys, &failed.redactor));
     context.metrics.synced(&name.namespace, &name.name, seconds(now), false);
     context.metrics.external_secret_ready(&name.namespace, &name.name, false);
     if status::worth_writing(old, &new, context.config.status_interval) {
@@ -297,7 +326,7 @@ async fn failed(
             context.state.doubt(&store_object(kind, &name.namespace, &store));
         }
     }
-    let wait = after_failure(class.retry, failures, interval, rand::random());
+    let wait = after_failure(class.retry, in_a_row, interval, rand::random());
     Some((Class::Retry, Instant::now() + wait))
 }
 
@@ -313,7 +342,7 @@ async fn unreadable(context: &Context, name: &Name, parsed: &Parsed<ExternalSecr
     let reason = failure.class().reason;
     tracing::warn!(reason, message, "not readable");
     let condition = status::ready(&[], false, reason, &message, Timestamp::now());
-    write(context, name, &status::failed(None, condition)).await;
+    write(context, name, &status::failed(None, condition, Vec::new())).await;
     None
 }
 

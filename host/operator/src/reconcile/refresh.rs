@@ -8,6 +8,7 @@ use std::time::Instant;
 use claviger_core::error::Failure;
 use claviger_core::lease::{Pins, Policy, Record};
 use claviger_core::names::{created_by, field_manager, lease_annotation};
+use claviger_core::options::Options;
 use claviger_core::plan::{self, Controller, Effect, Input, Plan, Planned, Sibling};
 use claviger_core::rollout::Targets;
 use claviger_core::secret::SecretBytes;
@@ -20,7 +21,7 @@ use super::{Context, leases, revoke};
 use crate::cluster::apply::{self, Applied};
 use crate::cluster::live;
 use crate::state::{store_object, store_refs};
-use crate::sync::{Answer, Asker, Desired, Failed};
+use crate::sync::{Answer, Asker, Desired, Failed, Shortfall};
 use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::managed::{hasher, observed};
@@ -28,6 +29,8 @@ use crate::watch::managed::{hasher, observed};
 /// How one refresh ended.
 pub(super) enum Ended {
     Done(Box<Done>),
+    /// What could be had is written, and this is missing.
+    Partly(Box<Done>, Box<Failed>),
     Stale,
 }
 
@@ -54,6 +57,7 @@ pub(super) struct Refresh<'a> {
     pub(super) policy: &'a Policy,
     /// Workloads to restart when the data changes.
     pub(super) restarts: &'a Targets,
+    pub(super) options: Options,
     /// Whether what is held is made anew because the Secret is not as it was left.
     pub(super) repair: bool,
     /// What is held, if it need not be made anew.
@@ -73,6 +77,7 @@ impl Refresh<'_> {
             version,
             policy,
             restarts,
+            options,
             repair,
             held,
             not_older_than,
@@ -83,10 +88,10 @@ impl Refresh<'_> {
         let world = ClusterWorld { context: context.clone(), reader: object.clone() };
         let manager = field_manager(&name.name);
         let mut found = context.state.managed(target).map(|secret| observed(&secret, &manager));
-        let mut foreign: Option<BTreeMap<String, SecretBytes>> = None;
+        let mut present: Option<BTreeMap<String, SecretBytes>> = None;
         // Not under the managed watch: it may be there without our label.
         if found.is_none() && es.spec.target.creation_policy != CreationPolicy::None {
-            (found, foreign) = live_target(context, target, &manager).await.map_err(plain)?;
+            (found, present) = live_target(context, target, &manager).await.map_err(plain)?;
         }
         let mut pins =
             Pins::of(es.status.as_ref().map(|status| status.sources.as_slice()).unwrap_or_default());
@@ -121,6 +126,7 @@ impl Refresh<'_> {
             held: held.as_ref(),
             keeps_unleased: policy.interval.is_some(),
             makes: leases::may_make(&es.spec, found.as_ref()),
+            options,
             labels: es.labels(),
             annotations: es.annotations(),
             spec: &es.spec,
@@ -131,11 +137,20 @@ impl Refresh<'_> {
             Err(failed) => &failed.lost,
         };
         revoke::take_back(context, name, target, lost).await;
-        let Answer { mut desired, redactor, stand_ins, issued, pins, .. } = answer?;
+        let Answer { mut desired, redactor, stand_ins, issued, pins, short, .. } = answer?;
         // From here on values are known, and a refusal of the API server may quote one.
         let plain = |failure| {
             let (redactor, stand_ins) = (redactor.clone(), stand_ins.clone());
-            Box::new(Failed { failure, redactor, stand_ins, lost: Vec::new() })
+            Box::new(Failed { failure, redactor, stand_ins, lost: Vec::new(), keys: Vec::new() })
+        };
+        let whole = short.is_none();
+        let ended = |done: Done| match short {
+            None => Ended::Done(Box::new(done)),
+            Some(Shortfall { failure, keys }) => Ended::Partly(Box::new(done), {
+                let mut failed = plain(failure);
+                failed.keys = keys;
+                failed
+            }),
         };
         let made = issued.as_ref().is_some_and(|issued| leases::is_kept(issued, policy));
         let record = match (issued.filter(|_| made), &mut desired) {
@@ -154,38 +169,39 @@ impl Refresh<'_> {
             Desired::Secret(rendered) => Some(rendered),
             Desired::Nothing => None,
             Desired::Kept => {
-                // What was read to see that, and is another's next time.
-                context.pipeline.written(&uid);
+                // What was read to see that, and is another's next time. What else was made waits to be written.
+                if whole {
+                    context.pipeline.written(&uid);
+                }
                 let plan = Plan::unchanged(target.name.clone());
-                let done = Done { plan, record: held, pins, stand_ins };
-                return Ok(Ended::Done(Box::new(done)));
+                return Ok(ended(Done { plan, record: held, pins, stand_ins: stand_ins.clone() }));
             }
         };
         let siblings = siblings(context, name, es);
         let was_synced = es.status.as_ref().is_some_and(|status| status.refresh_time.is_some());
-        let planned = |found: Option<&plan::Observed>, foreign: Option<&BTreeMap<String, SecretBytes>>| {
+        let planned = |found: Option<&plan::Observed>, present: Option<&BTreeMap<String, SecretBytes>>| {
             plan::plan(&Input {
                 owner: &owner,
                 namespace: &name.namespace,
                 spec: &es.spec,
                 observed: found,
-                foreign,
+                present,
                 siblings: &siblings,
                 wanted,
                 mark_changes: (!restarts.is_empty()).then(|| (Timestamp::now(), was_synced)),
                 hasher: hasher(),
             })
         };
-        let plan = match planned(found.as_ref(), foreign.as_ref()).map_err(plain)? {
+        let plan = match planned(found.as_ref(), present.as_ref()).map_err(plain)? {
             Planned::Do(plan) => plan,
-            Planned::NeedsForeignValues => {
+            Planned::NeedsPresentValues => {
                 let live =
                     live::secret(&context.client, &target.namespace, &target.name).await.map_err(plain)?;
                 let Some(live) = live else { return Ok(Ended::Stale) };
                 let found = observed(&live.reduced, &manager);
                 match planned(Some(&found), Some(&live.data)).map_err(plain)? {
                     Planned::Do(plan) => plan,
-                    Planned::NeedsForeignValues => return Ok(Ended::Stale),
+                    Planned::NeedsPresentValues => return Ok(Ended::Stale),
                 }
             }
         };
@@ -220,7 +236,7 @@ impl Refresh<'_> {
             }
             context.state.leases_recorded(name, record);
         }
-        Ok(Ended::Done(Box::new(Done { plan, record, pins, stand_ins })))
+        Ok(ended(Done { plan, record, pins, stand_ins: stand_ins.clone() }))
     }
 }
 

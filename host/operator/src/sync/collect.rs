@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use claviger_core::error::Failure;
+use claviger_core::failures::KeyFailure;
 use claviger_core::provider::Value;
 use claviger_core::secret::SecretBytes;
 use claviger_core::shape::{self, ShapeError, Values};
+use claviger_core::template::KeptKeys;
 use claviger_crds::external_secret::{
-    DataFrom, DecodingStrategy, DeletionPolicy, MetadataPolicy, NullBytePolicy, RemoteRef, Rewrite,
+    DataEntry, DataFrom, DecodingStrategy, DeletionPolicy, MetadataPolicy, NullBytePolicy, RemoteRef, Rewrite,
 };
 use claviger_plugins::Session;
 
 use super::connect::store_name;
-use super::fetch::Fetched;
+use super::fetch::{Fetched, Got};
 use super::render::render_failure;
 use super::wanted::{generator_of, item, store_of, store_of_from, unusable};
 use super::{Asker, Data, Notes, Pipeline};
@@ -23,10 +25,15 @@ use crate::watch::Object;
 pub(crate) const TRANSFORM_ENGINE: &str = "v2";
 
 /// What was collected.
+#[derive(Default)]
 pub(super) struct Collected {
     pub(super) data: Data,
     /// Whether something that was asked for does not exist (and may be missing).
     pub(super) missing: bool,
+    /// Entries that failed, in the order of the spec's fields.
+    pub(super) failures: Vec<KeyFailure>,
+    /// What they would have given.
+    pub(super) kept: KeptKeys,
 }
 
 impl Pipeline {
@@ -38,57 +45,95 @@ impl Pipeline {
         notes: &mut Notes,
     ) -> Result<Collected, Failure> {
         let spec = asker.spec;
-        let optional = spec.target.deletion_policy != DeletionPolicy::Retain;
-        let mut data = Data::new();
-        let mut missing = false;
+        let mut all = Collected::default();
         for (index, entry) in spec.data_from.iter().enumerate() {
-            let place = format!("dataFrom[{index}]");
-            let values = match (&entry.extract, &entry.find, generator_of(entry)) {
-                (Some(extract), _, _) => {
-                    let store = store_of_from(asker, entry, index)?;
-                    match fetched.value(&store, &item(extract)) {
-                        Some((value, session)) => Some(extracted(value, extract, session, &store, &place)?),
-                        None => None,
+            match self.many(asker, world, fetched, (index, entry)).await {
+                Ok(Some(values)) => {
+                    for (key, value) in values {
+                        notes.redactor.seed(&value);
+                        all.data.insert(key, Arc::new(value));
                     }
                 }
-                (None, Some(_), _) => fetched.found(index),
-                (None, None, Some(generator)) => fetched.generated(generator).map(|made| {
-                    made.values.iter().map(|(key, value)| (key.clone(), value.duplicate())).collect()
-                }),
-                (None, None, None) => None,
-            };
-            let Some(values) = values else {
-                missing = true;
-                continue;
-            };
-            let options = Options::of(entry);
-            for (key, value) in self.rewritten(asker, world, values, entry, &place).await? {
-                let value = shape::decode(value, options.decoding, options.null_bytes)
-                    .map_err(|error| shaped(&format!("{place} (key {key:?})"), &error))?;
-                notes.redactor.seed(&value);
-                data.insert(key, Arc::new(value));
+                Ok(None) => all.missing = true,
+                Err(failure) => {
+                    all.kept.others = true;
+                    all.failures.push(failure_of_many(index, entry, failure));
+                }
             }
         }
         for (index, entry) in spec.data.iter().enumerate() {
-            let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
-            let place = format!("data[{index}] (key {:?})", entry.remote_ref.key);
-            let store = store_of(asker, own, &place)?;
-            let Some((value, session)) = fetched.value(&store, &item(&entry.remote_ref)) else {
-                missing = true;
-                continue;
-            };
-            let value = one(value, &entry.remote_ref, session, &store, &place)?;
-            let value =
-                shape::decode(value, entry.remote_ref.decoding_strategy, entry.remote_ref.null_byte_policy)
-                    .map_err(|error| shaped(&place, &error))?;
-            notes.redactor.seed(&value);
-            data.insert(entry.secret_key.clone(), Arc::new(value));
+            let key = entry.secret_key.clone();
+            match single(asker, fetched, index, entry) {
+                Ok(Some(value)) => {
+                    notes.redactor.seed(&value);
+                    all.kept.named.remove(&key);
+                    all.data.insert(key, Arc::new(value));
+                }
+                Ok(None) => all.missing = true,
+                Err(failure) => {
+                    // It would have overridden what others give.
+                    all.data.remove(&key);
+                    all.kept.named.insert(key);
+                    let key = entry.remote_ref.key.clone();
+                    all.failures.push(KeyFailure { entry: format!("data[{index}]"), key, failure });
+                }
+            }
         }
-        if missing && !optional {
+        let optional = spec.target.deletion_policy != DeletionPolicy::Retain;
+        if all.missing && !optional && all.failures.is_empty() && !fetched.kept {
             // Retain: what is missing is an error, and fetch has said which.
             return Err(unusable("data", "a key does not exist"));
         }
-        Ok(Collected { data, missing: missing || data_is_all_optional(asker) })
+        all.missing |= data_is_all_optional(asker);
+        Ok(all)
+    }
+
+    /// What an entry of `dataFrom` gives, rewritten and decoded; none if it does not exist and may be missing.
+    async fn many(
+        &self,
+        asker: &Asker<'_>,
+        world: &dyn World,
+        fetched: &mut Fetched,
+        (index, entry): (usize, &DataFrom),
+    ) -> Result<Option<Values>, Failure> {
+        let place = format!("dataFrom[{index}]");
+        let got = match (&entry.extract, &entry.find, generator_of(entry)) {
+            (Some(extract), _, _) => {
+                let store = store_of_from(asker, entry, index)?;
+                match fetched.value(&store, &item(extract)) {
+                    Got::There((value, session)) => {
+                        Got::There(extracted(value, extract, session, &store, &place)?)
+                    }
+                    Got::Missing => Got::Missing,
+                    Got::Unasked => Got::Unasked,
+                    Got::Failed(failure) => Got::Failed(failure),
+                }
+            }
+            (None, Some(_), _) => fetched.found(index),
+            (None, None, Some(generator)) => match fetched.generated(generator) {
+                Got::There(made) => {
+                    let values = made.values.iter().map(|(key, value)| (key.clone(), value.duplicate()));
+                    Got::There(values.collect())
+                }
+                Got::Missing => Got::Missing,
+                Got::Unasked => Got::Unasked,
+                Got::Failed(failure) => Got::Failed(failure),
+            },
+            (None, None, None) => Got::Missing,
+        };
+        let values = match got {
+            Got::There(values) => values,
+            Got::Missing | Got::Unasked => return Ok(None),
+            Got::Failed(failure) => return Err(failure),
+        };
+        let options = Options::of(entry);
+        let mut decoded = Values::new();
+        for (key, value) in self.rewritten(asker, world, values, entry, &place).await? {
+            let value = shape::decode(value, options.decoding, options.null_bytes)
+                .map_err(|error| shaped(&format!("{place} (key {key:?})"), &error))?;
+            decoded.insert(key, value);
+        }
+        Ok(Some(decoded))
     }
 
     /// A session with a store that is there and not known to be broken.
@@ -149,8 +194,11 @@ impl Pipeline {
                 .render(&templates, &data, &options)
                 .await
                 .map_err(|error| render_failure(engine.id(), error))?;
-            let name =
-                rendered.into_iter().next().and_then(|name| String::from_utf8(name.expose().to_vec()).ok());
+            let name = rendered
+                .texts
+                .into_iter()
+                .next()
+                .and_then(|name| String::from_utf8(name.expose().to_vec()).ok());
             names.push(name.ok_or_else(|| unusable(place, "the new key is not UTF-8"))?);
         }
         Ok(names)
@@ -183,6 +231,43 @@ impl Options {
             },
         }
     }
+}
+
+/// The value of an entry of `data`; none if it does not exist and may be missing.
+fn single(
+    asker: &Asker<'_>,
+    fetched: &Fetched,
+    index: usize,
+    entry: &DataEntry,
+) -> Result<Option<SecretBytes>, Failure> {
+    let reference = &entry.remote_ref;
+    let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
+    let place = format!("data[{index}] (key {:?})", reference.key);
+    let store = store_of(asker, own, &place)?;
+    let (value, session) = match fetched.value(&store, &item(reference)) {
+        Got::There(there) => there,
+        Got::Missing | Got::Unasked => return Ok(None),
+        Got::Failed(failure) => return Err(failure),
+    };
+    let value = one(value, reference, session, &store, &place)?;
+    shape::decode(value, reference.decoding_strategy, reference.null_byte_policy)
+        .map(Some)
+        .map_err(|error| shaped(&place, &error))
+}
+
+fn failure_of_many(index: usize, entry: &DataFrom, failure: Failure) -> KeyFailure {
+    let (part, key) = match (&entry.extract, &entry.find, generator_of(entry)) {
+        (Some(extract), _, _) => (".extract", extract.key.clone()),
+        (None, Some(find), _) => {
+            let regexp = find.name.as_ref().and_then(|name| name.regexp.clone());
+            (".find", find.path.clone().or(regexp).unwrap_or_default())
+        }
+        (None, None, Some(generator)) => {
+            (".sourceRef.generatorRef", format!("{} {}", generator.kind, generator.name))
+        }
+        (None, None, None) => ("", String::new()),
+    };
+    KeyFailure { entry: format!("dataFrom[{index}]{part}"), key, failure }
 }
 
 /// `find` with nothing found is an answer of its own: the deletionPolicy decides what it means.

@@ -9,7 +9,7 @@ use claviger_core::error::Failure;
 use claviger_core::lease::{Held, Inputs, Record, Source};
 use claviger_core::provider::{CallError, Facet, Generated, Item, Nature, ProviderError, Value};
 use claviger_core::shape::Values;
-use claviger_core::template::Sources;
+use claviger_core::template::{Sources, makes_data};
 use claviger_crds::external_secret::{DeletionPolicy, GeneratorRef};
 use claviger_plugins::Session;
 use jiff::Timestamp;
@@ -22,14 +22,36 @@ use super::world::{GeneratorView, World};
 use super::{Asker, Notes, Pipeline};
 use crate::watch::Object;
 
+/// What became of one thing that was asked for.
+#[derive(Clone)]
+pub(super) enum Got<T> {
+    There(T),
+    /// It does not exist, and may be missing.
+    Missing,
+    /// It was not asked for: what is held stands for it, or something else failed before it would have been made.
+    Unasked,
+    Failed(Failure),
+}
+
+impl<T> Got<T> {
+    fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            Self::There(_) | Self::Missing | Self::Unasked => None,
+        }
+    }
+}
+
 /// What was fetched.
 #[derive(Default)]
 pub(super) struct Fetched {
-    /// Under items as the manifest names them; none: it does not exist, and may be missing.
-    values: BTreeMap<(Object, Item), Option<Arc<Value>>>,
+    /// Under items as the manifest names them.
+    values: BTreeMap<(Object, Item), Got<Arc<Value>>>,
     sessions: BTreeMap<Object, Arc<Session>>,
-    found: BTreeMap<usize, Values>,
-    generated: BTreeMap<Source, Arc<Generated>>,
+    found: BTreeMap<usize, Got<Values>>,
+    generated: BTreeMap<Source, Got<Arc<Generated>>>,
+    /// Whether the asker's live credentials stand for what was not read.
+    pub(super) kept: bool,
     /// What of it was made for the asker.
     pub(super) held: Vec<Held>,
     /// Everything else.
@@ -37,18 +59,29 @@ pub(super) struct Fetched {
 }
 
 impl Fetched {
-    pub(super) fn value(&self, store: &Object, item: &Item) -> Option<(&Value, &Session)> {
-        let value = self.values.get(&(store.clone(), item.clone())).and_then(Option::as_deref);
-        value.zip(self.sessions.get(store).map(Arc::as_ref))
+    pub(super) fn value(&self, store: &Object, item: &Item) -> Got<(&Value, &Session)> {
+        let got = self.values.get(&(store.clone(), item.clone()));
+        match (got, self.sessions.get(store)) {
+            (Some(Got::There(value)), Some(session)) => Got::There((value, session)),
+            (Some(Got::Missing), _) => Got::Missing,
+            (Some(Got::Failed(failure)), _) => Got::Failed(failure.clone()),
+            (None | Some(Got::Unasked), _) | (Some(Got::There(_)), None) => Got::Unasked,
+        }
     }
 
     /// What the search at that place of `dataFrom` brought.
-    pub(super) fn found(&mut self, index: usize) -> Option<Values> {
-        self.found.remove(&index)
+    pub(super) fn found(&mut self, index: usize) -> Got<Values> {
+        self.found.remove(&index).unwrap_or(Got::Unasked)
     }
 
-    pub(super) fn generated(&self, generator: &GeneratorRef) -> Option<&Generated> {
-        self.generated.get(&generator_source(generator)).map(Arc::as_ref)
+    pub(super) fn generated(&self, generator: &GeneratorRef) -> Got<Arc<Generated>> {
+        self.generated.get(&generator_source(generator)).cloned().unwrap_or(Got::Unasked)
+    }
+
+    fn failures(&self) -> impl Iterator<Item = &Failure> {
+        let values = self.values.values().filter_map(Got::failure);
+        let found = self.found.values().filter_map(Got::failure);
+        values.chain(found).chain(self.generated.values().filter_map(Got::failure))
     }
 }
 
@@ -65,7 +98,7 @@ struct Fetch<'a> {
 }
 
 impl Pipeline {
-    /// Fetches. `None`: the asker's live credentials stand for everything, since nothing else has changed.
+    /// Fetches. What fails is among what was fetched, unless a store cannot be used at all.
     pub(super) async fn fetch(
         &self,
         asker: &Asker<'_>,
@@ -73,7 +106,7 @@ impl Pipeline {
         sources: &Sources,
         not_older_than: Instant,
         notes: &mut Notes,
-    ) -> Result<Option<Fetched>, Failure> {
+    ) -> Result<Fetched, Failure> {
         let all = AllWanted::of(asker)?;
         let (unwritten, mut lost) = self.unwritten.of(asker.uid, Timestamp::now());
         notes.lost.append(&mut lost);
@@ -91,7 +124,7 @@ impl Pipeline {
 }
 
 impl Fetch<'_> {
-    async fn run(&mut self, all: &AllWanted<'_>, sources: &Sources) -> Result<Option<Fetched>, Failure> {
+    async fn run(&mut self, all: &AllWanted<'_>, sources: &Sources) -> Result<Fetched, Failure> {
         let (mut first, mut made, mut stored) = (Vec::new(), Vec::new(), Vec::new());
         for (store, items) in &all.keys {
             let session = self.pipeline.open(store, self.asker.namespace, self.world).await?;
@@ -116,22 +149,26 @@ impl Fetch<'_> {
             stored.push((store, of_store));
         }
         for (store, items) in stored {
-            for item in self.read_stored(store, items).await? {
+            for item in self.read_stored(store, items).await {
                 first.push((store, item, Nature::Any));
             }
         }
         for (store, item, nature) in first {
-            self.read(store, vec![(item, nature)]).await?;
+            self.read(store, vec![(item, nature)]).await;
         }
         for search in &all.searches {
             let (asker, world, since) = (self.asker, self.world, self.not_older_than);
-            let found =
-                self.pipeline.find(asker, world, &search.store, search.find, since, self.notes).await?;
-            self.fetched.found.insert(search.index, found);
+            let found = self.pipeline.find(asker, world, &search.store, search.find, since, self.notes).await;
+            self.fetched.found.insert(search.index, found.map_or_else(Got::Failed, Got::There));
         }
         let mut generators = Vec::new();
         for generator in &all.generators {
-            generators.push((*generator, self.generator(generator).await?));
+            match self.generator(generator).await {
+                Ok(view) => generators.push((*generator, view)),
+                Err(failure) => {
+                    self.fetched.generated.insert(generator_source(generator), Got::Failed(failure));
+                }
+            }
         }
         let same = |record: &Record| {
             let known = |made: &Held| {
@@ -141,14 +178,22 @@ impl Fetch<'_> {
             self.fetched.held.iter().all(known)
                 && self.inputs(sources, &generators).salted(&record.salt) == record.inputs
         };
-        if self.asker.held.is_some_and(same) {
-            return Ok(None);
+        let (failing, written) = (self.fetched.failures().next().is_some(), self.is_written());
+        // Beside what failed nobody can tell whether the rest is the same. Then what is held is not made again.
+        let kept =
+            if failing { written && self.asker.held.is_some() } else { self.asker.held.is_some_and(same) };
+        // Nothing is made that would not be written.
+        if kept || !written {
+            self.fetched.kept = kept;
+            return Ok(std::mem::take(&mut self.fetched));
         }
         for (store, item, nature) in made {
-            self.read(store, vec![(item, nature)]).await?;
+            self.read(store, vec![(item, nature)]).await;
         }
         for (generator, view) in &generators {
-            self.generate(generator, view).await?;
+            if let Err(failure) = self.generate(generator, view).await {
+                self.fetched.generated.insert(generator_source(generator), Got::Failed(failure));
+            }
         }
         self.fetched.inputs = self.inputs(sources, &generators);
         // Made by an earlier try for an entry that is not there any more.
@@ -160,7 +205,13 @@ impl Fetch<'_> {
         let named =
             all.keys.iter().flat_map(|(store, items)| items.iter().map(|item| key_source(store, &item.key)));
         self.notes.pins.retain(&named.collect());
-        Ok(Some(std::mem::take(&mut self.fetched)))
+        Ok(std::mem::take(&mut self.fetched))
+    }
+
+    /// Whether what was read so far is written: all of it is there, or the asker takes what there is.
+    fn is_written(&self) -> bool {
+        let partial = self.asker.options.partial && !makes_data(self.asker.spec.target.template.as_ref());
+        self.fetched.failures().all(|failure| partial && failure.concerns_one_entry())
     }
 
     /// Whether what is made for a key is asked for at each refresh, like what is stored: it has no lease, as a static
@@ -172,31 +223,26 @@ impl Fetch<'_> {
     }
 
     /// Reads what may be stored, together. What nobody has read before and is not stored is given back.
-    async fn read_stored<'i>(
-        &mut self,
-        store: &Object,
-        items: Vec<(&'i Item, Nature)>,
-    ) -> Result<Vec<&'i Item>, Failure> {
-        let Some(session) = self.fetched.sessions.get(store).cloned() else { return Ok(Vec::new()) };
+    async fn read_stored<'i>(&mut self, store: &Object, items: Vec<(&'i Item, Nature)>) -> Vec<&'i Item> {
+        let Some(session) = self.fetched.sessions.get(store).cloned() else { return Vec::new() };
         let asked: Vec<Item> =
             items.iter().map(|(item, _)| Item { nature: Nature::Stored, ..(*item).clone() }).collect();
         let answers = self.pipeline.fetcher.get(session.as_ref(), &asked, self.not_older_than).await;
-        let (mut open, mut failed) = (Vec::new(), Ok(()));
+        let mut open = Vec::new();
         for ((item, nature), answer) in items.into_iter().zip(answers) {
             let missing = matches!(answer, Err(CallError::Provider(ProviderError::NotFound(_))));
             if missing && nature == Nature::Any {
                 open.push(item);
             } else {
-                let taken = self.take(store, &session, item, answer, Timestamp::now());
-                failed = failed.and(taken);
+                self.take(store, &session, item, answer, Timestamp::now());
             }
         }
-        failed.map(|()| open)
+        open
     }
 
     /// Reads keys of a store that is connected.
-    async fn read(&mut self, store: &Object, items: Vec<(&Item, Nature)>) -> Result<(), Failure> {
-        let Some(session) = self.fetched.sessions.get(store).cloned() else { return Ok(()) };
+    async fn read(&mut self, store: &Object, items: Vec<(&Item, Nature)>) {
+        let Some(session) = self.fetched.sessions.get(store).cloned() else { return };
         let mut asked = Vec::new();
         for (item, nature) in items {
             let source = key_source(store, &item.key);
@@ -205,28 +251,24 @@ impl Fetch<'_> {
                     self.notes.redactor.seed(&value.data);
                     self.notes.pins.set(source, true);
                     self.fetched.held.push(held);
-                    self.fetched.values.insert((store.clone(), item.clone()), Some(value));
+                    self.fetched.values.insert((store.clone(), item.clone()), Got::There(value));
                 }
                 _ => asked.push(Item { nature, ..item.clone() }),
             }
         }
         if asked.is_empty() {
-            return Ok(());
+            return;
         }
         // What is made lives from here on: the answer may have been long on its way.
         let issued = Timestamp::now();
         let answers = self.pipeline.fetcher.get(session.as_ref(), &asked, self.not_older_than).await;
-        // The first failure counts, and what was made beside it is not lost.
-        let mut failed = Ok(());
         for (item, answer) in asked.into_iter().zip(answers) {
             let item = Item { nature: Nature::Stored, ..item };
-            let taken = self.take(store, &session, &item, answer, issued);
-            failed = failed.and(taken);
+            self.take(store, &session, &item, answer, issued);
         }
-        failed
     }
 
-    /// One answer: what it brought, or that it may be missing.
+    /// One answer: what it brought, that it may be missing, or why it failed. What is made beside a failure is not lost.
     fn take(
         &mut self,
         store: &Object,
@@ -234,7 +276,7 @@ impl Fetch<'_> {
         item: &Item,
         answer: claviger_plugins::fetch::Answer,
         issued: Timestamp,
-    ) -> Result<(), Failure> {
+    ) {
         let value = match answer {
             Ok(value) => {
                 self.notes.redactor.seed(&value.data);
@@ -247,19 +289,15 @@ impl Fetch<'_> {
                 if session.is_dynamic() && plain {
                     self.notes.pins.set(source, value.dynamic);
                 }
-                Some(value)
+                Got::There(value)
             }
             Err(error) => {
                 let optional = self.asker.spec.target.deletion_policy != DeletionPolicy::Retain;
                 let failure = failure(&store_name(store), item, session, error);
-                if !(optional && failure.is_missing_key()) {
-                    return Err(failure);
-                }
-                None
+                if optional && failure.is_missing_key() { Got::Missing } else { Got::Failed(failure) }
             }
         };
         self.fetched.values.insert((store.clone(), item.clone()), value);
-        Ok(())
     }
 
     fn made(&mut self, held: Held, made: Made) {
@@ -284,7 +322,7 @@ impl Fetch<'_> {
         if let Some(Unwritten { held, made: Made::Generated(made) }) = self.unwritten.get(&source).cloned() {
             made.values.values().for_each(|value| self.notes.redactor.seed(value));
             self.fetched.held.push(held);
-            self.fetched.generated.insert(source, made);
+            self.fetched.generated.insert(source, Got::There(made));
             return Ok(());
         }
         let namespace = self.asker.namespace;
@@ -300,7 +338,7 @@ impl Fetch<'_> {
         let made = Arc::new(made);
         let held = Held { source: source.clone(), issued, lease: made.lease.clone() };
         self.made(held, Made::Generated(made.clone()));
-        self.fetched.generated.insert(source, made);
+        self.fetched.generated.insert(source, Got::There(made));
         Ok(())
     }
 
@@ -327,15 +365,19 @@ impl Fetch<'_> {
         for ((store, item), value) in &self.fetched.values {
             let what = format!("{} {store} {:?} {:?} {:?}", store.kind(), item.key, item.version, item.facet);
             match value {
-                Some(value) if value.dynamic && (value.lease.is_some() || self.asker.keeps_unleased) => {}
-                Some(value) if value.dynamic => self.add_used(&mut inputs, &what, store, item, value),
-                Some(value) => inputs.add(&what, value.data.expose()),
+                Got::There(value)
+                    if value.dynamic && (value.lease.is_some() || self.asker.keeps_unleased) => {}
+                Got::There(value) if value.dynamic => {
+                    self.add_used(&mut inputs, &what, store, item, value);
+                }
+                Got::There(value) => inputs.add(&what, value.data.expose()),
                 // What is not made any more is not looked for before something is made.
-                None if nature(self.asker, store, item) == Nature::Dynamic => {}
-                None => inputs.add(&format!("no {what}"), &[]),
+                _ if nature(self.asker, store, item) == Nature::Dynamic => {}
+                Got::Missing | Got::Unasked | Got::Failed(_) => inputs.add(&format!("no {what}"), &[]),
             }
         }
         for (index, values) in &self.fetched.found {
+            let Got::There(values) = values else { continue };
             for (key, value) in values {
                 inputs.add(&format!("found {index} {key:?}"), value.expose());
             }

@@ -20,11 +20,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::error::Failure;
+use claviger_core::failures::{KeyFailure, principal};
 use claviger_core::lease::{Held, Pins, Record};
+use claviger_core::options::Options;
 use claviger_core::provider::{CallError, Health};
 use claviger_core::redact::Redactor;
 use claviger_core::secret::SecretBytes;
-use claviger_core::template::Rendered;
+use claviger_core::template::{Rendered, makes_data};
 use claviger_core::tenancy::plugin_allows;
 use claviger_crds::external_secret::ExternalSecretSpec;
 use claviger_plugins::Session;
@@ -57,6 +59,8 @@ pub struct Asker<'a> {
     pub keeps_unleased: bool,
     /// Whether something may be made for it: there has to be a Secret to record it in.
     pub makes: bool,
+    /// What its annotations ask for.
+    pub options: Options,
     /// Its labels, copied to the Secret where there is no template.
     pub labels: &'a BTreeMap<String, String>,
     /// Its annotations, likewise.
@@ -74,8 +78,17 @@ pub enum Desired {
     Secret(Rendered),
     /// Nothing of it exists in the provider, and the deletionPolicy lets that be an answer.
     Nothing,
-    /// What it holds: nothing differs from what its live credentials were rendered with.
+    /// What it holds: nothing differs from what its live credentials were rendered with, or it cannot be told what else
+    /// it should hold.
     Kept,
+}
+
+/// What could not be had of a spec whose other entries are written all the same.
+pub struct Shortfall {
+    /// [`Failure::PartiallySynced`].
+    pub failure: Failure,
+    /// Entry by entry.
+    pub keys: Vec<KeyFailure>,
 }
 
 /// Credentials that were made for a Secret, to be recorded on it in the same apply.
@@ -103,6 +116,8 @@ pub struct Answer {
     pub pins: Pins,
     /// What was made by earlier tries and will not be used: to be taken back.
     pub lost: Vec<Held>,
+    /// What is missing of it, where that is allowed.
+    pub short: Option<Shortfall>,
 }
 
 /// What is noted on the way.
@@ -113,6 +128,8 @@ struct Notes {
     pins: Pins,
     issued: Option<Issued>,
     lost: Vec<Held>,
+    failures: Vec<KeyFailure>,
+    short: Option<Failure>,
 }
 
 /// A failure, and the means to write about it without saying a secret.
@@ -125,12 +142,15 @@ pub struct Failed {
     pub stand_ins: BTreeSet<String>,
     /// As of [`Answer`].
     pub lost: Vec<Held>,
+    /// The entries that failed, if it was some of them.
+    pub keys: Vec<KeyFailure>,
 }
 
 impl Failed {
     /// One before anything was read.
     pub fn plain(failure: Failure) -> Self {
-        Self { failure, redactor: Arc::default(), stand_ins: BTreeSet::new(), lost: Vec::new() }
+        let (redactor, stand_ins) = (Arc::default(), BTreeSet::new());
+        Self { failure, redactor, stand_ins, lost: Vec::new(), keys: Vec::new() }
     }
 }
 
@@ -174,7 +194,7 @@ impl Pipeline {
     /// quote what was read. Answers fetched before `not_older_than` are not taken.
     ///
     /// # Errors
-    /// The first failure: all or nothing, as ESO.
+    /// What stands in for all that failed: all or nothing, as ESO, unless the asker takes what there is.
     pub async fn desired(
         &self,
         asker: &Asker<'_>,
@@ -183,11 +203,14 @@ impl Pipeline {
     ) -> Result<Answer, Box<Failed>> {
         let mut notes = Notes { pins: asker.pins.clone(), ..Notes::default() };
         let outcome = self.run(asker, world, not_older_than, &mut notes).await;
-        let Notes { redactor, stand_ins, pins, issued, lost } = notes;
+        let Notes { redactor, stand_ins, pins, issued, lost, failures: keys, short } = notes;
         let redactor = Arc::new(redactor);
         match outcome {
-            Ok(desired) => Ok(Answer { desired, redactor, stand_ins, issued, pins, lost }),
-            Err(failure) => Err(Box::new(Failed { failure, redactor, stand_ins, lost })),
+            Ok(desired) => {
+                let short = short.map(|failure| Shortfall { failure, keys });
+                Ok(Answer { desired, redactor, stand_ins, issued, pins, lost, short })
+            }
+            Err(failure) => Err(Box::new(Failed { failure, redactor, stand_ins, lost, keys })),
         }
     }
 
@@ -216,11 +239,34 @@ impl Pipeline {
         notes: &mut Notes,
     ) -> Result<Desired, Failure> {
         let sources = self.sources(asker, world).await?;
-        let Some(mut fetched) = self.fetch(asker, world, &sources, not_older_than, notes).await? else {
+        let mut fetched = self.fetch(asker, world, &sources, not_older_than, notes).await?;
+        if fetched.kept && !asker.options.partial {
             return Ok(Desired::Kept);
-        };
-        let collected = self.collect(asker, world, &mut fetched, notes).await?;
-        if collected.data.is_empty() && collected.missing {
+        }
+        let mut collected = self.collect(asker, world, &mut fetched, notes).await?;
+        notes.failures = std::mem::take(&mut collected.failures);
+        if let Some(first) = principal(&notes.failures) {
+            let all = asker.spec.data.len() + asker.spec.data_from.len();
+            let failed = notes.failures.len();
+            let something = fetched.kept || failed < all;
+            if !(asker.options.partial && something && first.failure.concerns_one_entry()) {
+                return Err(first.failure.clone());
+            }
+            let left = match (fetched.kept, makes_data(asker.spec.target.template.as_ref())) {
+                (true, _) => Some("for what it holds on lease would have to be made anew"),
+                (false, true) => Some("for its template may need them"),
+                (false, false) => None,
+            };
+            let first = Box::new(first.failure.clone());
+            notes.short = Some(Failure::PartiallySynced { failed, of: all, left, first });
+            if left.is_some() {
+                return Ok(Desired::Kept);
+            }
+        }
+        if fetched.kept {
+            return Ok(Desired::Kept);
+        }
+        if collected.data.is_empty() && collected.missing && notes.short.is_none() {
             return Ok(Desired::Nothing);
         }
         if !fetched.held.is_empty() {
@@ -228,7 +274,9 @@ impl Pipeline {
             let inputs = fetched.inputs.salted(&salt);
             notes.issued = Some(Issued { salt, inputs, held: std::mem::take(&mut fetched.held) });
         }
-        self.render(asker, world, collected.data, &sources, notes).await.map(Desired::Secret)
+        let mut rendered = self.render(asker, world, collected.data, &sources, notes).await?;
+        rendered.kept = collected.kept;
+        Ok(Desired::Secret(rendered))
     }
 }
 

@@ -62,14 +62,14 @@ impl Pipeline {
         if job.templates.is_empty() {
             return job.finish(template, data, Vec::new());
         }
-        let texts = engine
+        let rendered = engine
             .render(&job.templates, &data, &self.render_options())
             .await
             .map_err(|error| render_failure(engine.id(), error))?;
-        for text in &texts {
+        for text in &rendered.texts {
             notes.redactor.seed(text);
         }
-        job.finish(template, data, texts)
+        job.finish(template, data, rendered.texts)
     }
 }
 

@@ -50,8 +50,9 @@ pub(super) const TABLE: &[Function] = &[
 ];
 
 fn now(env: &Env) -> Time {
-    let seconds = i64::try_from(env.now_ms / 1000).unwrap_or(i64::MAX);
-    let nanos = u32::try_from(env.now_ms % 1000).unwrap_or(0) * 1_000_000;
+    let now_ms = env.now_ms();
+    let seconds = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
+    let nanos = u32::try_from(now_ms % 1000).unwrap_or(0) * 1_000_000;
     Time::utc(seconds, nanos)
 }
 

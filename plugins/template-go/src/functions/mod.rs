@@ -26,7 +26,7 @@ mod yaml;
 mod yaml_read;
 mod yaml_scalar;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -35,10 +35,10 @@ use crate::value::Value;
 
 /// What functions may know besides their arguments.
 pub(crate) struct Env {
-    /// What `now` says, unix milliseconds.
-    pub(crate) now_ms: u64,
-    /// Source of all randomness, seeded by the host.
-    pub(crate) random: RefCell<random::Generator>,
+    now_ms: u64,
+    random: RefCell<random::Generator>,
+    /// The clock or the generator was read.
+    varies: Cell<bool>,
     /// The template's own text: `fail` may repeat what stands in it, and nothing else.
     pub(crate) source: String,
 }
@@ -46,7 +46,29 @@ pub(crate) struct Env {
 impl Env {
     /// For one template.
     pub(crate) fn new(now_ms: u64, seed: &[u8], source: &str) -> Self {
-        Self { now_ms, random: RefCell::new(random::Generator::new(seed)), source: source.to_owned() }
+        Self {
+            now_ms,
+            random: RefCell::new(random::Generator::new(seed)),
+            varies: Cell::new(false),
+            source: source.to_owned(),
+        }
+    }
+
+    /// What `now` says, unix milliseconds. Whoever asks makes a text that varies.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.varies.set(true);
+        self.now_ms
+    }
+
+    /// Source of all randomness, seeded by the host. Whoever asks makes a text that varies.
+    pub(crate) fn random(&self) -> RefMut<'_, random::Generator> {
+        self.varies.set(true);
+        self.random.borrow_mut()
+    }
+
+    /// Could another time or another seed have given another text?
+    pub(crate) fn varies(&self) -> bool {
+        self.varies.get()
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) const TABLE: &[Function] = &[
         let (low, high) = (int(args, 0), int(args, 1));
         match usize::try_from(i128::from(high) - i128::from(low)) {
             Ok(span) if span > 0 => {
-                let offset = env.random.borrow_mut().below(span);
+                let offset = env.random().below(span);
                 Ok(Value::int(low.wrapping_add(i64::try_from(offset).unwrap_or(0))))
             }
             _ => refuse("invalid argument to Intn"),
@@ -27,12 +27,12 @@ pub(super) const TABLE: &[Function] = &[
     function("randBytes", "i", |env, args| {
         let Ok(count) = usize::try_from(int(args, 0)) else { return refuse("makeslice: len out of range") };
         check_size("randBytes", count)?;
-        let mut random = env.random.borrow_mut();
+        let mut random = env.random();
         let bytes: Vec<u8> = (0..count).map(|_| random.byte()).collect();
         string("randBytes", base64(&bytes))
     }),
     function("uuidv4", "", |env, _| {
-        let mut random = env.random.borrow_mut();
+        let mut random = env.random();
         let mut bytes: [u8; 16] = std::array::from_fn(|_| random.byte());
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
@@ -83,6 +83,6 @@ fn characters(env: &Env, args: &[Value], allowed: fn(char) -> bool) -> Outcome {
     let Ok(count) = usize::try_from(int(args, 0)) else { return Ok(Value::str("")) };
     check_size("random text", count)?;
     let alphabet: Vec<char> = (' '..='~').filter(|c| allowed(*c)).collect();
-    let mut random = env.random.borrow_mut();
+    let mut random = env.random();
     string("random text", (0..count).map(|_| alphabet[random.below(alphabet.len())]).collect::<String>())
 }

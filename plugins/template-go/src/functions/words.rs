@@ -323,7 +323,7 @@ fn connected(bytes: &[u8], connector: char) -> String {
 
 fn shuffle(env: &Env, args: &[Value]) -> Outcome {
     let mut text: Vec<char> = text::lossy(bytes(args, 0)).chars().collect();
-    let mut random = env.random.borrow_mut();
+    let mut random = env.random();
     for last in (1..text.len()).rev() {
         text.swap(last, random.below(last + 1));
     }

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use minijinja::Environment;
 
+pub(crate) use time::Clock;
+
 use crate::data::Spoiled;
 
 /// minijinja's that are not wanted: they show everything there is, for debugging.
@@ -19,7 +21,7 @@ const NOT_FILTERS: [&str; 1] = ["pprint"];
 const NOT_FUNCTIONS: [&str; 1] = ["debug"];
 
 /// Adds them all.
-pub(crate) fn add(environment: &mut Environment<'_>, text: &Arc<str>, now_ms: u64, spoiled: &Spoiled) {
+pub(crate) fn add(environment: &mut Environment<'_>, text: &Arc<str>, clock: &Clock, spoiled: &Spoiled) {
     for name in NOT_FILTERS {
         environment.remove_filter(name);
     }
@@ -29,7 +31,7 @@ pub(crate) fn add(environment: &mut Environment<'_>, text: &Arc<str>, now_ms: u6
     encode::add(environment, spoiled);
     text::add(environment, text);
     json::add(environment);
-    time::add(environment, now_ms);
+    time::add(environment, clock);
     environment.add_filter("toyaml", yaml_write::toyaml);
     environment.add_filter("to_yaml", yaml_write::toyaml);
     environment.add_filter("fromyaml", yaml_read::fromyaml);
@@ -127,7 +129,7 @@ mod tests {
     #[test]
     fn each_name_is_there() {
         let mut environment = Environment::new();
-        add(&mut environment, &Arc::from(""), 0, &Spoiled::default());
+        add(&mut environment, &Arc::from(""), &Clock::new(0), &Spoiled::default());
         for name in NAMES {
             let template = format!("{{{{ \"{name}\" is filter or {name} is defined }}}}");
             assert_eq!(environment.render_str(&template, ()).ok().as_deref(), Some("True"), "{name}");

@@ -2,6 +2,9 @@
 //! behind the pipe (`now() | datetimeformat("%Y")`), and Ansible's format before it
 //! (`"%Y" | strftime(now())`). Other zones and reading of times are not here.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, State, Value};
 
@@ -26,13 +29,38 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-pub(super) fn add(environment: &mut Environment<'_>, now_ms: u64) {
-    let now = now_ms / 1000;
+/// The host's clock, and whether somebody looked at it.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    now_ms: u64,
+    read: Arc<AtomicBool>,
+}
+
+impl Clock {
+    /// One that stands at unix milliseconds.
+    pub(crate) fn new(now_ms: u64) -> Self {
+        Self { now_ms, read: Arc::default() }
+    }
+
+    /// Unix seconds. Whoever asks makes a text that varies.
+    fn seconds(&self) -> u64 {
+        self.read.store(true, Ordering::Relaxed);
+        self.now_ms / 1000
+    }
+
+    /// Was it asked?
+    pub(crate) fn was_read(&self) -> bool {
+        self.read.load(Ordering::Relaxed)
+    }
+}
+
+pub(super) fn add(environment: &mut Environment<'_>, clock: &Clock) {
+    let clock = clock.clone();
     environment.add_function("now", move |options: Kwargs| {
         // Ansible's `now(utc=true)` means what there is anyway.
         let _ = options.get::<Option<bool>>("utc")?;
         options.assert_all_used()?;
-        Ok::<_, Error>(now)
+        Ok::<_, Error>(clock.seconds())
     });
     environment.add_filter("isoformat", |state: &State<'_, '_>, time: &Value| format(state, ISO, time));
     environment.add_filter("datetimeformat", datetimeformat);

@@ -51,7 +51,7 @@ fn a_key_that_others_add_alone_needs_no_read_for_the_hash() {
         namespace: "ns",
         spec: &es.spec,
         observed: observed.as_ref(),
-        foreign: None,
+        present: None,
         siblings: &[],
         wanted: Some(&wanted),
         mark_changes: None,
@@ -59,7 +59,7 @@ fn a_key_that_others_add_alone_needs_no_read_for_the_hash() {
     };
     assert!(matches!(plan(&input), Ok(Planned::Do(plan)) if plan.effects.len() == 1));
     let changed = rendered(&[("a", "2")]);
-    assert!(matches!(plan(&Input { wanted: Some(&changed), ..input }), Ok(Planned::NeedsForeignValues)));
+    assert!(matches!(plan(&Input { wanted: Some(&changed), ..input }), Ok(Planned::NeedsPresentValues)));
 }
 
 #[test]

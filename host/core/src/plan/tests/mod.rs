@@ -20,6 +20,7 @@ use super::*;
 use crate::error::Failure;
 use crate::hash::eso_data_hash;
 use crate::names::{ANNOTATION_DATA_HASH, LABEL_CREATED_BY, LABEL_MANAGED, field_manager};
+use crate::template::KeptKeys;
 
 /// One ExternalSecret that syncs into a [`Server`].
 struct Es {
@@ -93,7 +94,7 @@ impl Es {
             namespace: "ns",
             spec: &self.spec,
             observed: observed.as_ref(),
-            foreign: None,
+            present: None,
             siblings,
             wanted,
             mark_changes: self.mark_changes,
@@ -101,11 +102,11 @@ impl Es {
         };
         match plan(&input)? {
             Planned::Do(plan) => Ok(plan),
-            Planned::NeedsForeignValues => {
-                input.foreign = Some(&live);
+            Planned::NeedsPresentValues => {
+                input.present = Some(&live);
                 match plan(&input)? {
                     Planned::Do(plan) => Ok(plan),
-                    Planned::NeedsForeignValues => panic!("they were given"),
+                    Planned::NeedsPresentValues => panic!("they were given"),
                 }
             }
         }

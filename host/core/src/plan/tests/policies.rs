@@ -39,7 +39,7 @@ fn types_cannot_change_and_token_secrets_are_not_filled() {
         namespace: "ns",
         spec: &merge.spec,
         observed: Some(&observed),
-        foreign: None,
+        present: None,
         siblings: &[],
         wanted: Some(&wanted),
         mark_changes: None,

@@ -92,4 +92,37 @@ proptest! {
         let deletes = plan.effects.iter().any(|effect| matches!(effect, Effect::Delete { .. }));
         prop_assert!(!deletes);
     }
+
+    /// A partial sync: what could not be read stays as it is, what was read is written, and then there is rest.
+    #[test]
+    fn what_could_not_be_read_stays(
+        first in values(), then in values(), foreign in values(), failing in proptest::collection::btree_set("[a-e]", 0..3),
+        others in any::<bool>(), creation in prop_oneof![Just("Owner"), Just("Merge"), Just("CreateOrMerge")],
+    ) {
+        let es = policy("db", creation, "Retain");
+        let mut server = Server::default();
+        for (key, value) in &foreign {
+            server.update("helm", "data", &format!("helm-{key}"), Some(value.as_bytes()));
+        }
+        es.sync(&mut server, &of(&first, &BTreeMap::new()));
+        let before = server.data();
+        let mut wanted = of(&then, &BTreeMap::new());
+        wanted.data.retain(|key, _| !failing.contains(key));
+        wanted.kept = KeptKeys { named: failing.clone(), others };
+        let plan = es.sync(&mut server, &wanted);
+        prop_assert!(es.plan(&server, Some(&wanted)).unwrap().effects.is_empty());
+        if plan.success != Success::Missing {
+            let after = server.data();
+            for (key, value) in &before {
+                let stays = failing.contains(key) || others || key.starts_with("helm-");
+                let expected = match wanted.data.get(key) {
+                    Some(read) => Some(String::from_utf8(read.expose().to_vec()).unwrap()),
+                    None => stays.then(|| value.clone()),
+                };
+                prop_assert_eq!(after.get(key), expected.as_ref(), "{}", key);
+            }
+            prop_assert!(wanted.data.keys().all(|key| after.contains_key(key)));
+            prop_assert!(es.valid(&server));
+        }
+    }
 }

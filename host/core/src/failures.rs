@@ -1,0 +1,108 @@
+//! Which entries of a spec did not bring what they should, and what becomes of the rest.
+//!
+//! Without the annotation for partial syncs nothing is written, as with ESO; with it, what could be read is. What
+//! concerns a whole store is never partial: nobody can tell then what the others would have been.
+
+use claviger_crds::external_secret::KeyFailure as Reported;
+
+use crate::error::Failure;
+use crate::redact::Redactor;
+
+/// As many are named in the status.
+const MAX_REPORTED: usize = 20;
+/// Longest message of one of them, bytes: twenty of them are read in one look.
+const MAX_MESSAGE: usize = 320;
+
+/// One entry that failed.
+#[derive(Clone, Debug)]
+pub struct KeyFailure {
+    /// `data[2]`, `dataFrom[0].extract`.
+    pub entry: String,
+    /// The key in the external system, or what is searched for.
+    pub key: String,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// What stands in for all of them: the first that concerns more than its entry, else the first. `None` if there are
+/// none.
+pub fn principal(failures: &[KeyFailure]) -> Option<&KeyFailure> {
+    let whole = failures.iter().find(|one| !one.failure.concerns_one_entry());
+    whole.or_else(|| failures.first())
+}
+
+/// For the status.
+pub fn reported(failures: &[KeyFailure], redactor: &Redactor) -> Vec<Reported> {
+    let report = |one: &KeyFailure| {
+        let mut message = one.failure.message(redactor);
+        let mut end = message.len().min(MAX_MESSAGE);
+        while !message.is_char_boundary(end) {
+            end -= 1;
+        }
+        message.truncate(end);
+        Reported {
+            key: redactor.clean_text(&one.key),
+            entry: one.entry.clone(),
+            reason: one.failure.class().reason.to_owned(),
+            message,
+        }
+    };
+    failures.iter().take(MAX_REPORTED).map(report).collect()
+}
+
+/// What a condition adds to the message about the principal one.
+pub fn more(failures: &[KeyFailure]) -> String {
+    match failures.len() {
+        0 | 1 => String::new(),
+        2 => " (and 1 more key: see status.failures)".to_owned(),
+        all => format!(" (and {} more keys: see status.failures)", all - 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::error::StoreName;
+    use crate::secret::{SecretBytes, Untrusted};
+
+    fn missing(index: usize, detail: &str) -> KeyFailure {
+        let store =
+            StoreName { kind: "SecretStore".into(), namespace: Some("a".to_owned()), name: "s".to_owned() };
+        let (key, detail) = (format!("key-{index}"), Untrusted::new(detail));
+        KeyFailure {
+            entry: format!("data[{index}]"),
+            key: key.clone(),
+            failure: Failure::RemoteKeyNotFound { store, key, version: None, detail },
+        }
+    }
+
+    #[test]
+    fn the_status_names_each_and_no_value() {
+        let mut redactor = Redactor::default();
+        redactor.seed(&SecretBytes::copied_from(b"hunter2-hunter2"));
+        let long = "x".repeat(2000);
+        let mut failures: Vec<KeyFailure> = (0..30).map(|index| missing(index, &long)).collect();
+        failures[0] = missing(0, "not hunter2-hunter2");
+        let reported = reported(&failures, &redactor);
+        assert_eq!(reported.len(), MAX_REPORTED);
+        assert!(reported.iter().all(|one| one.message.len() <= MAX_MESSAGE));
+        assert_eq!((reported[3].entry.as_str(), reported[3].key.as_str()), ("data[3]", "key-3"));
+        assert_eq!(reported[3].reason, "RemoteKeyNotFound");
+        assert!(reported[0].message.ends_with("not [redacted]"), "{}", reported[0].message);
+        assert_eq!(more(&failures), " (and 29 more keys: see status.failures)");
+        assert_eq!(more(&failures[..1]), "");
+    }
+
+    #[test]
+    fn what_concerns_the_store_comes_first() {
+        let mut failures = vec![missing(0, ""), missing(1, "")];
+        assert_eq!(principal(&failures).unwrap().entry, "data[0]");
+        failures[1].failure = Failure::Held {
+            store: StoreName { kind: "SecretStore".into(), namespace: None, name: "s".to_owned() },
+            left: std::time::Duration::from_secs(1),
+        };
+        assert_eq!(principal(&failures).unwrap().entry, "data[1]");
+        assert!(principal(&[]).is_none());
+    }
+}

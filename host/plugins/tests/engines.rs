@@ -1,0 +1,53 @@
+//! The template engines behind the interface: what comes back of a rendering, and how one ends that takes
+//! too much.
+//!
+//! With the real components. They are built by `cargo xtask test`; without them these tests say so loudly,
+//! and fail where that is asked for.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use claviger_core::secret::SecretBytes;
+use claviger_plugins::{Grants, Plugin, RenderError, RenderOptions, RenderedTexts};
+
+use support::{component, host};
+
+async fn engine(name: &str) -> Option<Arc<Plugin>> {
+    Some(host().load(name, component(name)?, Grants::default()).await.unwrap())
+}
+
+async fn render(engine: &Plugin, templates: &[(&str, &str)]) -> Result<RenderedTexts, RenderError> {
+    let templates: Vec<_> =
+        templates.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let data = BTreeMap::from([("user".to_owned(), Arc::new(SecretBytes::copied_from(b"admin")))]);
+    let options = RenderOptions {
+        strict: true,
+        left: "{{".to_owned(),
+        right: "}}".to_owned(),
+        now_ms: 1_709_211_845_678,
+        seed: [7; 32],
+    };
+    engine.render(&templates, &data, &options).await
+}
+
+#[tokio::test]
+async fn one_text_that_varies_makes_the_rendering_vary() {
+    let engines = [
+        ("template-go", "{{ .user }}", "{{ now | unixEpoch }}"),
+        ("template-jinja", "{{ user }}", "{{ now() }}"),
+    ];
+    for (name, plain, clock) in engines {
+        let Some(engine) = engine(name).await else { return };
+        let plain = ("data.user", plain);
+        let steady = render(&engine, &[plain, plain]).await.ok().unwrap();
+        assert!(!steady.varies, "{name}");
+        let mixed = render(&engine, &[plain, ("data.at", clock), plain]).await.ok().unwrap();
+        assert!(mixed.varies, "{name}");
+        let texts: Vec<_> = mixed.texts.iter().map(|text| text.expose().to_vec()).collect();
+        assert_eq!(texts, [b"admin".to_vec(), b"1709211845".to_vec(), b"admin".to_vec()], "{name}");
+    }
+}
