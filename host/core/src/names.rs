@@ -34,6 +34,11 @@ pub const ANNOTATION_REVOKE_SUPERSEDED: &str = "claviger.io/revoke-superseded-af
 /// On an ExternalSecret: `true` writes the keys that could be read where others could not.
 pub const ANNOTATION_PARTIAL_SYNC: &str = "claviger.io/partial-sync";
 
+/// On an ExternalSecret: `every-refresh` renders a template anew whose text varies with the time or at random.
+pub const ANNOTATION_RENDER: &str = "claviger.io/render";
+/// On a Secret whose text varies: what it was rendered from, salted and hashed.
+pub const ANNOTATION_RENDERED_FROM: &str = "claviger.io/rendered-from";
+
 /// On an ExternalSecret: workloads to restart when the data of its Secret changes, `deployment/NAME` and the like.
 pub const ANNOTATION_ROLLOUT: &str = "claviger.io/rollout-restart";
 /// On an ExternalSecret: the same by a label selector.

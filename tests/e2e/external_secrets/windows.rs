@@ -1,22 +1,11 @@
 //! Sync windows: a remote value that changes does not arrive while they are shut, and arrives when they open.
 
-use super::{external_secret, now, store};
+use super::{external_secret, now, store, syncs};
 use crate::support::{Operator, world};
 
 /// Seconds from one opening to the next, and how long it stays open.
 const EVERY: u64 = 20;
 const OPEN: u64 = 4;
-
-fn syncs(operator: &Operator, namespace: &str, name: &str) -> f64 {
-    let page = operator.page("/metrics");
-    let of_it = |line: &&str| {
-        line.starts_with("externalsecret_sync_calls_total{")
-            && line.contains(&format!("namespace=\"{namespace}\""))
-            && line.contains(&format!("name=\"{name}\""))
-    };
-    let count = page.lines().find(of_it).and_then(|line| line.rsplit(' ').next()?.parse().ok());
-    count.unwrap_or(0.0)
-}
 
 #[test]
 fn windows_hold_back_refreshes_and_nothing_else() {

@@ -9,6 +9,7 @@ use claviger_core::error::Failure;
 use claviger_core::failures::KeyFailure;
 use claviger_core::hash::KeyedHasher;
 use claviger_core::lease::Pins;
+use claviger_core::names::ANNOTATION_RENDERED_FROM;
 use claviger_core::options::Options;
 use claviger_core::plan::{self, ApplySecret, Controller, Effect, Input, Planned, rendered_secret_type};
 use claviger_core::redact::Redactor;
@@ -82,6 +83,7 @@ async fn manifest_of(
         // A credential that is made to be printed would be left behind.
         makes: false,
         options,
+        left: None,
         labels: es.labels(),
         annotations: es.annotations(),
         spec: &es.spec,
@@ -142,6 +144,9 @@ fn manifest(namespace: &str, secret: &ApplySecret, type_: &str) -> Result<String
         .iter()
         .map(|(key, value)| (key.clone(), Value::String(STANDARD.encode(value.expose()))))
         .collect();
+    let mut annotations = secret.annotations.clone();
+    // Its salt is another each time.
+    annotations.remove(ANNOTATION_RENDERED_FROM);
     let mut object = json!({
         "apiVersion": "v1",
         "kind": "Secret",
@@ -149,7 +154,7 @@ fn manifest(namespace: &str, secret: &ApplySecret, type_: &str) -> Result<String
             "name": secret.name,
             "namespace": namespace,
             "labels": secret.labels,
-            "annotations": secret.annotations,
+            "annotations": annotations,
         },
         "type": type_,
         "data": data,

@@ -6,7 +6,6 @@
 //! rendered again from raw values has to be made again.
 
 mod due;
-mod inputs;
 mod pins;
 mod policy;
 mod record;
@@ -14,7 +13,6 @@ mod record;
 pub use due::{
     Due, Live, Lives, at_refresh, due, meanwhile, renewed, spread, to_renew, to_revoke, try_again,
 };
-pub use inputs::Inputs;
 pub use pins::Pins;
 pub use policy::{Policy, PolicyError, Rotation, Superseded};
 pub use record::{Held, Record, Retired, Revoke, Source};

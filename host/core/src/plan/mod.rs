@@ -22,7 +22,7 @@ use crate::secret::SecretBytes;
 use crate::template::Rendered;
 
 pub use policy::{check, rendered_secret_type};
-pub use target::{check_target, plan, target_valid};
+pub use target::{as_left, check_target, plan, target_valid};
 
 /// Who controls an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +94,19 @@ impl Observed {
     /// keys, so each writer would take the annotation from the others for ever.
     fn is_shared(&self) -> bool {
         !self.others.is_empty()
+    }
+
+    /// What of it is ours, but for the marks: as [`crate::rendered`] records it.
+    pub(crate) fn owned_fields(&self) -> Vec<(String, String)> {
+        let ours = |map: &BTreeMap<String, String>, owned: &dyn Fn(&str) -> bool| {
+            let ours = map.iter().filter(|(key, _)| owned(key));
+            ours.map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>()
+        };
+        let data: BTreeSet<&str> =
+            self.applied.data.iter().chain(&self.updated.data).map(String::as_str).collect();
+        let labels = ours(&self.labels, &|key| self.owns_label(key));
+        let annotations = ours(&self.annotations, &|key| self.owns_annotation(key));
+        crate::rendered::listed(data.into_iter(), &labels, &annotations)
     }
 
     fn is_controlled_by(&self, owner: &Controller) -> bool {

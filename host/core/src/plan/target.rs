@@ -14,7 +14,10 @@ use super::changes::Changes;
 use super::policy::check_rendered;
 use super::{Controller, Effect, Input, Note, Observed, Plan, Planned, Success};
 use crate::error::Failure;
-use crate::names::{ANNOTATION_DATA_HASH, LABEL_CREATED_BY, LABEL_MANAGED, LEASE_ANNOTATIONS, is_valid_key};
+use crate::names::{
+    ANNOTATION_DATA_HASH, ANNOTATION_RENDERED_FROM, LABEL_CREATED_BY, LABEL_MANAGED, LEASE_ANNOTATIONS,
+    is_valid_key,
+};
 use crate::template::Rendered;
 
 /// Whether the target is as it was left: there, marked, and its data what its hash says.
@@ -32,16 +35,38 @@ pub fn target_valid(spec: &ExternalSecretSpec, observed: Option<&Observed>) -> b
         // Nothing can be done before it is gone, and its going wakes the ExternalSecret.
         (_, Some(observed)) if observed.deleting => true,
         (CreationPolicy::Orphan, Some(_)) => true,
-        (_, Some(observed)) => {
-            let marked = observed.labels.get(LABEL_MANAGED).is_some_and(|value| value == "true");
-            let whole = if observed.is_shared() {
-                named_keys(spec).iter().all(|key| observed.owns_data(key))
-            } else {
-                observed.annotations.get(ANNOTATION_DATA_HASH) == Some(&observed.data_hash)
-            };
-            marked && whole
-        }
+        (_, Some(observed)) => whole(spec, observed),
     }
+}
+
+fn whole(spec: &ExternalSecretSpec, observed: &Observed) -> bool {
+    let marked = observed.labels.get(LABEL_MANAGED).is_some_and(|value| value == "true");
+    let whole = if observed.is_shared() {
+        named_keys(spec).iter().all(|key| observed.owns_data(key))
+    } else {
+        observed.annotations.get(ANNOTATION_DATA_HASH) == Some(&observed.data_hash)
+    };
+    marked && whole
+}
+
+/// Whether the target needs no write if it is wanted as it was written last: more than [`target_valid`], which lets
+/// pass what a refresh mends.
+pub fn as_left(spec: &ExternalSecretSpec, owner: &Controller, observed: &Observed) -> bool {
+    let owned = match spec.target.creation_policy {
+        CreationPolicy::Owner => observed.is_controlled_by(owner),
+        CreationPolicy::None => false,
+        CreationPolicy::Orphan | CreationPolicy::Merge | CreationPolicy::CreateOrMerge => {
+            !observed.is_controlled_by(owner)
+        }
+    };
+    let metadata = spec.target.template.as_ref().and_then(|template| template.metadata.as_ref());
+    let mut finalizers = metadata.into_iter().flat_map(|metadata| &metadata.finalizers);
+    owned
+        && !observed.deleting
+        && observed.updated.is_empty()
+        && (observed.immutable || !spec.target.immutable)
+        && finalizers.all(|finalizer| observed.finalizers.contains(finalizer))
+        && whole(spec, observed)
 }
 
 /// The keys that a Secret made from this spec has whatever the provider holds. Under the deletion
@@ -177,7 +202,7 @@ fn orphans(input: &Input<'_>, plan: &mut Plan) {
 /// that could say otherwise.
 fn emptied(observed: &Observed) -> Rendered {
     let kept = |map: &std::collections::BTreeMap<String, String>, owned: &dyn Fn(&str) -> bool| {
-        let marks = [LABEL_MANAGED, LABEL_CREATED_BY, ANNOTATION_DATA_HASH];
+        let marks = [LABEL_MANAGED, LABEL_CREATED_BY, ANNOTATION_DATA_HASH, ANNOTATION_RENDERED_FROM];
         map.iter()
             .filter(|(key, _)| {
                 owned(key) && !marks.contains(&key.as_str()) && !key.starts_with(LEASE_ANNOTATIONS)

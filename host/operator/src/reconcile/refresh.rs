@@ -10,6 +10,7 @@ use claviger_core::lease::{Pins, Policy, Record};
 use claviger_core::names::{created_by, field_manager, lease_annotation};
 use claviger_core::options::Options;
 use claviger_core::plan::{self, Controller, Effect, Input, Plan, Planned, Sibling};
+use claviger_core::rendered::Left;
 use claviger_core::rollout::Targets;
 use claviger_core::secret::SecretBytes;
 use claviger_crds::external_secret::{CreationPolicy, ExternalSecret};
@@ -117,6 +118,11 @@ impl Refresh<'_> {
         let before = before
             .or_else(|| leases::moved(context, name, target))
             .or_else(|| context.state.orphaned(name).and_then(|orphan| Record::parse(&orphan.record)));
+        let siblings = siblings(context, name, es);
+        // What has to be written for another reason is rendered with it.
+        let untouched = before.is_none() && !siblings.iter().any(|sibling| sibling.name != target.name);
+        let left = found.as_ref().filter(|found| untouched && plan::as_left(&es.spec, &owner, found));
+        let left = left.and_then(Left::of);
         let asker = Asker {
             namespace: &name.namespace,
             name: &name.name,
@@ -127,6 +133,7 @@ impl Refresh<'_> {
             keeps_unleased: policy.interval.is_some(),
             makes: leases::may_make(&es.spec, found.as_ref()),
             options,
+            left: left.as_ref(),
             labels: es.labels(),
             annotations: es.annotations(),
             spec: &es.spec,
@@ -177,7 +184,6 @@ impl Refresh<'_> {
                 return Ok(ended(Done { plan, record: held, pins, stand_ins: stand_ins.clone() }));
             }
         };
-        let siblings = siblings(context, name, es);
         let was_synced = es.status.as_ref().is_some_and(|status| status.refresh_time.is_some());
         let planned = |found: Option<&plan::Observed>, present: Option<&BTreeMap<String, SecretBytes>>| {
             plan::plan(&Input {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::error::Failure;
-use claviger_core::lease::{Held, Inputs, Record, Source};
+use claviger_core::inputs::Inputs;
+use claviger_core::lease::{Held, Record, Source};
 use claviger_core::provider::{CallError, Facet, Generated, Item, Nature, ProviderError, Value};
 use claviger_core::shape::Values;
 use claviger_core::template::{Sources, makes_data};

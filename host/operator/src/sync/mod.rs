@@ -25,6 +25,7 @@ use claviger_core::lease::{Held, Pins, Record};
 use claviger_core::options::Options;
 use claviger_core::provider::{CallError, Health};
 use claviger_core::redact::Redactor;
+use claviger_core::rendered::Left;
 use claviger_core::secret::SecretBytes;
 use claviger_core::template::{Rendered, makes_data};
 use claviger_core::tenancy::plugin_allows;
@@ -61,6 +62,8 @@ pub struct Asker<'a> {
     pub makes: bool,
     /// What its annotations ask for.
     pub options: Options,
+    /// What its Secret was rendered from, if that varies and is as it was left.
+    pub left: Option<&'a Left>,
     /// Its labels, copied to the Secret where there is no template.
     pub labels: &'a BTreeMap<String, String>,
     /// Its annotations, likewise.
@@ -78,8 +81,8 @@ pub enum Desired {
     Secret(Rendered),
     /// Nothing of it exists in the provider, and the deletionPolicy lets that be an answer.
     Nothing,
-    /// What it holds: nothing differs from what its live credentials were rendered with, or it cannot be told what else
-    /// it should hold.
+    /// What it holds: nothing differs from what its live credentials, or a text that varies, were rendered with; or it
+    /// cannot be told what else it should hold.
     Kept,
 }
 
@@ -269,12 +272,19 @@ impl Pipeline {
         if collected.data.is_empty() && collected.missing && notes.short.is_none() {
             return Ok(Desired::Nothing);
         }
+        // A credential that is new is to be recorded.
+        let renewed = asker.keeps_unleased && !fetched.held.is_empty()
+            || fetched.held.iter().any(|held| held.lease.is_some());
         if !fetched.held.is_empty() {
             let salt = format!("{:032x}", rand::random::<u128>());
             let inputs = fetched.inputs.salted(&salt);
             notes.issued = Some(Issued { salt, inputs, held: std::mem::take(&mut fetched.held) });
         }
-        let mut rendered = self.render(asker, world, collected.data, &sources, notes).await?;
+        let left = asker.left.filter(|_| !renewed);
+        let Some(mut rendered) = self.render(asker, world, collected.data, &sources, left, notes).await?
+        else {
+            return Ok(Desired::Kept);
+        };
         rendered.kept = collected.kept;
         Ok(Desired::Secret(rendered))
     }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use claviger_core::error::Failure;
+use claviger_core::names::ANNOTATION_RENDERED_FROM;
 use claviger_core::provider::PluginId;
+use claviger_core::rendered::{self, Left};
 use claviger_core::template::{Job, Rendered, Sources, sources_needed};
-use claviger_plugins::{Plugin, RenderError, RenderOptions};
+use claviger_plugins::{Plugin, RenderError, RenderOptions, RenderedTexts};
 
 use super::{Asker, Data, Delimiters, Notes, Pipeline, permitted};
 use crate::sync::world::World;
@@ -46,30 +48,49 @@ impl Pipeline {
         }
     }
 
+    /// The engine's bytes and what it is told about all templates.
+    fn engine_as_set(&self, engine: &Plugin) -> String {
+        let Delimiters { left, right } = &self.delimiters;
+        format!("{} {left} {right}", engine.id().digest)
+    }
+
+    /// Renders; `None` if what is left there was rendered from the same, and a new rendering would be another for no
+    /// reason.
     pub(super) async fn render(
         &self,
         asker: &Asker<'_>,
         world: &dyn World,
         data: Data,
         sources: &Sources,
+        left: Option<&Left>,
         notes: &mut Notes,
-    ) -> Result<Rendered, Failure> {
+    ) -> Result<Option<Rendered>, Failure> {
         let Some(template) = &asker.spec.target.template else {
-            return Ok(Rendered::copied(data, asker.labels, asker.annotations));
+            return Ok(Some(Rendered::copied(data, asker.labels, asker.annotations)));
         };
         let engine = self.engine(&template.engine_version, asker, world).await?;
         let job = Job::new(template, asker.namespace, sources)?;
         if job.templates.is_empty() {
-            return job.finish(template, data, Vec::new());
+            return job.finish(template, data, Vec::new()).map(Some);
         }
-        let rendered = engine
+        let inputs = rendered::inputs(&asker.spec.target, &self.engine_as_set(&engine), &job, &data);
+        if !asker.options.render_anew && left.is_some_and(|left| left.is_from(&inputs)) {
+            return Ok(None);
+        }
+        let RenderedTexts { texts, varies } = engine
             .render(&job.templates, &data, &self.render_options())
             .await
             .map_err(|error| render_failure(engine.id(), error))?;
-        for text in &rendered.texts {
+        for text in &texts {
             notes.redactor.seed(text);
         }
-        job.finish(template, data, rendered.texts)
+        let mut rendered = job.finish(template, data, texts)?;
+        rendered.annotations.remove(ANNOTATION_RENDERED_FROM);
+        if varies {
+            let salt = format!("{:032x}", rand::random::<u128>());
+            rendered::record(&mut rendered, &inputs, asker.left, &salt);
+        }
+        Ok(Some(rendered))
     }
 }
 

@@ -150,3 +150,22 @@ fn the_time_of_a_change_stands_on_the_secret_where_it_is_asked_for() {
     es.sync(&mut server, &rendered(&[("a", "2")]));
     assert_eq!(mark(&es, &server), None);
 }
+
+#[test]
+fn what_was_written_is_as_it_was_left_until_somebody_touches_it() {
+    let (es, mut server) = (owner(), Server::default());
+    let wanted = rendered(&[("a", "1")]);
+    es.sync(&mut server, &wanted);
+    let left = |server: &Server| as_left(&es.spec, &es.owner, &es.observe(server).unwrap());
+    assert!(left(&server));
+    let other = Controller { uid: "another".to_owned(), ..es.owner.clone() };
+    assert!(!as_left(&es.spec, &other, &es.observe(&server).unwrap()), "made anew under the same name");
+    let mut orphan = es.spec.clone();
+    orphan.target.creation_policy = CreationPolicy::Orphan;
+    assert!(!as_left(&orphan, &es.owner, &es.observe(&server).unwrap()), "its owner is to go");
+    let mut immutable = es.spec.clone();
+    immutable.target.immutable = true;
+    assert!(!as_left(&immutable, &es.owner, &es.observe(&server).unwrap()));
+    server.update("kubectl", "data", "a", Some(b"tampered"));
+    assert!(!left(&server));
+}

@@ -1,6 +1,6 @@
 //! A digest of everything that goes into a Secret and can be read again: stored values, template sources, the
-//! manifest's version. If it is what the record says, a live credential's Secret needs nothing; if it is not, the
-//! Secret has to be rendered again, and so the credential made again.
+//! manifest's version. If it is what is recorded on the Secret, a live credential or a text that varies with each
+//! rendering is left as it is; if it is not, the Secret has to be rendered again.
 
 use sha2::{Digest, Sha256};
 
