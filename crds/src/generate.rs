@@ -11,6 +11,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::Value;
 
+use crate::cluster_external_secret::ClusterExternalSecret;
 use crate::external_secret::ExternalSecret;
 use crate::generators::VaultDynamicSecret;
 use crate::plugin::Plugin;
@@ -30,6 +31,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         with_deprecated_version(finish(SecretStore::crd())),
         with_deprecated_version(finish(ClusterSecretStore::crd())),
         with_deprecated_version(finish(ExternalSecret::crd())),
+        with_deprecated_version(finish(ClusterExternalSecret::crd())),
         finish(Plugin::crd()),
         with_status(finish(VaultDynamicSecret::crd())),
     ]

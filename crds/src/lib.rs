@@ -1,9 +1,10 @@
-//! The Kubernetes API types of Claviger: SecretStore, ClusterSecretStore, ExternalSecret and
-//! generators as the External Secrets Operator has them, and Claviger's own Plugin.
+//! The Kubernetes API types of Claviger: SecretStore, ClusterSecretStore, ExternalSecret,
+//! ClusterExternalSecret and generators as the External Secrets Operator has them, and Claviger's own Plugin.
 //!
 //! Data and schema only: no client, no validation beyond the schema, no defaults that need a cluster.
 //! [`generate`] turns the types into the CustomResourceDefinitions in `crds/generated/`.
 
+pub mod cluster_external_secret;
 pub mod condition;
 pub mod external_secret;
 pub mod generate;

@@ -24,6 +24,7 @@ mod plugins;
 mod policies;
 mod quota;
 mod scale;
+mod spread;
 mod support;
 mod tenancy;
 mod vault;

@@ -14,6 +14,18 @@ use crate::node::{Node, fields, schema_of};
 const LISTS: &[(&str, &str, &str)] = &[
     (include_str!("../eso-fields/externalsecret-spec.txt"), "ExternalSecret", "spec"),
     (include_str!("../eso-fields/externalsecret-status.txt"), "ExternalSecret", "status"),
+    (include_str!("../eso-fields/clusterexternalsecret-spec.txt"), "ClusterExternalSecret", "spec"),
+    (
+        include_str!("../eso-fields/externalsecret-spec.txt"),
+        "ClusterExternalSecret",
+        "spec.externalSecretSpec",
+    ),
+    (include_str!("../eso-fields/clusterexternalsecret-status.txt"), "ClusterExternalSecret", "status"),
+    (
+        include_str!("../eso-fields/also-accepted-clusterexternalsecret-status.txt"),
+        "ClusterExternalSecret",
+        "status",
+    ),
     (include_str!("../eso-fields/store-spec.txt"), "SecretStore", "spec"),
     (include_str!("../eso-fields/store-status.txt"), "SecretStore", "status"),
     (include_str!("../eso-fields/provider-aws.txt"), "SecretStore", "spec.provider.aws"),
@@ -37,6 +49,7 @@ const LISTS: &[(&str, &str, &str)] = &[
 const RELAXED: &[(&str, &str)] = &[
     // Any template-engine plugin may be named.
     ("spec.target.template.engineVersion", "enum"),
+    ("spec.externalSecretSpec.target.template.engineVersion", "enum"),
     // Claviger may report more aspects than readiness.
     ("status.conditions[].type", "enum"),
     // Left to Vault, whose answer names what is missing.
@@ -97,7 +110,9 @@ fn every_field_of_the_peer_is_declared_alike() {
 
 #[test]
 fn nothing_is_declared_that_no_list_has() {
-    for kind in ["ExternalSecret", "SecretStore", "ClusterSecretStore", "VaultDynamicSecret"] {
+    for kind in
+        ["ExternalSecret", "ClusterExternalSecret", "SecretStore", "ClusterSecretStore", "VaultDynamicSecret"]
+    {
         let expected: Vec<_> = LISTS
             .iter()
             .filter(|(_, listed, _)| {

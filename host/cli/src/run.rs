@@ -45,6 +45,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         operator_namespace,
         operator_namespace_fallback: args.operator_namespace_fallback,
         namespace,
+        cluster_external_secrets: args.cluster_external_secrets,
         controller_class: class,
         delimiters: args.templates.delimiters(),
         concurrency: usize::from(args.concurrency),

@@ -22,6 +22,7 @@ pub mod rollout;
 pub mod scheduler;
 pub mod secret;
 pub mod shape;
+pub mod spread;
 pub mod status;
 pub mod template;
 pub mod tenancy;

@@ -15,6 +15,9 @@ pub const ANNOTATION_DATA_HASH: &str = "reconcile.external-secrets.io/data-hash"
 /// Begins every field manager; the ExternalSecret's name follows.
 pub const FIELD_MANAGER_PREFIX: &str = "externalsecrets.external-secrets.io/";
 
+/// Field manager of what a ClusterExternalSecret makes. One for all: each ExternalSecret has one controller.
+pub const SPREAD_FIELD_MANAGER: &str = "claviger-clusterexternalsecret";
+
 /// Label with the plugin's name on every ConfigMap that holds a part of its component.
 pub const LABEL_PLUGIN: &str = "claviger.io/plugin";
 /// Which part of a component a ConfigMap holds, from 0; absent where it holds the whole.

@@ -97,7 +97,7 @@ pub fn plugin_allows(
 }
 
 /// Kubernetes' rule for label selectors: every term must hold; an empty selector selects everything.
-fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
+pub(crate) fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
     let wanted = selector.match_labels.iter().flatten();
     let expressions = selector.match_expressions.iter().flatten();
     wanted.into_iter().all(|(key, value)| labels.get(key) == Some(value))
@@ -112,6 +112,30 @@ fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool 
                 _ => false,
             }
         })
+}
+
+/// Kubernetes' rules for what a label selector may say; the API server checks them for its own kinds only.
+///
+/// # Errors
+/// What is wrong.
+pub(crate) fn check_selector(selector: &LabelSelector) -> Result<(), String> {
+    for expression in selector.match_expressions.iter().flatten() {
+        let (key, operator) = (&expression.key, expression.operator.as_str());
+        let values = expression.values.as_deref().unwrap_or_default();
+        match (operator, values.is_empty()) {
+            ("In" | "NotIn", false) | ("Exists" | "DoesNotExist", true) => {}
+            ("In" | "NotIn", true) => return Err(format!("{operator} of label {key:?} needs values")),
+            ("Exists" | "DoesNotExist", false) => {
+                return Err(format!("{operator} of label {key:?} takes no values"));
+            }
+            _ => {
+                return Err(format!(
+                    "{operator:?} of label {key:?} is no operator: use In, NotIn, Exists or DoesNotExist"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ pub struct OperatorConfig {
     pub operator_namespace_fallback: bool,
     /// Only this namespace is watched (ESO's `--namespace`); none: all.
     pub namespace: Option<String>,
+    /// Whether ClusterExternalSecrets are looked after (ESO's `--enable-cluster-external-secret-reconciler`); with
+    /// `namespace` they are not.
+    pub cluster_external_secrets: bool,
     /// Stores with another `spec.controller` are somebody else's (ESO's `--controller-class`).
     pub controller_class: String,
     /// What stands around an action of a template.
@@ -33,6 +36,13 @@ pub struct OperatorConfig {
     pub grace: Duration,
     /// Which lease decides whether this process works; none: it always does (ESO's `--enable-leader-election`).
     pub election: Option<Election>,
+}
+
+impl OperatorConfig {
+    /// Whether ClusterExternalSecrets are looked after: who serves one namespace has no say in others.
+    pub fn spreads(&self) -> bool {
+        self.cluster_external_secrets && self.namespace.is_none()
+    }
 }
 
 /// The lease that one of several replicas works by.
@@ -95,6 +105,7 @@ impl Default for OperatorConfig {
             operator_namespace: "claviger-system".to_owned(),
             operator_namespace_fallback: false,
             namespace: None,
+            cluster_external_secrets: true,
             controller_class: "default".to_owned(),
             delimiters: Delimiters::default(),
             // As the seed's CONCURRENT_RECONCILES; a reconcile mostly waits, so this bounds memory more

@@ -79,6 +79,7 @@ pub struct Metrics {
     last_sync: Family<ObjectLabels, Gauge<f64, AtomicU64>>,
     conditions: Family<ConditionLabels, Gauge>,
     store_conditions: Family<ConditionLabels, Gauge>,
+    spread_conditions: Family<ConditionLabels, Gauge>,
     plugins: Family<ConditionLabels, Gauge>,
     plugin_calls: Family<PluginLabels, Gauge>,
     failures: Family<ReasonLabels, Counter>,
@@ -124,6 +125,12 @@ impl Default for Metrics {
             "secretstore_status_condition",
             "1 for the condition that holds, of SecretStores and (with an empty namespace) ClusterSecretStores",
             store_conditions.clone(),
+        );
+        let spread_conditions = Family::default();
+        registry.register(
+            "clusterexternalsecret_status_condition",
+            "1 for the condition that holds, of ClusterExternalSecrets",
+            spread_conditions.clone(),
         );
         let plugins = Family::default();
         registry.register(
@@ -175,6 +182,7 @@ impl Default for Metrics {
             last_sync,
             conditions,
             store_conditions,
+            spread_conditions,
             plugins,
             plugin_calls,
             failures,
@@ -218,6 +226,16 @@ impl Metrics {
     /// The Ready condition of a store.
     pub fn store_ready(&self, namespace: &str, name: &str, ready: bool) {
         set_condition(&self.store_conditions, namespace, name, ready);
+    }
+
+    /// The Ready condition of a ClusterExternalSecret.
+    pub fn cluster_external_secret_ready(&self, name: &str, ready: bool) {
+        set_condition(&self.spread_conditions, "", name, ready);
+    }
+
+    /// Removes the series of a ClusterExternalSecret that is gone.
+    pub fn forget_cluster_external_secret(&self, name: &str) {
+        forget_condition(&self.spread_conditions, "", name);
     }
 
     /// The Ready condition of a Plugin.
@@ -271,7 +289,7 @@ impl Metrics {
         forget_condition(&self.store_conditions, namespace, name);
     }
 
-    /// Removes the series of every ExternalSecret and store: another replica looks after them now, and what this
+    /// Removes the series of every ExternalSecret, ClusterExternalSecret and store: another replica looks after them now, and what this
     /// one knew of them would stand beside what that one says.
     pub fn forget_work(&self) {
         self.sync_total.clear();
@@ -279,6 +297,7 @@ impl Metrics {
         self.last_sync.clear();
         self.conditions.clear();
         self.store_conditions.clear();
+        self.spread_conditions.clear();
     }
 
     /// Whether this replica works.

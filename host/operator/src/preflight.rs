@@ -1,6 +1,7 @@
 //! What is asked of the API server before any watch starts, so that a missing definition is one clear
 //! line instead of seven watches that fail for ever.
 
+use claviger_crds::cluster_external_secret::ClusterExternalSecret;
 use claviger_crds::external_secret::ExternalSecret;
 use claviger_crds::plugin::Plugin;
 use claviger_crds::store::{ClusterSecretStore, SecretStore};
@@ -11,6 +12,7 @@ use kube::{Api, Client, Resource};
 use serde::Deserialize;
 
 use crate::cluster::credentials::own_account;
+use crate::config::OperatorConfig;
 use crate::error::OperatorError;
 
 /// Audiences that API servers accept for themselves by default, for clusters that do not tell us theirs.
@@ -21,7 +23,7 @@ const USUAL_AUDIENCES: &[&str] =
 ///
 /// # Errors
 /// [`OperatorError::MissingDefinition`], or that the API server cannot be reached.
-pub(crate) async fn check(client: &Client, namespaced_only: bool) -> Result<(), OperatorError> {
+pub(crate) async fn check(client: &Client, config: &OperatorConfig) -> Result<(), OperatorError> {
     let served = client.list_api_group_resources(&ExternalSecret::api_version(&())).await;
     let served = match served {
         Ok(list) => list.resources.into_iter().map(|resource| resource.kind).collect::<Vec<_>>(),
@@ -32,7 +34,10 @@ pub(crate) async fn check(client: &Client, namespaced_only: bool) -> Result<(), 
         (ExternalSecret::kind(&()), "ExternalSecret.external-secrets.io/v1"),
         (SecretStore::kind(&()), "SecretStore.external-secrets.io/v1"),
     ];
-    if !namespaced_only {
+    if config.spreads() {
+        wanted.push((ClusterExternalSecret::kind(&()), "ClusterExternalSecret.external-secrets.io/v1"));
+    }
+    if config.namespace.is_none() {
         wanted.push((ClusterSecretStore::kind(&()), "ClusterSecretStore.external-secrets.io/v1"));
         match client.list_api_group_resources(&Plugin::api_version(&())).await {
             Ok(_) => {}

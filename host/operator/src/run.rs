@@ -39,7 +39,7 @@ pub async fn run(
 ) -> Result<(), OperatorError> {
     // For what has to go on while this process stands by: watches and the lease. Everything else goes by the other.
     let client = Client::try_from(kube.clone())?;
-    crate::preflight::check(&client, config.namespace.is_some()).await?;
+    crate::preflight::check(&client, &config).await?;
     let election = config.election.clone();
     let leadership = if election.is_some() { Leadership::by_election() } else { Leadership::always() };
     let fenced = fence(kube, leadership.clone())?;
@@ -70,7 +70,7 @@ pub async fn run(
         }
         background.spawn(server.serve(context.clone(), stop.clone()));
     }
-    streams::start(&client, context.config.namespace.as_deref(), &state, &stop, &mut background);
+    streams::start(&client, &context.config, &state, &stop, &mut background);
 
     while !state.synced() {
         tokio::select! {

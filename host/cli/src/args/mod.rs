@@ -76,6 +76,11 @@ pub(crate) struct RunArgs {
     /// namespace of the ExternalSecret has no such object; conditions say where that is so
     #[arg(long, env = "CLUSTER_STORES_OPERATOR_NAMESPACE_FALLBACK")]
     pub operator_namespace_fallback: bool,
+    /// Look after ClusterExternalSecrets; with --namespace they are left alone anyway
+    #[arg(long = "enable-cluster-external-secret-reconciler", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_value_t = true, default_missing_value = "true",
+          action = clap::ArgAction::Set)]
+    pub cluster_external_secrets: bool,
     /// Leave stores with another spec.controller alone
     #[arg(long, default_value = "default", value_name = "CLASS")]
     pub controller_class: String,

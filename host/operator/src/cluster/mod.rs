@@ -3,6 +3,7 @@
 //! Each does what it is told and reports; what to do was decided before, by pure code.
 
 pub mod apply;
+pub mod children;
 pub mod config_maps;
 pub mod credentials;
 pub mod events;

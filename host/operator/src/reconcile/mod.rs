@@ -1,6 +1,7 @@
 //! One reconcile per kind. Each reads the caches, decides with `claviger-core`, then acts, and says when
 //! to look again.
 
+mod cluster_external_secret;
 mod external_secret;
 mod leases;
 mod namespace_labels;
@@ -88,6 +89,7 @@ pub async fn reconcile(context: &Arc<Context>, object: &Object, class: Class) ->
     match object {
         Object::ExternalSecret(name) => external_secret::reconcile(context, name, class).await,
         Object::SecretStore(_) | Object::ClusterSecretStore(_) => store::reconcile(context, object).await,
+        Object::ClusterExternalSecret(name) => cluster_external_secret::reconcile(context, name).await,
         Object::Plugin(name) => plugin::reconcile(context, name, class).await,
     }
 }

@@ -204,7 +204,9 @@ async fn report(context: &Context, object: &Object, store: &Store, found: &Found
 fn names(object: &Object) -> (&str, &str) {
     match object {
         Object::SecretStore(name) | Object::ExternalSecret(name) => (&name.namespace, &name.name),
-        Object::ClusterSecretStore(name) | Object::Plugin(name) => ("", name),
+        Object::ClusterSecretStore(name) | Object::ClusterExternalSecret(name) | Object::Plugin(name) => {
+            ("", name)
+        }
     }
 }
 

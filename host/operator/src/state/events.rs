@@ -13,7 +13,7 @@ use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
 
-use super::{Inner, Parsed, State, Store};
+use super::{Inner, Parsed, State, Store, spread};
 use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::watch::Object;
 use crate::watch::cache::{Change, Name};
@@ -40,6 +40,12 @@ impl State {
             Event::Delete(object) => object.meta().uid.clone(),
             _ => None,
         };
+        match &event {
+            Event::Apply(object) | Event::Delete(object) if before != Some(true) => {
+                inner.wake_spreaders(object.meta());
+            }
+            _ => {}
+        }
         let changes = inner.external_secrets.apply(event, |guard| guard.0.map(slim).map_err(Box::new));
         for change in changes {
             match change {
@@ -226,11 +232,13 @@ fn wanted_state(meta: &ObjectMeta) -> impl PartialEq + use<> {
         meta.labels.clone(),
         meta.annotations.clone(),
         meta.deletion_timestamp.is_some(),
+        meta.owner_references.clone(),
     )
 }
 
-/// Field ownership of ExternalSecrets is nobody's business here, and a third of their size.
+/// Field ownership of ExternalSecrets is a third of their size, and nobody's business but for what a
+/// ClusterExternalSecret gave them.
 fn slim(mut es: ExternalSecret) -> ExternalSecret {
-    es.metadata.managed_fields = None;
+    spread::keep_given(&mut es.metadata);
     es
 }

@@ -5,6 +5,7 @@
 
 mod events;
 mod leases;
+mod spread;
 mod term;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use std::time::Instant;
 
 use claviger_core::refresh::{company, first_key};
 use claviger_core::scheduler::{Class, Scheduler};
+use claviger_core::spread::NamespaceView;
+use claviger_crds::cluster_external_secret::ClusterExternalSecret;
 use claviger_crds::external_secret::{ExternalSecret, ExternalSecretStatus, StoreKind};
 use claviger_crds::plugin::Plugin;
 use claviger_crds::store::{SecretStoreSpec, SecretStoreStatus};
@@ -59,6 +62,8 @@ pub struct Verdict {
 #[derive(Clone, Copy, Debug, Default)]
 struct Synced {
     no_cluster_scope: bool,
+    /// ClusterExternalSecrets and, for them, namespaces.
+    no_spread: bool,
 }
 
 /// What is known of an ExternalSecret beyond its status.
@@ -90,6 +95,8 @@ struct Inner {
     stores: Cache<Store>,
     cluster_stores: Cache<Store>,
     plugins: Cache<Parsed<Plugin>>,
+    cluster_external_secrets: Cache<Parsed<ClusterExternalSecret>>,
+    namespaces: Cache<NamespaceView>,
     managed: Cache<ManagedSecret>,
     index: Index,
     verdicts: BTreeMap<Object, Verdict>,
@@ -132,12 +139,15 @@ impl State {
     pub fn unlisted(&self) -> Vec<&'static str> {
         let inner = self.lock();
         let cluster_scope = !inner.synced.no_cluster_scope;
+        let spread = !inner.synced.no_spread;
         let lists = [
             ("externalsecrets", inner.external_secrets.synced()),
             ("secretstores", inner.stores.synced()),
             ("managed secrets", inner.managed.synced()),
             ("clustersecretstores", inner.cluster_stores.synced() || !cluster_scope),
             ("plugins", inner.plugins.synced() || !cluster_scope),
+            ("clusterexternalsecrets", inner.cluster_external_secrets.synced() || !spread),
+            ("namespaces", inner.namespaces.synced() || !spread),
         ];
         lists.into_iter().filter(|(_, synced)| !synced).map(|(list, _)| list).collect()
     }
@@ -150,6 +160,11 @@ impl State {
     /// Cluster-scoped kinds are not watched.
     pub fn without_cluster_scope(&self) {
         self.lock().synced.no_cluster_scope = true;
+    }
+
+    /// ClusterExternalSecrets are not looked after.
+    pub fn without_cluster_external_secrets(&self) {
+        self.lock().synced.no_spread = true;
     }
 
     // === the queue ===
@@ -184,7 +199,7 @@ impl State {
         match object {
             Object::SecretStore(name) => inner.stores.get(name),
             Object::ClusterSecretStore(name) => inner.cluster_stores.get(&Name::new("", name)),
-            Object::ExternalSecret(_) | Object::Plugin(_) => None,
+            Object::ExternalSecret(_) | Object::ClusterExternalSecret(_) | Object::Plugin(_) => None,
         }
     }
 
@@ -410,7 +425,7 @@ impl Inner {
         let found = match store {
             Object::SecretStore(name) => self.stores.get(name),
             Object::ClusterSecretStore(name) => self.cluster_stores.get(&Name::new("", name)),
-            Object::ExternalSecret(_) | Object::Plugin(_) => None,
+            Object::ExternalSecret(_) | Object::ClusterExternalSecret(_) | Object::Plugin(_) => None,
         };
         found.and_then(|store| store.metadata.generation)
     }

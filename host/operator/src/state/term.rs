@@ -45,7 +45,10 @@ impl State {
         let plugins = inner.plugins.iter().map(|(name, _)| Object::Plugin(name.name.clone()));
         let stores: Vec<_> = stores.chain(cluster).map(|store| (store, Class::Fresh)).collect();
         let plugins: Vec<_> = plugins.map(|plugin| (plugin, Class::Refresh)).collect();
-        for (object, class) in stores.into_iter().chain(plugins) {
+        let spreaders = inner.cluster_external_secrets.iter();
+        let spreaders = spreaders.map(|(name, _)| Object::ClusterExternalSecret(name.name.clone()));
+        let spreaders: Vec<_> = spreaders.map(|object| (object, Class::Fresh)).collect();
+        for (object, class) in stores.into_iter().chain(plugins).chain(spreaders) {
             inner.queue.push(object, class, now);
         }
         let names: Vec<_> = inner.external_secrets.iter().map(|(name, _)| name.clone()).collect();

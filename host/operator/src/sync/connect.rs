@@ -84,7 +84,7 @@ impl Sessions {
 /// How messages name a store.
 pub fn store_name(store: &Object) -> StoreName {
     match store {
-        Object::ClusterSecretStore(name) | Object::Plugin(name) => {
+        Object::ClusterSecretStore(name) | Object::ClusterExternalSecret(name) | Object::Plugin(name) => {
             StoreName { kind: "ClusterSecretStore".into(), namespace: None, name: name.clone() }
         }
         Object::SecretStore(name) | Object::ExternalSecret(name) => StoreName {

@@ -13,6 +13,8 @@ use crate::watch::cache::Name;
 pub enum Object {
     /// A cluster-scoped Plugin.
     Plugin(String),
+    /// A cluster-scoped maker of ExternalSecrets.
+    ClusterExternalSecret(String),
     /// A cluster-scoped store.
     ClusterSecretStore(String),
     /// A namespaced store.
@@ -26,6 +28,7 @@ impl Object {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Plugin(_) => "Plugin",
+            Self::ClusterExternalSecret(_) => "ClusterExternalSecret",
             Self::ClusterSecretStore(_) => "ClusterSecretStore",
             Self::SecretStore(_) => "SecretStore",
             Self::ExternalSecret(_) => "ExternalSecret",
@@ -36,7 +39,7 @@ impl Object {
     /// scheduler takes turns among namespaces.
     pub fn namespace(&self) -> &str {
         match self {
-            Self::Plugin(_) | Self::ClusterSecretStore(_) => "",
+            Self::Plugin(_) | Self::ClusterExternalSecret(_) | Self::ClusterSecretStore(_) => "",
             Self::SecretStore(name) | Self::ExternalSecret(name) => &name.namespace,
         }
     }
@@ -51,7 +54,9 @@ impl claviger_core::scheduler::Queued for Object {
 impl std::fmt::Display for Object {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Plugin(name) | Self::ClusterSecretStore(name) => write!(f, "{} {name}", self.kind()),
+            Self::Plugin(name) | Self::ClusterExternalSecret(name) | Self::ClusterSecretStore(name) => {
+                write!(f, "{} {name}", self.kind())
+            }
             Self::SecretStore(name) | Self::ExternalSecret(name) => write!(f, "{} {name}", self.kind()),
         }
     }

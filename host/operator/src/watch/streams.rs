@@ -6,12 +6,13 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use claviger_crds::cluster_external_secret::ClusterExternalSecret;
 use claviger_crds::external_secret::ExternalSecret;
 use claviger_crds::plugin::Plugin;
 use claviger_crds::store::{ClusterSecretStore, SecretStore};
 use futures::{Stream, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -20,17 +21,19 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::credentials::ReferenceKind;
+use crate::config::OperatorConfig;
 use crate::state::State;
 use crate::watch::managed::ManagedSecret;
 
 /// Starts every watch on `tasks`; each ends when `stop` is cancelled.
 pub fn start(
     client: &Client,
-    namespace: Option<&str>,
+    config: &OperatorConfig,
     state: &Arc<State>,
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) {
+    let namespace = config.namespace.as_deref();
     let all = watcher::Config::default;
     let managed = all().labels(claviger_core::names::LABEL_MANAGED_SELECTOR);
 
@@ -53,6 +56,15 @@ pub fn start(
     } else {
         // A namespaced installation has no right to cluster-scoped objects: there are none for it.
         state.without_cluster_scope();
+    }
+    if config.spreads() {
+        let spreaders: Api<DeserializeGuard<ClusterExternalSecret>> = Api::all(client.clone());
+        let event = State::cluster_external_secret_event;
+        run(tasks, stop, "clusterexternalsecrets", watcher(spreaders, all()), state, event);
+        let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
+        run(tasks, stop, "namespaces", watcher(namespaces, all()), state, State::namespace_event);
+    } else {
+        state.without_cluster_external_secrets();
     }
     let secrets: Api<ManagedSecret> = scoped(client, namespace);
     run(tasks, stop, "managed secrets", watcher(secrets, managed), state, State::managed_event);

@@ -1,0 +1,119 @@
+//! Writes of the ExternalSecrets that a ClusterExternalSecret makes.
+//!
+//! Server-side apply, so that others' labels stay theirs. The spec is ours whole: what somebody added to it, which
+//! applying leaves alone, is taken out by replacing it. Every write is to the very object that was looked at.
+
+use claviger_core::error::Failure;
+use claviger_core::names::SPREAD_FIELD_MANAGER;
+use claviger_core::spread::{ALREADY_EXISTS, Seen, Wanted};
+use claviger_crds::cluster_external_secret::ClusterExternalSecret;
+use claviger_crds::external_secret::ExternalSecret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::core::DeserializeGuard;
+use kube::{Api, Client, Resource};
+use serde_json::json;
+
+use crate::cluster::live::api_failure;
+
+/// What a write came to.
+pub enum Written {
+    /// The object as it is now.
+    Done(Box<ExternalSecret>),
+    /// It is not the one that was looked at any more: look again.
+    Stale,
+    /// Somebody else has one of that name.
+    Foreign(&'static str),
+}
+
+/// The reference that makes it go with its maker.
+pub fn owner(ces: &ClusterExternalSecret) -> Option<OwnerReference> {
+    ces.controller_owner_ref(&())
+}
+
+/// Makes an ExternalSecret, or brings the one that was `seen` to what it should be.
+///
+/// # Errors
+/// [`Failure::ApiServer`].
+pub async fn apply(
+    client: &Client,
+    namespace: &str,
+    wanted: &Wanted,
+    owner: &OwnerReference,
+    seen: Option<&Seen>,
+) -> Result<Written, Failure> {
+    let api: Api<DeserializeGuard<ExternalSecret>> = Api::namespaced(client.clone(), namespace);
+    let mut body = json!({
+        "apiVersion": ExternalSecret::api_version(&()),
+        "kind": ExternalSecret::kind(&()),
+        "metadata": {
+            "name": wanted.name,
+            "namespace": namespace,
+            "labels": wanted.labels,
+            "annotations": wanted.annotations,
+            "ownerReferences": [owner],
+        },
+        "spec": wanted.spec,
+    });
+    let mut params = PatchParams::apply(SPREAD_FIELD_MANAGER);
+    if let Some(seen) = seen {
+        body["metadata"]["uid"] = json!(seen.uid);
+        body["metadata"]["resourceVersion"] = json!(seen.resource_version);
+        params.force = true;
+    }
+    // Without force, one that somebody made in the same moment is not written over.
+    let result = api.patch(&wanted.name, &params, &Patch::Apply(&body)).await;
+    let answered = match result {
+        Ok(answered) => answered,
+        Err(kube::Error::Api(status)) if status.code == 409 && seen.is_some() => return Ok(Written::Stale),
+        Err(kube::Error::Api(status)) if status.code == 409 => return Ok(Written::Foreign(ALREADY_EXISTS)),
+        Err(error) => return Err(api_failure("writing", "ExternalSecret", namespace, &wanted.name, &error)),
+    };
+    match answered.0 {
+        Ok(es) if es.spec == wanted.spec => Ok(Written::Done(Box::new(es))),
+        Ok(es) => replace_spec(&api, namespace, wanted, es.metadata.resource_version.as_deref()).await,
+        Err(invalid) => {
+            replace_spec(&api, namespace, wanted, invalid.metadata.resource_version.as_deref()).await
+        }
+    }
+}
+
+async fn replace_spec(
+    api: &Api<DeserializeGuard<ExternalSecret>>,
+    namespace: &str,
+    wanted: &Wanted,
+    version: Option<&str>,
+) -> Result<Written, Failure> {
+    // A resourceVersion that is no longer the object's is a conflict.
+    let body = json!([
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+        {"op": "replace", "path": "/spec", "value": wanted.spec},
+    ]);
+    let failure =
+        |error: &kube::Error| api_failure("writing", "ExternalSecret", namespace, &wanted.name, error);
+    let patch = serde_json::from_value(body).map_err(|error| failure(&kube::Error::SerdeError(error)))?;
+    let params =
+        PatchParams { field_manager: Some(SPREAD_FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    match api.patch(&wanted.name, &params, &Patch::Json::<()>(patch)).await {
+        Ok(DeserializeGuard(Ok(es))) => Ok(Written::Done(Box::new(es))),
+        Ok(_) => Ok(Written::Stale),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(Written::Stale),
+        Err(error) => Err(failure(&error)),
+    }
+}
+
+/// Deletes one if it is still the one that was looked at. One that is gone is deleted.
+///
+/// # Errors
+/// [`Failure::ApiServer`].
+pub async fn delete(client: &Client, namespace: &str, name: &str, seen: &Seen) -> Result<(), Failure> {
+    let api: Api<DeserializeGuard<ExternalSecret>> = Api::namespaced(client.clone(), namespace);
+    // By uid only: whatever its status says by now, it is the same that nobody wants.
+    let preconditions = Preconditions { uid: Some(seen.uid.clone()), resource_version: None };
+    let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+    match api.delete(name, &params).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+        Err(error) => Err(api_failure("deleting", "ExternalSecret", namespace, name, &error)),
+    }
+}

@@ -1,0 +1,198 @@
+//! A ClusterExternalSecret: its ExternalSecrets are made, repaired and taken away, and its status says where it has
+//! one and where it cannot.
+//!
+//! What should be is decided in `claviger_core::spread` from the caches, so a look with nothing to do asks nobody.
+//! It is of our class unless a ClusterSecretStore that it names is another's (ESO has no such rule: two installations
+//! would both write). Where it goes, its ExternalSecrets go by ownership; nothing waits for us then.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use claviger_core::backoff::after_failure;
+use claviger_core::error::Failure;
+use claviger_core::redact::Redactor;
+use claviger_core::scheduler::Class;
+use claviger_core::secret::Untrusted;
+use claviger_core::spread::{self, Spread, Wanted};
+use claviger_core::status;
+use claviger_crds::cluster_external_secret::{ClusterExternalSecret, ClusterExternalSecretStatus};
+use claviger_crds::external_secret::{ExternalSecret, StoreKind};
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::Resource;
+
+use super::{Context, Next};
+use crate::cluster::children::{self, Written};
+use crate::cluster::status as status_writer;
+use crate::state::store_refs;
+use crate::watch::Object;
+
+/// Writes of one ClusterExternalSecret at once: a thousand namespaces take seconds, and the API server has others to
+/// serve.
+const AT_ONCE: usize = 8;
+
+/// An ExternalSecret moved between looking and writing: look again soon, but let the watch catch up.
+const STALE: Duration = Duration::from_millis(200);
+
+/// After a status that could not be written.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
+
+/// Reconciles one.
+pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
+    let parsed = context.state.cluster_external_secret(name)?;
+    let ces = match parsed.as_ref() {
+        Ok(ces) if ces.metadata.deletion_timestamp.is_some() || !is_ours(context, ces) => return None,
+        Ok(ces) => ces,
+        Err(invalid) => {
+            context.metrics.unreadable("ClusterExternalSecret");
+            let metadata = invalid.metadata.clone();
+            let ces = ClusterExternalSecret { metadata, ..ClusterExternalSecret::default() };
+            return refused(context, name, &ces, &invalid.error).await;
+        }
+    };
+    let interval = match spread::check(&ces.spec) {
+        Ok(interval) => interval,
+        Err(why) => return refused(context, name, ces, &why).await,
+    };
+    let started = Instant::now();
+    let wanted = spread::wanted(ces);
+    let uid = ces.metadata.uid.clone().unwrap_or_default();
+    let children = context.state.children(&uid, &wanted.name);
+    let spread = spread::decide(ces, &wanted, &context.state.namespaces(), &children);
+    if spread.delete.is_empty() && spread.apply.is_empty() {
+        tracing::debug!("a look with nothing to do");
+    }
+    let done = carry_out(context, ces, &wanted, spread).await;
+
+    let reason = (!done.spread.failed.is_empty()).then_some("NamespacesFailed");
+    context.metrics.reconciled("ClusterExternalSecret", started.elapsed(), reason);
+    let now = Timestamp::now();
+    let new =
+        spread::status(ces.status.as_ref(), &wanted.name, &done.spread.in_order, &done.spread.failed, now);
+    if !report(context, name, ces, &new).await {
+        return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
+    }
+    let wait = match &done.again {
+        _ if done.stale => STALE,
+        Some(failure) => after_failure(failure.class().retry, 1, interval, rand::random()),
+        None => interval,
+    };
+    let class = if done.stale || done.again.is_some() { Class::Retry } else { Class::Refresh };
+    Some((class, Instant::now() + wait))
+}
+
+/// What came of it.
+struct Done {
+    spread: Spread,
+    /// Somebody else was quicker.
+    stale: bool,
+    /// The API server's refusal that is worth another try.
+    again: Option<Failure>,
+}
+
+async fn carry_out(
+    context: &Context,
+    ces: &ClusterExternalSecret,
+    wanted: &Wanted,
+    mut spread: Spread,
+) -> Done {
+    let client = &context.client;
+    let deletions =
+        std::mem::take(&mut spread.delete).into_iter().map(|((namespace, name), seen)| async move {
+            let outcome = children::delete(client, &namespace, &name, &seen).await;
+            (namespace, outcome)
+        });
+    let deleted: Vec<_> = futures::stream::iter(deletions).buffer_unordered(AT_ONCE).collect().await;
+    let mut done = Done { spread, stale: false, again: None };
+    for (namespace, outcome) in deleted {
+        if let Err(failure) = outcome {
+            done.fail(namespace, failure);
+        }
+    }
+    let Some(owner) = children::owner(ces) else { return done };
+    let owner = &owner;
+    let applies = std::mem::take(&mut done.spread.apply).into_iter().map(|(namespace, seen)| async move {
+        let outcome = children::apply(client, &namespace, wanted, owner, seen.as_ref()).await;
+        (namespace, outcome)
+    });
+    let mut applied = std::pin::pin!(futures::stream::iter(applies).buffer_unordered(AT_ONCE));
+    while let Some((namespace, outcome)) = applied.next().await {
+        match outcome {
+            Ok(Written::Done(es)) => {
+                context.state.child_written(*es);
+                done.spread.in_order.insert(namespace);
+            }
+            Ok(Written::Stale) => {
+                // It is there all the same, and looked at again at once.
+                done.spread.in_order.insert(namespace);
+                done.stale = true;
+            }
+            Ok(Written::Foreign(why)) => drop(done.spread.failed.insert(namespace, why.to_owned())),
+            Err(failure) => done.fail(namespace, failure),
+        }
+    }
+    done
+}
+
+impl Done {
+    fn fail(&mut self, namespace: String, failure: Failure) {
+        self.spread.failed.insert(namespace, failure.message(&Redactor::default()));
+        self.again = Some(failure);
+    }
+}
+
+/// Whether no ClusterSecretStore that it names is of another controller class.
+fn is_ours(context: &Context, ces: &ClusterExternalSecret) -> bool {
+    let es = ExternalSecret { spec: ces.spec.external_secret_spec.clone(), ..ExternalSecret::default() };
+    let cluster = store_refs(&es).into_iter().filter(|(kind, _)| *kind == StoreKind::ClusterSecretStore);
+    cluster.into_iter().all(|(_, store)| {
+        let found = context.state.store(&Object::ClusterSecretStore(store));
+        let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
+        class.is_none_or(|class| class.is_empty() || class == context.config.controller_class)
+    })
+}
+
+/// It says something that cannot be meant: nothing is made and nothing is taken away until it is corrected.
+async fn refused(context: &Context, name: &str, ces: &ClusterExternalSecret, why: &str) -> Next {
+    let object = format!("ClusterExternalSecret {name}");
+    let failure = Failure::ManifestInvalid { object, detail: Untrusted::new(why) };
+    let (reason, message) = (failure.class().reason, failure.message(&Redactor::default()));
+    context.metrics.reconciled("ClusterExternalSecret", Duration::ZERO, Some(reason));
+    let old = ces.status.as_ref();
+    let conditions = old.map(|old| old.conditions.as_slice()).unwrap_or_default();
+    let condition = status::ready(conditions, false, reason, &message, Timestamp::now());
+    let new = ClusterExternalSecretStatus { conditions: vec![condition], ..old.cloned().unwrap_or_default() };
+    let written = report(context, name, ces, &new).await;
+    (!written).then(|| (Class::Retry, Instant::now() + WRITE_AGAIN))
+}
+
+/// Writes status and event if they say something new; whether that worked.
+async fn report(
+    context: &Context,
+    name: &str,
+    ces: &ClusterExternalSecret,
+    new: &ClusterExternalSecretStatus,
+) -> bool {
+    let is_ready = status::is_ready(&new.conditions);
+    context.metrics.cluster_external_secret_ready(name, is_ready);
+    let old = ces.status.as_ref();
+    if old == Some(new) {
+        return true;
+    }
+    let said = |status: Option<&ClusterExternalSecretStatus>| status.map(|status| status.conditions.clone());
+    if !is_ready
+        && said(old) != said(Some(new))
+        && let Some(condition) = new.conditions.first()
+    {
+        let reason = condition.reason.as_deref().unwrap_or_default();
+        let message = condition.message.as_deref().unwrap_or_default();
+        tracing::warn!(reason, message, "not provisioned");
+        context.events.warning(&ces.object_ref(&()), reason, message).await;
+    }
+    let written =
+        status_writer::write_cluster::<ClusterExternalSecret>(&context.client, name, old, new).await;
+    if let Err(failure) = &written {
+        tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
+    }
+    written.is_ok()
+}
