@@ -3,10 +3,11 @@
 //! Without the annotation for partial syncs nothing is written, as with ESO; with it, what could be read is. What
 //! concerns a whole store is never partial: nobody can tell then what the others would have been.
 
-use claviger_crds::external_secret::KeyFailure as Reported;
+use claviger_crds::external_secret::{DataFrom, ExternalSecretSpec, KeyFailure as Reported};
 
 use crate::error::Failure;
 use crate::redact::Redactor;
+use crate::template::makes_data;
 
 /// As many are named in the status.
 const MAX_REPORTED: usize = 20;
@@ -24,11 +25,25 @@ pub struct KeyFailure {
     pub failure: Failure,
 }
 
-/// What stands in for all of them: the first that concerns more than its entry, else the first. `None` if there are
-/// none.
+/// What stands in for all of them: the first that concerns more than its entry, else the first. What was not even tried
+/// says least, and that an object is another operator's says all. `None` if there are none.
 pub fn principal(failures: &[KeyFailure]) -> Option<&KeyFailure> {
-    let whole = failures.iter().find(|one| !one.failure.concerns_one_entry());
-    whole.or_else(|| failures.first())
+    failures.iter().min_by_key(|one| match &one.failure {
+        Failure::OtherController { .. } => 0,
+        Failure::Held { .. } => 2,
+        failure if failure.concerns_one_entry() => 3,
+        _ => 1,
+    })
+}
+
+/// Whether a part of it may be written without the rest. Not what is made: nobody could tell then what the Secret holds
+/// on lease. Not what a template makes, which may need any of the values. Not an immutable Secret, which could never get
+/// the rest.
+pub fn may_be_partial(spec: &ExternalSecretSpec) -> bool {
+    let generator =
+        |entry: &DataFrom| entry.source_ref.as_ref().is_some_and(|source| source.generator_ref.is_some());
+    let target = &spec.target;
+    !(target.immutable || makes_data(target.template.as_ref()) || spec.data_from.iter().any(generator))
 }
 
 /// For the status.
@@ -62,6 +77,8 @@ pub fn more(failures: &[KeyFailure]) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
     use super::*;
     use crate::error::StoreName;
     use crate::secret::{SecretBytes, Untrusted};
@@ -104,5 +121,27 @@ mod tests {
         };
         assert_eq!(principal(&failures).unwrap().entry, "data[1]");
         assert!(principal(&[]).is_none());
+        // Which was asked says more than which was not.
+        let store = StoreName { kind: "SecretStore".into(), namespace: None, name: "s".to_owned() };
+        let plugin = "vault@1".to_owned();
+        let limited = Failure::RateLimited { store, plugin, retry_after: None, detail: Untrusted::new("") };
+        failures.push(KeyFailure { failure: limited, ..missing(2, "") });
+        assert_eq!(principal(&failures).unwrap().entry, "data[2]");
+    }
+
+    #[test]
+    fn what_may_be_written_in_part() {
+        let parsed = |spec: serde_json::Value| serde_json::from_value::<ExternalSecretSpec>(spec).unwrap();
+        let made = json!({"sourceRef": {"generatorRef": {"kind": "VaultDynamicSecret", "name": "g"}}});
+        for (spec, may) in [
+            (json!({}), true),
+            (json!({"target": {"template": {"type": "Opaque"}}}), true),
+            (json!({"target": {"template": {"data": {"a": "{{ .b }}"}}}}), false),
+            (json!({"target": {"template": {"templateFrom": [{"literal": "a: b"}]}}}), false),
+            (json!({"target": {"immutable": true}}), false),
+            (json!({"dataFrom": [{"extract": {"key": "k"}}, made]}), false),
+        ] {
+            assert_eq!(may_be_partial(&parsed(spec.clone())), may, "{spec}");
+        }
     }
 }

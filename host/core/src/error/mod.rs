@@ -242,14 +242,12 @@ pub enum Failure {
         why: String,
     },
     /// Some entries could not be had, and the rest was written, as the ExternalSecret asks for.
-    #[error("{failed} of {of} keys could not be read{}: {first}", .left.map(|why| format!(" and the Secret stays as it is, {why}")).unwrap_or_default())]
+    #[error("{failed} of {of} entries could not be read: {first}")]
     PartiallySynced {
         /// Entries that failed.
         failed: usize,
         /// Entries of the spec.
         of: usize,
-        /// Why nothing was written at all, if nothing was.
-        left: Option<&'static str>,
         /// What stands in for all.
         first: Box<Failure>,
     },

@@ -92,7 +92,6 @@ fn next(previous: Option<&Failure>) -> Option<Failure> {
         Some(Failure::ValueNotUsable { .. }) => Failure::PartiallySynced {
             failed: 2,
             of: 5,
-            left: None,
             first: Box::new(Failure::RemoteKeyNotFound {
                 store,
                 key: text("db/main"),

@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use claviger_crds::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec, MergePolicy};
+use claviger_crds::external_secret::{
+    CreationPolicy, DeletionPolicy, ExternalSecretSpec, KeyFailure, MergePolicy,
+};
 
 use super::apply::apply;
 use super::changes::Changes;
@@ -25,8 +27,8 @@ use crate::template::Rendered;
 /// An Orphan counts as valid as long as it is there, as in ESO: it is not ours to repair between
 /// refreshes, and two that write one key would otherwise repair each other without end. A Secret that
 /// several ExternalSecrets write to has no hash; there the keys that the spec names must still be ours,
-/// for whoever changes or removes one takes it from our field manager.
-pub fn target_valid(spec: &ExternalSecretSpec, observed: Option<&Observed>) -> bool {
+/// for whoever changes or removes one takes it from our field manager. A key that could not be read is not missed there.
+pub fn target_valid(spec: &ExternalSecretSpec, failures: &[KeyFailure], observed: Option<&Observed>) -> bool {
     match (spec.target.creation_policy, observed) {
         (CreationPolicy::None, _) => true,
         // A Secret that Merge has to wait for: its appearing wakes the ExternalSecret.
@@ -35,14 +37,19 @@ pub fn target_valid(spec: &ExternalSecretSpec, observed: Option<&Observed>) -> b
         // Nothing can be done before it is gone, and its going wakes the ExternalSecret.
         (_, Some(observed)) if observed.deleting => true,
         (CreationPolicy::Orphan, Some(_)) => true,
-        (_, Some(observed)) => whole(spec, observed),
+        (_, Some(observed)) => whole(spec, failures, observed),
     }
 }
 
-fn whole(spec: &ExternalSecretSpec, observed: &Observed) -> bool {
+fn whole(spec: &ExternalSecretSpec, failures: &[KeyFailure], observed: &Observed) -> bool {
     let marked = observed.labels.get(LABEL_MANAGED).is_some_and(|value| value == "true");
     let whole = if observed.is_shared() {
-        named_keys(spec).iter().all(|key| observed.owns_data(key))
+        let failed: BTreeSet<&str> = failures.iter().map(|failure| failure.entry.as_str()).collect();
+        let may_miss = |key: &str| {
+            let mut entries = spec.data.iter().enumerate().filter(|(_, entry)| entry.secret_key == key);
+            entries.any(|(index, _)| failed.contains(format!("data[{index}]").as_str()))
+        };
+        named_keys(spec).iter().all(|key| observed.owns_data(key) || may_miss(key))
     } else {
         observed.annotations.get(ANNOTATION_DATA_HASH) == Some(&observed.data_hash)
     };
@@ -66,7 +73,7 @@ pub fn as_left(spec: &ExternalSecretSpec, owner: &Controller, observed: &Observe
         && observed.updated.is_empty()
         && (observed.immutable || !spec.target.immutable)
         && finalizers.all(|finalizer| observed.finalizers.contains(finalizer))
-        && whole(spec, observed)
+        && whole(spec, &[], observed)
 }
 
 /// The keys that a Secret made from this spec has whatever the provider holds. Under the deletion

@@ -7,7 +7,7 @@ use claviger_core::backoff::after_failure;
 use claviger_core::error::{Failure, Retry};
 use claviger_core::failures;
 use claviger_core::hash::synced_resource_version;
-use claviger_core::lease::{self, Policy, Superseded};
+use claviger_core::lease::{self, Pins, Policy, Superseded};
 use claviger_core::names::{ANNOTATION_REVOKE_SUPERSEDED, ANNOTATION_ROLLOUT, field_manager};
 use claviger_core::options::Options;
 use claviger_core::plan::{self, target_valid};
@@ -126,19 +126,38 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     let rhythm = rhythm(context, name, es, interval);
     // A Merge that waits for its Secret is woken when one appears, which may be without our label.
     let waits = is_waiting(es) && (class == Class::Fresh || known.is_some());
-    let valid = !waits && target_valid(&es.spec, known.as_ref());
+    let missing = es.status.as_ref().map(|status| status.failures.as_slice()).unwrap_or_default();
+    let valid = !waits && target_valid(&es.spec, missing, known.as_ref());
     let progress = context.state.progress(name);
+    // What was read in part only is read again before its interval is over, but not at each look.
+    let partly = (progress.again.is_some() || !missing.is_empty())
+        .then(|| progress.again.unwrap_or_else(Instant::now));
     let once = es.spec.refresh_policy == RefreshPolicy::CreatedOnce;
     let rotate = holding.as_ref().is_some_and(|holding| holding.rotate) && !once;
     let due =
         refresh::due(&es.spec, es.status.as_ref(), progress.last, &version, valid, (rhythm, &windows), now);
+    let due = match due {
+        Due::At(_) | Due::OnChange if partly.is_some_and(|again| again <= Instant::now()) => {
+            match windows.allowed_from(now) {
+                Some(at) if at > now => Due::At(at),
+                Some(_) => Due::Interval,
+                None => Due::OnChange,
+            }
+        }
+        due => due,
+    };
+    let sleep = |until: Option<Timestamp>| {
+        let next = next.into_iter().chain(until).min().map(|at| (Class::Refresh, instant(at, now)));
+        let again = partly.filter(|again| *again > Instant::now()).map(|again| (Class::Retry, again));
+        next.into_iter().chain(again).min_by_key(|(_, at)| *at)
+    };
     let not_older_than = match due {
         Due::Changed => progress.changed.unwrap_or_else(Instant::now),
         Due::At(_) | Due::OnChange | Due::Interval if rotate || due == Due::Interval => {
             Instant::now().checked_sub(rhythm.tolerance()).unwrap_or_else(Instant::now)
         }
-        Due::At(at) => return Some((Class::Refresh, instant(next.map_or(at, |next| next.min(at)), now))),
-        Due::OnChange | Due::Interval => return next.map(|at| (Class::Refresh, instant(at, now))),
+        Due::At(at) => return sleep(Some(at)),
+        Due::OnChange | Due::Interval => return sleep(None),
     };
     // What is held stands for its part as long as the Secret is as it was left and nothing else differs.
     let owned = known.as_ref().is_none_or(|known| leases::is_owned(es, known));
@@ -194,14 +213,12 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         }
         Ok(Ended::Partly(done, short)) => {
             say(context, es, &done.plan.notes).await;
-            let record = done.record.as_ref();
-            let leased =
-                record.and_then(|record| leases::next(context, name, es, record, &policy, Timestamp::now()));
-            let leased = leased.map(|at| (Class::Retry, instant(at, now)));
             let wrote = !done.plan.effects.is_empty() && !restarts.is_empty();
-            let wrote = wrote.then(|| (Class::Fresh, Instant::now()));
-            let again = failed(&short, interval).await;
-            wrote.into_iter().chain(again).chain(leased).min_by_key(|(_, at)| *at)
+            let done = Synced { version: &version, binding: done.plan.binding, pins: done.pins, at: now };
+            let wait = not_ready(context, name, es, &short, interval, Some(done)).await;
+            let again = Instant::now() + wait;
+            context.state.partly_refreshed(name, now, again);
+            if wrote { Some((Class::Fresh, Instant::now())) } else { Some((Class::Retry, again)) }
         }
         Err(failure) => failed(&failure, interval).await,
     }
@@ -297,6 +314,28 @@ async fn failed(
         let wait = after_failure(class.retry, 0, interval, rand::random());
         return Some((Class::Retry, Instant::now() + wait));
     }
+    let wait = not_ready(context, name, es, failed, interval, None).await;
+    Some((Class::Retry, Instant::now() + wait))
+}
+
+/// What was written beside what failed.
+struct Synced<'a> {
+    version: &'a str,
+    binding: Option<String>,
+    pins: Pins,
+    at: Timestamp,
+}
+
+/// Says that it failed, as a whole or in part; how long to wait before it is tried again.
+async fn not_ready(
+    context: &Context,
+    name: &Name,
+    es: &ExternalSecret,
+    failed: &Failed,
+    interval: Duration,
+    synced: Option<Synced<'_>>,
+) -> Duration {
+    let class = failed.failure.class();
     let mut detail = failed.failure.message(&failed.redactor);
     if !matches!(failed.failure, Failure::PartiallySynced { .. }) {
         detail.push_str(&failures::more(&failed.keys));
@@ -307,11 +346,18 @@ async fn failed(
     };
     let message = said(&message, &failed.stand_ins);
     // What was not tried has not failed.
-    let in_a_row = if held { 0 } else { context.state.failed(name) };
+    let in_a_row = if matches!(class.retry, Retry::Held(_)) { 0 } else { context.state.failed(name) };
     let now = Timestamp::now();
     let old = es.status.as_ref();
     let condition = status::ready(es_conditions(es), false, class.reason, &message, now);
-    let new = status::failed(old, condition, failures::reported(&failed.keys, &failed.redactor));
+    let keys = failures::reported(&failed.keys, &failed.redactor);
+    let new = match synced {
+        None => status::failed(old, condition, keys),
+        Some(Synced { version, binding, pins, at }) => ExternalSecretStatus {
+            failures: keys,
+            ..status::refreshed(old, condition, version, binding, pins.to_status(), at)
+        },
+    };
     context.metrics.synced(&name.namespace, &name.name, seconds(now), false);
     context.metrics.external_secret_ready(&name.namespace, &name.name, false);
     if status::worth_writing(old, &new, context.config.status_interval) {
@@ -326,8 +372,7 @@ async fn failed(
             context.state.doubt(&store_object(kind, &name.namespace, &store));
         }
     }
-    let wait = after_failure(class.retry, in_a_row, interval, rand::random());
-    Some((Class::Retry, Instant::now() + wait))
+    after_failure(class.retry, in_a_row, interval, rand::random())
 }
 
 /// A manifest that the API server took and we cannot read: its status says so.

@@ -146,18 +146,14 @@ impl Refresh<'_> {
         revoke::take_back(context, name, target, lost).await;
         let Answer { mut desired, redactor, stand_ins, issued, pins, short, .. } = answer?;
         // From here on values are known, and a refusal of the API server may quote one.
+        let keys = short.as_ref().map(|short| short.keys.clone()).unwrap_or_default();
         let plain = |failure| {
-            let (redactor, stand_ins) = (redactor.clone(), stand_ins.clone());
-            Box::new(Failed { failure, redactor, stand_ins, lost: Vec::new(), keys: Vec::new() })
+            let (redactor, stand_ins, keys) = (redactor.clone(), stand_ins.clone(), keys.clone());
+            Box::new(Failed { failure, redactor, stand_ins, lost: Vec::new(), keys })
         };
-        let whole = short.is_none();
         let ended = |done: Done| match short {
             None => Ended::Done(Box::new(done)),
-            Some(Shortfall { failure, keys }) => Ended::Partly(Box::new(done), {
-                let mut failed = plain(failure);
-                failed.keys = keys;
-                failed
-            }),
+            Some(Shortfall { failure, .. }) => Ended::Partly(Box::new(done), plain(failure)),
         };
         let made = issued.as_ref().is_some_and(|issued| leases::is_kept(issued, policy));
         let record = match (issued.filter(|_| made), &mut desired) {
@@ -176,10 +172,7 @@ impl Refresh<'_> {
             Desired::Secret(rendered) => Some(rendered),
             Desired::Nothing => None,
             Desired::Kept => {
-                // What was read to see that, and is another's next time. What else was made waits to be written.
-                if whole {
-                    context.pipeline.written(&uid);
-                }
+                context.pipeline.written(&uid);
                 let plan = Plan::unchanged(target.name.clone());
                 return Ok(ended(Done { plan, record: held, pins, stand_ins: stand_ins.clone() }));
             }

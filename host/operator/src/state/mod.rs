@@ -73,6 +73,8 @@ pub struct Progress {
     pub last: Option<Timestamp>,
     /// Failures in a row.
     pub failures: u32,
+    /// When a refresh that brought a part only is tried again.
+    pub again: Option<Instant>,
     /// When the object was last seen to change: answers that were fetched since then are new enough for
     /// it, so those who change together share them.
     pub changed: Option<Instant>,
@@ -357,6 +359,14 @@ impl State {
         let progress = inner.progress.entry(name.clone()).or_default();
         progress.last = Some(at);
         progress.failures = 0;
+        progress.again = None;
+    }
+
+    /// A refresh brought a part, and is to be tried again then.
+    pub fn partly_refreshed(&self, name: &Name, at: Timestamp, again: Instant) {
+        let mut inner = self.lock();
+        let progress = inner.progress.entry(name.clone()).or_default();
+        (progress.last, progress.again) = (Some(at), Some(again));
     }
 
     /// A refresh failed; how often in a row.

@@ -56,6 +56,8 @@ impl Pipeline {
                 }
                 Ok(None) => all.missing = true,
                 Err(failure) => {
+                    // It would have overridden any of what came before.
+                    all.data.clear();
                     all.kept.others = true;
                     all.failures.push(failure_of_many(index, entry, failure));
                 }

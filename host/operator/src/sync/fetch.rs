@@ -10,7 +10,7 @@ use claviger_core::inputs::Inputs;
 use claviger_core::lease::{Held, Record, Source};
 use claviger_core::provider::{CallError, Facet, Generated, Item, Nature, ProviderError, Value};
 use claviger_core::shape::Values;
-use claviger_core::template::{Sources, makes_data};
+use claviger_core::template::Sources;
 use claviger_crds::external_secret::{DeletionPolicy, GeneratorRef};
 use claviger_plugins::Session;
 use jiff::Timestamp;
@@ -51,6 +51,8 @@ pub(super) struct Fetched {
     sessions: BTreeMap<Object, Arc<Session>>,
     found: BTreeMap<usize, Got<Values>>,
     generated: BTreeMap<Source, Got<Arc<Generated>>>,
+    /// Stores of which one answer has shown that none will come: they are not asked any more.
+    broken: BTreeMap<Object, Failure>,
     /// Whether the asker's live credentials stand for what was not read.
     pub(super) kept: bool,
     /// What of it was made for the asker.
@@ -77,6 +79,14 @@ impl Fetched {
 
     pub(super) fn generated(&self, generator: &GeneratorRef) -> Got<Arc<Generated>> {
         self.generated.get(&generator_source(generator)).cloned().unwrap_or(Got::Unasked)
+    }
+
+    /// A failure, of more than its key perhaps.
+    fn failed<T>(&mut self, store: &Object, failure: Failure) -> Got<T> {
+        if !failure.concerns_one_entry() {
+            self.broken.entry(store.clone()).or_insert_with(|| failure.clone());
+        }
+        Got::Failed(failure)
     }
 
     fn failures(&self) -> impl Iterator<Item = &Failure> {
@@ -158,9 +168,17 @@ impl Fetch<'_> {
             self.read(store, vec![(item, nature)]).await;
         }
         for search in &all.searches {
+            if let Some(failure) = self.fetched.broken.get(&search.store).cloned() {
+                self.fetched.found.insert(search.index, Got::Failed(failure));
+                continue;
+            }
             let (asker, world, since) = (self.asker, self.world, self.not_older_than);
             let found = self.pipeline.find(asker, world, &search.store, search.find, since, self.notes).await;
-            self.fetched.found.insert(search.index, found.map_or_else(Got::Failed, Got::There));
+            let found = match found {
+                Ok(values) => Got::There(values),
+                Err(failure) => self.fetched.failed(&search.store, failure),
+            };
+            self.fetched.found.insert(search.index, found);
         }
         let mut generators = Vec::new();
         for generator in &all.generators {
@@ -179,22 +197,25 @@ impl Fetch<'_> {
             self.fetched.held.iter().all(known)
                 && self.inputs(sources, &generators).salted(&record.salt) == record.inputs
         };
-        let (failing, written) = (self.fetched.failures().next().is_some(), self.is_written());
-        // Beside what failed nobody can tell whether the rest is the same. Then what is held is not made again.
-        let kept =
-            if failing { written && self.asker.held.is_some() } else { self.asker.held.is_some_and(same) };
-        // Nothing is made that would not be written.
-        if kept || !written {
-            self.fetched.kept = kept;
+        self.fetched.kept = !self.fails() && self.asker.held.is_some_and(same);
+        if self.fetched.kept {
             return Ok(std::mem::take(&mut self.fetched));
         }
+        // Nothing is made beside what failed: it would not be written.
         for (store, item, nature) in made {
-            self.read(store, vec![(item, nature)]).await;
+            if !self.fails() {
+                self.read(store, vec![(item, nature)]).await;
+            }
         }
         for (generator, view) in &generators {
-            if let Err(failure) = self.generate(generator, view).await {
+            if !self.fails()
+                && let Err(failure) = self.generate(generator, view).await
+            {
                 self.fetched.generated.insert(generator_source(generator), Got::Failed(failure));
             }
+        }
+        if self.fails() {
+            return Ok(std::mem::take(&mut self.fetched));
         }
         self.fetched.inputs = self.inputs(sources, &generators);
         // Made by an earlier try for an entry that is not there any more.
@@ -209,10 +230,8 @@ impl Fetch<'_> {
         Ok(std::mem::take(&mut self.fetched))
     }
 
-    /// Whether what was read so far is written: all of it is there, or the asker takes what there is.
-    fn is_written(&self) -> bool {
-        let partial = self.asker.options.partial && !makes_data(self.asker.spec.target.template.as_ref());
-        self.fetched.failures().all(|failure| partial && failure.concerns_one_entry())
+    fn fails(&self) -> bool {
+        self.fetched.failures().next().is_some()
     }
 
     /// Whether what is made for a key is asked for at each refresh, like what is stored: it has no lease, as a static
@@ -244,6 +263,11 @@ impl Fetch<'_> {
     /// Reads keys of a store that is connected.
     async fn read(&mut self, store: &Object, items: Vec<(&Item, Nature)>) {
         let Some(session) = self.fetched.sessions.get(store).cloned() else { return };
+        if let Some(failure) = self.fetched.broken.get(store).cloned() {
+            let items = items.into_iter().map(|(item, _)| ((store.clone(), item.clone()), failure.clone()));
+            self.fetched.values.extend(items.map(|(at, failure)| (at, Got::Failed(failure))));
+            return;
+        }
         let mut asked = Vec::new();
         for (item, nature) in items {
             let source = key_source(store, &item.key);
@@ -295,7 +319,11 @@ impl Fetch<'_> {
             Err(error) => {
                 let optional = self.asker.spec.target.deletion_policy != DeletionPolicy::Retain;
                 let failure = failure(&store_name(store), item, session, error);
-                if optional && failure.is_missing_key() { Got::Missing } else { Got::Failed(failure) }
+                if optional && failure.is_missing_key() {
+                    Got::Missing
+                } else {
+                    self.fetched.failed(store, failure)
+                }
             }
         };
         self.fetched.values.insert((store.clone(), item.clone()), value);

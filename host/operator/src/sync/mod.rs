@@ -20,14 +20,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::error::Failure;
-use claviger_core::failures::{KeyFailure, principal};
+use claviger_core::failures::{KeyFailure, may_be_partial, principal};
 use claviger_core::lease::{Held, Pins, Record};
 use claviger_core::options::Options;
 use claviger_core::provider::{CallError, Health};
 use claviger_core::redact::Redactor;
 use claviger_core::rendered::Left;
 use claviger_core::secret::SecretBytes;
-use claviger_core::template::{Rendered, makes_data};
+use claviger_core::template::Rendered;
 use claviger_core::tenancy::plugin_allows;
 use claviger_crds::external_secret::ExternalSecretSpec;
 use claviger_plugins::Session;
@@ -243,31 +243,21 @@ impl Pipeline {
     ) -> Result<Desired, Failure> {
         let sources = self.sources(asker, world).await?;
         let mut fetched = self.fetch(asker, world, &sources, not_older_than, notes).await?;
-        if fetched.kept && !asker.options.partial {
+        if fetched.kept {
             return Ok(Desired::Kept);
         }
         let mut collected = self.collect(asker, world, &mut fetched, notes).await?;
         notes.failures = std::mem::take(&mut collected.failures);
         if let Some(first) = principal(&notes.failures) {
-            let all = asker.spec.data.len() + asker.spec.data_from.len();
-            let failed = notes.failures.len();
-            let something = fetched.kept || failed < all;
-            if !(asker.options.partial && something && first.failure.concerns_one_entry()) {
+            // What was made once and fails now would be taken for what is not wanted any more.
+            let makes = asker.pins.has_dynamic() || !fetched.held.is_empty();
+            let partial = asker.options.partial && may_be_partial(asker.spec) && !makes;
+            if !(partial && !collected.data.is_empty() && first.failure.concerns_one_entry()) {
                 return Err(first.failure.clone());
             }
-            let left = match (fetched.kept, makes_data(asker.spec.target.template.as_ref())) {
-                (true, _) => Some("for what it holds on lease would have to be made anew"),
-                (false, true) => Some("for its template may need them"),
-                (false, false) => None,
-            };
-            let first = Box::new(first.failure.clone());
-            notes.short = Some(Failure::PartiallySynced { failed, of: all, left, first });
-            if left.is_some() {
-                return Ok(Desired::Kept);
-            }
-        }
-        if fetched.kept {
-            return Ok(Desired::Kept);
+            let of = asker.spec.data.len() + asker.spec.data_from.len();
+            let (failed, first) = (notes.failures.len(), Box::new(first.failure.clone()));
+            notes.short = Some(Failure::PartiallySynced { failed, of, first });
         }
         if collected.data.is_empty() && collected.missing && notes.short.is_none() {
             return Ok(Desired::Nothing);

@@ -136,7 +136,7 @@ impl Es {
     }
 
     fn valid(&self, server: &Server) -> bool {
-        target_valid(&self.spec, self.observe(server).as_ref())
+        target_valid(&self.spec, &[], self.observe(server).as_ref())
     }
 }
 
