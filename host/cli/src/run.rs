@@ -44,6 +44,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let operator = OperatorConfig {
         operator_namespace,
         operator_namespace_fallback: args.operator_namespace_fallback,
+        allow_generic_targets: args.unsafe_allow_generic_targets,
         namespace,
         controller_class: class,
         concurrency: usize::from(args.concurrency),

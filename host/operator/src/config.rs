@@ -12,6 +12,9 @@ pub struct OperatorConfig {
     /// Whether a reference of a ClusterSecretStore that names no namespace may mean the operator's, where the
     /// ExternalSecret's own has no such object (`--operator-namespace-fallback`).
     pub operator_namespace_fallback: bool,
+    /// Whether targets may be of other kinds than Secret (ESO's `--unsafe-allow-generic-targets`): what is not meant to
+    /// hold secrets is neither encrypted nor guarded like them.
+    pub allow_generic_targets: bool,
     /// Only this namespace is watched (ESO's `--namespace`); none: all.
     pub namespace: Option<String>,
     /// Stores with another `spec.controller` are somebody else's (ESO's `--controller-class`).
@@ -83,6 +86,7 @@ impl Default for OperatorConfig {
         Self {
             operator_namespace: "claviger-system".to_owned(),
             operator_namespace_fallback: false,
+            allow_generic_targets: false,
             namespace: None,
             controller_class: "default".to_owned(),
             // As the seed's CONCURRENT_RECONCILES; a reconcile mostly waits, so this bounds memory more

@@ -75,6 +75,10 @@ pub(crate) struct RunArgs {
     /// namespace of the ExternalSecret has no such object; conditions say where that is so
     #[arg(long, env = "CLUSTER_STORES_OPERATOR_NAMESPACE_FALLBACK")]
     pub operator_namespace_fallback: bool,
+    /// Let ExternalSecrets make objects of other kinds than Secret (target.manifest), as far as the operator's
+    /// ServiceAccount may write them; such objects are not guarded as Secrets are
+    #[arg(long)]
+    pub unsafe_allow_generic_targets: bool,
     /// Leave stores with another spec.controller alone
     #[arg(long, default_value = "default", value_name = "CLASS")]
     pub controller_class: String,

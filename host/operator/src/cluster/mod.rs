@@ -6,6 +6,7 @@ pub mod apply;
 pub mod config_maps;
 pub mod credentials;
 pub mod events;
+pub mod generic;
 pub mod live;
 pub mod status;
 pub mod workloads;

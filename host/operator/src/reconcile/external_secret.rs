@@ -61,7 +61,10 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     let now = Timestamp::now();
     let target = Name::new(&name.namespace, es.spec.target.name.as_deref().unwrap_or(&name.name));
     let manager = field_manager(&name.name);
-    let known = context.state.managed(&target).map(|secret| observed(&secret, &manager));
+    // A target of another kind is watched by nobody, and is no Secret of that name.
+    let is_secret = es.spec.target.manifest.is_none();
+    let known = context.state.managed(&target).filter(|_| is_secret);
+    let known = known.map(|secret| observed(&secret, &manager));
     let policy = Policy::parse(es.annotations());
     let restarts = Targets::parse(es.annotations());
     let rollout = match &restarts {
@@ -126,7 +129,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     let rhythm = rhythm(context, name, es, interval);
     // A Merge that waits for its Secret is woken when one appears, which may be without our label.
     let waits = is_waiting(es) && (class == Class::Fresh || known.is_some());
-    let valid = !waits && target_valid(&es.spec, known.as_ref());
+    let valid = !waits && (!is_secret || target_valid(&es.spec, known.as_ref()));
     let progress = context.state.progress(name);
     let once = es.spec.refresh_policy == RefreshPolicy::CreatedOnce;
     let rotate = holding.as_ref().is_some_and(|holding| holding.rotate) && !once;
@@ -253,7 +256,10 @@ async fn succeeded(
     looked: &Looked<'_>,
 ) -> Next {
     let Looked { version, policy, rhythm, windows, now } = *looked;
-    let (reason, message) = plan.success.condition();
+    let (reason, message) = match &es.spec.target.manifest {
+        None => plan.success.condition(),
+        Some(_) => plan.success.of_resource(),
+    };
     let message = said(message, &stand_ins);
     let old = es.status.as_ref();
     let condition = status::ready(es_conditions(es), true, reason, &message, now);

@@ -2,6 +2,7 @@
 //! to look again.
 
 mod external_secret;
+mod generic;
 mod leases;
 mod namespace_labels;
 mod patience;

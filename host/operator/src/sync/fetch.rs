@@ -211,7 +211,9 @@ impl Fetch<'_> {
 
     /// Whether what was read so far is written: all of it is there, or the asker takes what there is.
     fn is_written(&self) -> bool {
-        let partial = self.asker.options.partial && !makes_data(self.asker.spec.target.template.as_ref());
+        let target = &self.asker.spec.target;
+        let whole = makes_data(target.template.as_ref()) || target.manifest.is_some();
+        let partial = self.asker.options.partial && !whole;
         self.fetched.failures().all(|failure| partial && failure.concerns_one_entry())
     }
 

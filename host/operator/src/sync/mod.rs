@@ -241,6 +241,7 @@ impl Pipeline {
             let left = match (fetched.kept, makes_data(asker.spec.target.template.as_ref())) {
                 (true, _) => Some("for what it holds on lease would have to be made anew"),
                 (false, true) => Some("for its template may need them"),
+                (false, false) if asker.spec.target.manifest.is_some() => Some("for it is no Secret"),
                 (false, false) => None,
             };
             let first = Box::new(first.failure.clone());
