@@ -44,6 +44,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let operator = OperatorConfig {
         operator_namespace,
         operator_namespace_fallback: args.operator_namespace_fallback,
+        allow_generic_targets: args.unsafe_allow_generic_targets,
         namespace,
         cluster_external_secrets: args.cluster_external_secrets,
         controller_class: class,

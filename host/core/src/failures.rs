@@ -38,12 +38,14 @@ pub fn principal(failures: &[KeyFailure]) -> Option<&KeyFailure> {
 
 /// Whether a part of it may be written without the rest. Not what is made: nobody could tell then what the Secret holds
 /// on lease. Not what a template makes, which may need any of the values. Not an immutable Secret, which could never get
-/// the rest.
+/// the rest; and no object of another kind, of which nobody knows whose its fields are.
 pub fn may_be_partial(spec: &ExternalSecretSpec) -> bool {
     let generator =
         |entry: &DataFrom| entry.source_ref.as_ref().is_some_and(|source| source.generator_ref.is_some());
     let target = &spec.target;
-    !(target.immutable || makes_data(target.template.as_ref()) || spec.data_from.iter().any(generator))
+    let secret = target.manifest.is_none();
+    secret
+        && !(target.immutable || makes_data(target.template.as_ref()) || spec.data_from.iter().any(generator))
 }
 
 /// For the status.
@@ -139,6 +141,7 @@ mod tests {
             (json!({"target": {"template": {"data": {"a": "{{ .b }}"}}}}), false),
             (json!({"target": {"template": {"templateFrom": [{"literal": "a: b"}]}}}), false),
             (json!({"target": {"immutable": true}}), false),
+            (json!({"target": {"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}}}), false),
             (json!({"dataFrom": [{"extract": {"key": "k"}}, made]}), false),
         ] {
             assert_eq!(may_be_partial(&parsed(spec.clone())), may, "{spec}");

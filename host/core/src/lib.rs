@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod duration;
 pub mod error;
 pub mod failures;
+pub mod generic;
 pub mod hash;
 pub mod inputs;
 pub mod lease;

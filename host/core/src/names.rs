@@ -101,23 +101,30 @@ pub fn is_valid_key(key: &str) -> bool {
         && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
+/// Labels and annotations that say what the operator did with an object: a template cannot set them, for they would be
+/// believed, those of another ExternalSecret that writes to the same Secret too.
+pub fn is_mark(key: &str) -> bool {
+    let domain = key.split_once('/').map_or("", |(domain, _)| domain);
+    domain == "reconcile.external-secrets.io" || is_below(domain, "claviger.io")
+}
+
+fn is_below(domain: &str, parent: &str) -> bool {
+    domain.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
 /// Labels and annotations of an ExternalSecret that say something about that object and would be wrong
 /// (and, for Argo CD's tracking, dangerous: it prunes what it thinks it owns) on the Secret.
 pub fn is_copied(key: &str) -> bool {
-    const NEVER: &[&str] = &[
-        "argocd.argoproj.io/",
-        "kubectl.kubernetes.io/",
-        "meta.helm.sh/",
-        "helm.sh/",
-        "helm.toolkit.fluxcd.io/",
-        "kustomize.toolkit.fluxcd.io/",
-        "claviger.io/",
-        LEASE_ANNOTATIONS,
-        "changed.claviger.io/",
-        "external-secrets.io/",
-        "reconcile.external-secrets.io/",
+    const TOOLS: &[&str] = &[
+        "argoproj.io",
+        "kubectl.kubernetes.io",
+        "helm.sh",
+        "fluxcd.io",
+        "claviger.io",
+        "external-secrets.io",
     ];
-    key != "force-sync" && !NEVER.iter().any(|prefix| key.starts_with(prefix))
+    let domain = key.split_once('/').map_or("", |(domain, _)| domain);
+    key != "force-sync" && !TOOLS.iter().any(|tool| is_below(domain, tool))
 }
 
 #[cfg(test)]
@@ -155,12 +162,26 @@ mod tests {
         for key in [
             "argocd.argoproj.io/tracking-id",
             "kubectl.kubernetes.io/last-applied-configuration",
+            "meta.helm.sh/release-name",
+            "helm.sh/chart",
+            "reconcile.fluxcd.io/requestedAt",
+            "kustomize.toolkit.fluxcd.io/name",
+            "external-secrets.io/rotation-policy",
+            "reconcile.external-secrets.io/data-hash",
+            ANNOTATION_PARTIAL_SYNC,
+            ANNOTATION_RENDER,
+            "changed.claviger.io/x",
+            "restart.claviger.io/x",
             "force-sync",
         ] {
             assert!(!is_copied(key), "{key}");
         }
-        for key in ["app.kubernetes.io/name", "team", "reloader.stakater.com/match"] {
+        for key in ["app.kubernetes.io/name", "team", "reloader.stakater.com/match", "nothelm.sh/x"] {
             assert!(is_copied(key), "{key}");
         }
+        for key in [LABEL_CREATED_BY, ANNOTATION_DATA_HASH, ANNOTATION_RENDERED_FROM, "lease.claviger.io/x"] {
+            assert!(is_mark(key), "{key}");
+        }
+        assert!(!is_mark("external-secrets.io/type") && !is_mark("team"));
     }
 }

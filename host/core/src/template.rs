@@ -10,7 +10,9 @@ use std::sync::Arc;
 use claviger_crds::external_secret::{MergePolicy, Template, TemplateAs, TemplateRef};
 
 use crate::error::Failure;
-use crate::names::is_copied;
+use crate::generic::Document;
+use crate::generic::path::{self, Step};
+use crate::names::{is_copied, is_mark};
 use crate::secret::{SecretBytes, Untrusted};
 
 /// Everything that goes into the Secret.
@@ -28,6 +30,21 @@ pub struct Rendered {
     pub type_: Option<String>,
     /// Keys that could not be read, which keep what the Secret has.
     pub kept: KeptKeys,
+    /// Of a target that is no Secret: what goes to places of its own, in order.
+    pub placed: Vec<Placed>,
+}
+
+/// Something rendered for a place in a target that is no Secret.
+#[derive(Clone)]
+pub struct Placed {
+    /// The place as the manifest has it.
+    pub target: String,
+    /// The same, read.
+    pub path: Vec<Step>,
+    /// What goes there.
+    pub value: Document,
+    /// Whether a map is laid over one that is there.
+    pub merged: bool,
 }
 
 /// Keys of the Secret that stay as they are, since what they should be is not known.
@@ -78,6 +95,8 @@ enum Part {
     Data,
     Labels,
     Annotations,
+    /// One of the job's places.
+    Place(usize),
 }
 
 /// What becomes of a rendered text.
@@ -95,6 +114,7 @@ pub struct Job {
     /// Names for errors, and texts.
     pub templates: Vec<(String, String)>,
     uses: Vec<Use>,
+    places: Vec<(String, Vec<Step>)>,
 }
 
 /// Whether a template makes the data, so that each of its texts may need any of the values.
@@ -118,12 +138,33 @@ impl Job {
     /// # Errors
     /// If a source or key is not there, or a target is none of Data, Labels and Annotations.
     pub fn new(template: &Template, namespace: &str, sources: &Sources) -> Result<Self, Failure> {
+        Self::build(template, namespace, sources, false)
+    }
+
+    /// The same for a target that is no Secret, where `templateFrom.target` may be any path.
+    ///
+    /// # Errors
+    /// If a source or key is not there, or a target is no path.
+    pub fn of_any_kind(template: &Template, namespace: &str, sources: &Sources) -> Result<Self, Failure> {
+        Self::build(template, namespace, sources, true)
+    }
+
+    fn build(template: &Template, namespace: &str, sources: &Sources, paths: bool) -> Result<Self, Failure> {
         let mut job = Self::default();
         for (index, from) in template.template_from.iter().enumerate() {
             let part = match from.target.0.to_ascii_lowercase().as_str() {
                 "" | "data" => Part::Data,
                 "labels" => Part::Labels,
                 "annotations" => Part::Annotations,
+                // Its own case is the field's.
+                _ if paths => {
+                    let text = &from.target.0;
+                    let path = path::parse(text).map_err(|error| Failure::PolicyInvalid {
+                        why: format!("templateFrom[{index}].target {text:?}: {error}"),
+                    })?;
+                    job.places.push((text.clone(), path));
+                    Part::Place(job.places.len() - 1)
+                }
                 other => {
                     return Err(Failure::PolicyInvalid {
                         why: format!(
@@ -217,7 +258,24 @@ impl Job {
             ..Rendered::default()
         };
         for (((name, _), usage), text) in self.templates.iter().zip(self.uses).zip(texts) {
+            let place = |place: usize| self.places.get(place).cloned().unwrap_or_default();
             match usage {
+                Use::Value(Part::Place(at), key) => {
+                    let (target, mut path) = place(at);
+                    // ESO's rule: keys of the spec itself are texts, what stands deeper is read as YAML.
+                    let spec = path == [Step::Key("spec".to_owned())];
+                    let value = if spec { text_of(&text, name)? } else { yaml_or_text(&text, name)? };
+                    if spec {
+                        path.push(Step::Key(key));
+                    }
+                    rendered.placed.push(Placed { target, path, value, merged: false });
+                }
+                Use::Map(Part::Place(at)) => {
+                    let (target, path) = place(at);
+                    let merged = path.len() > 1;
+                    let value = yaml(&text).ok_or_else(|| failed(name, "the result is not YAML"))?;
+                    rendered.placed.push(Placed { target, path, value, merged });
+                }
                 Use::Value(part, key) => rendered.put(part, key, text, name)?,
                 Use::Map(part) => {
                     for (key, value) in parse_map(&text, name)? {
@@ -253,8 +311,11 @@ impl Rendered {
                 self.data.insert(key, Arc::new(value));
                 return Ok(());
             }
+            // Marks are set here, whatever a template says.
+            Part::Labels | Part::Annotations if is_mark(&key) => return Ok(()),
             Part::Labels => &mut self.labels,
             Part::Annotations => &mut self.annotations,
+            Part::Place(_) => return Ok(()),
         };
         let text =
             std::str::from_utf8(value.expose()).map_err(|_| failed(template, "the result is not UTF-8"))?;
@@ -265,6 +326,19 @@ impl Rendered {
 
 fn failed(template: &str, why: &str) -> Failure {
     Failure::TemplateFailed { template: template.to_owned(), line: 0, column: 0, detail: Untrusted::new(why) }
+}
+
+fn text_of(text: &SecretBytes, template: &str) -> Result<Document, Failure> {
+    let text = std::str::from_utf8(text.expose()).map_err(|_| failed(template, "the result is not UTF-8"))?;
+    Ok(Document::new(serde_json::Value::from(text)))
+}
+
+fn yaml(text: &SecretBytes) -> Option<Document> {
+    serde_saphyr::from_str(std::str::from_utf8(text.expose()).ok()?).ok().map(Document::new)
+}
+
+fn yaml_or_text(text: &SecretBytes, template: &str) -> Result<Document, Failure> {
+    yaml(text).map_or_else(|| text_of(text, template), Ok)
 }
 
 /// ESO unmarshals into a `map[string]string`, so scalars that are no strings are refused there; here they

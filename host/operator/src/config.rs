@@ -14,6 +14,9 @@ pub struct OperatorConfig {
     /// Whether a reference of a ClusterSecretStore that names no namespace may mean the operator's, where the
     /// ExternalSecret's own has no such object (`--operator-namespace-fallback`).
     pub operator_namespace_fallback: bool,
+    /// Whether targets may be of other kinds than Secret (ESO's `--unsafe-allow-generic-targets`): what is not meant to
+    /// hold secrets is neither encrypted nor guarded like them.
+    pub allow_generic_targets: bool,
     /// Only this namespace is watched (ESO's `--namespace`); none: all.
     pub namespace: Option<String>,
     /// Whether ClusterExternalSecrets are looked after (ESO's `--enable-cluster-external-secret-reconciler`); with
@@ -104,6 +107,7 @@ impl Default for OperatorConfig {
         Self {
             operator_namespace: "claviger-system".to_owned(),
             operator_namespace_fallback: false,
+            allow_generic_targets: false,
             namespace: None,
             cluster_external_secrets: true,
             controller_class: "default".to_owned(),

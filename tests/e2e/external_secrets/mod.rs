@@ -1,6 +1,8 @@
 //! What an ExternalSecret asks for beyond values: when, of what kind, as far as it can be had. With the fake provider.
 
+mod generic;
 mod partial;
+mod render;
 mod rendering;
 mod windows;
 

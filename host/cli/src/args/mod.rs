@@ -81,6 +81,10 @@ pub(crate) struct RunArgs {
           require_equals = true, default_value_t = true, default_missing_value = "true",
           action = clap::ArgAction::Set)]
     pub cluster_external_secrets: bool,
+    /// Let ExternalSecrets make objects of other kinds than Secret (target.manifest), as far as the operator's
+    /// ServiceAccount may write them; such objects are not guarded as Secrets are
+    #[arg(long)]
+    pub unsafe_allow_generic_targets: bool,
     /// Leave stores with another spec.controller alone
     #[arg(long, default_value = "default", value_name = "CLASS")]
     pub controller_class: String,

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_core::error::Failure;
 use claviger_core::failures::KeyFailure;
+use claviger_core::generic;
 use claviger_core::hash::KeyedHasher;
 use claviger_core::lease::Pins;
 use claviger_core::names::ANNOTATION_RENDERED_FROM;
@@ -68,6 +69,8 @@ async fn manifest_of(
     };
     let es = es.as_ref().map_err(|why| invalid(why.clone()))?;
     refresh::times(&es.spec).map_err(|error| invalid(error.to_string()))?;
+    // Whether the cluster's operator may make it, its flag says.
+    es.spec.target.manifest.as_ref().map_or(Ok(()), |kind| generic::check(kind, true)).map_err(said)?;
     let options = Options::parse(es.annotations()).map_err(&invalid)?;
     plan::check(&es.spec).map_err(said)?;
     let (namespace, own_name) = (es.namespace().unwrap_or_default(), es.name_any());
@@ -109,6 +112,21 @@ async fn manifest_of(
         name: own_name.clone(),
         uid: String::new(),
     };
+    if let Some(manifest) = &es.spec.target.manifest {
+        let input = generic::Input {
+            owner: &owner,
+            namespace: &namespace,
+            spec: &es.spec,
+            manifest,
+            found: None,
+            wanted: Some(&rendered),
+        };
+        let plan = generic::plan(&input).map_err(|failure| line(&failure, &answer.redactor))?;
+        return match plan.effect {
+            Some(generic::Effect::Apply { body, .. }) => of_any_kind(body.expose()).map(Some),
+            Some(generic::Effect::Delete { .. }) | None => Ok(None),
+        };
+    }
     let planned = plan::plan(&Input {
         owner: &owner,
         namespace: &namespace,
@@ -132,6 +150,15 @@ async fn manifest_of(
 /// A failure as its condition would say it.
 fn line(failure: &Failure, redactor: &Redactor) -> String {
     format!("{}: {}", failure.class().reason, failure.message(redactor))
+}
+
+/// Without the owner, whose uid only a cluster gives.
+fn of_any_kind(body: &Value) -> Result<String, String> {
+    let mut object = body.clone();
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.remove("ownerReferences");
+    }
+    serde_saphyr::to_string(&object).map_err(|_| "the object cannot be written as YAML".to_owned())
 }
 
 fn of_entry(one: &KeyFailure, redactor: &Redactor) -> String {

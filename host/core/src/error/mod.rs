@@ -330,33 +330,33 @@ pub enum Failure {
         key: Option<String>,
     },
     /// Another controller owns the target.
-    #[error("Secret {secret} is owned by {owner}: choose another target.name, or creationPolicy Merge")]
+    #[error("{secret} is owned by {owner}: choose another target.name, or creationPolicy Merge")]
     TargetOwned {
-        /// Namespace and name.
+        /// Kind, namespace and name.
         secret: String,
         /// Kind and name of the owner.
         owner: String,
     },
     /// Another ExternalSecret writes the same fields.
-    #[error("Secret {secret} is written by another ExternalSecret too ({}): let only one of them write each key", .managers.join("; "))]
+    #[error("{secret} is written by another ExternalSecret too ({}): let only one of them write each key", .managers.join("; "))]
     TargetConflict {
-        /// Namespace and name.
+        /// Kind, namespace and name.
         secret: String,
         /// What the API server says of the owners of the fields.
         managers: Vec<String>,
     },
     /// The target is immutable and would have to change.
-    #[error("Secret {secret} is immutable and its data would change: delete the Secret to have it made anew")]
+    #[error("{secret} is immutable and its data would change: delete the Secret to have it made anew")]
     TargetImmutable {
-        /// Namespace and name.
+        /// Kind, namespace and name.
         secret: String,
     },
     /// The target has another type than the template asks for, and types cannot be changed.
     #[error(
-        "Secret {secret} is of type {is} and the template asks for {wanted}, but the type of a Secret cannot be changed: delete the Secret to have it made anew, or correct template.type"
+        "{secret} is of type {is} and the template asks for {wanted}, but the type of a Secret cannot be changed: delete the Secret to have it made anew, or correct template.type"
     )]
     TargetTypeFixed {
-        /// Namespace and name.
+        /// Kind, namespace and name.
         secret: String,
         /// Its type.
         is: String,
@@ -364,9 +364,9 @@ pub enum Failure {
         wanted: String,
     },
     /// The target is being deleted.
-    #[error("Secret {secret} is being deleted and waits for its finalizers: it is made anew when it is gone")]
+    #[error("{secret} is being deleted and waits for its finalizers: it is made anew when it is gone")]
     TargetTerminating {
-        /// Namespace and name.
+        /// Kind, namespace and name.
         secret: String,
     },
     /// A kind of Secret that would hand out rights.

@@ -28,7 +28,7 @@ fn detail() -> Untrusted {
 fn next(previous: Option<&Failure>) -> Option<Failure> {
     let (store, plugin, detail) = (store(), "vault@0.1.0".to_owned(), detail());
     let text = |text: &str| text.to_owned();
-    let secret = text("production/db");
+    let secret = text("Secret production/db");
     Some(match previous {
         None => Failure::ManifestInvalid { object: text("ExternalSecret production/db"), detail },
         Some(Failure::ManifestInvalid { .. }) => {

@@ -22,6 +22,7 @@ use crate::secret::SecretBytes;
 use crate::template::Rendered;
 
 pub use policy::{check, rendered_secret_type};
+pub(crate) use target::refuse_foreign_owner;
 pub use target::{as_left, check_target, plan, target_valid};
 
 /// Who controls an object.
@@ -176,7 +177,7 @@ impl Input<'_> {
 
     /// For messages.
     fn secret(&self) -> String {
-        format!("{}/{}", self.namespace, self.target())
+        format!("Secret {}/{}", self.namespace, self.target())
     }
 
     /// Whether the target is shared by policy: then another ExternalSecret's fields are left to it.
@@ -260,6 +261,16 @@ pub enum Success {
 }
 
 impl Success {
+    /// The same of a target that is no Secret.
+    pub fn of_resource(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Synced => ("ResourceSynced", "secret synced"),
+            Self::Retained => ("ResourceSynced", "secret retained due to DeletionPolicy=Retain"),
+            Self::Deleted => ("ResourceDeleted", "secret deleted due to DeletionPolicy=Delete"),
+            Self::Missing => ("ResourceMissing", "resource will not be created due to CreationPolicy=Merge"),
+        }
+    }
+
     /// Reason and message of the condition.
     pub fn condition(self) -> (&'static str, &'static str) {
         match self {

@@ -15,6 +15,7 @@ use crate::template::Rendered;
 const TOKEN_TYPE: &str = "kubernetes.io/service-account-token";
 const TOKEN_ACCOUNT: &str = "kubernetes.io/service-account.name";
 const FILLS_IN_A_TOKEN: &str = "make Kubernetes fill it with a token of the ServiceAccount it names";
+const JOINS_NODES: &str = "let its holder join nodes to the cluster";
 const BOOTSTRAP_TYPE: &str = "bootstrap.kubernetes.io/token";
 
 /// Checks.
@@ -34,11 +35,7 @@ fn check_policies(spec: &ExternalSecretSpec) -> Result<(), String> {
         }
         (CreationPolicy::Owner, DeletionPolicy::Delete)
         | (_, DeletionPolicy::Merge | DeletionPolicy::Retain) => {
-            if target.manifest.is_some() {
-                "target.manifest (targets other than Secrets) is not supported: remove it"
-            } else {
-                return Ok(());
-            }
+            return Ok(());
         }
         (_, DeletionPolicy::Delete) => {
             "deletionPolicy=Delete must not be used when the controller doesn't own the secret. \
@@ -107,7 +104,7 @@ fn check_type(spec: &ExternalSecretSpec) -> Result<(), Failure> {
     };
     let forbidden = |type_: &str, why| Err(Failure::TargetForbidden { type_: type_.to_owned(), why });
     match template.type_.as_deref() {
-        Some(BOOTSTRAP_TYPE) => forbidden(BOOTSTRAP_TYPE, "let its holder join nodes to the cluster"),
+        Some(BOOTSTRAP_TYPE) => forbidden(BOOTSTRAP_TYPE, JOINS_NODES),
         Some(TOKEN_TYPE) => {
             let annotated = |metadata: &TemplateMetadata| metadata.annotations.contains_key(TOKEN_ACCOUNT);
             // templateFrom can write the annotation too, so its presence is refused as well.
@@ -127,6 +124,10 @@ fn check_type(spec: &ExternalSecretSpec) -> Result<(), Failure> {
 /// [`Failure::TargetForbidden`].
 pub(super) fn check_rendered(observed: Option<&Observed>, wanted: &Rendered) -> Result<(), Failure> {
     let type_ = wanted.type_.as_deref().or_else(|| observed.and_then(|observed| observed.type_.as_deref()));
+    // Also one that is there already: its values are what lets nodes join.
+    if type_ == Some(BOOTSTRAP_TYPE) {
+        return Err(Failure::TargetForbidden { type_: BOOTSTRAP_TYPE.to_owned(), why: JOINS_NODES });
+    }
     if type_ == Some(TOKEN_TYPE) && wanted.annotations.contains_key(TOKEN_ACCOUNT) {
         return Err(Failure::TargetForbidden { type_: TOKEN_TYPE.to_owned(), why: FILLS_IN_A_TOKEN });
     }
@@ -173,7 +174,6 @@ mod tests {
             (target(json!({"creationPolicy": "Orphan", "deletionPolicy": "Delete"})), policy("Please set creationPolicy=Owner")),
             (target(json!({"creationPolicy": "CreateOrMerge", "deletionPolicy": "Delete"})), policy("deletionPolicy=Delete")),
             (target(json!({"creationPolicy": "None", "deletionPolicy": "Merge"})), policy("use Retain")),
-            (target(json!({"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}})), policy("target.manifest")),
             (json!({"data": null}), policy("either data or dataFrom")),
             (json!({"data": [one, two]}), policy("secretKey \"a\"")),
             (json!({"data": [one, two], "target": {"deletionPolicy": "Merge"}}), None),
@@ -190,6 +190,30 @@ mod tests {
             (typed("kubernetes.io/service-account-token", account), Some(("TargetForbidden", "ServiceAccount"))),
             (typed("kubernetes.io/service-account-token", from), Some(("TargetForbidden", "ServiceAccount"))),
         ]
+    }
+
+    #[test]
+    fn what_hands_out_rights_is_refused_when_the_target_is_known_too() {
+        let there = |type_: &str| Observed { type_: Some(type_.to_owned()), ..Observed::default() };
+        let account = Rendered {
+            annotations: [(TOKEN_ACCOUNT.to_owned(), "admin".to_owned())].into(),
+            ..Rendered::default()
+        };
+        let plain = Rendered::default();
+        let typed = Rendered { type_: Some(TOKEN_TYPE.to_owned()), ..account.clone() };
+        // (there, wanted, refused)
+        let cases = [
+            (Some(there(TOKEN_TYPE)), &account, true),
+            (Some(there(TOKEN_TYPE)), &plain, false),
+            (Some(there(BOOTSTRAP_TYPE)), &plain, true),
+            (Some(there("Opaque")), &account, false),
+            (None, &typed, true),
+            (None, &account, false),
+        ];
+        for (observed, wanted, refused) in cases {
+            let found = check_rendered(observed.as_ref(), wanted);
+            assert_eq!(found.is_err(), refused, "{observed:?} {:?}", wanted.annotations);
+        }
     }
 
     #[test]

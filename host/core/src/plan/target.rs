@@ -238,7 +238,7 @@ pub fn check_target(
         return Ok(());
     };
     let type_ = spec.target.template.as_ref().and_then(|template| template.type_.as_deref());
-    let secret = format!("{namespace}/{}", spec.target.name.as_deref().unwrap_or(&owner.name));
+    let secret = format!("Secret {namespace}/{}", spec.target.name.as_deref().unwrap_or(&owner.name));
     refuse_object(owner, spec, &secret, observed, type_)
 }
 
@@ -270,19 +270,19 @@ fn refuse_object(
             wanted: wanted.to_owned(),
         });
     }
-    refuse_foreign_owner(owner, spec, secret, observed)
+    refuse_foreign_owner(owner, spec, secret, observed.controller.as_ref())
 }
 
 /// Owner takes over what nobody controls, and what an ExternalSecret of the same name controlled (it was
 /// made anew); never another's. Orphan takes every field it wants, so it keeps off what another
 /// ExternalSecret controls. Who merges takes nothing, so may merge into anything.
-fn refuse_foreign_owner(
+pub(crate) fn refuse_foreign_owner(
     us: &Controller,
     spec: &ExternalSecretSpec,
-    secret: &str,
-    observed: &Observed,
+    object: &str,
+    controller: Option<&Controller>,
 ) -> Result<(), Failure> {
-    let Some(controller) = &observed.controller else {
+    let Some(controller) = controller else {
         return Ok(());
     };
     let same_kind = controller.same_object_kind(us);
@@ -293,7 +293,7 @@ fn refuse_foreign_owner(
     };
     if refused {
         let owner = format!("{} {}", controller.kind, controller.name);
-        return Err(Failure::TargetOwned { secret: secret.to_owned(), owner });
+        return Err(Failure::TargetOwned { secret: object.to_owned(), owner });
     }
     Ok(())
 }

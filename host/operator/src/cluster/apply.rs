@@ -58,7 +58,7 @@ pub async fn apply(client: &Client, namespace: &str, plan: &ApplySecret) -> Resu
                     return Ok(Applied::Stale);
                 }
                 return Err(Failure::TargetConflict {
-                    secret: format!("{namespace}/{}", plan.name),
+                    secret: format!("Secret {namespace}/{}", plan.name),
                     managers,
                 });
             }
@@ -217,12 +217,12 @@ fn merge(into: &mut Value, from: Value) {
     }
 }
 
-fn is_stale(error: &kube::Error) -> bool {
+pub(super) fn is_stale(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409 && conflicting_managers(error).is_none())
 }
 
 /// Field managers that a refused apply names; `None` if it was refused for another reason.
-fn conflicting_managers(error: &kube::Error) -> Option<Vec<String>> {
+pub(super) fn conflicting_managers(error: &kube::Error) -> Option<Vec<String>> {
     let kube::Error::Api(status) = error else { return None };
     let causes = &status.details.as_ref()?.causes;
     let managers: Vec<String> = causes

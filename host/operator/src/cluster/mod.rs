@@ -7,6 +7,7 @@ pub mod children;
 pub mod config_maps;
 pub mod credentials;
 pub mod events;
+pub mod generic;
 pub mod live;
 pub mod status;
 pub mod workloads;

@@ -61,7 +61,10 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     let now = Timestamp::now();
     let target = Name::new(&name.namespace, es.spec.target.name.as_deref().unwrap_or(&name.name));
     let manager = field_manager(&name.name);
-    let known = context.state.managed(&target).map(|secret| observed(&secret, &manager));
+    // A target of another kind is watched by nobody, and is no Secret of that name.
+    let is_secret = es.spec.target.manifest.is_none();
+    let known = context.state.managed(&target).filter(|_| is_secret);
+    let known = known.map(|secret| observed(&secret, &manager));
     let policy = Policy::parse(es.annotations());
     let restarts = Targets::parse(es.annotations());
     let rollout = match &restarts {
@@ -127,7 +130,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     // A Merge that waits for its Secret is woken when one appears, which may be without our label.
     let waits = is_waiting(es) && (class == Class::Fresh || known.is_some());
     let missing = es.status.as_ref().map(|status| status.failures.as_slice()).unwrap_or_default();
-    let valid = !waits && target_valid(&es.spec, missing, known.as_ref());
+    let valid = !waits && (!is_secret || target_valid(&es.spec, missing, known.as_ref()));
     let progress = context.state.progress(name);
     // What was read in part only is read again before its interval is over, but not at each look.
     let partly = (progress.again.is_some() || !missing.is_empty())
@@ -277,7 +280,10 @@ async fn succeeded(
     looked: &Looked<'_>,
 ) -> Next {
     let Looked { version, policy, rhythm, windows, now } = *looked;
-    let (reason, message) = plan.success.condition();
+    let (reason, message) = match &es.spec.target.manifest {
+        None => plan.success.condition(),
+        Some(_) => plan.success.of_resource(),
+    };
     let message = said(message, &stand_ins);
     let old = es.status.as_ref();
     let condition = status::ready(es_conditions(es), true, reason, &message, now);

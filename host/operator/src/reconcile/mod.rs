@@ -3,6 +3,7 @@
 
 mod cluster_external_secret;
 mod external_secret;
+mod generic;
 mod leases;
 mod namespace_labels;
 mod patience;

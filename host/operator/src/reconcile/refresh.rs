@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use super::world::ClusterWorld;
-use super::{Context, leases, revoke};
+use super::{Context, generic, leases, revoke};
 use crate::cluster::apply::{self, Applied};
 use crate::cluster::live;
 use crate::state::{store_object, store_refs};
@@ -69,6 +69,9 @@ pub(super) struct Refresh<'a> {
 /// Fetches, plans, writes.
 impl Refresh<'_> {
     pub(super) async fn run(self) -> Result<Ended, Box<Failed>> {
+        if let Some(manifest) = &self.es.spec.target.manifest {
+            return generic::run(&self, manifest).await;
+        }
         let Self {
             context,
             object,
@@ -97,12 +100,7 @@ impl Refresh<'_> {
         let mut pins =
             Pins::of(es.status.as_ref().map(|status| status.sources.as_slice()).unwrap_or_default());
         let uid = es.uid().unwrap_or_default();
-        let owner = Controller {
-            api_version: ExternalSecret::api_version(&()).into_owned(),
-            kind: ExternalSecret::kind(&()).into_owned(),
-            name: name.name.clone(),
-            uid: uid.clone(),
-        };
+        let owner = controller_of(name, &uid);
         // Before anything is made for a Secret that may not be written.
         if leases::makes_something(es, &pins) {
             plan::check_target(&owner, &name.namespace, &es.spec, found.as_ref()).map_err(plain)?;
@@ -239,6 +237,16 @@ impl Refresh<'_> {
     }
 }
 
+/// An ExternalSecret as the owner of its target.
+pub(super) fn controller_of(name: &Name, uid: &str) -> Controller {
+    Controller {
+        api_version: ExternalSecret::api_version(&()).into_owned(),
+        kind: ExternalSecret::kind(&()).into_owned(),
+        name: name.name.clone(),
+        uid: uid.to_owned(),
+    }
+}
+
 /// The target as the API server has it, with the values of all its keys.
 async fn live_target(
     context: &Context,
@@ -251,7 +259,7 @@ async fn live_target(
 
 /// A store that is known not to work is not asked: its own validation finds out when it does again, and
 /// wakes those who wait.
-fn gate(context: &Context, name: &Name, es: &ExternalSecret) -> Result<(), Failure> {
+pub(super) fn gate(context: &Context, name: &Name, es: &ExternalSecret) -> Result<(), Failure> {
     for (kind, store) in store_refs(es) {
         let object = store_object(kind, &name.namespace, &store);
         let known = context.state.store(&object);

@@ -69,7 +69,10 @@ impl Pipeline {
             return Ok(Some(Rendered::copied(data, asker.labels, asker.annotations)));
         };
         let engine = self.engine(&template.engine_version, asker, world).await?;
-        let job = Job::new(template, asker.namespace, sources)?;
+        let job = match &asker.spec.target.manifest {
+            None => Job::new(template, asker.namespace, sources)?,
+            Some(_) => Job::of_any_kind(template, asker.namespace, sources)?,
+        };
         if job.templates.is_empty() {
             return job.finish(template, data, Vec::new()).map(Some);
         }

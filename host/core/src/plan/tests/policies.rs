@@ -10,7 +10,10 @@ fn immutable_secrets_keep_their_data() {
     assert!(es.observe(&server).unwrap().immutable);
     for changed in [rendered(&[("a", "2")]), rendered(&[("a", "1"), ("b", "2")]), rendered(&[])] {
         let failure = es.plan(&server, Some(&changed)).err().unwrap();
-        assert!(matches!(failure, Failure::TargetImmutable { ref secret } if secret == "ns/s"), "{failure}");
+        assert!(
+            matches!(failure, Failure::TargetImmutable { ref secret } if secret == "Secret ns/s"),
+            "{failure}"
+        );
     }
     // Metadata may change, also after the spec takes the flag back, which the API server would refuse.
     owner().sync(&mut server, &labelled(&[("a", "1")], &[("team", "blue")]));

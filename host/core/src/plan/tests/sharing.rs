@@ -76,7 +76,7 @@ fn what_another_controls_is_refused_to_who_would_take_it() {
         server.set_controller(controller.clone());
         match es.plan(&server, Some(&rendered(&[("a", "1")]))) {
             Err(Failure::TargetOwned { secret, owner }) if refused => {
-                assert_eq!(secret, "ns/s");
+                assert_eq!(secret, "Secret ns/s");
                 assert_eq!(owner, format!("{} {}", controller.kind, controller.name));
             }
             Ok(_) if !refused => {}

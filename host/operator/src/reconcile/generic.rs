@@ -1,0 +1,92 @@
+//! One refresh of an ExternalSecret whose target is no Secret. What the object should be is `core::generic`'s.
+//!
+//! Nothing is made for it on lease: what is made is recorded on a Secret. Drift is seen at the next refresh.
+
+use std::sync::Arc;
+
+use claviger_core::error::Failure;
+use claviger_core::generic::{self, Effect, Input};
+use claviger_core::plan::{self, Plan};
+use claviger_crds::external_secret::{CreationPolicy, ManifestRef};
+use kube::ResourceExt;
+
+use super::refresh::{Done, Ended, Refresh, controller_of, gate};
+use super::world::ClusterWorld;
+use crate::cluster::generic::Objects;
+use crate::sync::{Answer, Asker, Desired, Failed, Shortfall};
+
+pub(super) async fn run(refresh: &Refresh<'_>, manifest: &ManifestRef) -> Result<Ended, Box<Failed>> {
+    let Refresh { context, name, es, target, .. } = *refresh;
+    let plain = |failure| Box::new(Failed::plain(failure));
+    plan::check(&es.spec).map_err(plain)?;
+    generic::check(manifest, context.config.allow_generic_targets).map_err(plain)?;
+    gate(context, name, es).map_err(plain)?;
+    let objects = Objects::of(&context.client, manifest, &name.namespace).await.map_err(plain)?;
+    let found = match es.spec.target.creation_policy {
+        CreationPolicy::None => None,
+        _ => objects.get(&target.name).await.map_err(plain)?,
+    };
+    let pins = Default::default();
+    let uid = es.uid().unwrap_or_default();
+    let asker = Asker {
+        namespace: &name.namespace,
+        name: &name.name,
+        uid: &uid,
+        version: refresh.version,
+        pins: &pins,
+        held: None,
+        keeps_unleased: false,
+        makes: false,
+        options: refresh.options,
+        left: None,
+        labels: es.labels(),
+        annotations: es.annotations(),
+        spec: &es.spec,
+    };
+    let world = ClusterWorld { context: context.clone(), reader: refresh.object.clone() };
+    let answer = context.pipeline.desired(&asker, &world, refresh.not_older_than).await?;
+    let Answer { desired, redactor, stand_ins, pins, short, .. } = answer;
+    let plain = |failure: Failure| {
+        let (redactor, stand_ins) = (Arc::clone(&redactor), stand_ins.clone());
+        Box::new(Failed { failure, redactor, stand_ins, lost: Vec::new(), keys: Vec::new() })
+    };
+    let done = |success, notes: Vec<plan::Note>| {
+        // The Service Binding specification is about Secrets.
+        let plan = Plan { effects: Vec::new(), success, notes, binding: None };
+        Box::new(Done { plan, record: None, pins: pins.clone(), stand_ins: stand_ins.clone() })
+    };
+    if let Some(Shortfall { failure, keys }) = short {
+        let mut failed = plain(failure);
+        failed.keys = keys;
+        return Ok(Ended::Partly(done(plan::Success::Synced, Vec::new()), failed));
+    }
+    let wanted = match &desired {
+        Desired::Secret(rendered) => Some(rendered),
+        Desired::Nothing => None,
+        Desired::Kept => return Ok(Ended::Done(done(plan::Success::Synced, Vec::new()))),
+    };
+    let owner = controller_of(name, &uid);
+    let planned = generic::plan(&Input {
+        owner: &owner,
+        namespace: &name.namespace,
+        spec: &es.spec,
+        manifest,
+        found: found.as_ref(),
+        wanted,
+    })
+    .map_err(plain)?;
+    match &planned.effect {
+        Some(Effect::Apply { body, manager, force }) => {
+            if !objects.apply(&target.name, body, manager, *force).await.map_err(plain)? {
+                return Ok(Ended::Stale);
+            }
+            context.metrics.wrote();
+        }
+        Some(Effect::Delete { uid, resource_version }) => {
+            objects.delete(&target.name, uid, resource_version).await.map_err(plain)?;
+            context.metrics.wrote();
+        }
+        None => {}
+    }
+    Ok(Ended::Done(done(planned.success, planned.note.into_iter().collect())))
+}
