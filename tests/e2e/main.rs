@@ -10,6 +10,7 @@
 mod aws;
 mod azure;
 mod bad_input;
+mod cases;
 mod commands;
 mod conformance;
 mod counts;

@@ -7,11 +7,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use claviger_crds::external_secret::{MergePolicy, Template, TemplateAs, TemplateRef};
+use claviger_crds::external_secret::{
+    DecodingStrategy, MergePolicy, NullBytePolicy, Template, TemplateAs, TemplateRef,
+};
 
 use crate::error::Failure;
 use crate::names::is_copied;
 use crate::secret::{SecretBytes, Untrusted};
+use crate::shape::decode;
 
 /// Everything that goes into the Secret.
 #[derive(Clone, Default)]
@@ -71,7 +74,7 @@ enum Use {
 pub struct Job {
     /// Names for errors, and texts.
     pub templates: Vec<(String, String)>,
-    uses: Vec<Use>,
+    uses: Vec<(Use, DecodingStrategy)>,
 }
 
 /// The objects that a template reads.
@@ -105,12 +108,18 @@ impl Job {
                 }
             };
             if let Some(text) = &from.literal {
-                job.add(format!("templateFrom[{index}].literal"), text.clone(), Use::Map(part));
+                job.add_decoded(
+                    format!("templateFrom[{index}].literal"),
+                    text.clone(),
+                    Use::Map(part),
+                    from.values_decoding_strategy,
+                );
             }
             let references = [(SourceKind::ConfigMap, &from.config_map), (SourceKind::Secret, &from.secret)];
             for (kind, reference) in references {
                 if let Some(reference) = reference {
-                    job.add_source(kind, reference, part, namespace, sources)?;
+                    let decoding = from.values_decoding_strategy;
+                    job.add_source(kind, reference, (part, decoding), namespace, sources)?;
                 }
             }
         }
@@ -134,15 +143,19 @@ impl Job {
     }
 
     fn add(&mut self, name: String, text: String, usage: Use) {
+        self.add_decoded(name, text, usage, DecodingStrategy::None);
+    }
+
+    fn add_decoded(&mut self, name: String, text: String, usage: Use, decoding: DecodingStrategy) {
         self.templates.push((name, text));
-        self.uses.push(usage);
+        self.uses.push((usage, decoding));
     }
 
     fn add_source(
         &mut self,
         kind: SourceKind,
         reference: &TemplateRef,
-        part: Part,
+        (part, decoding): (Part, DecodingStrategy),
         namespace: &str,
         sources: &Sources,
     ) -> Result<(), Failure> {
@@ -166,7 +179,7 @@ impl Job {
                 TemplateAs::Values => Use::Value(part, item.key.clone()),
                 TemplateAs::KeysAndValues => Use::Map(part),
             };
-            self.add(name, text.to_owned(), usage);
+            self.add_decoded(name, text.to_owned(), usage, decoding);
         }
         Ok(())
     }
@@ -189,12 +202,16 @@ impl Job {
             type_: template.type_.clone().filter(|type_| !type_.is_empty()),
             ..Rendered::default()
         };
-        for (((name, _), usage), text) in self.templates.iter().zip(self.uses).zip(texts) {
+        for (((name, _), (usage, decoding)), text) in self.templates.iter().zip(self.uses).zip(texts) {
+            let decoded = |value| {
+                decode(value, decoding, NullBytePolicy::Ignore)
+                    .map_err(|error| failed(name, &error.to_string()))
+            };
             match usage {
-                Use::Value(part, key) => rendered.put(part, key, text, name)?,
+                Use::Value(part, key) => rendered.put(part, key, decoded(text)?, name)?,
                 Use::Map(part) => {
                     for (key, value) in parse_map(&text, name)? {
-                        rendered.put(part, key, value, name)?;
+                        rendered.put(part, key, decoded(value)?, name)?;
                     }
                 }
             }

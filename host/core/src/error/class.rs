@@ -91,11 +91,11 @@ impl Failure {
             Self::TargetConflict { .. }
             | Self::TargetTypeFixed { .. }
             | Self::TargetTerminating { .. }
+            // Rendering is a part of updating there.
+            | Self::TemplateFailed { .. }
+            | Self::TemplateSourceNotFound { .. }
             | Self::ApiServer { .. } => Some("could not update secret"),
             Self::ManifestInvalid { .. } | Self::PolicyInvalid { .. } | Self::TargetForbidden { .. } => None,
-            Self::TemplateFailed { .. } | Self::TemplateSourceNotFound { .. } => {
-                Some("could not apply template")
-            }
             Self::StoreNotFound { .. }
             | Self::GeneratorNotFound { .. }
             | Self::GeneratorUnknown { .. }

@@ -22,13 +22,6 @@ use crate::watch::Object;
 /// What `rewrite.transform` is written in, as ESO's: it has no engineVersion of its own.
 pub(crate) const TRANSFORM_ENGINE: &str = "v2";
 
-/// What was collected.
-pub(super) struct Collected {
-    pub(super) data: Data,
-    /// Whether something that was asked for does not exist (and may be missing).
-    pub(super) missing: bool,
-}
-
 impl Pipeline {
     pub(super) async fn collect(
         &self,
@@ -36,7 +29,7 @@ impl Pipeline {
         world: &dyn World,
         fetched: &mut Fetched,
         notes: &mut Notes,
-    ) -> Result<Collected, Failure> {
+    ) -> Result<Data, Failure> {
         let spec = asker.spec;
         let optional = spec.target.deletion_policy != DeletionPolicy::Retain;
         let mut data = Data::new();
@@ -62,7 +55,8 @@ impl Pipeline {
                 continue;
             };
             let options = Options::of(entry);
-            for (key, value) in self.rewritten(asker, world, values, entry, &place).await? {
+            let rewritten = self.rewritten(asker, world, values, entry, &place).await?;
+            for (key, value) in rewritten.into_iter().filter(|(key, _)| !key.is_empty()) {
                 let value = shape::decode(value, options.decoding, options.null_bytes)
                     .map_err(|error| shaped(&format!("{place} (key {key:?})"), &error))?;
                 notes.redactor.seed(&value);
@@ -88,7 +82,7 @@ impl Pipeline {
             // Retain: what is missing is an error, and fetch has said which.
             return Err(unusable("data", "a key does not exist"));
         }
-        Ok(Collected { data, missing: missing || data_is_all_optional(asker) })
+        Ok(data)
     }
 
     /// A session with a store that is there and not known to be broken.
@@ -194,11 +188,6 @@ impl Options {
             },
         }
     }
-}
-
-/// `find` with nothing found is an answer of its own: the deletionPolicy decides what it means.
-fn data_is_all_optional(asker: &Asker<'_>) -> bool {
-    asker.spec.data.is_empty() && asker.spec.data_from.iter().all(|entry| entry.find.is_some())
 }
 
 /// One value, or the property of it.

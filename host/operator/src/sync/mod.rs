@@ -202,8 +202,9 @@ impl Pipeline {
         let Some(mut fetched) = self.fetch(asker, world, &sources, not_older_than, notes).await? else {
             return Ok(Desired::Kept);
         };
-        let collected = self.collect(asker, world, &mut fetched, notes).await?;
-        if collected.data.is_empty() && collected.missing {
+        let data = self.collect(asker, world, &mut fetched, notes).await?;
+        // Whatever is empty: a search, an object without keys. The deletionPolicy decides what that means.
+        if data.is_empty() {
             return Ok(Desired::Nothing);
         }
         if !fetched.held.is_empty() {
@@ -211,7 +212,7 @@ impl Pipeline {
             let inputs = fetched.inputs.salted(&salt);
             notes.issued = Some(Issued { salt, inputs, held: std::mem::take(&mut fetched.held) });
         }
-        self.render(asker, world, collected.data, &sources, notes).await.map(Desired::Secret)
+        self.render(asker, world, data, &sources, notes).await.map(Desired::Secret)
     }
 }
 
