@@ -83,7 +83,8 @@ pub(super) fn run(world: &World, cases: &[Case]) -> Vec<String> {
 
 fn report(case: &Case, steps: usize, lines: &[String]) -> Option<String> {
     let after = if steps == 0 { String::new() } else { format!(", after step {steps}") };
-    let head = format!("{} ({}, {}{after})", case.name, case.file, case.rule);
+    let differs = case.differs.as_ref().map(|why| format!("; {why}")).unwrap_or_default();
+    let head = format!("{} ({}, {}{after}{differs})", case.name, case.file, case.rule);
     (!lines.is_empty()).then(|| format!("{head}:\n    {}", lines.join("\n    ")))
 }
 

@@ -64,8 +64,8 @@ fn exposed(values: &Values) -> BTreeMap<String, Vec<u8>> {
     values.iter().map(|(key, value)| (key.clone(), value.expose().to_vec())).collect()
 }
 
-/// But for what docs/eso-differences.md names: modifiers other than these, literals, a pipe at the beginning, wildcards
-/// outside ASCII and those that more follows after.
+/// But for what docs/eso-differences.md names: modifiers other than these, literals, a pipe at the beginning, a backslash
+/// at the end, the old form of queries, wildcards outside ASCII and those that more follows after.
 fn claimed((document, path): &(String, String)) -> bool {
     let modifiers = path.split('@').skip(1);
     let known = ["this", "flatten"];
@@ -73,6 +73,8 @@ fn claimed((document, path): &(String, String)) -> bool {
     let odd = wildcard.is_some_and(|at| !document.is_ascii() || path[at..].contains(['.', '|']));
     !odd && !path.contains('!')
         && !path.starts_with('|')
+        && !path.ends_with('\\')
+        && !path.contains("#[")
         && modifiers.into_iter().all(|modifier| known.iter().any(|known| modifier.starts_with(known)))
 }
 
