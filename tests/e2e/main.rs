@@ -15,6 +15,7 @@ mod commands;
 mod conformance;
 mod counts;
 mod definitions;
+mod diff;
 mod gcp;
 mod ha;
 mod leases;

@@ -88,7 +88,7 @@ pub(super) async fn render(
 }
 
 /// A failure as its condition would say it.
-fn line(failure: &Failure, redactor: &Redactor) -> String {
+pub(crate) fn line(failure: &Failure, redactor: &Redactor) -> String {
     format!("{}: {}", failure.class().reason, failure.message(redactor))
 }
 
