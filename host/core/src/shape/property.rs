@@ -63,11 +63,25 @@ fn literal(text: &str, property: &str) -> Option<SecretBytes> {
 
 fn path(text: &str, path: &str) -> Option<SecretBytes> {
     let path = named(path);
+    if counts_no_array(text, &path) {
+        return None;
+    }
     let found = gjson::get(text, &path);
     found.exists().then(|| match found.kind() {
         gjson::Kind::Number => SecretBytes::new(number(found.json()).into_bytes()),
         _ => plain(found.json()),
     })
+}
+
+/// Whether the first `#` of a path stands behind something that is no array: the crate counts there all the same.
+fn counts_no_array(text: &str, path: &str) -> bool {
+    let is_array = |json: &str| json.trim_start().starts_with('[');
+    match [".#", "|#"].iter().filter_map(|hash| path.find(hash)).min() {
+        _ if path.starts_with('#') => !is_array(text),
+        _ if path.starts_with(['{', '[', '@', '!']) => false,
+        Some(at) => !is_array(gjson::get(text, &path[..at]).json()),
+        None => false,
+    }
 }
 
 /// `{"p":a}` as `{p:a}`: the crate takes the quotes for a part of the name. Arguments of modifiers stay.
