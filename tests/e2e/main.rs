@@ -10,11 +10,13 @@
 mod aws;
 mod azure;
 mod bad_input;
+mod cases;
 mod commands;
 mod conformance;
 mod controller_class;
 mod counts;
 mod definitions;
+mod diff;
 mod external_secrets;
 mod gcp;
 mod ha;

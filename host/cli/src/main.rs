@@ -4,6 +4,7 @@
 
 mod args;
 mod crds;
+mod diff;
 mod logging;
 mod plugin;
 mod plugin_host;
@@ -27,6 +28,14 @@ fn main() -> ExitCode {
         Command::Plugin(PluginCommand::Compile(args)) => return plugin::compile(&args),
         Command::Crds => crds::print(),
         Command::Run(args) => on_runtime(log, "info", run::run(*args)),
+        Command::Diff(args) => match on_runtime(log, quiet, diff::diff(&args)) {
+            // 1 says that something differs.
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                return ExitCode::from(diff::NOT_COMPARED);
+            }
+            code => code,
+        },
         Command::Render(args) => on_runtime(log, quiet, render::render(&args)),
         Command::Plugin(PluginCommand::Inspect(args)) => on_runtime(log, quiet, plugin::inspect(&args)),
         Command::Plugin(PluginCommand::Pack(args)) => on_runtime(log, quiet, plugin::pack(&args)),

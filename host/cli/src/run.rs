@@ -72,7 +72,8 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn kube_config(file: Option<&Path>) -> anyhow::Result<Config> {
+/// The cluster that a person or a pod means.
+pub(crate) async fn kube_config(file: Option<&Path>) -> anyhow::Result<Config> {
     match file {
         Some(file) => {
             let kubeconfig = Kubeconfig::read_from(file)
@@ -87,7 +88,7 @@ async fn kube_config(file: Option<&Path>) -> anyhow::Result<Config> {
 
 /// Addresses that no plugin may connect to: the API server would take a token of the store's
 /// ServiceAccount from it. The API server's own client connects to the same ones.
-async fn api_server_addresses(config: &Config) -> Vec<std::net::SocketAddr> {
+pub(crate) async fn api_server_addresses(config: &Config) -> Vec<std::net::SocketAddr> {
     let url = &config.cluster_url;
     let Some(host) = url.host() else { return Vec::new() };
     let port = url.port_u16().unwrap_or(443);

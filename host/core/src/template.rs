@@ -7,13 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use claviger_crds::external_secret::{MergePolicy, Template, TemplateAs, TemplateRef};
+use claviger_crds::external_secret::{
+    DecodingStrategy, MergePolicy, NullBytePolicy, Template, TemplateAs, TemplateRef,
+};
 
 use crate::error::Failure;
 use crate::generic::Document;
 use crate::generic::path::{self, Step};
 use crate::names::{is_copied, is_mark};
 use crate::secret::{SecretBytes, Untrusted};
+use crate::shape::decode;
 
 /// Everything that goes into the Secret.
 #[derive(Clone, Default)]
@@ -113,7 +116,7 @@ enum Use {
 pub struct Job {
     /// Names for errors, and texts.
     pub templates: Vec<(String, String)>,
-    uses: Vec<Use>,
+    uses: Vec<(Use, DecodingStrategy)>,
     places: Vec<(String, Vec<Step>)>,
 }
 
@@ -174,12 +177,18 @@ impl Job {
                 }
             };
             if let Some(text) = &from.literal {
-                job.add(format!("templateFrom[{index}].literal"), text.clone(), Use::Map(part));
+                job.add_decoded(
+                    format!("templateFrom[{index}].literal"),
+                    text.clone(),
+                    Use::Map(part),
+                    from.values_decoding_strategy,
+                );
             }
             let references = [(SourceKind::ConfigMap, &from.config_map), (SourceKind::Secret, &from.secret)];
             for (kind, reference) in references {
                 if let Some(reference) = reference {
-                    job.add_source(kind, reference, part, namespace, sources)?;
+                    let decoding = from.values_decoding_strategy;
+                    job.add_source(kind, reference, (part, decoding), namespace, sources)?;
                 }
             }
         }
@@ -203,15 +212,19 @@ impl Job {
     }
 
     fn add(&mut self, name: String, text: String, usage: Use) {
+        self.add_decoded(name, text, usage, DecodingStrategy::None);
+    }
+
+    fn add_decoded(&mut self, name: String, text: String, usage: Use, decoding: DecodingStrategy) {
         self.templates.push((name, text));
-        self.uses.push(usage);
+        self.uses.push((usage, decoding));
     }
 
     fn add_source(
         &mut self,
         kind: SourceKind,
         reference: &TemplateRef,
-        part: Part,
+        (part, decoding): (Part, DecodingStrategy),
         namespace: &str,
         sources: &Sources,
     ) -> Result<(), Failure> {
@@ -235,7 +248,7 @@ impl Job {
                 TemplateAs::Values => Use::Value(part, item.key.clone()),
                 TemplateAs::KeysAndValues => Use::Map(part),
             };
-            self.add(name, text.to_owned(), usage);
+            self.add_decoded(name, text.to_owned(), usage, decoding);
         }
         Ok(())
     }
@@ -257,7 +270,11 @@ impl Job {
             type_: template.type_.clone().filter(|type_| !type_.is_empty()),
             ..Rendered::default()
         };
-        for (((name, _), usage), text) in self.templates.iter().zip(self.uses).zip(texts) {
+        for (((name, _), (usage, decoding)), text) in self.templates.iter().zip(self.uses).zip(texts) {
+            let decoded = |value| {
+                decode(value, decoding, NullBytePolicy::Ignore)
+                    .map_err(|error| failed(name, &error.to_string()))
+            };
             let place = |place: usize| self.places.get(place).cloned().unwrap_or_default();
             match usage {
                 Use::Value(Part::Place(at), key) => {
@@ -276,10 +293,10 @@ impl Job {
                     let value = yaml(&text).ok_or_else(|| failed(name, "the result is not YAML"))?;
                     rendered.placed.push(Placed { target, path, value, merged });
                 }
-                Use::Value(part, key) => rendered.put(part, key, text, name)?,
+                Use::Value(part, key) => rendered.put(part, key, decoded(text)?, name)?,
                 Use::Map(part) => {
                     for (key, value) in parse_map(&text, name)? {
-                        rendered.put(part, key, value, name)?;
+                        rendered.put(part, key, decoded(value)?, name)?;
                     }
                 }
             }

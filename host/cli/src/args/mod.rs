@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Print the Secrets that the ExternalSecrets in a file or folder would become, without a cluster
     Render(RenderArgs),
+    /// Show what the ExternalSecrets in a file or folder would change in a cluster: key names, never values
+    Diff(DiffArgs),
     /// Look at plugins, and pack them for installing
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -169,6 +171,32 @@ pub(crate) struct RenderArgs {
     /// Namespace of objects that name none
     #[arg(short = 'n', long, default_value = "default", value_name = "NAMESPACE")]
     pub namespace: String,
+}
+
+/// Exit code: 0 nothing would change, 1 something would, 2 something could not be compared.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Marks: = as it is, ~ another value, + added, - removed. Exit code: 0 nothing would change, \
+                        1 something would, 2 something could not be compared."
+)]
+pub(crate) struct DiffArgs {
+    /// What stands in the files goes before what is in the cluster: stores and what they refer to may be in either
+    #[command(flatten)]
+    pub inputs: RenderArgs,
+    /// Kubeconfig to use instead of $KUBECONFIG
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// How the differences look
+    #[arg(short = 'o', long, default_value = "text", value_name = "FORMAT")]
+    pub output: DiffOutput,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffOutput {
+    /// For people
+    Text,
+    /// A list of objects, one for each ExternalSecret
+    Json,
 }
 
 #[cfg(test)]

@@ -26,13 +26,13 @@ type Id = (String, String, String);
 
 /// The objects of the files, by kind, namespace and name. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Files {
+pub(crate) struct Files {
     objects: Arc<BTreeMap<Id, Value>>,
 }
 
 impl Files {
     /// A later object replaces an earlier one of the same name, as applying both would.
-    pub(super) fn new(objects: Vec<Value>) -> Self {
+    pub(crate) fn new(objects: Vec<Value>) -> Self {
         let id = |object: &Value| {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let meta = &object["metadata"];
@@ -41,12 +41,13 @@ impl Files {
         Self { objects: Arc::new(objects.into_iter().map(|object| (id(&object), object)).collect()) }
     }
 
-    fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&Value> {
+    /// An object of that kind and name.
+    pub(crate) fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&Value> {
         self.objects.get(&(kind.to_owned(), namespace.to_owned(), name.to_owned()))
     }
 
     /// Every ExternalSecret: its name, and itself or why it does not parse.
-    pub(super) fn external_secrets(&self) -> Vec<(String, Result<ExternalSecret, String>)> {
+    pub(crate) fn external_secrets(&self) -> Vec<(String, Result<ExternalSecret, String>)> {
         let all = self.objects.iter().filter(|((kind, ..), _)| kind == "ExternalSecret");
         all.map(|((_, namespace, name), object)| {
             (
@@ -58,7 +59,7 @@ impl Files {
     }
 
     /// Every Plugin: its name, and itself or why it does not parse.
-    pub(super) fn plugins(&self) -> Vec<(String, Result<Plugin, String>)> {
+    pub(crate) fn plugins(&self) -> Vec<(String, Result<Plugin, String>)> {
         let all = self.objects.iter().filter(|((kind, ..), _)| kind == "Plugin");
         let parsed =
             |object: &Value| serde_json::from_value(object.clone()).map_err(|error| error.to_string());

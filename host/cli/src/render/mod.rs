@@ -6,7 +6,7 @@
 
 mod files;
 mod manifests;
-mod secret;
+pub(crate) mod secret;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,18 +18,23 @@ use claviger_operator::sync::Pipeline;
 use claviger_plugins::egress::EgressConfig;
 
 use crate::args::RenderArgs;
-use crate::render::files::Files;
+pub(crate) use crate::render::files::Files;
 use crate::render::secret::Rendering;
 
-/// Renders.
+/// The files of a command, and the pipeline over the plugins that are there.
+pub(crate) struct Prepared {
+    pub(crate) files: Files,
+    pub(crate) pipeline: Pipeline,
+    /// What cannot be used; each was named on standard error.
+    pub(crate) failed: usize,
+}
+
+/// Reads the files and loads the plugins.
 ///
 /// # Errors
-/// If nothing can be rendered at all: no files, no plugins. A single object that fails is not an error
-/// but a line and the exit code.
-pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
+/// If there are no files or no plugins.
+pub(crate) async fn prepare(args: &RenderArgs, egress: EgressConfig) -> anyhow::Result<Prepared> {
     let loaded = manifests::load(&args.files, &args.namespace)?;
-    // A person's own machine: a server on it is what they are trying out.
-    let egress = EgressConfig { allow_loopback: true, ..EgressConfig::default() };
     let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), egress)?;
     let dir = crate::plugins_dir::find(&args.plugins)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
@@ -50,7 +55,18 @@ pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
             eprintln!("error: Plugin {name}: {}: {problem}", problem.reason());
         }
     }
-    let pipeline = Pipeline::new(registry, args.templates.delimiters());
+    Ok(Prepared { files, pipeline: Pipeline::new(registry, args.templates.delimiters()), failed })
+}
+
+/// Renders.
+///
+/// # Errors
+/// If nothing can be rendered at all: no files, no plugins. A single object that fails is not an error
+/// but a line and the exit code.
+pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
+    // A person's own machine: a server on it is what they are trying out.
+    let egress = EgressConfig { allow_loopback: true, ..EgressConfig::default() };
+    let Prepared { files, pipeline, mut failed } = prepare(args, egress).await?;
     let external_secrets = files.external_secrets();
     let mut rendered = 0;
     let mut out = std::io::stdout().lock();
@@ -80,6 +96,7 @@ pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn listed(paths: &[PathBuf]) -> String {
+/// Paths for a message.
+pub(crate) fn listed(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -148,7 +148,7 @@ async fn manifest_of(
 }
 
 /// A failure as its condition would say it.
-fn line(failure: &Failure, redactor: &Redactor) -> String {
+pub(crate) fn line(failure: &Failure, redactor: &Redactor) -> String {
     format!("{}: {}", failure.class().reason, failure.message(redactor))
 }
 

@@ -93,14 +93,14 @@ impl Failure {
             Self::TargetConflict { .. }
             | Self::TargetTypeFixed { .. }
             | Self::TargetTerminating { .. }
+            // Rendering is a part of updating there.
+            | Self::TemplateFailed { .. }
+            | Self::TemplateSourceNotFound { .. }
             | Self::ApiServer { .. } => Some("could not update secret"),
             Self::ManifestInvalid { .. }
             | Self::PolicyInvalid { .. }
             | Self::PartiallySynced { .. }
             | Self::TargetForbidden { .. } => None,
-            Self::TemplateFailed { .. } | Self::TemplateSourceNotFound { .. } => {
-                Some("could not apply template")
-            }
             Self::StoreNotFound { .. }
             | Self::OtherController { .. }
             | Self::GeneratorNotFound { .. }

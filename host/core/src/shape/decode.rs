@@ -1,11 +1,17 @@
 //! `decodingStrategy` and `nullBytePolicy`.
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose::{GeneralPurpose, PAD};
+use base64::{Engine, alphabet};
 use claviger_crds::external_secret::{DecodingStrategy, NullBytePolicy};
 
 use super::ShapeError;
 use crate::secret::SecretBytes;
+
+/// As Go's decoders: padding is needed, and bits that say nothing are not looked at.
+const STANDARD: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, PAD.with_decode_allow_trailing_bits(true));
+const URL_SAFE: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::URL_SAFE, PAD.with_decode_allow_trailing_bits(true));
 
 /// Decodes a value. Auto takes the first of base64, base64url and raw that works, as ESO. Line breaks in
 /// base64 are skipped, as Go's decoder does.
@@ -57,6 +63,7 @@ mod tests {
             ("aGk-Pw==", Auto, Ok("hi>?")),
             ("not encoded!", Auto, Ok("not encoded!")),
             ("aGk+\nPw==\n", Base64, Ok("hi>?")),
+            ("YR==", Base64, Ok("a")),
         ] {
             let value = SecretBytes::copied_from(text.as_bytes());
             let found = decode(value, strategy, NullBytePolicy::Ignore);

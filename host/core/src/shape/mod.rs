@@ -2,6 +2,8 @@
 //! and rewriting of keys. Pure, and silent about values: errors name keys and rules.
 
 mod decode;
+mod go_json;
+mod go_regexp;
 mod keys;
 mod property;
 mod rewrite;
@@ -9,6 +11,7 @@ mod rewrite;
 use std::collections::BTreeMap;
 
 pub use decode::decode;
+pub use go_regexp::compile as go_regexp;
 pub use keys::convert;
 pub use property::{entries, lookup};
 pub use rewrite::{apply_merge, apply_regexp, apply_transform};

@@ -4,10 +4,15 @@
 //! description says. A null is the empty text, as everywhere in ESO. Number texts are kept as they stand, but where
 //! gjson finds them it writes them anew, as its `Result.String` does.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
 
+use super::go_json::paired;
 use super::{ShapeError, Values};
 use crate::provider::PropertyStep;
 use crate::secret::SecretBytes;
@@ -43,9 +48,12 @@ pub fn lookup(
 /// # Errors
 /// [`ShapeError::NotAnObject`].
 pub fn entries(value: &SecretBytes) -> Result<Values, ShapeError> {
-    let object: BTreeMap<String, &RawValue> =
-        serde_json::from_slice(value.expose()).map_err(|_| ShapeError::NotAnObject)?;
-    Ok(object.into_iter().map(|(key, raw)| (key, plain(raw.get()))).collect())
+    // As Go's decoder: what is no UTF-8 is replaced, and null is an empty object.
+    let text = String::from_utf8_lossy(value.expose());
+    let text = zeroize::Zeroizing::new(paired(&text).into_owned());
+    let object: Option<BTreeMap<String, &RawValue>> =
+        serde_json::from_str(&text).map_err(|_| ShapeError::NotAnObject)?;
+    Ok(object.unwrap_or_default().into_iter().map(|(key, raw)| (key, plain(raw.get()))).collect())
 }
 
 fn literal(text: &str, property: &str) -> Option<SecretBytes> {
@@ -54,11 +62,35 @@ fn literal(text: &str, property: &str) -> Option<SecretBytes> {
 }
 
 fn path(text: &str, path: &str) -> Option<SecretBytes> {
-    let found = gjson::get(text, path);
+    let path = named(path);
+    if counts_no_array(text, &path) {
+        return None;
+    }
+    let found = gjson::get(text, &path);
     found.exists().then(|| match found.kind() {
         gjson::Kind::Number => SecretBytes::new(number(found.json()).into_bytes()),
         _ => plain(found.json()),
     })
+}
+
+/// Whether the first `#` of a path stands behind something that is no array: the crate counts there all the same.
+fn counts_no_array(text: &str, path: &str) -> bool {
+    let is_array = |json: &str| json.trim_start().starts_with('[');
+    match [".#", "|#"].iter().filter_map(|hash| path.find(hash)).min() {
+        _ if path.starts_with('#') => !is_array(text),
+        _ if path.starts_with(['{', '[', '@', '!']) => false,
+        Some(at) => !is_array(gjson::get(text, &path[..at]).json()),
+        None => false,
+    }
+}
+
+/// `{"p":a}` as `{p:a}`: the crate takes the quotes for a part of the name. Arguments of modifiers stay.
+fn named(path: &str) -> Cow<'_, str> {
+    static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"([{,])"([A-Za-z0-9_-]+)":"#).ok());
+    match NAMES.as_ref().filter(|_| path.starts_with('{') && !path.contains('@')) {
+        Some(names) => names.replace_all(path, "$1$2:"),
+        None => path.into(),
+    }
 }
 
 /// A number as gjson writes it: an integer as it stands, any other in decimals, as short as it can be.
@@ -85,7 +117,7 @@ fn nested(text: &str, property: &str) -> Option<SecretBytes> {
 
 /// A JSON string's content, nothing of a null; any other JSON as it stands.
 fn plain(raw: &str) -> SecretBytes {
-    match serde_json::from_str::<Option<String>>(raw) {
+    match serde_json::from_str::<Option<String>>(&paired(raw)) {
         Ok(text) => SecretBytes::new(text.unwrap_or_default().into_bytes()),
         Err(_) => SecretBytes::copied_from(raw.trim().as_bytes()),
     }

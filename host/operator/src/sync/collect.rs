@@ -28,8 +28,6 @@ pub(crate) const TRANSFORM_ENGINE: &str = "v2";
 #[derive(Default)]
 pub(super) struct Collected {
     pub(super) data: Data,
-    /// Whether something that was asked for does not exist (and may be missing).
-    pub(super) missing: bool,
     /// Entries that failed, in the order of the spec's fields.
     pub(super) failures: Vec<KeyFailure>,
     /// What they would have given.
@@ -45,7 +43,7 @@ impl Pipeline {
         notes: &mut Notes,
     ) -> Result<Collected, Failure> {
         let spec = asker.spec;
-        let mut all = Collected::default();
+        let (mut all, mut missing) = (Collected::default(), false);
         for (index, entry) in spec.data_from.iter().enumerate() {
             match self.many(asker, world, fetched, (index, entry)).await {
                 Ok(Some(values)) => {
@@ -54,7 +52,7 @@ impl Pipeline {
                         all.data.insert(key, Arc::new(value));
                     }
                 }
-                Ok(None) => all.missing = true,
+                Ok(None) => missing = true,
                 Err(failure) => {
                     // It would have overridden any of what came before.
                     all.data.clear();
@@ -71,7 +69,7 @@ impl Pipeline {
                     all.kept.named.remove(&key);
                     all.data.insert(key, Arc::new(value));
                 }
-                Ok(None) => all.missing = true,
+                Ok(None) => missing = true,
                 Err(failure) => {
                     // It would have overridden what others give.
                     all.data.remove(&key);
@@ -82,11 +80,10 @@ impl Pipeline {
             }
         }
         let optional = spec.target.deletion_policy != DeletionPolicy::Retain;
-        if all.missing && !optional && all.failures.is_empty() && !fetched.kept {
+        if missing && !optional && all.failures.is_empty() && !fetched.kept {
             // Retain: what is missing is an error, and fetch has said which.
             return Err(unusable("data", "a key does not exist"));
         }
-        all.missing |= data_is_all_optional(asker);
         Ok(all)
     }
 
@@ -130,7 +127,8 @@ impl Pipeline {
         };
         let options = Options::of(entry);
         let mut decoded = Values::new();
-        for (key, value) in self.rewritten(asker, world, values, entry, &place).await? {
+        let rewritten = self.rewritten(asker, world, values, entry, &place).await?;
+        for (key, value) in rewritten.into_iter().filter(|(key, _)| !key.is_empty()) {
             let value = shape::decode(value, options.decoding, options.null_bytes)
                 .map_err(|error| shaped(&format!("{place} (key {key:?})"), &error))?;
             decoded.insert(key, value);
@@ -270,11 +268,6 @@ fn failure_of_many(index: usize, entry: &DataFrom, failure: Failure) -> KeyFailu
         (None, None, None) => ("", String::new()),
     };
     KeyFailure { entry: format!("dataFrom[{index}]{part}"), key, failure }
-}
-
-/// `find` with nothing found is an answer of its own: the deletionPolicy decides what it means.
-fn data_is_all_optional(asker: &Asker<'_>) -> bool {
-    asker.spec.data.is_empty() && asker.spec.data_from.iter().all(|entry| entry.find.is_some())
 }
 
 /// One value, or the property of it.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use claviger_core::error::Failure;
 use claviger_core::provider::{Facet, Item, Nature, Query};
-use claviger_core::shape::Values;
+use claviger_core::shape::{Values, go_regexp};
 use claviger_crds::external_secret::Find;
 
 use super::connect::store_name;
@@ -33,9 +33,11 @@ impl Pipeline {
         let regexp = find.name.as_ref().and_then(|name| name.regexp.clone());
         let filter = regexp
             .as_deref()
-            .map(regex::Regex::new)
-            .transpose()
-            .map_err(|_| unusable("dataFrom", "find.name.regexp is not a regular expression (RE2)"))?;
+            .map(|source| {
+                go_regexp(source)
+                    .ok_or_else(|| unusable("dataFrom", "find.name.regexp is not a regular expression (RE2)"))
+            })
+            .transpose()?;
         let query = Query { path: find.path.clone(), tags: find.tags.clone(), name_regexp: regexp };
         let mut keys = Vec::new();
         let mut values = Values::new();

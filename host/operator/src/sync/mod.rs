@@ -259,7 +259,8 @@ impl Pipeline {
             let (failed, first) = (notes.failures.len(), Box::new(first.failure.clone()));
             notes.short = Some(Failure::PartiallySynced { failed, of, first });
         }
-        if collected.data.is_empty() && collected.missing && notes.short.is_none() {
+        // Whatever is empty: a search, an object without keys. The deletionPolicy decides what that means.
+        if collected.data.is_empty() {
             return Ok(Desired::Nothing);
         }
         // A credential that is new is to be recorded.

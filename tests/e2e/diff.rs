@@ -1,0 +1,128 @@
+//! `claviger diff` against the real API server: what it says is what the operator then does, and it writes nothing.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::support::{Operator, World, world};
+
+fn diff(world: &World, kubeconfig: &Path, manifests: &str, args: &[&str]) -> Output {
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+    std::fs::write(file.path(), manifests).unwrap();
+    Command::new(&world.env.claviger)
+        .args(["--log-level", "error", "diff", "--namespace", &world.name, "--plugin-dir"])
+        .arg(&world.env.plugin_dir)
+        .arg("--kubeconfig")
+        .arg(kubeconfig)
+        .arg("-f")
+        .arg(file.path())
+        .args(args)
+        .env("CLAVIGER_CACHE_DIR", &world.env.cache_dir)
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// A person's kubeconfig, who may only read, and Secrets perhaps not.
+fn reader(world: &World, name: &str, resources: &str) -> std::path::PathBuf {
+    let ns = &world.name;
+    world.apply(&format!(
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {name}, namespace: {ns}}}\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: {name}, namespace: {ns}}}\n\
+         rules:\n- {{apiGroups: [\"\", external-secrets.io], resources: [{resources}], verbs: [get, list]}}\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: {name}, namespace: {ns}}}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: {name}}}\n\
+         subjects: [{{kind: ServiceAccount, name: {name}, namespace: {ns}}}]\n"
+    ));
+    world.env.cluster.kubeconfig_for_service_account(ns, name).unwrap()
+}
+
+fn manifest(name: &str, labels: &str, spec: &str) -> String {
+    format!(
+        "---\napiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: {name}, labels: {labels}}}\n\
+         spec: {{refreshInterval: 1h, secretStoreRef: {{name: fake}}, {spec}}}\n"
+    )
+}
+
+#[test]
+fn says_what_would_change_by_names_and_only_reads() {
+    let world = world!("diff");
+    let ns = world.name.clone();
+    world.apply(&format!(
+        "apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: fake, namespace: {ns}}}\n\
+         spec: {{controller: {ns}, provider: {{fake: {{data: [{{key: one, value: MARKED-one}}, {{key: two, value: MARKED-two}}]}}}}}}\n"
+    ));
+    let entry = |key: &str, from: &str| format!("{{secretKey: {key}, remoteRef: {{key: {from}}}}}");
+    let both = format!("data: [{}, {}]", entry("a", "one"), entry("b", "two"));
+    let same = manifest("es", "{team: x, old: was}", &both);
+    let _operator = Operator::start(&world);
+    world.apply(&same.replace("metadata: {", &format!("metadata: {{namespace: {ns}, ")));
+    world.wait_data("es", &[("a", "MARKED-one"), ("b", "MARKED-two")]);
+    world.wait_ready("externalsecret", "es");
+
+    let kubeconfig = reader(&world, "reader", "secrets, externalsecrets, secretstores, configmaps");
+    let mark = world.env.cluster.audit_mark();
+    let (code, out, err) = said(&diff(&world, &kubeconfig, &same, &[]));
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert_eq!(out, "ExternalSecret diff/es: Secret diff/es stays as it is\n  = data a\n  = data b\n");
+
+    let changed = manifest(
+        "es",
+        "{team: z, new: is}",
+        &format!("data: [{}, {}]", entry("a", "two"), entry("c", "one")),
+    );
+    let made = manifest("other", "{}", &format!("data: [{}]", entry("k", "one")));
+    let all = format!("{changed}{made}");
+    let (code, out, err) = said(&diff(&world, &kubeconfig, &all, &["-o", "json"]));
+    assert_eq!((code, err.as_str()), (Some(1), ""), "{out}");
+    let found: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(found[0]["fate"], "changed");
+    assert_eq!(found[0]["data"], json!({"a": "~", "b": "-", "c": "+"}));
+    let labels = json!({
+        "team": "~", "new": "+", "old": "-",
+        "reconcile.external-secrets.io/managed": "=", "reconcile.external-secrets.io/created-by": "=",
+    });
+    assert_eq!((&found[0]["labels"], &found[0]["annotations"]), (&labels, &json!({})));
+    assert_eq!((&found[1]["fate"], &found[1]["data"]), (&json!("created"), &json!({"k": "+"})));
+
+    let renamed = manifest("es", "{team: x, old: was}", &format!("target: {{name: moved}}, {both}"));
+    let (code, out, _) = said(&diff(&world, &kubeconfig, &renamed, &[]));
+    assert_eq!(code, Some(1));
+    assert!(
+        out.contains("Secret diff/moved is created") && out.contains("- Secret diff/es, an earlier target"),
+        "{out}"
+    );
+
+    let missing = manifest("es", "{}", &format!("data: [{}]", entry("a", "absent")));
+    let (code, out, err) = said(&diff(&world, &kubeconfig, &format!("{missing}{made}"), &[]));
+    assert_eq!(code, Some(2), "{out}");
+    assert!(err.contains("RemoteKeyNotFound") && out.contains("Secret diff/other is created"), "{out}{err}");
+
+    let blind = reader(&world, "blind", "externalsecrets, secretstores");
+    let (code, _, err) = said(&diff(&world, &blind, &same, &[]));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("not allowed (HTTP 403)") && err.contains("get and list Secrets"), "{err}");
+
+    for text in [&out, &err] {
+        assert!(!text.contains("MARKED"), "{text}");
+    }
+    let people = ["reader", "blind"].map(|name| format!("system:serviceaccount:{ns}:{name}"));
+    let requests = world.env.cluster.audit_requests(mark).unwrap();
+    let theirs: Vec<_> = requests.iter().filter(|request| people.contains(&request.user)).collect();
+    assert!(!theirs.is_empty());
+    let writes: Vec<_> =
+        theirs.iter().filter(|request| !matches!(request.verb.as_str(), "get" | "list")).collect();
+    assert!(writes.is_empty(), "{writes:?}");
+
+    // And the operator does what was said.
+    world.apply(&changed.replace("metadata: {", &format!("metadata: {{namespace: {ns}, ")));
+    world.wait_data("es", &[("a", "MARKED-two"), ("c", "MARKED-one")]);
+    world.wait_ready("externalsecret", "es");
+    let (code, out, _) = said(&diff(&world, &kubeconfig, &changed, &[]));
+    assert_eq!(code, Some(0), "{out}");
+}
