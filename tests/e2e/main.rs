@@ -26,3 +26,4 @@ mod spread;
 mod support;
 mod tenancy;
 mod vault;
+mod webhook;
