@@ -30,3 +30,4 @@ mod spread;
 mod support;
 mod tenancy;
 mod vault;
+mod webhook;

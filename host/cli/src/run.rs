@@ -1,12 +1,13 @@
 //! `claviger run`: the operator, until SIGINT or SIGTERM. A second signal ends it at once.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use claviger_operator::config::{Election, OperatorConfig};
+use claviger_operator::config::{Election, OperatorConfig, WebhookConfig};
 use claviger_operator::plugins::Registry;
 use claviger_operator::reconcile::instance_name;
 use claviger_plugins::egress::EgressConfig;
@@ -51,6 +52,9 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         delimiters: args.templates.delimiters(),
         concurrency: usize::from(args.concurrency),
         listen: args.listen.0,
+        webhook: args.webhook.cert_dir.filter(|_| args.webhook.enable_webhook).map(|certificates| {
+            WebhookConfig { listen: (Ipv4Addr::UNSPECIFIED, args.webhook.port).into(), certificates }
+        }),
         store_interval: Duration::from_secs(args.store_interval),
         election,
         ..OperatorConfig::default()

@@ -76,11 +76,25 @@ pub fn store_allows(
         }
         for text in &condition.namespace_regexes {
             // Go's MatchString is unanchored, and so is `is_match`.
-            let regex = Regex::new(text).map_err(|_| BadRegex(text.clone()))?;
-            allowed |= regex.is_match(namespace);
+            allowed |= regex(text)?.is_match(namespace);
         }
     }
     Ok(allowed)
+}
+
+/// Whether the conditions' regular expressions are some.
+///
+/// # Errors
+/// The first that is none.
+pub fn check_conditions(conditions: &[StoreCondition]) -> Result<(), BadRegex> {
+    conditions
+        .iter()
+        .flat_map(|condition| &condition.namespace_regexes)
+        .try_for_each(|text| regex(text).map(drop))
+}
+
+fn regex(text: &str) -> Result<Regex, BadRegex> {
+    Regex::new(text).map_err(|_| BadRegex(text.to_owned()))
 }
 
 /// Whether a plugin may be used from a namespace: by name or by labels, either is enough. Named and empty

@@ -2,6 +2,7 @@
 //! environment; nothing here reads either.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::sync::Delimiters;
@@ -30,6 +31,8 @@ pub struct OperatorConfig {
     pub concurrency: usize,
     /// Where metrics and health are served; none: not at all.
     pub listen: Option<SocketAddr>,
+    /// Where the validating webhook is served, and with what (`--enable-webhook`); none: not at all.
+    pub webhook: Option<WebhookConfig>,
     /// How often a store is validated, unless its `refreshInterval` says otherwise
     /// (ESO's `--store-requeue-interval`).
     pub store_interval: Duration,
@@ -46,6 +49,15 @@ impl OperatorConfig {
     pub fn spreads(&self) -> bool {
         self.cluster_external_secrets && self.namespace.is_none()
     }
+}
+
+/// The validating webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Folder with `tls.crt` and `tls.key`.
+    pub certificates: PathBuf,
 }
 
 /// The lease that one of several replicas works by.
@@ -116,6 +128,7 @@ impl Default for OperatorConfig {
             // than it bounds CPU.
             concurrency: 10,
             listen: None,
+            webhook: None,
             store_interval: Duration::from_secs(300),
             status_interval: Duration::from_secs(60),
             // Shorter than the 30 s that Kubernetes gives a pod by default, longer than a provider's call.

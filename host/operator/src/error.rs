@@ -24,6 +24,9 @@ pub enum OperatorError {
         /// `ExternalSecret.external-secrets.io` …
         kind: &'static str,
     },
+    /// The webhook cannot be served.
+    #[error("cannot serve the webhook: {0}")]
+    Webhook(String),
     /// A worker panicked; the supervisor should restart the process.
     #[error("a worker stopped unexpectedly: {0}")]
     Worker(String),

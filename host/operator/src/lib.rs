@@ -17,4 +17,5 @@ pub mod server;
 pub mod state;
 pub mod sync;
 pub mod watch;
+pub mod webhook;
 mod work;

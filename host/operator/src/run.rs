@@ -22,6 +22,8 @@ use crate::server::{Exhibit, Server};
 use crate::state::State;
 use crate::sync::Pipeline;
 use crate::watch::streams;
+use crate::webhook::Webhook;
+use crate::webhook::certificate::Certificates;
 use crate::work::work;
 
 /// How often a loop looks up without being woken, so that a lost wake-up costs a second and not a night.
@@ -48,6 +50,10 @@ pub async fn run(
     let audiences = crate::preflight::api_server_audiences(&client).await;
     let stand_in = config.operator_namespace_fallback.then(|| config.operator_namespace.clone());
     let pipeline = Pipeline::new(registry.clone(), config.delimiters.clone());
+    let certificates = config.webhook.as_ref().map(|webhook| {
+        let certificates = Certificates::new(webhook.certificates.clone());
+        Arc::new(certificates)
+    });
     let context = Arc::new(Context {
         client: fenced.clone(),
         config,
@@ -59,6 +65,7 @@ pub async fn run(
         metrics,
         namespace_labels: reconcile::NamespaceLabels::default(),
         leadership: leadership.clone(),
+        certificates,
         readiness: Readiness::default(),
     });
 
@@ -68,6 +75,14 @@ pub async fn run(
         if let Some(address) = server.address() {
             tracing::info!(%address, "serving metrics and health");
         }
+        background.spawn(server.serve(context.clone(), stop.clone()));
+    }
+    if let (Some(webhook), Some(certificates)) = (&context.config.webhook, &context.certificates) {
+        let server = Webhook::bind(webhook.listen, certificates.clone()).await?;
+        if let Some(address) = server.address() {
+            tracing::info!(%address, "serving the webhook");
+        }
+        background.spawn(certificates.clone().follow(stop.clone()));
         background.spawn(server.serve(context.clone(), stop.clone()));
     }
     streams::start(&client, &context.config, &state, &stop, &mut background);
@@ -112,6 +127,9 @@ impl Exhibit for Context {
     }
 
     fn missing(&self) -> Option<String> {
+        if let Some(missing) = self.certificates.as_ref().and_then(|certificates| certificates.missing()) {
+            return Some(missing);
+        }
         let loading = |plugin: &str| self.registry.loading(plugin).is_some();
         self.readiness.missing(|| self.state.unlisted(), loading)
     }

@@ -68,6 +68,12 @@ impl Operator {
         Self::granted(world, Launch { flags, ..Launch::of(world, &account(world, "")) })
     }
 
+    /// The same, and is not waited for.
+    pub(crate) fn launch_flagged(world: &World, flags: &[&str]) -> Self {
+        grant(world, &account(world, ""));
+        Self::launch(world, Launch { flags, ..Launch::of(world, &account(world, "")) })
+    }
+
     /// The same, where the API server is found at another address.
     pub(crate) fn start_by(world: &World, server: &str) -> Self {
         Self::granted(world, Launch { server: Some(server), ..Launch::of(world, &account(world, "")) })

@@ -103,6 +103,8 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub store_interval: u64,
     #[command(flatten)]
+    pub webhook: WebhookArgs,
+    #[command(flatten)]
     pub election: ElectionArgs,
     /// Let stores reach loopback addresses, for trying things out on one machine
     #[arg(long)]
@@ -127,6 +129,20 @@ impl TemplateArgs {
     pub(crate) fn delimiters(&self) -> Delimiters {
         Delimiters { left: self.left.clone(), right: self.right.clone() }
     }
+}
+
+/// The validating webhook.
+#[derive(Debug, Args)]
+pub(crate) struct WebhookArgs {
+    /// Serve the validating webhook for ExternalSecrets, SecretStores and ClusterSecretStores
+    #[arg(long, requires = "cert_dir")]
+    pub enable_webhook: bool,
+    /// Port of the webhook, which speaks HTTPS
+    #[arg(long = "webhook-port", default_value_t = 10250, value_name = "PORT")]
+    pub port: u16,
+    /// Folder with the webhook's tls.crt and tls.key, which are read again when they change
+    #[arg(long = "webhook-cert-dir", value_name = "DIR")]
+    pub cert_dir: Option<PathBuf>,
 }
 
 /// Which of several replicas works.
@@ -231,5 +247,18 @@ mod tests {
         assert_eq!(election(&["--enable-leader-election=false"]), (false, None));
         let both = ["--enable-leader-election=true", "--leader-election-id=mine"];
         assert_eq!(election(&both), (true, Some("mine".to_owned())));
+    }
+
+    #[test]
+    fn a_webhook_needs_a_certificate() {
+        let parsed = |flags: &[&str]| Cli::try_parse_from(["claviger", "run"].iter().chain(flags));
+        assert!(parsed(&["--enable-webhook"]).is_err());
+        let Ok(Cli { command: Command::Run(run), .. }) =
+            parsed(&["--enable-webhook", "--webhook-cert-dir=/certs"])
+        else {
+            panic!("not run");
+        };
+        assert_eq!((run.webhook.enable_webhook, run.webhook.port), (true, 10250));
+        assert!(run.cluster_external_secrets, "as with ESO");
     }
 }

@@ -148,7 +148,7 @@ fn is_ours(context: &Context, ces: &ClusterExternalSecret) -> bool {
     cluster.into_iter().all(|(_, store)| {
         let found = context.state.store(&Object::ClusterSecretStore(store));
         let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
-        class.is_none_or(|class| class.is_empty() || class == context.config.controller_class)
+        context.config.serves(class.as_deref())
     })
 }
 

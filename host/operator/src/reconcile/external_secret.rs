@@ -236,7 +236,7 @@ async fn say(context: &Context, es: &ExternalSecret, notes: &[plan::Note]) {
 }
 
 /// Whether every store it names is of our controller class. A store that is not there is nobody else's.
-fn is_ours(context: &Context, name: &Name, es: &ExternalSecret) -> bool {
+pub(crate) fn is_ours(context: &Context, name: &Name, es: &ExternalSecret) -> bool {
     store_refs(es).into_iter().all(|(kind, store)| {
         let found = context.state.store(&store_object(kind, &name.namespace, &store));
         let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());

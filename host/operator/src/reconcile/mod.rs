@@ -30,7 +30,9 @@ use crate::readiness::Readiness;
 use crate::state::State;
 use crate::sync::Pipeline;
 use crate::watch::Object;
+use crate::webhook::certificate::Certificates;
 
+pub(crate) use external_secret::is_ours;
 pub use namespace_labels::NamespaceLabels;
 
 /// Everything a reconcile works with.
@@ -56,6 +58,8 @@ pub struct Context {
     /// Whether this process may act: to be asked before what is no request to the API server, such as a call of a
     /// provider, and not in the midst of a reconcile, which ends by itself when it may not.
     pub leadership: Leadership,
+    /// What the webhook serves with, if there is one.
+    pub(crate) certificates: Option<Arc<Certificates>>,
     /// How far the start has come.
     pub(crate) readiness: Readiness,
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use claviger_core::admission::check_store;
 use claviger_core::backoff::after_failure;
 use claviger_core::duration::parse_go;
 use claviger_core::error::Failure;
@@ -111,6 +112,7 @@ async fn validate(context: &Arc<Context>, object: &Object, store: &Store) -> Fou
     let namespace = store.metadata.namespace.clone().unwrap_or_default();
     let outcome = async {
         let view: StoreView = world.store(object, &namespace).await?;
+        check_store(&name, &view.spec)?;
         let session = context.pipeline.session(object, &view, &namespace, &world).await?;
         let health = context.pipeline.validate(&session).await;
         let health = match health {

@@ -41,10 +41,14 @@ impl State {
             _ => None,
         };
         match &event {
-            Event::Apply(object) | Event::Delete(object) if before != Some(true) => {
-                inner.wake_spreaders(object.meta());
+            Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => {
+                if before != Some(true) {
+                    inner.wake_spreaders(object.meta());
+                }
             }
-            _ => {}
+            // What a list shows no more.
+            Event::InitDone => inner.wake_all_spreaders(),
+            Event::Init => {}
         }
         let changes = inner.external_secrets.apply(event, |guard| guard.0.map(slim).map_err(Box::new));
         for change in changes {

@@ -60,6 +60,9 @@ impl State {
             Event::Init | Event::InitDone => String::new(),
         };
         let before = inner.namespaces.get(&Name::new("", &name));
+        if matches!(event, Event::InitDone) {
+            inner.wake_all_spreaders();
+        }
         for change in inner.namespaces.apply(event, view) {
             let (Change::Upserted(changed) | Change::Deleted(changed)) = change else { continue };
             let known = if changed.name == name { before.clone() } else { None };
@@ -112,6 +115,15 @@ impl Inner {
     fn look_again(&mut self, cluster_external_secret: String) {
         let object = Object::ClusterExternalSecret(cluster_external_secret);
         self.queue.push(object, Class::Fresh, Instant::now());
+    }
+
+    /// A list came in: what was there before and is not in it was deleted while nobody watched.
+    pub(super) fn wake_all_spreaders(&mut self) {
+        let all: Vec<String> =
+            self.cluster_external_secrets.iter().map(|(name, _)| name.name.clone()).collect();
+        for name in all {
+            self.look_again(name);
+        }
     }
 
     /// An ExternalSecret changed: wakes who made it, and who would have made one of that name.
@@ -299,6 +311,17 @@ mod tests {
         assert_eq!(woken(&state), ["b"], "it goes");
         state.namespace_event(Event::Delete(going));
         assert_eq!(woken(&state), ["b"], "it is gone");
+    }
+
+    #[test]
+    fn a_list_wakes_all_for_what_it_shows_no_more() {
+        let state = two();
+        state.namespace_event(Event::Init);
+        state.namespace_event(Event::InitDone);
+        assert_eq!(woken(&state), ["a", "b"]);
+        state.external_secret_event(Event::Init);
+        state.external_secret_event(Event::InitDone);
+        assert_eq!(woken(&state), ["a", "b"]);
     }
 
     #[test]

@@ -1,0 +1,286 @@
+//! The validating webhook, asked by the real API server: what it refuses at `kubectl apply`, what it lets pass, and
+//! that the status says the same where nobody asked.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use base64::Engine as _;
+use claviger_testenv::{Authority, Usage, free_port};
+use serde_json::json;
+
+use crate::support::{Operator, World, world};
+
+/// Serving files of a fresh authority, for loopback.
+fn certify(dir: &Path) -> Authority {
+    let authority = Authority::new("webhook authority").unwrap();
+    authority.leaf(Usage::Server, "webhook", &[], &[]).unwrap().write(dir, "tls").unwrap();
+    authority
+}
+
+/// Has the API server ask there, of this test's objects only.
+fn configure(world: &World, port: u16, authorities: &[&Authority], policy: &str) {
+    let bundle: String = authorities.iter().map(|authority| authority.pem()).collect();
+    let bundle = base64::engine::general_purpose::STANDARD.encode(bundle);
+    let ns = &world.name;
+    let webhook = |plural: &str, path: &str| {
+        json!({
+            "name": format!("{plural}.claviger.io"), "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "timeoutSeconds": 5, "failurePolicy": policy,
+            "clientConfig": {"url": format!("https://127.0.0.1:{port}/validate-external-secrets-io-v1-{path}"), "caBundle": bundle},
+            "rules": [{"apiGroups": ["external-secrets.io"], "apiVersions": ["v1"],
+                "operations": ["CREATE", "UPDATE", "DELETE"], "resources": [plural]}],
+            "matchConditions": [{"name": "ours", "expression":
+                format!("request.?namespace.orValue('') == '{ns}' || request.name.startsWith('{ns}')")}],
+        })
+    };
+    let object = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": ns},
+        "webhooks": [webhook("externalsecrets", "externalsecret"), webhook("secretstores", "secretstore"),
+            webhook("clustersecretstores", "clustersecretstore")],
+    });
+    world.apply(&object.to_string());
+}
+
+fn external_secret(world: &World, name: &str, rest: &str) -> String {
+    format!(
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: {name}, namespace: {ns}}}\n\
+         spec:\n  secretStoreRef: {{name: fake}}\n{rest}\n",
+        ns = world.name
+    )
+}
+
+fn store(world: &World, kind: &str, name: &str, rest: &str) -> String {
+    format!(
+        "apiVersion: external-secrets.io/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: {ns}}}\n\
+         spec:\n  controller: {ns}\n{rest}\n",
+        ns = world.name
+    )
+}
+
+/// What kubectl says when it is refused.
+fn refused(world: &World, yaml: &str) -> String {
+    match world.env.cluster.apply(yaml) {
+        Ok(_) => panic!("taken: {yaml}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Whether an independent client takes the certificate, by that authority.
+fn verified(port: u16, authority: &Authority) -> Result<(), String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), authority.pem()).unwrap();
+    let output = Command::new("openssl")
+        .args([
+            "s_client",
+            "-verify_return_error",
+            "-verify_ip",
+            "127.0.0.1",
+            "-connect",
+            &format!("127.0.0.1:{port}"),
+        ])
+        .arg("-CAfile")
+        .arg(file.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+const ONE: &str = "  data: [{secretKey: one, remoteRef: {key: one}}]";
+
+#[test]
+fn what_cannot_be_meant_is_refused_when_it_is_applied() {
+    let world = world!("webhook");
+    let dir = tempfile::tempdir().unwrap();
+    let authority = certify(dir.path());
+    let port = free_port().unwrap();
+    let (port_flag, dir_flag) = (port.to_string(), dir.path().to_str().unwrap().to_owned());
+    let flags = ["--enable-webhook", "--webhook-port", &port_flag, "--webhook-cert-dir", &dir_flag];
+    let mut operator = Operator::start_flagged(&world, &flags);
+    configure(&world, port, &[&authority], "Fail");
+    let fake =
+        store(&world, "SecretStore", "fake", "  provider: {fake: {data: [{key: one, value: value-one}]}}");
+    // A configuration takes the API server a moment.
+    world.wait("the webhook to be asked", || {
+        let bad = external_secret(&world, "probe", "");
+        world.env.cluster.apply(&bad).map_or_else(
+            |error| {
+                if error.to_string().contains("denied the request") { Ok(()) } else { Err(error.to_string()) }
+            },
+            |_| Err("it was taken".to_owned()),
+        )
+    });
+    world.apply(&fake);
+    world.apply(&external_secret(&world, "good", ONE));
+    world.wait_data("good", &[("one", "value-one")]);
+
+    let target = |target: &str| format!("{ONE}\n  target: {target}");
+    let not_owned = "deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner";
+    let cases = [
+        (String::new(), "either data or dataFrom should be specified"),
+        (target("{creationPolicy: Merge, deletionPolicy: Delete}"), not_owned),
+        (target("{creationPolicy: Orphan, deletionPolicy: Delete}"), not_owned),
+        (target("{creationPolicy: CreateOrMerge, deletionPolicy: Delete}"), not_owned),
+        (
+            target("{creationPolicy: None, deletionPolicy: Merge}"),
+            "deletionPolicy=Merge has nothing to merge into",
+        ),
+        (
+            target("{template: {type: bootstrap.kubernetes.io/token}}"),
+            "bootstrap.kubernetes.io/token is refused",
+        ),
+        (
+            target(
+                "{template: {type: kubernetes.io/service-account-token, metadata: {annotations: {kubernetes.io/service-account.name: x}}}}",
+            ),
+            "kubernetes.io/service-account-token is refused",
+        ),
+        (
+            "  dataFrom: [{extract: {key: a}, find: {name: {regexp: a}}}]".to_owned(),
+            "dataFrom[0]: exactly one of extract, find",
+        ),
+        (
+            "  data: [{secretKey: one, remoteRef: {key: a}}, {secretKey: one, remoteRef: {key: b}}]"
+                .to_owned(),
+            "secretKey \"one\" stands twice",
+        ),
+        (format!("{ONE}\n  refreshInterval: often"), "spec.refreshInterval"),
+    ];
+    for (rest, message) in &cases {
+        let said = refused(&world, &external_secret(&world, "bad", rest));
+        assert!(said.contains("denied the request") && said.contains(message), "{rest}: {said}");
+    }
+    let said = refused(&world, &external_secret(&world, "good", ""));
+    assert!(said.contains("either data or dataFrom"), "an update too: {said}");
+
+    // Stores: the provider's own schema, and expressions that are none; another class's are not judged.
+    let cluster = format!("{}-cluster", world.name);
+    let said = refused(
+        &world,
+        &store(&world, "SecretStore", "bad", "  provider: {vault: {server: 'http://a', version: v3}}"),
+    );
+    assert!(said.contains("v3") || said.contains("version"), "{said}");
+    let fake_data = "  provider: {fake: {data: []}}\n";
+    let said = refused(
+        &world,
+        &store(
+            &world,
+            "ClusterSecretStore",
+            &cluster,
+            &format!("{fake_data}  conditions: [{{namespaceRegexes: ['(']}}]"),
+        ),
+    );
+    assert!(said.contains("is not a regular expression"), "{said}");
+    let said = refused(
+        &world,
+        &store(&world, "SecretStore", "bad", "  provider: {fake: {data: [{key: 1, value: x}]}}"),
+    );
+    assert!(!said.is_empty());
+    let other = store(
+        &world,
+        "ClusterSecretStore",
+        &cluster,
+        &format!("{fake_data}  conditions: [{{namespaceRegexes: ['(']}}]"),
+    )
+    .replace(&format!("controller: {}", world.name), "controller: somebody");
+    world.apply(&other);
+    let unknown = store(&world, "SecretStore", "unknown", "  provider: {nobodys: {}}");
+    world.apply(&unknown);
+    let taken: Vec<_> =
+        operator.log().lines().filter(|line| line.contains("not admitted")).map(str::to_owned).collect();
+    assert!(taken.len() >= cases.len(), "{taken:?}");
+
+    // The operator is away: with Ignore it passes, and the status says the same.
+    configure(&world, port, &[&authority], "Ignore");
+    assert_eq!(operator.stop(), Some(0));
+    world.wait("the API server to go on without it", || {
+        let bad = external_secret(&world, "bad", &cases[1].0);
+        world.env.cluster.apply(&bad).map(drop).map_err(|error| error.to_string())
+    });
+    operator.restart();
+    let message = world.wait_reason("externalsecret", "bad", "PolicyInvalid");
+    assert!(message.contains(not_owned), "{message}");
+    // What is bad already can be looked after, and deleted.
+    world.kubectl(&["-n", &world.name, "annotate", "externalsecret", "bad", "note=looked-after"]);
+    world.kubectl(&["-n", &world.name, "delete", "externalsecret", "bad"]);
+    world.kubectl(&["delete", "validatingwebhookconfiguration", &world.name]);
+}
+
+#[test]
+fn another_certificate_is_served_as_soon_as_it_lies_there() {
+    let world = world!("webhook-certificates");
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port().unwrap();
+    let (port_flag, dir_flag) = (port.to_string(), dir.path().to_str().unwrap().to_owned());
+    let flags = ["--enable-webhook", "--webhook-port", &port_flag, "--webhook-cert-dir", &dir_flag];
+    let operator = Operator::launch_flagged(&world, &flags);
+    world.wait("it to say what is missing", || {
+        let page = operator.page("/readyz");
+        if page.contains("503") && page.contains("the webhook has no certificate") {
+            Ok(())
+        } else {
+            Err(page)
+        }
+    });
+    let first = certify(dir.path());
+    world.wait("it to be ready", || {
+        if operator.page("/readyz").contains("200 OK") { Ok(()) } else { Err(operator.log()) }
+    });
+    verified(port, &first).unwrap();
+    let second = certify(dir.path());
+    assert!(
+        verified(port, &first).is_ok() || verified(port, &second).is_ok(),
+        "one of them is served at any time"
+    );
+    world.wait("the second to be served", || verified(port, &second));
+    assert!(verified(port, &first).is_err());
+    // What is no review is no review.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), second.pem()).unwrap();
+    let asked = |path: &str, body: &str| {
+        let url = format!("https://127.0.0.1:{port}{path}");
+        let output = Command::new("curl")
+            .args([
+                "--silent",
+                "--output",
+                "/dev/null",
+                "--write-out",
+                "%{http_code}",
+                "--data-binary",
+                "@-",
+                &url,
+            ])
+            .arg("--cacert")
+            .arg(file.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .and_then(|mut child| {
+                use std::io::Write as _;
+                let mut stdin = child.stdin.take().unwrap();
+                // It may be refused before it is read to its end.
+                let _ = stdin.write_all(body.as_bytes());
+                drop(stdin);
+                child.wait_with_output()
+            })
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let path = "/validate-external-secrets-io-v1-externalsecret";
+    assert_eq!(asked(path, "{"), "400");
+    assert_eq!(
+        asked(
+            path,
+            r#"{"apiVersion":"admission.k8s.io/v1beta1","request":{"uid":"u","operation":"DELETE"}}"#
+        ),
+        "400"
+    );
+    assert_eq!(
+        asked(path, r#"{"apiVersion":"admission.k8s.io/v1","request":{"uid":"u","operation":"DELETE"}}"#),
+        "200"
+    );
+    assert_eq!(asked("/validate-something", "{}"), "404");
+    assert_eq!(asked(path, &"x".repeat(3 * 1024 * 1024 + 1)), "413");
+    assert!(operator.runs());
+}
