@@ -8,19 +8,22 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"log"
+	"maps"
 	"os"
 	"strings"
 	"text/template"
 	"time"
 	"unicode/utf8"
 
-	"github.com/Masterminds/sprig/v3"
-	"sigs.k8s.io/yaml"
+	eso "github.com/external-secrets/external-secrets/pkg/template/v2"
 )
 
 type testCase struct {
@@ -47,11 +50,13 @@ type outcome struct {
 var now = time.Date(2024, 2, 29, 13, 4, 5, 678000000, time.UTC)
 
 func functions() template.FuncMap {
-	all := sprig.TxtFuncMap()
-	for _, name := range []string{"env", "expandenv", "getHostByName"} {
-		delete(all, name)
-	}
-	all["now"] = func() time.Time { return now }
+	all := template.FuncMap{}
+	// ESO's own: sprig without what reaches outside, and what ESO adds.
+	maps.Copy(all, eso.FuncMap())
+	// What newer releases have no more, and what they have besides; the module of those cannot be required.
+	delete(all, "getSecretKey")
+	delete(all, "getHostByName")
+	all["certSANs"] = certSANs
 	all["hexdec"] = func(text string) string {
 		decoded, err := hex.DecodeString(text)
 		if err != nil {
@@ -59,21 +64,32 @@ func functions() template.FuncMap {
 		}
 		return string(decoded)
 	}
-	all["toYaml"] = func(v any) string {
-		data, err := yaml.Marshal(v)
-		if err != nil {
-			return ""
-		}
-		return strings.TrimSuffix(string(data), "\n")
-	}
-	all["fromYaml"] = func(text string) map[string]any {
-		m := map[string]any{}
-		if err := yaml.Unmarshal([]byte(text), &m); err != nil {
-			m["Error"] = err.Error()
-		}
-		return m
-	}
+	all["now"] = func() time.Time { return now }
 	return all
+}
+
+// As ESO 2.x has it: DNS names, addresses, mail addresses, URIs.
+func certSANs(input string) ([]string, error) {
+	if at := strings.Index(input, "-----BEGIN"); at >= 0 {
+		input = input[at:]
+	}
+	block, _ := pem.Decode([]byte(input))
+	if block == nil {
+		return nil, errors.New("no PEM block")
+	}
+	parsed, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	names := append([]string{}, parsed.DNSNames...)
+	for _, address := range parsed.IPAddresses {
+		names = append(names, address.String())
+	}
+	names = append(names, parsed.EmailAddresses...)
+	for _, uri := range parsed.URIs {
+		names = append(names, uri.String())
+	}
+	return names, nil
 }
 
 func render(c testCase) (string, error) {

@@ -2,14 +2,14 @@
 //!
 //! The language is implemented here, on bytes, after Go's own: what Go refuses is refused, what it shows is
 //! shown byte for byte (`tests/corpus.rs` compares with Go). Not here: functions that reach outside (`env`,
-//! `expandenv`, `getHostByName`), which ESO removed too; keys, certificates and password hashes; time and
-//! randomness other than the host gives.
+//! `expandenv`, `getHostByName`), which ESO removed too; time and randomness other than the host gives.
 
 mod error;
 mod format;
 mod functions;
 mod language;
 mod limits;
+mod pki;
 mod render;
 mod text;
 mod time;

@@ -57,6 +57,9 @@ pub(super) fn append(value: &Value, out: &mut Vec<u8>, depth: usize) {
         }
         Value::Time(time) => out.extend_from_slice(time.to_string().as_bytes()),
         Value::Version(version) => out.extend_from_slice(version.to_string().as_bytes()),
+        Value::Certificate(issued) => {
+            out.extend_from_slice(&[b"{", &*issued.cert, b" ", &*issued.key, b"}"].concat());
+        }
     }
 }
 

@@ -229,6 +229,22 @@ impl Spec {
             Value::Str(text) => self.text(text, verb, arg, out),
             Value::Time(time) => self.text(time.to_string().as_bytes(), verb, arg, out),
             Value::Version(version) => self.text(version.to_string().as_bytes(), verb, arg, out),
+            Value::Certificate(issued) => {
+                if source {
+                    out.extend_from_slice(arg.type_name().as_bytes());
+                }
+                out.push(b'{');
+                for (index, (name, field)) in issued.fields().into_iter().enumerate() {
+                    if index > 0 {
+                        out.extend_from_slice(if source { b", " } else { b" " });
+                    }
+                    if source {
+                        out.extend_from_slice(format!("{name}:").as_bytes());
+                    }
+                    self.value(&field, verb, out, depth + 1);
+                }
+                out.push(b'}');
+            }
             Value::List(list) => {
                 if source {
                     out.extend_from_slice(arg.type_name().as_bytes());

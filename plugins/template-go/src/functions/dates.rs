@@ -49,7 +49,7 @@ pub(super) const TABLE: &[Function] = &[
     function("durationRound", "a", duration_round),
 ];
 
-fn now(env: &Env) -> Time {
+pub(super) fn now(env: &Env) -> Time {
     let now_ms = env.now_ms();
     let seconds = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
     let nanos = u32::try_from(now_ms % 1000).unwrap_or(0) * 1_000_000;

@@ -57,7 +57,7 @@ fn encode(bytes: &[u8], bits: u32, alphabet: &[u8], group: usize) -> Vec<u8> {
 }
 
 /// Standard base64 with padding.
-pub(super) fn base64(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn base64(bytes: &[u8]) -> Vec<u8> {
     encode(bytes, 6, ALPHABET64, 4)
 }
 
@@ -74,7 +74,7 @@ fn is_line_end(byte: u8) -> bool {
 }
 
 /// `base64.StdEncoding.DecodeString`, or where it fails.
-fn unbase64(text: &[u8]) -> Result<Vec<u8>, usize> {
+pub(crate) fn unbase64(text: &[u8]) -> Result<Vec<u8>, usize> {
     let mut digits = Vec::with_capacity(text.len());
     let mut at = 0;
     let skip_line_ends = |at: &mut usize| {

@@ -65,6 +65,7 @@ fn write(value: &Value, style: Style, depth: usize, out: &mut Vec<u8>) -> Result
             quoted(text.as_bytes(), style, out);
         }
         Value::Version(version) => quoted(version.to_string().as_bytes(), style, out),
+        Value::Certificate(issued) => write(&issued.as_map(), style, depth, out)?,
         Value::List(list) if list.nil => out.extend_from_slice(b"null"),
         Value::List(list) => {
             out.push(b'[');

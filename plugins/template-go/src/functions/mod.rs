@@ -1,14 +1,15 @@
-//! What a template can call: text/template's own functions, sprig's as ESO has them, and ESO's toYaml and
-//! fromYaml. Names, signatures and results are those of the originals; `tests/corpus.rs` compares them
+//! What a template can call: text/template's own functions, sprig's as ESO has them, and ESO's own. Names, signatures and results are those of the originals; `tests/corpus.rs` compares them
 //! with Go. Not here: what reaches outside (`env`, `expandenv`, `getHostByName`), which ESO removed too.
 
 mod args;
 mod builtins;
+mod certificates;
 mod crypto;
 mod dates;
 mod decimal;
 mod dicts;
-mod encode;
+pub(crate) mod encode;
+mod files;
 mod json;
 mod lists;
 mod logic;
@@ -16,7 +17,7 @@ mod math;
 mod merge;
 pub(crate) mod methods;
 mod paths;
-mod random;
+pub(crate) mod random;
 mod regexp;
 pub(crate) mod semver;
 mod strings;
@@ -79,7 +80,8 @@ pub(crate) type Outcome = Result<Value, EngineError>;
 pub(crate) struct Function {
     pub(crate) name: &'static str,
     /// One letter a parameter, `*` before the one that repeats: a anything, s string, i int, f float64,
-    /// b bool, m map[string]interface {}, t time.Time.
+    /// b bool, m map[string]interface {}, t time.Time, u uint32, l []interface {}, c sprig.certificate, h
+    /// sprig.HashAlgorithm.
     pub(crate) parameters: &'static str,
     pub(crate) call: fn(&Env, &[Value]) -> Outcome,
 }
@@ -99,6 +101,8 @@ const TABLES: &[&[Function]] = &[
     words::TABLE,
     encode::TABLE,
     crypto::TABLE,
+    certificates::TABLE,
+    files::TABLE,
     lists::TABLE,
     dicts::TABLE,
     logic::TABLE,

@@ -1,6 +1,9 @@
 //! Randomness, all of it from the host's seed: the same seed renders the same text. SHA-256 in counter mode spreads
 //! it without a pattern; who sees some of it cannot tell the rest.
 
+use std::convert::Infallible;
+
+use rand_core::{TryCryptoRng, TryRng};
 use sha2::{Digest as _, Sha256};
 
 use super::args::{int, refuse, string};
@@ -53,7 +56,7 @@ impl Generator {
         Self { seed: seed.to_vec(), block: 0, bytes: Vec::new() }
     }
 
-    fn byte(&mut self) -> u8 {
+    pub(crate) fn byte(&mut self) -> u8 {
         loop {
             if let Some(byte) = self.bytes.pop() {
                 return byte;
@@ -63,6 +66,11 @@ impl Generator {
             self.block += 1;
             self.bytes = Sha256::digest(&input).to_vec();
         }
+    }
+
+    /// So many.
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        std::array::from_fn(|_| self.byte())
     }
 
     /// Evenly below `limit`, which must not be 0.
@@ -78,6 +86,26 @@ impl Generator {
         }
     }
 }
+
+impl TryRng for Generator {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(u32::from_le_bytes(self.bytes()))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(u64::from_le_bytes(self.bytes()))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill_with(|| self.byte());
+        Ok(())
+    }
+}
+
+/// As good as the host's seed.
+impl TryCryptoRng for Generator {}
 
 fn characters(env: &Env, args: &[Value], allowed: fn(char) -> bool) -> Outcome {
     let Ok(count) = usize::try_from(int(args, 0)) else { return Ok(Value::str("")) };

@@ -88,6 +88,7 @@ fn block(value: &Value, indent: usize, place: Place, out: &mut String) -> Result
             written(&layout::format("2006-01-02T15:04:05.999999999Z07:00", time), indent, place, out);
         }
         Value::Version(version) => written(&version.to_string(), indent, place, out),
+        Value::Certificate(issued) => block(&issued.as_map(), indent, place, out)?,
         Value::List(list) if list.nil => scalar("null", place, out),
         Value::List(list) if list.items.is_empty() => scalar("[]", place, out),
         Value::List(list) => {

@@ -5,7 +5,7 @@ use super::execute::Executor;
 use super::tree::{Expr, Number, Term};
 use crate::error::EngineError;
 use crate::functions::{Env, Function};
-use crate::value::Value;
+use crate::value::{Element, Value};
 
 /// A parameter's Go type.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,13 @@ pub(crate) enum Type {
     /// `map[string]interface {}`
     Dict,
     Time,
+    Uint32,
+    /// `[]interface {}`
+    List,
+    /// What sprig's certificate functions give.
+    Certificate,
+    /// A string type of sprig's own: a literal becomes one, a value of type string does not.
+    Algorithm,
 }
 
 impl Type {
@@ -30,6 +37,10 @@ impl Type {
             b'b' => Self::Bool,
             b'm' => Self::Dict,
             b't' => Self::Time,
+            b'u' => Self::Uint32,
+            b'l' => Self::List,
+            b'c' => Self::Certificate,
+            b'h' => Self::Algorithm,
             _ => Self::Any,
         }
     }
@@ -43,13 +54,17 @@ impl Type {
             Self::Bool => "bool",
             Self::Dict => "map[string]interface {}",
             Self::Time => "time.Time",
+            Self::Uint32 => "uint32",
+            Self::List => "[]interface {}",
+            Self::Certificate => "sprig.certificate",
+            Self::Algorithm => "sprig.HashAlgorithm",
         }
     }
 
     /// Go's `validateType`.
     fn accept(self, value: Value) -> Result<Value, EngineError> {
         let fits = match (&value, self) {
-            (_, Self::Any) | (Value::Nil, Self::Dict) => true,
+            (_, Self::Any) | (Value::Nil, Self::Dict | Self::List) => true,
             (Value::Nil, _) => {
                 return Err(EngineError::function(format!("invalid value; expected {}", self.name())));
             }
@@ -57,7 +72,9 @@ impl Type {
             | (Value::Int(_, crate::value::Width::Int), Self::Int)
             | (Value::Float(_), Self::Float)
             | (Value::Bool(_), Self::Bool)
-            | (Value::Time(_), Self::Time) => true,
+            | (Value::Time(_), Self::Time)
+            | (Value::Certificate(_), Self::Certificate) => true,
+            (Value::List(list), Self::List) => list.element == Element::Any,
             (Value::Map(map), Self::Dict) => !map.strings,
             _ => false,
         };
@@ -73,6 +90,7 @@ impl Type {
         let value = match self {
             Self::Any => return ideal(number),
             Self::Int => number.int.map(Value::int),
+            Self::Uint32 => number.int.filter(|n| u32::try_from(*n).is_ok()).map(Value::int),
             Self::Float => number.float.map(Value::Float),
             _ => None,
         };
@@ -167,9 +185,10 @@ impl Executor<'_> {
     /// An argument where a type is wanted.
     pub(super) fn argument(&mut self, wanted: Type, dot: &Value, arg: &Expr) -> Result<Value, EngineError> {
         let value = match &arg.term {
-            Term::Nil if matches!(wanted, Type::Any | Type::Dict) => Ok(Value::Nil),
+            Term::Nil if matches!(wanted, Type::Any | Type::Dict | Type::List) => Ok(Value::Nil),
             Term::Nil => Err(EngineError::function(format!("cannot assign nil to {}", wanted.name()))),
             Term::Number(number) => wanted.constant(number),
+            Term::Str(text) if wanted == Type::Algorithm => Ok(Value::Str(text.clone())),
             Term::Str(text) => wanted.accept(Value::Str(text.clone())),
             Term::Bool(flag) => wanted.accept(Value::Bool(*flag)),
             _ => self.operand(dot, arg, &[], None).and_then(|value| wanted.accept(value)),

@@ -319,6 +319,16 @@ impl Executor<'_> {
                     None => Ok(Value::Nil),
                 }
             }
+            Value::Certificate(issued) => {
+                let found = issued.fields().into_iter().find(|(known, _)| *known == name);
+                match found {
+                    Some(_) if !args.is_empty() || last.is_some() => {
+                        fail(at, format!("{name} is not a method but has arguments"))
+                    }
+                    Some((_, value)) => Ok(value),
+                    None => fail(at, format!("can't evaluate field {name} in type sprig.certificate")),
+                }
+            }
             Value::Time(_) | Value::Version(_) => {
                 let mut values = Vec::with_capacity(args.len() + 1);
                 for arg in args {

@@ -8,7 +8,7 @@ pub(crate) fn to_int(value: &Value) -> i64 {
     match value {
         Value::Int(n, _) => *n,
         Value::Float(f) => truncate(*f),
-        Value::Str(text) => parse_int(trim_zero_decimal(&lossy(text)), 0).unwrap_or(0),
+        Value::Str(text) => parse_int(&trim_decimal(&lossy(text)), 0).unwrap_or(0),
         Value::Bool(flag) => i64::from(*flag),
         _ => 0,
     }
@@ -35,18 +35,18 @@ pub(crate) fn to_float(value: &Value) -> f64 {
     }
 }
 
-/// "8.00" is "8", but "8.0.0" is "8.0": from the end, zeros up to a point.
-fn trim_zero_decimal(text: &str) -> &str {
-    let mut zero = false;
-    for (at, c) in text.char_indices().rev() {
-        match c {
-            '.' if zero => return &text[..at],
-            '.' => {}
-            '0' => zero = true,
-            _ => return text,
+/// The whole part of a decimal ("12.5" is "12"), as cast has it since 1.8; other texts stay.
+fn trim_decimal(text: &str) -> String {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.split_once('.') {
+        Some((whole, fraction)) if digits(whole.trim_start_matches(['-', '+'])) && digits(fraction) => {
+            match whole {
+                "" | "-" | "+" => format!("{whole}0"),
+                _ => whole.to_owned(),
+            }
         }
+        _ => text.to_owned(),
     }
-    text
 }
 
 /// `strconv.ParseUint`; base 0 takes 0x, 0o, 0b, a leading 0 and underscores.

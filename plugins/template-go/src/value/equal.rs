@@ -53,6 +53,7 @@ pub(crate) fn eq(a: &Value, b: &Value) -> Result<bool, EngineError> {
         (Value::Str(x), Value::Str(y)) => x == y,
         (Value::Time(x), Value::Time(y)) => x == y,
         (Value::Version(x), Value::Version(y)) => Rc::ptr_eq(x, y),
+        (Value::Certificate(x), Value::Certificate(y)) => x == y,
         (Value::List(x), Value::List(y)) if x.nil || y.nil => x.nil == y.nil,
         _ if basic(a) != basic(b) => return Err(unlike(a, b)),
         _ => return Err(EngineError::function(format!("non-comparable type {}", b.type_name()))),
@@ -83,6 +84,7 @@ pub(crate) fn deep(a: &Value, b: &Value) -> bool {
         (Value::Str(x), Value::Str(y)) => x == y,
         (Value::Time(x), Value::Time(y)) => x == y,
         (Value::Version(x), Value::Version(y)) => x == y,
+        (Value::Certificate(x), Value::Certificate(y)) => x == y,
         (Value::List(x), Value::List(y)) => {
             x.element == y.element
                 && x.nil == y.nil

@@ -25,6 +25,27 @@ pub(crate) enum Value {
     Map(Map),
     Time(Time),
     Version(Rc<Version>),
+    Certificate(Rc<Certificate>),
+}
+
+/// What sprig's certificate functions give: PEM texts.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Certificate {
+    pub(crate) cert: Text,
+    pub(crate) key: Text,
+}
+
+impl Certificate {
+    /// The fields in Go's order.
+    pub(crate) fn fields(&self) -> [(&'static str, Value); 2] {
+        [("Cert", Value::Str(Rc::clone(&self.cert))), ("Key", Value::Str(Rc::clone(&self.key)))]
+    }
+
+    /// As a map, which is how JSON and YAML show a struct.
+    pub(crate) fn as_map(&self) -> Value {
+        let entries = self.fields().map(|(name, value)| (name.as_bytes().into(), value));
+        Value::Map(Map::new(BTreeMap::from(entries)))
+    }
 }
 
 /// Which Go type an integer has: `add` gives int64, `len` int, `index` of a string a byte.
@@ -145,7 +166,7 @@ impl Value {
             Self::Str(text) => !text.is_empty(),
             Self::List(list) => !list.items.is_empty(),
             Self::Map(map) => map.len() != 0,
-            Self::Time(_) | Self::Version(_) => true,
+            Self::Time(_) | Self::Version(_) | Self::Certificate(_) => true,
         }
     }
 
@@ -172,6 +193,7 @@ impl Value {
             Self::Map(_) => "map[string]interface {}",
             Self::Time(_) => "time.Time",
             Self::Version(_) => "*semver.Version",
+            Self::Certificate(_) => "sprig.certificate",
         }
     }
 
@@ -182,7 +204,7 @@ impl Value {
             Self::Int(_, Width::Month | Width::Weekday) => "int",
             Self::List(_) => "slice",
             Self::Map(_) => "map",
-            Self::Time(_) => "struct",
+            Self::Time(_) | Self::Certificate(_) => "struct",
             Self::Version(_) => "ptr",
             other => other.type_name(),
         }
