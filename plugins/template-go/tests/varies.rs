@@ -5,7 +5,8 @@
 use template_go::{Options, render};
 
 fn varies(template: &str) -> bool {
-    let options = Options { strict: true, left: String::new(), right: String::new(), now_ms: 1_000, seed: vec![1; 32] };
+    let options =
+        Options { strict: true, left: String::new(), right: String::new(), now_ms: 1_000, seed: vec![1; 32] };
     let data = [("user".to_owned(), b"admin".to_vec()), ("made".to_owned(), b"2024-01-02".to_vec())];
     render(template, &data, &options).expect(template).varies
 }
