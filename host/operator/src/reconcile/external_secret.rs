@@ -137,8 +137,8 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         Due::At(_) | Due::OnChange | Due::Interval if rotate || due == Due::Interval => {
             Instant::now().checked_sub(rhythm.tolerance()).unwrap_or_else(Instant::now)
         }
-        Due::At(at) => return Some((Class::Refresh, instant(next.map_or(at, |next| next.min(at)), now))),
-        Due::OnChange | Due::Interval => return next.map(|at| (Class::Refresh, instant(at, now))),
+        Due::At(at) => return Some((Class::Refresh, look(next.map_or(at, |next| next.min(at)), now))),
+        Due::OnChange | Due::Interval => return next.map(|at| (Class::Refresh, look(at, now))),
     };
     // What is held stands for its part as long as the Secret is as it was left and nothing else differs.
     let owned = known.as_ref().is_none_or(|known| leases::is_owned(es, known));
@@ -275,7 +275,7 @@ async fn succeeded(
     tracing::debug!(reason, "synced");
     let leased = record.and_then(|record| leases::next(context, name, es, &record, policy, Timestamp::now()));
     let next = refresh::next(rhythm, windows, now).into_iter().chain(leased).min();
-    next.map(|at| (Class::Refresh, instant(at, now)))
+    next.map(|at| (Class::Refresh, look(at, now)))
 }
 
 async fn failed(
@@ -359,6 +359,11 @@ async fn write(context: &Context, name: &Name, new: &ExternalSecretStatus) -> bo
             false
         }
     }
+}
+
+/// When to look whether what is due at `at` is. Not after a failure: a look would be another attempt.
+fn look(at: Timestamp, now: Timestamp) -> Instant {
+    Instant::now() + refresh::wait(at, now)
 }
 
 fn instant(at: Timestamp, now: Timestamp) -> Instant {
