@@ -57,13 +57,25 @@ pub enum TimesError {
     Window(WindowError),
 }
 
-/// Everything of a spec that says when it is refreshed.
+/// Everything of a spec that says when it is refreshed. Windows hold back interval refreshes alone: where there are
+/// none they are not even read, and nothing in them is wrong.
 ///
 /// # Errors
 /// Which field cannot be read, and why.
 pub fn times(spec: &ExternalSecretSpec) -> Result<(Duration, Windows), TimesError> {
     let interval = interval(spec).map_err(TimesError::Interval)?;
-    Ok((interval, Windows::parse(spec.sync_windows.as_ref()).map_err(TimesError::Window)?))
+    let windows = spec.sync_windows.as_ref().filter(|_| spec.refresh_policy == RefreshPolicy::Periodic);
+    Ok((interval, Windows::parse(windows).map_err(TimesError::Window)?))
+}
+
+/// How long it may take to notice that the clock was set, or that the machine slept: a look costs next to nothing, and
+/// a window of half an hour is not missed.
+const LOOK: Duration = Duration::from_secs(15 * 60);
+
+/// How long to wait before looking whether what is due at `at` is: timers stand still while the machine sleeps and do
+/// not follow a clock that is set, so it is looked at the clock before.
+pub fn wait(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO).min(LOOK)
 }
 
 /// When a periodic refresh comes: once in each interval, at a phase that the store and the first key fix.
@@ -106,6 +118,12 @@ impl Rhythm {
         Timestamp::from_millisecond(next).ok()
     }
 
+    /// As much of `whole` as the phase is of the interval.
+    pub(crate) fn share(&self, whole: Duration) -> Duration {
+        let share = whole.as_millis() * u128::from(self.phase) / u128::from(millis(self.interval));
+        Duration::from_millis(u64::try_from(share).unwrap_or(u64::MAX))
+    }
+
     /// How old an answer may be that was fetched for somebody else: a tenth of the interval, at most half
     /// a minute, so that nobody's Secret lags noticeably further behind for the sharing.
     pub fn tolerance(&self) -> Duration {
@@ -119,7 +137,7 @@ fn millis(interval: Duration) -> u64 {
 
 /// When the interval refresh after one at `last` comes, as far as the windows let it.
 pub fn next(rhythm: Rhythm, windows: &Windows, last: Timestamp) -> Option<Timestamp> {
-    windows.allowed_from(rhythm.next(last)?)
+    windows.slot(rhythm, last)
 }
 
 /// Decides.
@@ -148,11 +166,13 @@ pub fn due(
         _ if synced != version => Due::Changed,
         RefreshPolicy::OnChange => Due::OnChange,
         RefreshPolicy::Periodic => {
-            let Some(at) = rhythm.next(last) else { return Due::OnChange };
+            let Some(at) = next(rhythm, windows, last) else { return Due::OnChange };
             // A clock that was set back must not stop refreshes until it has caught up.
-            let at = if last > now { now } else { at.max(now) };
-            match windows.allowed_from(at) {
-                Some(at) if at > now => Due::At(at),
+            if at > now && last <= now {
+                return Due::At(at);
+            }
+            match windows.allowed_from(now) {
+                Some(at) if at > now => Due::At(windows.spread(rhythm, at)),
                 Some(_) => Due::Interval,
                 None => Due::OnChange,
             }
@@ -188,6 +208,13 @@ mod tests {
             synced_resource_version: Some(version.to_owned()),
             refresh_time: Some(at(refreshed).to_string()),
             ..ExternalSecretStatus::default()
+        }
+    }
+
+    impl Rhythm {
+        /// A rhythm that comes so long into each interval, counted from 1970.
+        pub(crate) fn at_phase(interval: Duration, phase: Duration) -> Self {
+            Self { interval, phase: u64::try_from(phase.as_millis()).unwrap() }
         }
     }
 
@@ -243,15 +270,19 @@ mod tests {
         let (allow, deny) = (windows("allow", "30 23 * * *"), windows("deny", "0 23 * * *"));
         let never = windows("allow", "0 0 30 2 *");
         let quarter_past = 3700;
+        // 800 s into its hour, it comes so much of half the window, or of half an interval, after an opening.
+        let (allowed, not_denied) = (at(4600 + 900 * 800 / 3600), at(4600 + 1800 * 800 / 3600));
         // (what, windows, status, version, target valid, now, expected)
         #[rustfmt::skip]
         let cases = [
-            ("not allowed yet", &allow, Some(&old), "v1", true, quarter_past, Due::At(at(4600))),
-            ("known before the interval is over", &allow, Some(&old), "v1", true, 10, Due::At(at(4600))),
-            ("allowed", &allow, Some(&old), "v1", true, 4600, Due::Interval),
-            ("denied", &deny, Some(&old), "v1", true, quarter_past, Due::At(at(4600))),
-            ("not denied any more", &deny, Some(&old), "v1", true, 4600, Due::Interval),
-            ("denied, and the clock was set back", &deny, Some(&status("v1", 9999)), "v1", true, quarter_past, Due::At(at(4600))),
+            ("not allowed yet", &allow, Some(&old), "v1", true, quarter_past, Due::At(allowed)),
+            ("known before the interval is over", &allow, Some(&old), "v1", true, 10, Due::At(allowed)),
+            ("others go first", &allow, Some(&old), "v1", true, 4600, Due::At(allowed)),
+            ("allowed", &allow, Some(&old), "v1", true, 4800, Due::Interval),
+            ("too late", &allow, Some(&old), "v1", true, 6400, Due::At(at(86400 + 4600 + 200))),
+            ("denied", &deny, Some(&old), "v1", true, quarter_past, Due::At(not_denied)),
+            ("not denied any more", &deny, Some(&old), "v1", true, 5000, Due::Interval),
+            ("denied, and the clock was set back", &deny, Some(&status("v1", 9999)), "v1", true, quarter_past, Due::At(not_denied)),
             ("never allowed", &never, Some(&old), "v1", true, 9999, Due::OnChange),
             ("a first sync", &deny, None, "v1", true, quarter_past, Due::Changed),
             ("a changed spec or a force-sync", &deny, Some(&old), "v2", true, quarter_past, Due::Changed),
@@ -261,11 +292,29 @@ mod tests {
             let found = due(&periodic, status, None, version, valid, (in_step(HOUR), windows), at(now));
             assert_eq!(found, expected, "{what}");
         }
-        assert_eq!(next(in_step(HOUR), &deny, at(0)), Some(at(4600)));
+        // A quarter of an hour early rather than half an hour late.
+        let early = next(in_step(HOUR), &deny, at(0)).unwrap();
+        assert!(early >= at(1800) && early < at(2800), "{early}");
         assert_eq!(next(in_step(HOUR), &never, at(0)), None);
-        let invalid = json!({"refreshInterval": "1h", "syncWindows": {"kind": "deny", "windows": [{"schedule": "x", "duration": "1m"}]}});
-        let error = times(&serde_json::from_value(invalid).unwrap()).unwrap_err().to_string();
+    }
+
+    #[test]
+    fn windows_are_read_where_they_mean_something() {
+        // The definition's pattern lets it through.
+        let windows = json!({"kind": "deny", "windows": [{"schedule": "0 7 * * 7", "duration": "1m"}]});
+        let mut spec: ExternalSecretSpec = serde_json::from_value(json!({"syncWindows": windows})).unwrap();
+        let error = times(&spec).unwrap_err().to_string();
         assert!(error.starts_with("spec.syncWindows.windows[0].schedule"), "{error}");
+        for policy in [RefreshPolicy::OnChange, RefreshPolicy::CreatedOnce] {
+            spec.refresh_policy = policy;
+            assert!(times(&spec).is_ok(), "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn the_clock_is_looked_at_each_quarter_of_an_hour() {
+        let wait = |due| wait(at(due), at(0)).as_secs();
+        assert_eq!((wait(-5), wait(0), wait(70), wait(900), wait(86_400)), (0, 0, 70, 900, 900));
     }
 
     #[test]

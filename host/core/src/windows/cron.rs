@@ -192,17 +192,31 @@ impl Times {
         let minute =
             Timestamp::from_second((at.as_millisecond().div_euclid(60_000) + 1).checked_mul(60)?).ok()?;
         let start = minute.to_zoned(TimeZone::UTC).datetime();
-        let (mut date, mut time) = (start.date(), Some((start.hour(), start.minute())));
-        while date.year() <= start.year() + YEARS {
-            if self.matches(date)
-                && let Some((hour, minute)) = self.first(time)
-            {
-                return date.at(hour, minute, 0, 0).to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
-            }
-            date = date.checked_add(1.day()).ok()?;
-            time = None;
-        }
-        None
+        let time = |date: Date| {
+            let from = if date == start.date() { (start.hour(), start.minute()) } else { (0, 0) };
+            Some((date, self.first(from)?))
+        };
+        let mut dates = self.dates(start.date()).filter(|date| self.matches(*date));
+        let (date, (hour, minute)) = dates.find_map(time)?;
+        date.at(hour, minute, 0, 0).to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
+    }
+
+    /// The days from one on, as far as one looks. Months without a day that matches are left out whole, so that a
+    /// schedule that never matches costs a look at each month and not at each day.
+    fn dates(&self, from: Date) -> impl Iterator<Item = Date> {
+        let last = from.year() + YEARS;
+        let after = move |date: Date| {
+            let skipped = !self.has_days_in(date);
+            let next = if skipped { date.last_of_month() } else { date };
+            next.checked_add(1.day()).ok().filter(|next| next.year() <= last)
+        };
+        std::iter::successors(Some(from), move |date| after(*date)).filter(|date| self.has_days_in(*date))
+    }
+
+    /// Whether a day of that month may match.
+    fn has_days_in(&self, month: Date) -> bool {
+        let any = !self.both_days || (1..=month.days_in_month()).any(|day| has(self.days, day));
+        has(self.months, month.month()) && any
     }
 
     fn matches(&self, date: Date) -> bool {
@@ -213,8 +227,7 @@ impl Times {
     }
 
     /// The first hour and minute of a day, from a time of day on.
-    fn first(&self, from: Option<(i8, i8)>) -> Option<(i8, i8)> {
-        let from = from.unwrap_or((0, 0));
+    fn first(&self, from: (i8, i8)) -> Option<(i8, i8)> {
         let hours = (from.0..24).filter(|hour| has(self.hours, *hour));
         let times = hours.flat_map(|hour| {
             (0..60).filter(|minute| has(self.minutes, *minute)).map(move |minute| (hour, minute))
@@ -262,6 +275,24 @@ mod tests {
                 }
                 assert_eq!(times, expected, "{schedule:?} from {start}");
             }
+        }
+    }
+
+    /// Days that are looked at in the five years and a bit after 2026-07-15.
+    #[test]
+    fn months_without_a_match_are_left_out() {
+        // (schedule, at most)
+        let cases = [
+            ("0 0 30 2 *", 0),
+            ("0 0 31 4,6,9,11 *", 0),
+            ("0 0 29 2 *", 29),
+            ("0 0 1 1 *", 5 * 31),
+            ("0 0 30 2 5", 5 * 28 + 1),
+        ];
+        for (schedule, most) in cases {
+            let Schedule::Times(times) = Schedule::parse(schedule).unwrap() else { panic!("{schedule}") };
+            let looked_at = times.dates("2026-07-15".parse().unwrap()).count();
+            assert!(looked_at <= most, "{schedule}: {looked_at}");
         }
     }
 

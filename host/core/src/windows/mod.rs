@@ -4,6 +4,7 @@
 //! `refresh`'s to know. Times are UTC, as ESO's.
 
 mod cron;
+mod slot;
 
 use std::time::Duration;
 
@@ -13,13 +14,23 @@ use jiff::Timestamp;
 use self::cron::{CronError, Schedule};
 use crate::duration::{DurationError, parse_go};
 
-/// Deny windows that follow one another without a gap are gone through this far: what is still denied then is looked
-/// at again at that moment. A window opens at most once a minute, so it is half a day at least.
-const FOLLOWED: usize = 720;
+/// Windows of one object: more than eight times of day of its own for each weekday. Each costs some microseconds at
+/// every look at the object.
+const MOST: usize = 64;
+
+/// How many further openings are looked up, of all windows together, where deny windows follow one another without a
+/// gap. What is still denied then is looked at again at that moment: after four hours with a window each minute, and
+/// with `@every 1s` after four minutes, which is as cheap.
+const FOLLOWED: usize = 256;
 
 /// Why a window is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
+    /// There are too many.
+    #[error(
+        "spec.syncWindows.windows: {0} windows, at most {MOST} are read: join schedules by lists (`0 2,14 * * *`)"
+    )]
+    Many(usize),
     /// Its schedule.
     #[error("spec.syncWindows.windows[{index}].schedule {schedule:?}: {error}")]
     Schedule {
@@ -65,10 +76,15 @@ impl Window {
         Ok(Self { schedule, open })
     }
 
-    /// When it closes, if it is open.
-    fn closes(&self, at: Timestamp) -> Option<Timestamp> {
-        let opened = self.schedule.next(at.checked_sub(self.open).ok()?).filter(|opened| *opened <= at)?;
-        opened.checked_add(self.open).ok()
+    /// The first opening whose window is not over by `at`. It may lie ahead; `None`: there is none within five years.
+    fn opening(&self, at: Timestamp) -> Option<Timestamp> {
+        let after = at.checked_sub(self.open).ok()?;
+        self.schedule.next(after).filter(|_| !self.open.is_zero())
+    }
+
+    /// When it closes that opened then.
+    fn closes(&self, opened: Timestamp) -> Timestamp {
+        opened.checked_add(self.open).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -79,31 +95,63 @@ impl Windows {
     /// Which window cannot be read, and why.
     pub fn parse(spec: Option<&SyncWindows>) -> Result<Self, WindowError> {
         let Some(spec) = spec.filter(|spec| !spec.windows.is_empty()) else { return Ok(Self::default()) };
+        if spec.windows.len() > MOST {
+            return Err(WindowError::Many(spec.windows.len()));
+        }
         let windows = spec.windows.iter().enumerate().map(|(index, window)| Window::parse(index, window));
         Ok(Self { kind: Some(spec.kind), windows: windows.collect::<Result<_, _>>()? })
     }
 
     /// The first moment from `at` on at which an interval refresh is allowed: `at` itself if it is then. `None`: never,
-    /// or not within five years.
+    /// or not within five years. Where denials follow one another for long, it is a moment to look again.
     pub fn allowed_from(&self, at: Timestamp) -> Option<Timestamp> {
-        let open = |at: Timestamp| self.windows.iter().filter_map(move |window| window.closes(at));
         match self.kind {
             None => Some(at),
-            Some(SyncWindowKind::Allow) if open(at).next().is_some() => Some(at),
             Some(SyncWindowKind::Allow) => {
-                let opening = |window: &Window| window.schedule.next(at).filter(|_| !window.open.is_zero());
-                self.windows.iter().filter_map(opening).min()
+                self.openings(at).map(|(_, opening)| opening).min().map(|opening| opening.max(at))
             }
-            Some(SyncWindowKind::Deny) => {
-                let mut at = at;
-                for _ in 0..FOLLOWED {
-                    match open(at).max() {
-                        Some(closes) => at = closes,
-                        None => break,
-                    }
+            Some(SyncWindowKind::Deny) => Some(self.shut_from(at)),
+        }
+    }
+
+    /// Until when it is allowed that is allowed at `at`, or longer; `None`: nothing ends it.
+    fn allowed_until(&self, at: Timestamp) -> Option<Timestamp> {
+        let openings = self.openings(at);
+        match self.kind? {
+            SyncWindowKind::Allow => openings
+                .filter(|(_, opening)| *opening <= at)
+                .map(|(window, opening)| window.closes(opening))
+                .max(),
+            SyncWindowKind::Deny => openings.map(|(_, opening)| opening).min(),
+        }
+    }
+
+    /// Each window's [`Window::opening`]; without those that never open.
+    fn openings(&self, at: Timestamp) -> impl Iterator<Item = (&Window, Timestamp)> {
+        self.windows.iter().filter_map(move |window| Some((window, window.opening(at)?)))
+    }
+
+    /// When all windows are shut, from `at` on, as far as [`FOLLOWED`] lets it be followed.
+    fn shut_from(&self, at: Timestamp) -> Timestamp {
+        let (mut at, mut left) = (at, FOLLOWED);
+        let mut openings: Vec<_> = self.openings(at).collect();
+        loop {
+            let open = openings.iter().filter(|(_, opening)| *opening <= at);
+            let Some(closes) = open.map(|(window, opening)| window.closes(*opening)).max() else { return at };
+            at = closes;
+            // Only of those that are over another opening can be the first.
+            let over = openings.iter().filter(|(window, opening)| window.closes(*opening) <= at).count();
+            if over > left {
+                return at;
+            }
+            left -= over;
+            openings.retain_mut(|(window, opening)| {
+                if window.closes(*opening) <= at {
+                    let Some(next) = window.opening(at) else { return false };
+                    *opening = next;
                 }
-                Some(at)
-            }
+                true
+            });
         }
     }
 }
@@ -114,9 +162,9 @@ mod tests {
     use super::*;
 
     /// Schedules and durations.
-    type List = &'static [(&'static str, &'static str)];
+    pub(super) type List = &'static [(&'static str, &'static str)];
 
-    fn windows(kind: SyncWindowKind, windows: List) -> Windows {
+    pub(super) fn windows(kind: SyncWindowKind, windows: List) -> Windows {
         let windows = windows.iter().map(|(schedule, duration)| SyncWindow {
             schedule: (*schedule).to_owned(),
             duration: (*duration).to_owned(),
@@ -144,8 +192,6 @@ mod tests {
             (Deny, &[("0 2 * * *", "1h"), ("0 3 * * *", "1h"), ("30 3 * * *", "1h30m")], "2026-07-15T02:30:00Z", Some("2026-07-15T05:00:00Z")),
             (Deny, &[("0 9 * * mon-fri", "8h")], "2026-07-18T10:00:00Z", Some("2026-07-18T10:00:00Z")),
             (Deny, &[("0 0 30 2 *", "1h")], "2026-07-15T01:00:00Z", Some("2026-07-15T01:00:00Z")),
-            // Denied for good: looked at again half a day later.
-            (Deny, &[("* * * * *", "1m")], "2026-07-15T00:00:00Z", Some("2026-07-15T12:00:00Z")),
             // Counted from 1970: at each whole hour.
             (Deny, &[("@every 1h", "10m")], "2026-07-15T01:05:00Z", Some("2026-07-15T01:10:00Z")),
             (Allow, &[("@every 1h", "10m")], "2026-07-15T01:15:00Z", Some("2026-07-15T02:00:00Z")),
@@ -157,6 +203,33 @@ mod tests {
         }
         let now = "2026-07-15T01:00:00Z".parse().unwrap();
         assert_eq!(Windows::parse(None).unwrap().allowed_from(now), Some(now));
+    }
+
+    /// Denied for good, by one window or by as many as there may be: a bounded number of openings is looked up.
+    #[test]
+    fn denials_without_an_end_are_followed_so_far() {
+        let minutes = |count: usize, duration: &str| {
+            let window = SyncWindow { schedule: "* * * * *".to_owned(), duration: duration.to_owned() };
+            let spec = SyncWindows { kind: SyncWindowKind::Deny, windows: vec![window; count] };
+            let start: Timestamp = "2026-07-15T00:00:00Z".parse().unwrap();
+            let end = Windows::parse(Some(&spec)).unwrap().allowed_from(start).unwrap();
+            usize::try_from(end.duration_since(start).as_secs() / 60).unwrap()
+        };
+        // The first opening of each costs nothing of what is left.
+        assert_eq!(minutes(1, "1m"), FOLLOWED + 1);
+        assert_eq!(minutes(MOST, "1m"), FOLLOWED / MOST + 1);
+    }
+
+    #[test]
+    fn windows_are_counted() {
+        let of = |count: usize| {
+            let window = SyncWindow { schedule: "@daily".to_owned(), duration: "1h".to_owned() };
+            let spec = SyncWindows { kind: SyncWindowKind::Allow, windows: vec![window; count] };
+            Windows::parse(Some(&spec)).map_err(|error| error.to_string())
+        };
+        assert!(of(64).is_ok());
+        let error = of(65).unwrap_err();
+        assert!(error.starts_with("spec.syncWindows.windows: 65 windows, at most 64"), "{error}");
     }
 
     #[test]

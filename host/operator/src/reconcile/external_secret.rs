@@ -150,7 +150,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         due => due,
     };
     let sleep = |until: Option<Timestamp>| {
-        let next = next.into_iter().chain(until).min().map(|at| (Class::Refresh, instant(at, now)));
+        let next = next.into_iter().chain(until).min().map(|at| (Class::Refresh, look(at, now)));
         let again = partly.filter(|again| *again > Instant::now()).map(|again| (Class::Retry, again));
         next.into_iter().chain(again).min_by_key(|(_, at)| *at)
     };
@@ -298,7 +298,7 @@ async fn succeeded(
     tracing::debug!(reason, "synced");
     let leased = record.and_then(|record| leases::next(context, name, es, &record, policy, Timestamp::now()));
     let next = refresh::next(rhythm, windows, now).into_iter().chain(leased).min();
-    next.map(|at| (Class::Refresh, instant(at, now)))
+    next.map(|at| (Class::Refresh, look(at, now)))
 }
 
 async fn failed(
@@ -410,6 +410,11 @@ async fn write(context: &Context, name: &Name, new: &ExternalSecretStatus) -> bo
             false
         }
     }
+}
+
+/// When to look whether what is due at `at` is. Not after a failure: a look would be another attempt.
+fn look(at: Timestamp, now: Timestamp) -> Instant {
+    Instant::now() + refresh::wait(at, now)
 }
 
 fn instant(at: Timestamp, now: Timestamp) -> Instant {
