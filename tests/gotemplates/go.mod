@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/external-secrets/external-secrets v0.20.4
 	golang.org/x/crypto v0.43.0
+	software.sslmate.com/src/go-pkcs12 v0.6.0
 )
 
 require (
@@ -89,5 +90,4 @@ require (
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.3.0 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
-	software.sslmate.com/src/go-pkcs12 v0.6.0 // indirect
 )

@@ -143,10 +143,14 @@ func render(c testCase) (string, error) {
 
 func main() {
 	if len(os.Args) != 3 {
-		log.Fatal("usage: gotemplates corpus.json expected.json")
+		log.Fatal("usage: gotemplates corpus.json expected.json, or gotemplates judge made.json")
 	}
 	// As in a pod.
 	time.Local = time.UTC
+	if os.Args[1] == "judge" {
+		judge(os.Args[2])
+		return
+	}
 	text, err := os.ReadFile(os.Args[1])
 	if err != nil {
 		log.Fatal(err)

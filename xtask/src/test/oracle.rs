@@ -1,6 +1,7 @@
-//! What Go makes of the template corpus, made again: `expected.json` must not grow old.
+//! What Go makes of the template corpus, made again: `expected.json` must not grow old. And Go's judgement of
+//! keys and certificates that the engine made.
 //!
-//! The comparison of the engine with it is the engine's own test.
+//! The comparison of the engine with both files is the engine's own test.
 
 use std::process::{Command, Stdio};
 
@@ -33,6 +34,9 @@ fn compare() -> Result<()> {
     let text = std::fs::read(&again).context("what Go wrote");
     let _ = std::fs::remove_file(&again);
     ran?;
+    let mut judge = Command::new("go");
+    judge.current_dir(&dir).args(["run", "-mod=readonly", ".", "judge", "made.json"]);
+    exec::run("go run judge", &mut judge)?;
     let committed = std::fs::read(dir.join("expected.json")).context("expected.json")?;
     ensure!(
         text? == committed,
