@@ -2,7 +2,11 @@ module claviger.test/gotemplates
 
 go 1.26.0
 
-require github.com/external-secrets/external-secrets v0.20.4
+require (
+	github.com/external-secrets/external-secrets v0.20.4
+	golang.org/x/crypto v0.43.0
+	software.sslmate.com/src/go-pkcs12 v0.6.0
+)
 
 require (
 	dario.cat/mergo v1.0.2 // indirect
@@ -63,7 +67,6 @@ require (
 	github.com/x448/float16 v0.8.4 // indirect
 	go.yaml.in/yaml/v2 v2.4.3 // indirect
 	go.yaml.in/yaml/v3 v3.0.4 // indirect
-	golang.org/x/crypto v0.43.0 // indirect
 	golang.org/x/net v0.46.0 // indirect
 	golang.org/x/oauth2 v0.32.0 // indirect
 	golang.org/x/sync v0.17.0 // indirect
@@ -87,5 +90,4 @@ require (
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.3.0 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
-	software.sslmate.com/src/go-pkcs12 v0.6.0 // indirect
 )

@@ -8,6 +8,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
@@ -24,6 +25,7 @@ import (
 	"unicode/utf8"
 
 	eso "github.com/external-secrets/external-secrets/pkg/template/v2"
+	"golang.org/x/crypto/bcrypt"
 )
 
 type testCase struct {
@@ -57,6 +59,7 @@ func functions() template.FuncMap {
 	delete(all, "getSecretKey")
 	delete(all, "getHostByName")
 	all["certSANs"] = certSANs
+	all["htpasswd"] = htpasswd
 	all["hexdec"] = func(text string) string {
 		decoded, err := hex.DecodeString(text)
 		if err != nil {
@@ -66,6 +69,25 @@ func functions() template.FuncMap {
 	}
 	all["now"] = func() time.Time { return now }
 	return all
+}
+
+type hashAlgorithm string
+
+// As ESO 2.x has it, with an algorithm, and as releases before it have it, without. What is random in it is
+// not compared.
+func htpasswd(user, password string, algorithm ...hashAlgorithm) (string, error) {
+	if len(algorithm) > 1 {
+		return "", errors.New("too many arguments")
+	}
+	if strings.Contains(user, ":") {
+		return "invalid username: " + user, nil
+	}
+	if len(algorithm) == 1 && algorithm[0] == "sha" {
+		sum := sha1.Sum([]byte(password))
+		return user + ":{SHA}" + base64.StdEncoding.EncodeToString(sum[:]), nil
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
+	return user + ":" + string(hash), err
 }
 
 // As ESO 2.x has it: DNS names, addresses, mail addresses, URIs.
@@ -121,10 +143,14 @@ func render(c testCase) (string, error) {
 
 func main() {
 	if len(os.Args) != 3 {
-		log.Fatal("usage: gotemplates corpus.json expected.json")
+		log.Fatal("usage: gotemplates corpus.json expected.json, or gotemplates judge made.json")
 	}
 	// As in a pod.
 	time.Local = time.UTC
+	if os.Args[1] == "judge" {
+		judge(os.Args[2])
+		return
+	}
 	text, err := os.ReadFile(os.Args[1])
 	if err != nil {
 		log.Fatal(err)

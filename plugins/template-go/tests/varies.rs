@@ -32,6 +32,11 @@ fn what_reads_the_clock_or_the_generator_varies() {
         "{{ randBytes 3 }}",
         "{{ shuffle .user }}",
         "{{ uuidv4 }}",
+        "{{ bcrypt .user }}",
+        "{{ htpasswd .user .user }}",
+        "{{ encryptAES .user .user }}",
+        "{{ genPrivateKey \"ed25519\" }}",
+        "{{ genCAWithKey .user 1 (genPrivateKey \"ecdsa\") }}",
         "{{ define \"t\" }}{{ uuidv4 }}{{ end }}{{ template \"t\" }}",
     ] {
         assert!(varies(template), "{template}");
@@ -51,6 +56,10 @@ fn what_only_names_them_does_not() {
         "{{ date \"2006\" 0 }}",
         "{{ toDate \"2006-01-02\" .made | unixEpoch }}",
         "{{ \"now\" | upper }}",
+        "{{ htpasswd .user .user \"sha\" }}",
+        "{{ derivePassword 1 \"pin\" .user .user .user }}",
+        "{{ encryptAES .user \"\" }}",
+        "{{ rsaDecrypt \"None\" \"\" .user \"\" }}",
     ] {
         assert!(!varies(template), "{template}");
     }

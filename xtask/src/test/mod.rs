@@ -4,6 +4,7 @@
 //! counted as skipped and said again at the end. The closing line is `N passed, N failed, N skipped`.
 
 mod e2e;
+mod oracle;
 mod tally;
 
 use std::io::{BufRead as _, BufReader};
@@ -44,6 +45,10 @@ pub(crate) fn run(progress: &Progress, filter: Option<&str>) -> Result<ExitCode>
     let mut guests = build::guests_cargo("test");
     guests.args(["--workspace", "--no-fail-fast"]).env("CARGO_TARGET_DIR", paths::guests_host_target());
     run_tests("unit tests of the plugins", guests.arg("--").args(filter), &mut tally);
+
+    if filter.is_none() {
+        oracle::run(progress, &mut tally);
+    }
 
     match plugins {
         Ok(_) => e2e::run(progress, &paths::test_plugins(), filter, &mut tally),

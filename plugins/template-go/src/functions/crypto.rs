@@ -19,7 +19,7 @@ pub(super) const TABLE: &[Function] = &[
     function("sha512sum", "s", |_, args| Ok(Value::str(hex(&Sha512::digest(bytes(args, 0)))))),
     function("adler32sum", "s", |_, args| Ok(Value::str(adler32(bytes(args, 0)).to_string()))),
     function("bcrypt", "s", |env, args| Ok(Value::str(bcrypt(env, bytes(args, 0))))),
-    function("htpasswd", "ssh", htpasswd),
+    function("htpasswd", "ss*h", htpasswd),
     function("derivePassword", "ussss", derive_password),
     function("encryptAES", "ss", encrypt_aes),
     function("decryptAES", "ss", decrypt_aes),
@@ -62,7 +62,11 @@ fn radix64(bytes: &[u8]) -> Vec<u8> {
     digits.filter_map(|digit| STANDARD.iter().position(|known| *known == digit)).map(|at| OURS[at]).collect()
 }
 
+/// User, password, and since ESO 2 the algorithm.
 fn htpasswd(env: &Env, args: &[Value]) -> Outcome {
+    if args.len() > 3 {
+        return refuse(format!("wrong number of args for htpasswd: want at most 3 got {}", args.len()));
+    }
     let (user, password) = (bytes(args, 0), bytes(args, 1));
     if user.contains(&b':') {
         return Ok(Value::str([b"invalid username: ", user].concat()));
