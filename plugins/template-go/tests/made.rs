@@ -50,7 +50,7 @@ fn what_go_judges_is_what_is_made() {
         left: String::new(),
         right: String::new(),
         now_ms: 1_709_211_845_678,
-        seed: 7,
+        seed: vec![7; 32],
     };
     let made: BTreeMap<&str, String> = MADE
         .iter()
