@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_skeleton_is_what_a_plugin_takes() {
-        for (provider, cpu) in [(true, 1_000), (false, 10_000)] {
+        for (provider, cpu) in [(true, 1_000), (false, 20_000)] {
             let skeleton: String = skeleton(provider).lines().map(|line| format!("  {line}\n")).collect();
             let yaml = document(&plugin("etcd", vec![digest(b"x")])).unwrap() + &skeleton;
             let read: Plugin = serde_saphyr::from_str(yaml.trim_start_matches("---\n")).unwrap();
