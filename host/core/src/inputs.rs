@@ -2,7 +2,11 @@
 //! manifest's version. If it is what is recorded on the Secret, a live credential or a text that varies with each
 //! rendering is left as it is; if it is not, the Secret has to be rendered again.
 
+use scrypt::{Params, scrypt};
 use sha2::{Digest, Sha256};
+
+/// 2^14 blocks of 1 KiB.
+const LOG_N: u8 = 14;
 
 /// What was read, in the order of the manifest.
 #[derive(Clone, Default)]
@@ -17,11 +21,17 @@ impl Inputs {
         }
     }
 
-    /// As it is recorded. The salt is random, so the hash says nothing to who knows other Secrets' hashes; who reads
-    /// it reads the Secret anyway.
+    /// As it is recorded. The salt is random, so the hash says nothing to who knows other Secrets' hashes. It is slow to
+    /// make: a template may have turned a password into a hash on purpose, and who reads that must not find in this one
+    /// something that is quicker to try passwords with. 16 MiB and some 40 ms are more than bcrypt's usual cost of 10.
     pub fn salted(&self, salt: &str) -> String {
+        let mut hash = [0; 32];
         let inner = self.0.clone().finalize();
-        hex::encode(Sha256::new().chain_update(salt).chain_update(inner).finalize())
+        let made = Params::new(LOG_N, 8, 1)
+            .map_err(drop)
+            .and_then(|params| scrypt(&inner, salt.as_bytes(), &params, &mut hash).map_err(drop));
+        // What cannot be made is no hash of anything: it is rendered again.
+        made.map_or_else(|()| String::new(), |()| hex::encode(hash))
     }
 }
 

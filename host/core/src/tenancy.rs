@@ -133,7 +133,14 @@ pub(crate) fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String
 /// # Errors
 /// What is wrong.
 pub(crate) fn check_selector(selector: &LabelSelector) -> Result<(), String> {
+    for (key, value) in selector.match_labels.iter().flatten() {
+        check_label(key, Some(value))?;
+    }
     for expression in selector.match_expressions.iter().flatten() {
+        check_label(&expression.key, None)?;
+        for value in expression.values.iter().flatten() {
+            check_label(&expression.key, Some(value))?;
+        }
         let (key, operator) = (&expression.key, expression.operator.as_str());
         let values = expression.values.as_deref().unwrap_or_default();
         match (operator, values.is_empty()) {
@@ -150,6 +157,34 @@ pub(crate) fn check_selector(selector: &LabelSelector) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A key that no label can have, or a value, selects nothing or everything, and nobody meant it.
+fn check_label(key: &str, value: Option<&str>) -> Result<(), String> {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let prefixed = prefix.is_none_or(|prefix| {
+        let part = |part: &str| {
+            !part.is_empty()
+                && is_label_text(part)
+                && !part.contains(|c: char| c == '_' || c.is_ascii_uppercase())
+        };
+        prefix.len() <= 253 && prefix.split('.').all(part)
+    });
+    if name.is_empty() || !is_label_text(name) || !prefixed {
+        return Err(format!("{key:?} is no key of a label"));
+    }
+    match value {
+        Some(value) if !is_label_text(value) => Err(format!("{value:?} is no value of a label ({key})")),
+        _ => Ok(()),
+    }
+}
+
+/// Up to 63 letters, digits, `-`, `_` and `.`, the first and the last a letter or digit; or nothing.
+fn is_label_text(text: &str) -> bool {
+    let ends = [text.chars().next(), text.chars().last()];
+    text.len() <= 63
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && ends.into_iter().flatten().all(|c| c.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
@@ -191,6 +226,32 @@ mod tests {
             (r#"{"selector":{}}"#, true),
         ] {
             assert_eq!(allows(allowed), expected, "{allowed}");
+        }
+    }
+
+    #[test]
+    fn what_no_label_can_be_is_no_selector() {
+        let of = |key: &str, value: &str| LabelSelector {
+            match_labels: Some(BTreeMap::from([(key.to_owned(), value.to_owned())])),
+            ..LabelSelector::default()
+        };
+        let long = "x".repeat(64);
+        for (key, value, fine) in [
+            ("team", "blue", true),
+            ("team", "", true),
+            ("example.com/Team_a.b-c", "Blue_1.x-y", true),
+            (&long[..63], &long[..63], true),
+            ("team", "blue team", false),
+            ("team ", "blue", false),
+            ("", "blue", false),
+            ("Example.com/team", "blue", false),
+            ("a/b/c", "blue", false),
+            ("/team", "blue", false),
+            ("team", "-blue", false),
+            ("team", &long, false),
+            (&long, "blue", false),
+        ] {
+            assert_eq!(check_selector(&of(key, value)).is_ok(), fine, "{key:?}: {value:?}");
         }
     }
 

@@ -73,7 +73,7 @@ fn render_covers_what_is_beyond_values() {
     ];
     assert_eq!(said, expected, "{err}");
     for part in [
-        "default/b-part: PartiallySynced: 1 of 2 keys could not be read: ",
+        "default/b-part: PartiallySynced: 1 of 2 entries could not be read: ",
         "default/b-part: data[1]: RemoteKeyNotFound",
         "default/c-whole: data[0]: RemoteKeyNotFound",
         "default/c-whole: data[1]: RemoteKeyNotFound",

@@ -5,13 +5,14 @@
 
 use claviger_core::error::Failure;
 use claviger_core::names::SPREAD_FIELD_MANAGER;
-use claviger_core::spread::{ALREADY_EXISTS, Seen, Wanted};
+use claviger_core::spread::{ALREADY_EXISTS, NamespaceView, Seen, Wanted};
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
 use claviger_crds::external_secret::ExternalSecret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::DeserializeGuard;
-use kube::{Api, Client, Resource};
+use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::json;
 
 use crate::cluster::live::api_failure;
@@ -61,7 +62,7 @@ pub async fn apply(
         body["metadata"]["resourceVersion"] = json!(seen.resource_version);
         params.force = true;
     }
-    // Without force, one that somebody made in the same moment is not written over.
+    // Without force, what somebody else has said of one that was made in the same moment is not written over.
     let result = api.patch(&wanted.name, &params, &Patch::Apply(&body)).await;
     let answered = match result {
         Ok(answered) => answered,
@@ -69,6 +70,15 @@ pub async fn apply(
         Err(kube::Error::Api(status)) if status.code == 409 => return Ok(Written::Foreign(ALREADY_EXISTS)),
         Err(error) => return Err(api_failure("writing", "ExternalSecret", namespace, &wanted.name, &error)),
     };
+    // No cache has shown it yet, and nothing that we say differed.
+    let metadata = match &answered.0 {
+        Ok(es) => &es.metadata,
+        Err(invalid) => &invalid.metadata,
+    };
+    if seen.is_none() && is_others(metadata) {
+        release(&api, namespace, &wanted.name, metadata.uid.as_deref()).await?;
+        return Ok(Written::Foreign(ALREADY_EXISTS));
+    }
     match answered.0 {
         Ok(es) if es.spec == wanted.spec => Ok(Written::Done(Box::new(es))),
         Ok(es) => replace_spec(&api, namespace, wanted, es.metadata.resource_version.as_deref()).await,
@@ -100,6 +110,60 @@ async fn replace_spec(
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(Written::Stale),
         Err(error) => Err(failure(&error)),
     }
+}
+
+/// Whether a ClusterExternalSecret and a namespace are now what a decision was made of.
+///
+/// # Errors
+/// [`Failure::ApiServer`].
+pub async fn is_current(
+    client: &Client,
+    ces: &ClusterExternalSecret,
+    namespace: &str,
+    known: Option<&NamespaceView>,
+) -> Result<bool, Failure> {
+    let name = ces.name_any();
+    let makers: Api<ClusterExternalSecret> = Api::all(client.clone());
+    let maker = makers
+        .get_metadata_opt(&name)
+        .await
+        .map_err(|error| api_failure("reading", "ClusterExternalSecret", "", &name, &error))?;
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let live = namespaces
+        .get_metadata_opt(namespace)
+        .await
+        .map_err(|error| api_failure("reading", "Namespace", "", namespace, &error))?;
+    let same_maker = maker.is_some_and(|maker| {
+        (&maker.metadata.uid, maker.metadata.generation) == (&ces.metadata.uid, ces.metadata.generation)
+    });
+    // In a namespace that is gone there is nothing to delete.
+    let same_labels = live.is_none_or(|live| known.is_some_and(|known| *live.labels() == known.labels));
+    Ok(same_maker && same_labels)
+}
+
+/// Gives back what an apply has put on an object that turned out to be somebody else's.
+async fn release(
+    api: &Api<DeserializeGuard<ExternalSecret>>,
+    namespace: &str,
+    name: &str,
+    uid: Option<&str>,
+) -> Result<(), Failure> {
+    let body = json!({
+        "apiVersion": ExternalSecret::api_version(&()),
+        "kind": ExternalSecret::kind(&()),
+        "metadata": {"name": name, "namespace": namespace, "uid": uid},
+    });
+    let params = PatchParams::apply(SPREAD_FIELD_MANAGER);
+    match api.patch(name, &params, &Patch::Apply(&body)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+        Err(error) => Err(api_failure("writing", "ExternalSecret", namespace, name, &error)),
+    }
+}
+
+fn is_others(metadata: &ObjectMeta) -> bool {
+    let entries = metadata.managed_fields.iter().flatten();
+    entries.into_iter().any(|entry| entry.manager.as_deref() != Some(SPREAD_FIELD_MANAGER))
 }
 
 /// Deletes one if it is still the one that was looked at. One that is gone is deleted.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use claviger_core::backoff::after_failure;
-use claviger_core::error::Failure;
+use claviger_core::error::{Failure, Retry};
 use claviger_core::redact::Redactor;
 use claviger_core::scheduler::Class;
 use claviger_core::secret::Untrusted;
@@ -26,6 +26,7 @@ use crate::cluster::children::{self, Written};
 use crate::cluster::status as status_writer;
 use crate::state::store_refs;
 use crate::watch::Object;
+use crate::watch::cache::Name;
 
 /// Writes of one ClusterExternalSecret at once: a thousand namespaces take seconds, and the API server has others to
 /// serve.
@@ -41,7 +42,11 @@ const WRITE_AGAIN: Duration = Duration::from_secs(5);
 pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     let parsed = context.state.cluster_external_secret(name)?;
     let ces = match parsed.as_ref() {
-        Ok(ces) if ces.metadata.deletion_timestamp.is_some() || !is_ours(context, ces) => return None,
+        Ok(ces) if ces.metadata.deletion_timestamp.is_some() => return None,
+        Ok(ces) if !is_ours(context, ces) => {
+            context.metrics.forget_cluster_external_secret(name);
+            return None;
+        }
         Ok(ces) => ces,
         Err(invalid) => {
             context.metrics.unreadable("ClusterExternalSecret");
@@ -72,13 +77,20 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     if !report(context, name, ces, &new).await {
         return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
     }
+    // Its name is no ExternalSecret's: those have a namespace.
+    let counted = Name::new("", name);
+    if !done.stale && done.again.is_none() {
+        context.state.refreshed(&counted, now);
+        return Some((Class::Refresh, Instant::now() + interval));
+    }
+    // What is refused, or changes under us, again and again is tried less and less often.
+    let failures = context.state.failed(&counted);
     let wait = match &done.again {
-        _ if done.stale => STALE,
-        Some(failure) => after_failure(failure.class().retry, 1, interval, rand::random()),
-        None => interval,
+        None if failures == 1 => STALE,
+        None => after_failure(Retry::Backoff, failures, interval, rand::random()),
+        Some(failure) => after_failure(failure.class().retry, failures, interval, rand::random()),
     };
-    let class = if done.stale || done.again.is_some() { Class::Retry } else { Class::Refresh };
-    Some((class, Instant::now() + wait))
+    Some((Class::Retry, Instant::now() + wait))
 }
 
 /// What came of it.
@@ -97,16 +109,22 @@ async fn carry_out(
     mut spread: Spread,
 ) -> Done {
     let client = &context.client;
+    let known = &context.state.namespaces();
     let deletions =
         std::mem::take(&mut spread.delete).into_iter().map(|((namespace, name), seen)| async move {
-            let outcome = children::delete(client, &namespace, &name, &seen).await;
+            // With it goes a Secret: not because a watch is behind.
+            let outcome = match children::is_current(client, ces, &namespace, known.get(&namespace)).await {
+                Ok(true) => children::delete(client, &namespace, &name, &seen).await.map(|()| true),
+                other => other,
+            };
             (namespace, outcome)
         });
     let deleted: Vec<_> = futures::stream::iter(deletions).buffer_unordered(AT_ONCE).collect().await;
     let mut done = Done { spread, stale: false, again: None };
     for (namespace, outcome) in deleted {
-        if let Err(failure) = outcome {
-            done.fail(namespace, failure);
+        match outcome {
+            Ok(current) => done.stale |= !current,
+            Err(failure) => done.fail(namespace, failure),
         }
     }
     let Some(owner) = children::owner(ces) else { return done };
@@ -191,6 +209,9 @@ async fn report(
     }
     let written =
         status_writer::write_cluster::<ClusterExternalSecret>(&context.client, name, old, new).await;
+    if written.is_ok() {
+        context.state.cluster_status_written(name, new);
+    }
     if let Err(failure) = &written {
         tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
     }

@@ -117,6 +117,7 @@ impl State {
                     let known = inner.verdicts.get(&store).map(|verdict| verdict.generation);
                     // A status write moves no generation.
                     if known.is_none() || known != generation {
+                        inner.wake_spreaders_of(&store);
                         inner.index.forget_reads(&store);
                         inner.queue.push(store.clone(), Class::Fresh, Instant::now());
                         inner.wake_users(&store);
@@ -125,6 +126,7 @@ impl State {
                 Change::Deleted(name) => {
                     self.metrics.forget_store(&name.namespace, &name.name);
                     let store = object(name);
+                    inner.wake_spreaders_of(&store);
                     inner.verdicts.remove(&store);
                     inner.index.forget_reads(&store);
                     inner.queue.push(store.clone(), Class::Fresh, Instant::now());

@@ -8,8 +8,8 @@ use std::time::Instant;
 use claviger_core::names::SPREAD_FIELD_MANAGER;
 use claviger_core::scheduler::Class;
 use claviger_core::spread::{Child, Given, NamespaceView, child_name, means};
-use claviger_crds::cluster_external_secret::ClusterExternalSecret;
-use claviger_crds::external_secret::ExternalSecret;
+use claviger_crds::cluster_external_secret::{ClusterExternalSecret, ClusterExternalSecretStatus};
+use claviger_crds::external_secret::{ExternalSecret, StoreKind};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ObjectMeta};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
@@ -17,7 +17,7 @@ use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 
-use super::{Inner, Parsed, State};
+use super::{Inner, Parsed, State, store_refs};
 use crate::watch::Object;
 use crate::watch::cache::{Change, Name};
 
@@ -75,6 +75,17 @@ impl State {
         self.wake.notify_one();
     }
 
+    /// Our own write of a status, before the watch shows it: the next one is compared with it.
+    pub fn cluster_status_written(&self, name: &str, status: &ClusterExternalSecretStatus) {
+        let mut inner = self.lock();
+        let name = Name::new("", name);
+        let known = inner.cluster_external_secrets.get(&name);
+        if let Some(Ok(ces)) = known.as_deref() {
+            let ces = ClusterExternalSecret { status: Some(status.clone()), ..ces.clone() };
+            inner.cluster_external_secrets.insert(name, Ok(ces));
+        }
+    }
+
     /// A ClusterExternalSecret.
     pub fn cluster_external_secret(&self, name: &str) -> Option<Arc<Parsed<ClusterExternalSecret>>> {
         self.lock().cluster_external_secrets.get(&Name::new("", name))
@@ -121,6 +132,25 @@ impl Inner {
     pub(super) fn wake_all_spreaders(&mut self) {
         let all: Vec<String> =
             self.cluster_external_secrets.iter().map(|(name, _)| name.name.clone()).collect();
+        for name in all {
+            self.look_again(name);
+        }
+    }
+
+    /// A store changed, perhaps its class: wakes those whose ExternalSecrets name it.
+    pub(super) fn wake_spreaders_of(&mut self, store: &Object) {
+        let Object::ClusterSecretStore(store) = store else { return };
+        let names = |parsed: &Parsed<ClusterExternalSecret>| {
+            let spec = parsed.as_ref().map(|ces| ces.spec.external_secret_spec.clone()).unwrap_or_default();
+            let es = ExternalSecret { spec, ..ExternalSecret::default() };
+            store_refs(&es).iter().any(|(kind, name)| *kind == StoreKind::ClusterSecretStore && name == store)
+        };
+        let all: Vec<String> = self
+            .cluster_external_secrets
+            .iter()
+            .filter(|(_, parsed)| names(parsed))
+            .map(|(name, _)| name.name.clone())
+            .collect();
         for name in all {
             self.look_again(name);
         }

@@ -89,7 +89,8 @@ impl Pipeline {
         }
         let mut rendered = job.finish(template, data, texts)?;
         rendered.annotations.remove(ANNOTATION_RENDERED_FROM);
-        if varies {
+        // What is no Secret must not bear a hash of secrets.
+        if varies && asker.spec.target.manifest.is_none() {
             let salt = format!("{:032x}", rand::random::<u128>());
             rendered::record(&mut rendered, &inputs, asker.left, &salt);
         }
