@@ -87,6 +87,7 @@ fn what_could_be_read_is_written_and_the_rest_stays() {
     store(&world, "{key: common, value: '{\"p\": \"default\"}'}, {key: one, value: v2}");
     world.sync_now("overridden");
     world.wait_data("overridden", &[("a", "v2"), ("p", "real")]);
+    world.wait_reason("externalsecret", "overridden", "PartiallySynced");
     let partly = world.get("externalsecret", "overridden").unwrap();
     let version = partly["status"]["syncedResourceVersion"].as_str().unwrap_or_default();
     assert!(version.starts_with(&format!("{}-", partly["metadata"]["generation"])), "{partly}");
