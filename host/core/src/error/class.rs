@@ -30,6 +30,9 @@ pub struct Class {
     pub retry: Retry,
 }
 
+/// Reason of a sync that wrote what could be read and lacks the rest.
+pub const PARTIALLY_SYNCED: &str = "PartiallySynced";
+
 /// ESO's event for every failure of an ExternalSecret.
 const UPDATE_FAILED: &str = "UpdateFailed";
 
@@ -61,7 +64,7 @@ impl Failure {
             Self::RemoteKeyNotFound { .. } => ("RemoteKeyNotFound", Retry::Backoff),
             Self::PropertyNotFound { .. } => ("PropertyNotFound", Retry::Backoff),
             Self::ValueNotUsable { .. } => ("ValueNotUsable", Retry::Interval),
-            Self::PartiallySynced { first, .. } => ("PartiallySynced", first.class().retry),
+            Self::PartiallySynced { first, .. } => (PARTIALLY_SYNCED, first.class().retry),
             Self::Held { left, .. } => ("BackendPaused", Retry::Held(*left)),
             Self::RateLimited { retry_after: Some(after), .. } => ("RateLimited", Retry::After(*after)),
             Self::RateLimited { retry_after: None, .. } => ("RateLimited", Retry::Backoff),

@@ -18,7 +18,7 @@ use crate::provider::Fault;
 use crate::redact::Redactor;
 use crate::secret::Untrusted;
 
-pub use class::{Class, Retry};
+pub use class::{Class, PARTIALLY_SYNCED, Retry};
 
 /// How messages name a store, or a generator: `SecretStore production/vault`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

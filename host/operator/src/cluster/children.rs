@@ -9,7 +9,7 @@ use claviger_core::spread::{ALREADY_EXISTS, NamespaceView, Seen, Wanted};
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
 use claviger_crds::external_secret::ExternalSecret;
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, Resource, ResourceExt};
@@ -57,10 +57,23 @@ pub async fn apply(
         "spec": wanted.spec,
     });
     let mut params = PatchParams::apply(SPREAD_FIELD_MANAGER);
-    if let Some(seen) = seen {
-        body["metadata"]["uid"] = json!(seen.uid);
-        body["metadata"]["resourceVersion"] = json!(seen.resource_version);
-        params.force = true;
+    match seen {
+        Some(seen) => {
+            body["metadata"]["uid"] = json!(seen.uid);
+            body["metadata"]["resourceVersion"] = json!(seen.resource_version);
+            params.force = true;
+        }
+        // The cache may be behind: an apply would add to what somebody else has there.
+        None => match api.get_metadata_opt(&wanted.name).await {
+            Ok(None) => {}
+            Ok(Some(there)) if there.owner_references().iter().any(|one| one.uid == owner.uid) => {
+                return Ok(Written::Stale);
+            }
+            Ok(Some(_)) => return Ok(Written::Foreign(ALREADY_EXISTS)),
+            Err(error) => {
+                return Err(api_failure("reading", "ExternalSecret", namespace, &wanted.name, &error));
+            }
+        },
     }
     // Without force, what somebody else has said of one that was made in the same moment is not written over.
     let result = api.patch(&wanted.name, &params, &Patch::Apply(&body)).await;
@@ -70,15 +83,6 @@ pub async fn apply(
         Err(kube::Error::Api(status)) if status.code == 409 => return Ok(Written::Foreign(ALREADY_EXISTS)),
         Err(error) => return Err(api_failure("writing", "ExternalSecret", namespace, &wanted.name, &error)),
     };
-    // No cache has shown it yet, and nothing that we say differed.
-    let metadata = match &answered.0 {
-        Ok(es) => &es.metadata,
-        Err(invalid) => &invalid.metadata,
-    };
-    if seen.is_none() && is_others(metadata) {
-        release(&api, namespace, &wanted.name, metadata.uid.as_deref()).await?;
-        return Ok(Written::Foreign(ALREADY_EXISTS));
-    }
     match answered.0 {
         Ok(es) if es.spec == wanted.spec => Ok(Written::Done(Box::new(es))),
         Ok(es) => replace_spec(&api, namespace, wanted, es.metadata.resource_version.as_deref()).await,
@@ -139,31 +143,6 @@ pub async fn is_current(
     // In a namespace that is gone there is nothing to delete.
     let same_labels = live.is_none_or(|live| known.is_some_and(|known| *live.labels() == known.labels));
     Ok(same_maker && same_labels)
-}
-
-/// Gives back what an apply has put on an object that turned out to be somebody else's.
-async fn release(
-    api: &Api<DeserializeGuard<ExternalSecret>>,
-    namespace: &str,
-    name: &str,
-    uid: Option<&str>,
-) -> Result<(), Failure> {
-    let body = json!({
-        "apiVersion": ExternalSecret::api_version(&()),
-        "kind": ExternalSecret::kind(&()),
-        "metadata": {"name": name, "namespace": namespace, "uid": uid},
-    });
-    let params = PatchParams::apply(SPREAD_FIELD_MANAGER);
-    match api.patch(name, &params, &Patch::Apply(&body)).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
-        Err(error) => Err(api_failure("writing", "ExternalSecret", namespace, name, &error)),
-    }
-}
-
-fn is_others(metadata: &ObjectMeta) -> bool {
-    let entries = metadata.managed_fields.iter().flatten();
-    entries.into_iter().any(|entry| entry.manager.as_deref() != Some(SPREAD_FIELD_MANAGER))
 }
 
 /// Deletes one if it is still the one that was looked at. One that is gone is deleted.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use claviger_core::backoff::after_failure;
-use claviger_core::error::{Failure, Retry};
+use claviger_core::error::{Failure, PARTIALLY_SYNCED, Retry};
 use claviger_core::failures;
 use claviger_core::hash::synced_resource_version;
 use claviger_core::lease::{self, Pins, Policy, Superseded};
@@ -133,8 +133,8 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     let valid = !waits && (!is_secret || target_valid(&es.spec, missing, known.as_ref()));
     let progress = context.state.progress(name);
     // What was read in part only is read again before its interval is over, but not at each look.
-    let partly = (progress.again.is_some() || !missing.is_empty())
-        .then(|| progress.again.unwrap_or_else(Instant::now));
+    let partly =
+        (progress.again.is_some() || is_partly(es)).then(|| progress.again.unwrap_or_else(Instant::now));
     let once = es.spec.refresh_policy == RefreshPolicy::CreatedOnce;
     let rotate = holding.as_ref().is_some_and(|holding| holding.rotate) && !once;
     let due =
@@ -253,6 +253,11 @@ fn is_waiting(es: &ExternalSecret) -> bool {
     let conditions = es_conditions(es);
     let (missing, _) = plan::Success::Missing.condition();
     conditions.iter().any(|condition| condition.reason.as_deref() == Some(missing))
+}
+
+/// Whether a part of it was written the last time, and the rest could not be read.
+fn is_partly(es: &ExternalSecret) -> bool {
+    es_conditions(es).iter().any(|condition| condition.reason.as_deref() == Some(PARTIALLY_SYNCED))
 }
 
 /// The steps in which it is refreshed: together with whoever shares its store and first key.
