@@ -79,82 +79,63 @@ this: [is not YAML
     ));
 }
 
+/// What `claviger render` makes of an ExternalSecret of a store `s` that has a key `k` with the value `v`.
+fn render(world: &World, name_and_spec: &str, flags: &[&str]) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    let manifests = format!(
+        "apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: s}}\n\
+         spec: {{provider: {{fake: {{data: [{{key: k, value: v}}]}}}}}}\n---\n\
+         apiVersion: external-secrets.io/v1\nkind: ExternalSecret\n{name_and_spec}"
+    );
+    std::fs::write(dir.path().join("all.yaml"), manifests).unwrap();
+    let (plugins, files) = (world.env.plugin_dir.to_str().unwrap(), dir.path().to_str().unwrap());
+    claviger(world, &[&["render", "-f", files, "--plugin-dir", plugins], flags].concat())
+}
+
+/// The data of the one Secret that was printed.
+fn data(output: &Output) -> serde_json::Value {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let secret: serde_json::Value =
+        serde_saphyr::from_str(text(&output.stdout).trim_start_matches("---\n")).unwrap();
+    secret["data"].clone()
+}
+
 /// As ESO's flags of the same name; what they leave alone other tools fill in.
 #[test]
 fn other_delimiters() {
     let world = world!("delimiters");
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(
-        dir.path().join("all.yaml"),
-        r#"
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: s}
-spec: {provider: {fake: {data: [{key: k, value: v}]}}}
----
-apiVersion: external-secrets.io/v1
-kind: ExternalSecret
+    let good = r#"
 metadata: {name: good}
 spec:
   secretStoreRef: {name: s}
-  dataFrom: [{find: {name: {regexp: k}}, rewrite: [{transform: {template: "<< .value | upper >>{{x"}}]}]
+  dataFrom: [{find: {name: {regexp: k}}, rewrite: [{transform: {template: "<< .value | upper >>-x"}}]}]
   data: [{secretKey: k, remoteRef: {key: k}}]
   target: {template: {mergePolicy: Merge, data: {t: "<< .k >>{{ .k }}"}}}
-"#,
-    )
-    .unwrap();
-    let render = |flags: &[&str]| {
-        let (plugins, files) = (world.env.plugin_dir.to_str().unwrap(), dir.path().to_str().unwrap());
-        claviger(&world, &[&["render", "-f", files, "--plugin-dir", plugins], flags].concat())
-    };
+"#;
     let flags = ["--template-left-delimiter=<<", "--template-right-delimiter=>>"];
-    let output = render(&flags);
-    assert!(!output.status.success(), "K{{{{x is no key: {}", text(&output.stdout));
-    let refused = text(&output.stderr);
-    assert!(refused.contains("K{{x"), "{refused}");
-    std::fs::write(
-        dir.path().join("all.yaml"),
-        std::fs::read_to_string(dir.path().join("all.yaml")).unwrap().replace(">>{{x", ">>-x"),
-    )
-    .unwrap();
-    let output = render(&flags);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let secret: serde_json::Value =
-        serde_saphyr::from_str(text(&output.stdout).trim_start_matches("---\n")).unwrap();
     // base64 of v, of v and of v{{ .k }}
-    assert_eq!(secret["data"], serde_json::json!({"K-x": "dg==", "k": "dg==", "t": "dnt7IC5rIH19"}));
-    assert_eq!(render(&["--template-left-delimiter="]).status.code(), Some(2));
+    let expected = serde_json::json!({"K-x": "dg==", "k": "dg==", "t": "dnt7IC5rIH19"});
+    assert_eq!(data(&render(&world, good, &flags)), expected);
+    let output = render(&world, &good.replace(">>-x", ">>{{x"), &flags);
+    assert!(!output.status.success(), "K{{{{x is no key: {}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("K{{x"), "{}", text(&output.stderr));
+    assert_eq!(render(&world, good, &["--template-left-delimiter="]).status.code(), Some(2));
 }
 
 #[test]
 fn random_values_of_one_secret_have_nothing_in_common() {
     let world = world!("random");
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(
-        dir.path().join("all.yaml"),
-        r#"
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: s}
-spec: {provider: {fake: {data: [{key: k, value: v}]}}}
----
-apiVersion: external-secrets.io/v1
-kind: ExternalSecret
+    let random = r#"
 metadata: {name: random}
 spec:
   secretStoreRef: {name: s}
   data: [{secretKey: k, remoteRef: {key: k}}]
   target: {template: {data: {a: "{{ randAlphaNum 30 }}", b: "{{ randAlphaNum 30 }}"}}}
-"#,
-    )
-    .unwrap();
+"#;
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..2 {
-        let (plugins, files) = (world.env.plugin_dir.to_str().unwrap(), dir.path().to_str().unwrap());
-        let output = claviger(&world, &["render", "-f", files, "--plugin-dir", plugins]);
-        let secret: serde_json::Value =
-            serde_saphyr::from_str(text(&output.stdout).trim_start_matches("---\n")).unwrap();
-        seen.extend(["a", "b"].map(|key| secret["data"][key].as_str().unwrap().to_owned()));
+        let data = data(&render(&world, random, &[]));
+        seen.extend(["a", "b"].map(|key| data[key].as_str().unwrap().to_owned()));
     }
     assert_eq!(seen.len(), 4, "{seen:?}");
 }

@@ -10,7 +10,7 @@ use crate::redact::Redactor;
 use crate::template::makes_data;
 
 /// As many are named in the status.
-const MAX_REPORTED: usize = 20;
+pub(crate) const MAX_REPORTED: usize = 20;
 /// Longest message of one of them, bytes: twenty of them are read in one look.
 const MAX_MESSAGE: usize = 320;
 

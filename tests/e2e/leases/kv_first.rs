@@ -5,6 +5,40 @@ use serde_json::json;
 use crate::leases::{Corner, LEASE_RIGHTS};
 use crate::support::{Operator, world};
 
+/// Nothing is made for an ExternalSecret that is not written: neither key has been read before, and the first is not
+/// there.
+#[test]
+fn nothing_is_made_beside_a_key_that_is_not_there() {
+    let world = world!("leases-beside");
+    let corner = Corner::new(&world, &[("never", "1h", "2h")], LEASE_RIGHTS);
+    let _operator = Operator::start(&world);
+    world.wait_ready("secretstore", "vault");
+    let mark = world.env.bao.audit_mark();
+    let dynamic = format!("{}/creds/never", corner.database.mount);
+    world.apply(&format!(
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: short, namespace: {ns}}}\n\
+         spec:\n  refreshInterval: 1s\n  secretStoreRef: {{name: vault}}\n  data:\n\
+         \x20 - {{secretKey: a, remoteRef: {{key: absent, property: x}}}}\n\
+         \x20 - {{secretKey: b, remoteRef: {{key: {dynamic}, property: password}}}}\n",
+        ns = world.name
+    ));
+    world.wait("both keys to be named", || {
+        let status = world.get("externalsecret", "short").map(|es| es["status"]["failures"].clone());
+        let named = status.as_ref().and_then(|failures| failures.as_array()).map(|failures| {
+            failures.iter().map(|one| (one["key"].clone(), one["reason"].clone())).collect::<Vec<_>>()
+        });
+        let reason = json!("RemoteKeyNotFound");
+        let expected = vec![(json!("absent"), reason.clone()), (json!(dynamic), reason)];
+        if named.as_ref() == Some(&expected) { Ok(()) } else { Err(format!("{named:?}")) }
+    });
+    assert_eq!(corner.made(mark, "never"), 0);
+    // When it is there, both are.
+    corner.mount.put("absent", json!({"x": "1"}));
+    world.sync_now("short");
+    world.wait_ready("externalsecret", "short");
+    assert_eq!(corner.made(mark, "never"), 1);
+}
+
 #[test]
 fn a_stored_secret_that_is_deleted_does_not_become_a_credential() {
     let world = world!("leases-pins");

@@ -103,16 +103,7 @@ impl World for Mixed {
         if let Some(found) = self.files.source(kind, namespace, name).await? {
             return Ok(Some(found));
         }
-        match kind {
-            SourceKind::Secret => {
-                Ok(live::secret(&self.client, namespace, name).await?.map(|secret| secret.data))
-            }
-            SourceKind::ConfigMap => {
-                let map = live::config_map(&self.client, namespace, name).await?;
-                let secret = |text: String| SecretBytes::new(text.into_bytes());
-                Ok(map.map(|map| map.into_iter().map(|(key, text)| (key, secret(text))).collect()))
-            }
-        }
+        live::template_source(&self.client, kind, namespace, name).await
     }
 
     async fn namespace_labels(&self, namespace: &str) -> Result<Arc<BTreeMap<String, String>>, Failure> {

@@ -16,6 +16,7 @@ use super::changes::Changes;
 use super::policy::check_rendered;
 use super::{Controller, Effect, Input, Note, Observed, Plan, Planned, Success};
 use crate::error::Failure;
+use crate::failures::MAX_REPORTED;
 use crate::names::{
     ANNOTATION_DATA_HASH, ANNOTATION_RENDERED_FROM, LABEL_CREATED_BY, LABEL_MANAGED, LEASE_ANNOTATIONS,
     is_valid_key,
@@ -46,8 +47,11 @@ fn whole(spec: &ExternalSecretSpec, failures: &[KeyFailure], observed: &Observed
     let whole = if observed.is_shared() {
         let failed: BTreeSet<&str> = failures.iter().map(|failure| failure.entry.as_str()).collect();
         let may_miss = |key: &str| {
-            let mut entries = spec.data.iter().enumerate().filter(|(_, entry)| entry.secret_key == key);
-            entries.any(|(index, _)| failed.contains(format!("data[{index}]").as_str()))
+            // Where the list is full, it may be any that is not named there.
+            failures.len() >= MAX_REPORTED || {
+                let mut entries = spec.data.iter().enumerate().filter(|(_, entry)| entry.secret_key == key);
+                entries.any(|(index, _)| failed.contains(format!("data[{index}]").as_str()))
+            }
         };
         named_keys(spec).iter().all(|key| observed.owns_data(key) || may_miss(key))
     } else {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use claviger_core::error::Failure;
 use claviger_core::secret::{SecretBytes, Untrusted};
+use claviger_core::template::SourceKind;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
@@ -51,11 +52,27 @@ pub async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Opti
     Ok(Some(LiveSecret { reduced, data }))
 }
 
-/// Reads one ConfigMap's text.
+/// Reads what a template is taken from.
 ///
 /// # Errors
-/// [`Failure::ApiServer`]; a ConfigMap that is not there is `None`.
-pub async fn config_map(
+/// [`Failure::ApiServer`]; an object that is not there is `None`.
+pub async fn template_source(
+    client: &Client,
+    kind: SourceKind,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<BTreeMap<String, SecretBytes>>, Failure> {
+    match kind {
+        SourceKind::Secret => Ok(secret(client, namespace, name).await?.map(|secret| secret.data)),
+        SourceKind::ConfigMap => {
+            let map = config_map(client, namespace, name).await?;
+            let secret = |text: String| SecretBytes::new(text.into_bytes());
+            Ok(map.map(|map| map.into_iter().map(|(key, text)| (key, secret(text))).collect()))
+        }
+    }
+}
+
+async fn config_map(
     client: &Client,
     namespace: &str,
     name: &str,

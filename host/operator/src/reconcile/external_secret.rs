@@ -85,8 +85,8 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         now,
     )
     .await;
-    let again = rollout.again().and_then(|wait| now.checked_add(wait).ok());
-    let next = holding.as_ref().and_then(|holding| holding.next).into_iter().chain(again).min();
+    let rollout_again = rollout.again().and_then(|wait| now.checked_add(wait).ok());
+    let next = holding.as_ref().and_then(|holding| holding.next).into_iter().chain(rollout_again).min();
     // Its Secret goes with it by ownership, or stays by policy; till then what it holds lives on.
     if es.meta().deletion_timestamp.is_some() {
         return next.map(|at| (Class::Refresh, instant(at, now)));
@@ -177,6 +177,11 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
             && holding.as_ref().is_some_and(|holding| lease::at_refresh(&holding.record, &policy)));
     let record = holding.map(|holding| holding.record);
 
+    // A restart that is under way is looked at again, whatever becomes of the refresh.
+    let with_rollout = |other: Next| {
+        let looked_at = rollout_again.map(|at| (Class::Refresh, instant(at, now)));
+        other.into_iter().chain(looked_at).min_by_key(|(_, at)| *at)
+    };
     let started = Instant::now();
     let refresh = Refresh {
         context,
@@ -206,13 +211,20 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     };
     context.metrics.reconciled("ExternalSecret", started.elapsed(), reason);
     match outcome {
-        Ok(Ended::Stale) => Some((Class::Retry, Instant::now() + STALE)),
+        // Once is the watch that is a moment behind; again and again is something else.
+        Ok(Ended::Stale) => {
+            let wait = match context.state.failed(name) {
+                1 => STALE,
+                in_a_row => after_failure(Retry::Backoff, in_a_row, interval, rand::random()),
+            };
+            Some((Class::Retry, Instant::now() + wait))
+        }
         Ok(Ended::Done(done)) => {
             let looked = Looked { version: &version, policy: &policy, rhythm, windows: &windows, now };
             let wrote = !done.plan.effects.is_empty() && !restarts.is_empty();
             let next = succeeded(context, name, es, *done, &looked).await;
             // What uses the Secret is restarted as soon as it is written.
-            if wrote { Some((Class::Fresh, Instant::now())) } else { next }
+            if wrote { Some((Class::Fresh, Instant::now())) } else { with_rollout(next) }
         }
         Ok(Ended::Partly(done, short)) => {
             say(context, es, &done.plan.notes).await;
@@ -221,7 +233,11 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
             let wait = not_ready(context, name, es, &short, interval, Some(done)).await;
             let again = Instant::now() + wait;
             context.state.partly_refreshed(name, now, again);
-            if wrote { Some((Class::Fresh, Instant::now())) } else { Some((Class::Retry, again)) }
+            if wrote {
+                Some((Class::Fresh, Instant::now()))
+            } else {
+                with_rollout(Some((Class::Retry, again)))
+            }
         }
         Err(failure) => failed(&failure, interval).await,
     }

@@ -94,16 +94,7 @@ impl World for ClusterWorld {
         let reference =
             Reference { kind: reference_kind, namespace: namespace.to_owned(), name: name.to_owned() };
         self.context.state.add_read(&self.reader, reference);
-        match kind {
-            SourceKind::Secret => {
-                Ok(live::secret(&self.context.client, namespace, name).await?.map(|secret| secret.data))
-            }
-            SourceKind::ConfigMap => {
-                let map = live::config_map(&self.context.client, namespace, name).await?;
-                let secret = |text: String| SecretBytes::new(text.into_bytes());
-                Ok(map.map(|map| map.into_iter().map(|(key, text)| (key, secret(text))).collect()))
-            }
-        }
+        live::template_source(&self.context.client, kind, namespace, name).await
     }
 
     async fn namespace_labels(&self, namespace: &str) -> Result<Arc<BTreeMap<String, String>>, Failure> {

@@ -243,10 +243,14 @@ impl State {
         in_namespace.filter(|(_, secret)| wanted(secret)).map(|(_, secret)| secret.clone()).collect()
     }
 
-    /// Our own write, before the watch shows it.
+    /// Our own write, before the watch shows it; what the watch has shown since is newer.
     pub fn wrote(&self, secret: ManagedSecret) {
         let name = Name::of(&secret);
-        self.lock().managed.insert(name, secret);
+        let mut inner = self.lock();
+        let known = inner.managed.get(&name);
+        if known.is_none_or(|known| is_newer(&secret.metadata, &known.metadata)) {
+            inner.managed.insert(name, secret);
+        }
     }
 
     /// Our own deletion, before the watch shows it.
@@ -458,6 +462,15 @@ impl Inner {
         let stores =
             store_refs(es).into_iter().map(|(kind, store)| store_object(kind, &name.namespace, &store));
         self.index.set_external_secret(name, stores.collect(), Name::new(&name.namespace, target));
+    }
+}
+
+/// Whether an object's version is later than the known one. The API server's versions are numbers that rise.
+fn is_newer(object: &ObjectMeta, known: &ObjectMeta) -> bool {
+    let version = |meta: &ObjectMeta| meta.resource_version.as_deref().and_then(|v| v.parse::<u64>().ok());
+    match (version(object), version(known)) {
+        (Some(object), Some(known)) => object > known,
+        _ => true,
     }
 }
 

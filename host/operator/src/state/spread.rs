@@ -17,7 +17,7 @@ use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 
-use super::{Inner, Parsed, State, store_refs};
+use super::{Inner, Parsed, State, is_newer, store_refs};
 use crate::watch::Object;
 use crate::watch::cache::{Change, Name};
 
@@ -112,11 +112,8 @@ impl State {
 
     /// Our own write of an ExternalSecret, before the watch shows it; what the watch has shown since is newer.
     pub fn child_written(&self, es: ExternalSecret) {
-        let version =
-            |meta: &ObjectMeta| meta.resource_version.as_deref().and_then(|v| v.parse::<u64>().ok());
         let known = self.external_secret(&Name::of(&es));
-        let known = known.as_deref().and_then(|parsed| version(es_meta(parsed)));
-        if known.is_none_or(|known| version(&es.metadata).is_some_and(|written| written > known)) {
+        if known.is_none_or(|known| is_newer(&es.metadata, es_meta(&known))) {
             self.external_secret_event(Event::Apply(DeserializeGuard(Ok(es))));
         }
     }
@@ -295,6 +292,20 @@ mod tests {
 
     fn namespace(name: &str, label: &str) -> PartialObjectMeta<Namespace> {
         serde_json::from_value(json!({"metadata": {"name": name, "labels": {"for": label}}})).unwrap()
+    }
+
+    #[test]
+    fn a_later_version_is_newer() {
+        let meta = |version: &str| ObjectMeta {
+            resource_version: Some(version.to_owned()),
+            ..ObjectMeta::default()
+        };
+        for (object, known, newer) in
+            [("10", "9", true), ("9", "10", false), ("9", "9", false), ("x", "9", true)]
+        {
+            assert_eq!(is_newer(&meta(object), &meta(known)), newer, "{object} after {known}");
+        }
+        assert!(is_newer(&ObjectMeta::default(), &meta("9")));
     }
 
     fn popped(state: &State) -> Vec<String> {

@@ -159,13 +159,19 @@ impl Fetch<'_> {
             self.fetched.sessions.insert(store.clone(), session);
             stored.push((store, of_store));
         }
+        let mut open = Vec::new();
         for (store, items) in stored {
-            for item in self.read_stored(store, items).await {
-                first.push((store, item, Nature::Any));
-            }
+            open.extend(self.read_stored(store, items).await.into_iter().map(|asked| (store, asked)));
         }
         for (store, item, nature) in first {
             self.read(store, vec![(item, nature)]).await;
+        }
+        for (store, (item, missing)) in open {
+            // It may be made now: not beside what fails.
+            match self.fetched.sessions.get(store).cloned().filter(|_| self.fails()) {
+                Some(session) => self.take(store, &session, item, Err(missing), Timestamp::now()),
+                None => self.read(store, vec![(item, Nature::Any)]).await,
+            }
         }
         for search in &all.searches {
             if let Some(failure) = self.fetched.broken.get(&search.store).cloned() {
@@ -242,19 +248,24 @@ impl Fetch<'_> {
         !self.asker.keeps_unleased && self.asker.held.is_some_and(|record| record.held.iter().any(unleased))
     }
 
-    /// Reads what may be stored, together. What nobody has read before and is not stored is given back.
-    async fn read_stored<'i>(&mut self, store: &Object, items: Vec<(&'i Item, Nature)>) -> Vec<&'i Item> {
+    /// Reads what may be stored, together. What nobody has read before and is not stored is given back, with what the
+    /// backend said.
+    async fn read_stored<'i>(
+        &mut self,
+        store: &Object,
+        items: Vec<(&'i Item, Nature)>,
+    ) -> Vec<(&'i Item, CallError)> {
         let Some(session) = self.fetched.sessions.get(store).cloned() else { return Vec::new() };
         let asked: Vec<Item> =
             items.iter().map(|(item, _)| Item { nature: Nature::Stored, ..(*item).clone() }).collect();
         let answers = self.pipeline.fetcher.get(session.as_ref(), &asked, self.not_older_than).await;
         let mut open = Vec::new();
         for ((item, nature), answer) in items.into_iter().zip(answers) {
-            let missing = matches!(answer, Err(CallError::Provider(ProviderError::NotFound(_))));
-            if missing && nature == Nature::Any {
-                open.push(item);
-            } else {
-                self.take(store, &session, item, answer, Timestamp::now());
+            match answer {
+                Err(missing @ CallError::Provider(ProviderError::NotFound(_))) if nature == Nature::Any => {
+                    open.push((item, missing));
+                }
+                answer => self.take(store, &session, item, answer, Timestamp::now()),
             }
         }
         open

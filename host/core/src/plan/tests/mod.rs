@@ -12,7 +12,7 @@ mod simulator;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use claviger_crds::external_secret::ExternalSecretSpec;
+use claviger_crds::external_secret::{ExternalSecretSpec, KeyFailure};
 
 use simulator::{Refused, Server};
 
@@ -136,7 +136,12 @@ impl Es {
     }
 
     fn valid(&self, server: &Server) -> bool {
-        target_valid(&self.spec, &[], self.observe(server).as_ref())
+        self.valid_without(server, &[])
+    }
+
+    /// Where these entries could not be read.
+    fn valid_without(&self, server: &Server, failures: &[KeyFailure]) -> bool {
+        target_valid(&self.spec, failures, self.observe(server).as_ref())
     }
 }
 

@@ -49,6 +49,25 @@ fn drift_of_a_shared_secret_is_seen_by_who_owns_the_key() {
 }
 
 #[test]
+fn a_key_that_could_not_be_read_is_not_missed_in_a_shared_secret() {
+    let (one, two) = (policy("one", "CreateOrMerge", "Retain"), policy("two", "Merge", "Retain"));
+    let mut server = Server::default();
+    one.sync(&mut server, &rendered(&[("a", "1")]));
+    two.sync(&mut server, &rendered(&[("b", "2")]));
+    server.update("kubectl", "data", "a", None);
+    let failing = |entry: &str| {
+        let [entry, key, reason, message] = [entry, "k", "AccessDenied", "no"].map(ToOwned::to_owned);
+        KeyFailure { entry, key, reason, message }
+    };
+    let place = one.spec.data.iter().position(|entry| entry.secret_key == "a").unwrap();
+    assert!(!one.valid(&server));
+    assert!(one.valid_without(&server, &[failing(&format!("data[{place}]"))]));
+    assert!(!one.valid_without(&server, &[failing("data[99]")]), "another entry");
+    // The list in the status has an end.
+    assert!(one.valid_without(&server, &vec![failing("data[99]"); 20]));
+}
+
+#[test]
 fn what_another_controls_is_refused_to_who_would_take_it() {
     let deployment = Controller {
         api_version: "apps/v1".to_owned(),
