@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use claviger_testenv::{PlainApi, Proxy, RunDir};
 use serde_json::json;
 
 use crate::support::{Mount, Operator, Rounds, world};
@@ -91,4 +92,35 @@ fn one_read_per_key_and_round_one_login_and_no_write_without_a_change() {
         .map(|request| format!("{} {}", request.verb, request.uri))
         .collect();
     assert_eq!(writes, Vec::<String>::new(), "an unchanged refresh writes nothing within a minute");
+}
+
+/// Its own status comes back by the watch, perhaps before the write of it is answered; here something else does that
+/// moves no generation.
+#[test]
+fn a_store_is_validated_once_whatever_comes_while_its_status_is_written() {
+    let world = world!("counts-store");
+    let ns = &world.name;
+    let store = |name: &str, annotation: &str| {
+        world.apply(&format!(
+            "apiVersion: external-secrets.io/v1\nkind: SecretStore\n\
+             metadata: {{name: {name}, namespace: {ns}, annotations: {{seen: \"{annotation}\"}}}}\n\
+             spec: {{controller: {ns}, provider: {{fake: {{data: [{{key: k, value: v}}]}}}}}}\n"
+        ));
+    };
+    let dir = RunDir::create(ns).unwrap();
+    let plain = PlainApi::of_bearers(&world.env.cluster, dir.path()).unwrap();
+    let proxy = Proxy::start(plain.address()).unwrap();
+    let operator = Operator::start_by(&world, &proxy.address());
+    proxy.hold("PATCH", "/secretstores/first/status");
+    store("first", "before");
+    world.wait("the status to be written", || if proxy.holds() { Ok(()) } else { Err(operator.log()) });
+    store("first", "meanwhile");
+    // One watch brings both, in this order; and then a third, behind what the first may still have to do.
+    store("second", "");
+    world.wait_ready("secretstore", "second");
+    proxy.let_go();
+    world.wait_ready("secretstore", "first");
+    store("third", "");
+    world.wait_ready("secretstore", "third");
+    assert_eq!(operator.metric("claviger_reconcile_duration_seconds_count"), Some(3.0));
 }

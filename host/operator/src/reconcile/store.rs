@@ -80,14 +80,15 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
     }
     let reason = found.failure.as_ref().map(|_| found.reason);
     context.metrics.reconciled(object.kind(), started.elapsed(), reason);
-    report(context, object, &store, &found).await;
     let interval = interval(context, store.spec.as_ref().ok());
+    // Before the status: the watch may show that write sooner than it is answered, and it is no news then.
     let verdict = Verdict {
         generation: store.metadata.generation.unwrap_or_default(),
         ready: found.ready,
-        text: (found.reason.to_owned(), found.message),
+        text: (found.reason.to_owned(), found.message.clone()),
     };
     let failures = context.state.set_verdict(object, verdict);
+    report(context, object, &store, &found).await;
     match &found.failure {
         None => limited.or(Some((Class::Refresh, Instant::now() + interval))),
         Some(failure) => {
