@@ -142,11 +142,15 @@ func render(c testCase) (string, error) {
 }
 
 func main() {
-	if len(os.Args) != 3 {
-		log.Fatal("usage: gotemplates corpus.json expected.json, or gotemplates judge made.json")
-	}
 	// As in a pod.
 	time.Local = time.UTC
+	if len(os.Args) == 5 && os.Args[1] == "seed" {
+		seed(os.Args[2], os.Args[3], os.Args[4])
+		return
+	}
+	if len(os.Args) != 3 {
+		log.Fatal("usage: gotemplates corpus.json expected.json, gotemplates judge made.json, or gotemplates seed DIR seed-values.json seed-expected.json")
+	}
 	if os.Args[1] == "judge" {
 		judge(os.Args[2])
 		return

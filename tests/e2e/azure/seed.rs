@@ -4,7 +4,7 @@
 use claviger_testenv::{Aws, AwsOptions};
 use serde_json::json;
 
-use crate::support::{Account, ENDPOINTS, Operator, Vault, allow, assert_no_value_left, world};
+use crate::support::{Account, ENDPOINTS, Operator, Vault, allow, assert_no_value_left, seed_values, world};
 
 /// The document's placeholder, which is a tenant here.
 const TENANT: &str = "tenant-id-here";
@@ -17,9 +17,10 @@ fn the_documents_cross_cloud_pair() {
     vault.azure.control("vault", &json!({"name": "my-keyvault", "tenant": TENANT})).unwrap();
     let app = vault.azure.app_in(TENANT, &world.name).unwrap();
     vault.azure.allow(&app, "my-keyvault", &["secrets/get"]).unwrap();
-    let (stripe, sendgrid) = ("MARKED-stripe-key-both", "MARKED-sendgrid-key-both");
-    vault.put("stripe-api-key", stripe);
-    vault.put("sendgrid-api-key", sendgrid);
+    let copied = seed_values("azure-keyvault");
+    for (key, value) in &copied {
+        vault.put(key, value);
+    }
     // AWS, the primary: a server of its own, since other tests have the document's keys too.
     let dir = tempfile::tempdir().unwrap();
     let cluster = &world.env.cluster;
@@ -36,8 +37,10 @@ fn the_documents_cross_cloud_pair() {
         &["arn:aws:secretsmanager:us-east-1:123456789012:secret:external-apis/*"],
     );
     let role = account.role("external-secrets-role", &trust, &json!([reads]));
-    for (name, value) in [("stripe", stripe), ("sendgrid", sendgrid)] {
-        account.secret(&format!("external-apis/{name}"), &json!({"api-key": value}).to_string());
+    let primary = seed_values("aws-secrets-manager");
+    let apis = primary.iter().filter(|(key, _)| key.starts_with("external-apis/"));
+    for (key, value) in apis {
+        account.secret(key, value);
     }
     world.apply_json(&json!({
         "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {
@@ -56,8 +59,12 @@ fn the_documents_cross_cloud_pair() {
     vault.secret("azure-secret-sp", json!({"ClientSecret": secret}));
     world.apply_json(&world.seed("api-keys-azure-backup"));
     world.wait_ready("secretstore", "azure-keyvault");
-    let expected = [("stripe-api-key", stripe), ("sendgrid-api-key", sendgrid)];
-    world.wait_data("external-api-keys", &expected);
-    world.wait_data("external-api-keys-backup", &expected);
-    assert_no_value_left(&world, &operator, &[stripe, sendgrid, &secret]);
+    world.wait_seed("api-keys-aws", &[]);
+    world.wait_seed("api-keys-azure-backup", &[]);
+    assert_eq!(
+        world.data("external-api-keys"),
+        world.data("external-api-keys-backup"),
+        "one has the other's"
+    );
+    assert_no_value_left(&world, &operator, &[&copied[0].1, &copied[1].1, &secret]);
 }

@@ -16,12 +16,12 @@ fn sha3(text: &str) -> String {
 }
 
 /// Label `created-by`.
-pub(super) fn created_by(namespace: &str, name: &str) -> String {
+pub(crate) fn created_by(namespace: &str, name: &str) -> String {
     sha3(&format!("{namespace}/{name}"))
 }
 
 /// Annotation `data-hash`: of `map[a:[49 50] b:[51]]`.
-pub(super) fn data_hash(data: &BTreeMap<String, Vec<u8>>) -> String {
+pub(crate) fn data_hash(data: &BTreeMap<String, Vec<u8>>) -> String {
     let entry = |(key, value): (&String, &Vec<u8>)| {
         let bytes: Vec<String> = value.iter().map(u8::to_string).collect();
         format!("{key}:[{}]", bytes.join(" "))

@@ -5,7 +5,7 @@
 
 mod case;
 mod expect;
-mod marks;
+pub(crate) mod marks;
 mod run;
 
 use std::collections::BTreeSet;

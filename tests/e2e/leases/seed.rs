@@ -35,64 +35,9 @@ fn the_documents_credentials_are_made_once_and_log_in() {
         server = bao.address(),
     ));
     let mark = bao.audit_mark();
-    // As the document writes them, but for the namespace.
-    world.apply(&format!(
-        r#"
-apiVersion: external-secrets.io/v1beta1
-kind: ExternalSecret
-metadata:
-  name: dynamic-db-credentials
-  namespace: {ns}
-spec:
-  refreshInterval: 300s
-  secretStoreRef:
-    name: vault-backend
-    kind: SecretStore
-  target:
-    name: dynamic-postgres-creds
-    creationPolicy: Owner
-  data:
-    - secretKey: username
-      remoteRef:
-        key: database/creds/readonly
-        property: username
-    - secretKey: password
-      remoteRef:
-        key: database/creds/readonly
-        property: password
----
-apiVersion: external-secrets.io/v1beta1
-kind: ExternalSecret
-metadata:
-  name: rotating-database-password
-  namespace: {ns}
-  annotations:
-    external-secrets.io/rotation-policy: "automatic"
-    external-secrets.io/rotation-interval: "30d"
-spec:
-  refreshInterval: 60s
-  secretStoreRef:
-    name: vault-backend
-    kind: SecretStore
-  target:
-    name: rotating-db-credentials
-    creationPolicy: Owner
-    deletionPolicy: Retain
-  data:
-    - secretKey: username
-      remoteRef:
-        key: database/creds/app-user
-        property: username
-    - secretKey: password
-      remoteRef:
-        key: database/creds/app-user
-        property: password
-    - secretKey: lease_id
-      remoteRef:
-        key: database/creds/app-user
-        property: lease_id
-"#
-    ));
+    for name in ["dynamic-db-credentials", "rotating-database-password"] {
+        world.apply_json(&world.seed(name));
+    }
     for name in ["dynamic-db-credentials", "rotating-database-password"] {
         world.wait_ready("externalsecret", name);
     }
@@ -106,11 +51,9 @@ spec:
     let lease =
         String::from_utf8(world.data("rotating-db-credentials").unwrap()["lease_id"].clone()).unwrap();
     assert_eq!(vec![lease.clone()], database.leases("app-user"));
-    // Neither annotation is copied to the Secret.
-    let annotations =
-        world.get("secret", "rotating-db-credentials").unwrap()["metadata"]["annotations"].clone();
-    let names: Vec<&String> = annotations.as_object().unwrap().keys().collect();
-    assert!(names.iter().all(|name| !name.starts_with("external-secrets.io/")), "{names:?}");
+    // Whole, and neither annotation of the document is copied to the Secret.
+    world.wait_seed("dynamic-db-credentials", &["username", "password"]);
+    world.wait_seed("rotating-database-password", &["username", "password", "lease_id"]);
 
     let made = bao.audit_entries(mark).unwrap();
     let made =

@@ -26,6 +26,7 @@ pub(crate) use logins::Logins;
 pub(crate) use operator::{AMBIENT_VALUE, ENDPOINTS, Operator};
 pub(crate) use package::{chameleon, component, digest, leb, noise, pack, relabelled, section};
 pub(crate) use rounds::Rounds;
+pub(crate) use seed::seed_values;
 pub(crate) use vault::Mount;
 pub(crate) use watch::Watch;
 

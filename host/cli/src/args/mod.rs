@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use claviger_operator::sync::Delimiters;
+use claviger_operator::sync::{Delimiters, Given};
+use claviger_plugins::Seed;
+use jiff::Timestamp;
 
 pub(crate) use plugin::{
     CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs, TestArgs,
@@ -131,6 +133,41 @@ impl TemplateArgs {
     }
 }
 
+/// What templates see in place of the clock and of random numbers.
+#[derive(Debug, Args)]
+pub(crate) struct GivenArgs {
+    /// Time that templates see, such as 2024-02-29T13:04:05Z [default: the real one]
+    #[arg(long, value_name = "TIME", value_parser = parse_now)]
+    now: Option<Timestamp>,
+    /// Seed of the random numbers that templates see, 64 hexadecimal digits, for results that can be compared; what is
+    /// made with it is no secret [default: another each time]
+    #[arg(long, value_name = "HEX", value_parser = parse_seed)]
+    seed: Option<Seed>,
+}
+
+impl GivenArgs {
+    /// For the pipeline.
+    pub(crate) fn given(&self) -> Given {
+        Given { now: self.now, seed: self.seed }
+    }
+}
+
+/// A template's clock counts from 1970.
+fn parse_now(text: &str) -> Result<Timestamp, String> {
+    text.parse().ok().filter(|time| *time >= Timestamp::UNIX_EPOCH).ok_or_else(|| {
+        "expected a time since 1970 as RFC 3339 has it, such as 2024-02-29T13:04:05Z".to_owned()
+    })
+}
+
+fn parse_seed(text: &str) -> Result<Seed, String> {
+    let mut seed = Seed::default();
+    let digits = text.len() == 2 * seed.len() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    for (at, byte) in seed.iter_mut().enumerate().filter(|_| digits) {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|error| error.to_string())?;
+    }
+    digits.then_some(seed).ok_or_else(|| "expected 64 hexadecimal digits".to_owned())
+}
+
 /// The validating webhook.
 #[derive(Debug, Args)]
 pub(crate) struct WebhookArgs {
@@ -184,6 +221,8 @@ pub(crate) struct RenderArgs {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub templates: TemplateArgs,
+    #[command(flatten)]
+    pub given: GivenArgs,
     /// Namespace of objects that name none
     #[arg(short = 'n', long, default_value = "default", value_name = "NAMESPACE")]
     pub namespace: String,
@@ -231,6 +270,35 @@ mod tests {
         assert_eq!(parse_listen("off"), Ok(Listen(None)));
         assert!(parse_listen("127.0.0.1:0").is_ok());
         assert!(parse_listen(":8080").is_err_and(|message| message.contains("127.0.0.1:8080")));
+    }
+
+    #[test]
+    fn clock_and_seed_are_given_in_full_or_not_at_all() {
+        let given = |flags: &[&str]| {
+            let cli = Cli::try_parse_from(["claviger", "render", "-f", "x"].iter().chain(flags));
+            match cli.ok()?.command {
+                Command::Render(render) => Some((render.given.now, render.given.seed)),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(given(&[]), Some((None, None)));
+        let hex = format!("{}ff0A", "07".repeat(30));
+        let mut seed = [7; 32];
+        (seed[30], seed[31]) = (255, 10);
+        let time = Timestamp::from_millisecond(1_709_211_845_678).ok();
+        assert_eq!(given(&["--now", "2024-02-29T13:04:05.678Z", "--seed", &hex]), Some((time, Some(seed))));
+        assert_eq!(given(&["--now=2024-02-29T14:04:05.678+01:00"]), Some((time, None)));
+        for (flag, text) in [
+            ("--now", "yesterday"),
+            ("--now", "1969-12-31T23:59:59Z"),
+            ("--now", "2024-02-29"),
+            ("--seed", "07"),
+            ("--seed", &"0".repeat(65)),
+            ("--seed", &"x".repeat(64)),
+            ("--seed", &"é".repeat(32)),
+        ] {
+            assert_eq!(given(&[flag, text]), None, "{flag} {text}");
+        }
     }
 
     #[test]

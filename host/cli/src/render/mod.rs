@@ -55,7 +55,8 @@ pub(crate) async fn prepare(args: &RenderArgs, egress: EgressConfig) -> anyhow::
             eprintln!("error: Plugin {name}: {}: {problem}", problem.reason());
         }
     }
-    Ok(Prepared { files, pipeline: Pipeline::new(registry, args.templates.delimiters()), failed })
+    let pipeline = Pipeline::new(registry, args.templates.delimiters()).given(args.given.given());
+    Ok(Prepared { files, pipeline, failed })
 }
 
 /// Renders.

@@ -30,8 +30,8 @@ use claviger_core::secret::SecretBytes;
 use claviger_core::template::Rendered;
 use claviger_core::tenancy::plugin_allows;
 use claviger_crds::external_secret::ExternalSecretSpec;
-use claviger_plugins::Session;
 use claviger_plugins::fetch::Fetcher;
+use claviger_plugins::{Seed, Session};
 use jiff::Timestamp;
 
 use crate::plugins::{Installed, Registry};
@@ -172,10 +172,20 @@ impl Default for Delimiters {
     }
 }
 
+/// What stands in for the clock and the random numbers that templates see. Without them they see the real ones.
+#[derive(Clone, Copy, Default)]
+pub struct Given {
+    /// The time.
+    pub now: Option<Timestamp>,
+    /// Where random numbers come from, in each rendering anew.
+    pub seed: Option<Seed>,
+}
+
 /// The pipeline and what it keeps between runs: sessions and shared answers.
 pub struct Pipeline {
     registry: Arc<Registry>,
     delimiters: Delimiters,
+    given: Given,
     fetcher: Fetcher<Session>,
     sessions: Sessions,
     unwritten: UnwrittenByOwner,
@@ -187,10 +197,17 @@ impl Pipeline {
         Self {
             registry,
             delimiters,
+            given: Given::default(),
             fetcher: Fetcher::default(),
             sessions: Sessions::default(),
             unwritten: UnwrittenByOwner::default(),
         }
+    }
+
+    /// The same with another clock and other randomness for templates: for comparisons, never for Secrets in use.
+    #[must_use]
+    pub fn given(self, given: Given) -> Self {
+        Self { given, ..self }
     }
 
     /// What the Secret of `asker` should hold, and the means to write about it: whatever goes wrong later may

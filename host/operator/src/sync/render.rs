@@ -39,12 +39,13 @@ impl Pipeline {
     /// Options for templates: time and randomness are the host's.
     pub(super) fn render_options(&self) -> RenderOptions {
         let Delimiters { left, right } = self.delimiters.clone();
+        let now = self.given.now.unwrap_or_else(jiff::Timestamp::now);
         RenderOptions {
             strict: true,
             left,
             right,
-            now_ms: u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0),
-            seed: rand::random(),
+            now_ms: u64::try_from(now.as_millisecond()).unwrap_or(0),
+            seed: self.given.seed.unwrap_or_else(rand::random),
         }
     }
 
