@@ -227,6 +227,69 @@ mod tests {
         }
     }
 
+    /// As ESO's webhook (`validateTemplateFromTarget`) and, for other kinds, as its engine reads paths
+    /// (`parseTargetPath`); paths to what names an object or says whose it is are refused here only. The
+    /// status says the same in the same words.
+    #[test]
+    fn places_of_templates_are_checked_at_once() {
+        let (secret, other) = (Value::Null, json!({"apiVersion": "example.com/v1", "kind": "Gateway"}));
+        for (manifest, target, words) in [
+            (&secret, "", None),
+            (&secret, "Data", None),
+            (&secret, "labels", None),
+            (&secret, "ANNOTATIONS", None),
+            (&secret, "Annotation", Some("\"Annotation\" is not Data, Labels or Annotations")),
+            (&secret, "spec", Some("is not Data, Labels or Annotations")),
+            (&secret, "type", Some("is not Data, Labels or Annotations")),
+            (&secret, "immutable", Some("is not Data, Labels or Annotations")),
+            (&secret, "data.key", Some("is not Data, Labels or Annotations")),
+            (&secret, "metadata.ownerReferences[0].uid", Some("is not Data, Labels or Annotations")),
+            (&other, "", None),
+            (&other, "annotations", None),
+            (&other, "Spec", None),
+            (&other, "spec.headers.customRequestHeaders", None),
+            (&other, "spec.rules[0].from[0].source", None),
+            (&other, "stringData", None),
+            (&other, "spec..a", Some("it is no path")),
+            (&other, ".spec", Some("it is no path")),
+            (&other, "spec.", Some("it is no path")),
+            (&other, "spec.rules[", Some("it is no path")),
+            (&other, "spec.rules[x]", Some("it is no path")),
+            (&other, "spec.rules[-1]", Some("it is no path")),
+            (&other, "spec.rules[0]x", Some("it is no path")),
+            (&other, "[0].a", Some("it is no path")),
+            (&other, "spec.rules[10000]", None),
+            (&other, "spec.rules[10001]", Some("over 10000")),
+            (&other, "metadata.ownerReferences", Some("metadata is not for templates")),
+            (&other, "kind", Some("kind is not for templates")),
+            (&other, "status.ready", Some("status is not for templates")),
+        ] {
+            let from = json!([{"literal": "a: b"}, {"literal": "a: b", "target": target}]);
+            let mut wanted = json!({"template": {"templateFrom": from}});
+            if !manifest.is_null() {
+                wanted["manifest"] = manifest.clone();
+            }
+            let es: ExternalSecret = serde_json::from_value(json!({
+                "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": {}, "spec": {
+                    "secretStoreRef": {"name": "s"}, "data": [{"secretKey": "a", "remoteRef": {"key": "k"}}],
+                    "target": wanted,
+                },
+            }))
+            .unwrap();
+            let said = |outcome: Result<(), Failure>| {
+                outcome.map_err(|failure| failure.message(&Redactor::default()))
+            };
+            let admitted = said(check_external_secret("ExternalSecret prod/db", &es, true));
+            assert_eq!(admitted, said(plan::check(&es.spec)), "{target}: the status");
+            match (&admitted, words) {
+                (Ok(()), None) => {}
+                (Err(message), Some(words))
+                    if message.contains(words) && message.contains("templateFrom[1].target") => {}
+                (found, words) => panic!("{target}: {found:?}, expected {words:?}"),
+            }
+        }
+    }
+
     #[test]
     fn a_store_names_one_provider_and_its_expressions_are_some() {
         for (spec, word) in [

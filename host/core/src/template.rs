@@ -125,6 +125,42 @@ pub fn makes_data(template: Option<&Template>) -> bool {
     template.is_some_and(|template| !template.data.is_empty() || !template.template_from.is_empty())
 }
 
+/// Where the texts of an entry of `templateFrom` go.
+enum Destination {
+    Part(Part),
+    Path(Vec<Step>),
+}
+
+/// `any_kind`: the target is no Secret, and its fields may be written by their paths.
+fn destination(index: usize, target: &str, any_kind: bool) -> Result<Destination, String> {
+    let path = |text: &str| {
+        path::parse(text)
+            .map(Destination::Path)
+            .map_err(|error| format!("templateFrom[{index}].target {target:?}: {error}"))
+    };
+    match target.to_ascii_lowercase().as_str() {
+        "" | "data" => Ok(Destination::Part(Part::Data)),
+        "labels" => Ok(Destination::Part(Part::Labels)),
+        "annotations" => Ok(Destination::Part(Part::Annotations)),
+        "spec" if any_kind => path("spec"),
+        // Its own case is the field's.
+        _ if any_kind => path(target),
+        _ => Err(format!(
+            "templateFrom[{index}].target {target:?} is not Data, Labels or Annotations, as it must be where the \
+             target is a Secret"
+        )),
+    }
+}
+
+/// Checks where texts of `templateFrom` are to go, before anything is read.
+///
+/// # Errors
+/// The first that cannot go there: neither a part of a Secret nor, with `any_kind`, a path of its object.
+pub(crate) fn check_destinations(template: &Template, any_kind: bool) -> Result<(), String> {
+    let mut targets = template.template_from.iter().enumerate();
+    targets.try_for_each(|(index, from)| destination(index, &from.target.0, any_kind).map(drop))
+}
+
 /// The objects that a template reads.
 pub fn sources_needed(template: &Template) -> Vec<(SourceKind, String)> {
     let mut needed = Vec::new();
@@ -155,25 +191,12 @@ impl Job {
     fn build(template: &Template, namespace: &str, sources: &Sources, paths: bool) -> Result<Self, Failure> {
         let mut job = Self::default();
         for (index, from) in template.template_from.iter().enumerate() {
-            let part = match from.target.0.to_ascii_lowercase().as_str() {
-                "" | "data" => Part::Data,
-                "labels" => Part::Labels,
-                "annotations" => Part::Annotations,
-                // Its own case is the field's.
-                _ if paths => {
-                    let text = &from.target.0;
-                    let path = path::parse(text).map_err(|error| Failure::PolicyInvalid {
-                        why: format!("templateFrom[{index}].target {text:?}: {error}"),
-                    })?;
-                    job.places.push((text.clone(), path));
+            let destination = destination(index, &from.target.0, paths);
+            let part = match destination.map_err(|why| Failure::PolicyInvalid { why })? {
+                Destination::Part(part) => part,
+                Destination::Path(path) => {
+                    job.places.push((from.target.0.clone(), path));
                     Part::Place(job.places.len() - 1)
-                }
-                other => {
-                    return Err(Failure::PolicyInvalid {
-                        why: format!(
-                            "templateFrom[{index}].target {other:?} is not Data, Labels or Annotations"
-                        ),
-                    });
                 }
             };
             if let Some(text) = &from.literal {

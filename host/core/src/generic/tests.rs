@@ -118,6 +118,10 @@ fn templates_go_to_any_place() {
             "{target}"
         );
     }
+    // ESO's word for the spec's own keys, in any case, and texts there.
+    let from = json!([{"literal": "host: h", "target": "SPEC"}]);
+    let body = case(CUSTOM, json!({"template": {"templateFrom": from}})).body(None, &[]);
+    assert_eq!((&body["spec"], body.get("SPEC")), (&json!({"host": "h"}), None));
     // In a shared target the list's other elements stay.
     let shared = case(
         CUSTOM,

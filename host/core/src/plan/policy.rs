@@ -9,7 +9,7 @@ use claviger_crds::external_secret::{
 
 use super::Observed;
 use crate::error::Failure;
-use crate::template::Rendered;
+use crate::template::{Rendered, check_destinations};
 
 /// Types of Secret whose making hands out rights.
 const TOKEN_TYPE: &str = "kubernetes.io/service-account-token";
@@ -23,7 +23,10 @@ const BOOTSTRAP_TYPE: &str = "bootstrap.kubernetes.io/token";
 /// # Errors
 /// [`Failure::PolicyInvalid`] or [`Failure::TargetForbidden`].
 pub fn check(spec: &ExternalSecretSpec) -> Result<(), Failure> {
-    check_policies(spec).and_then(|()| check_sources(spec)).map_err(|why| Failure::PolicyInvalid { why })?;
+    check_policies(spec)
+        .and_then(|()| check_sources(spec))
+        .and_then(|()| check_destinations_of(spec))
+        .map_err(|why| Failure::PolicyInvalid { why })?;
     check_type(spec)
 }
 
@@ -82,6 +85,12 @@ fn check_sources(spec: &ExternalSecretSpec) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// Of a Secret only what no rule is about: a path to its type or its owners would get round them.
+fn check_destinations_of(spec: &ExternalSecretSpec) -> Result<(), String> {
+    let any_kind = spec.target.manifest.is_some();
+    spec.target.template.as_ref().map_or(Ok(()), |template| check_destinations(template, any_kind))
 }
 
 fn generator(own: Option<&SourceRef>) -> bool {
@@ -189,6 +198,8 @@ mod tests {
             (typed("bootstrap.kubernetes.io/token", json!({})), Some(("TargetForbidden", "join nodes"))),
             (typed("kubernetes.io/service-account-token", account), Some(("TargetForbidden", "ServiceAccount"))),
             (typed("kubernetes.io/service-account-token", from), Some(("TargetForbidden", "ServiceAccount"))),
+            (target(json!({"template": {"templateFrom": [{"literal": "a: b", "target": "type"}]}})), policy("templateFrom[0].target \"type\" is not Data, Labels or Annotations")),
+            (target(json!({"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}, "template": {"templateFrom": [{"literal": "a: b", "target": "spec..a"}]}})), policy("templateFrom[0].target \"spec..a\"")),
         ]
     }
 
