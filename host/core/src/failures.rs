@@ -25,6 +25,42 @@ pub struct KeyFailure {
     pub failure: Failure,
 }
 
+/// Reason of the event about an [`Absent`] entry, as ESO's.
+pub const ABSENT: &str = "MissingProviderSecret";
+
+/// An entry that does not exist in the provider, where the deletionPolicy lets it be missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Of `data`.
+    Data {
+        /// Where it stands.
+        index: usize,
+        /// Its key in the external system.
+        key: String,
+    },
+    /// Of `dataFrom`.
+    DataFrom {
+        /// Where it stands.
+        index: usize,
+    },
+}
+
+impl Absent {
+    /// What the event says, in ESO's words; of `data` ESO says `dataFrom` too.
+    fn event(&self, redactor: &Redactor) -> String {
+        let said = "secret does not exist at provider using spec";
+        match self {
+            Self::Data { index, key } => format!("{said}.data[{index}] (key={})", redactor.clean_text(key)),
+            Self::DataFrom { index } => format!("{said}.dataFrom[{index}]"),
+        }
+    }
+}
+
+/// What events say of them: as many as the status would name.
+pub fn absent_events(absent: &[Absent], redactor: &Redactor) -> Vec<String> {
+    absent.iter().take(MAX_REPORTED).map(|one| one.event(redactor)).collect()
+}
+
 /// What stands in for all of them: the first that concerns more than its entry, else the first. What was not even tried
 /// says least, and that an object is another operator's says all. `None` if there are none.
 pub fn principal(failures: &[KeyFailure]) -> Option<&KeyFailure> {
@@ -111,6 +147,20 @@ mod tests {
         assert!(reported[0].message.ends_with("not [redacted]"), "{}", reported[0].message);
         assert_eq!(more(&failures), " (and 29 more keys: see status.failures)");
         assert_eq!(more(&failures[..1]), "");
+    }
+
+    /// Words of ESO's controller (`eventMissingProviderSecret`, `eventMissingProviderSecretKey`).
+    #[test]
+    fn what_may_be_missing_is_told_of_in_esos_words() {
+        let mut redactor = Redactor::default();
+        redactor.seed(&SecretBytes::copied_from(b"hunter2-hunter2"));
+        let mut absent = vec![Absent::DataFrom { index: 1 }];
+        absent
+            .extend((0..30).map(|index| Absent::Data { index, key: format!("key-{index}/hunter2-hunter2") }));
+        let events = absent_events(&absent, &redactor);
+        assert_eq!(events.len(), MAX_REPORTED);
+        assert_eq!(events[0], "secret does not exist at provider using spec.dataFrom[1]");
+        assert_eq!(events[3], "secret does not exist at provider using spec.data[2] (key=key-2/[redacted])");
     }
 
     #[test]

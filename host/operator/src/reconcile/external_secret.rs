@@ -228,6 +228,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         }
         Ok(Ended::Partly(done, short)) => {
             say(context, es, &done.plan.notes).await;
+            say_absent(context, name, es, &done.absent).await;
             let wrote = !done.plan.effects.is_empty() && !restarts.is_empty();
             let done = Synced { version: &version, binding: done.plan.binding, pins: done.pins, at: now };
             let wait = not_ready(context, name, es, &short, interval, Some(done)).await;
@@ -248,6 +249,15 @@ async fn say(context: &Context, es: &ExternalSecret, notes: &[plan::Note]) {
     let about = es.object_ref(&());
     for note in notes {
         context.events.normal(&about, note.reason, note.message).await;
+    }
+}
+
+/// Writes events about entries that may be missing and are.
+async fn say_absent(context: &Context, name: &Name, es: &ExternalSecret, absent: &[String]) {
+    if context.state.says_absent(name, absent, Instant::now()) {
+        for text in absent {
+            context.events.normal(&es.object_ref(&()), failures::ABSENT, text).await;
+        }
     }
 }
 
@@ -297,7 +307,7 @@ async fn succeeded(
     context: &Context,
     name: &Name,
     es: &ExternalSecret,
-    Done { plan, record, pins, stand_ins }: Done,
+    Done { plan, record, pins, stand_ins, absent }: Done,
     looked: &Looked<'_>,
 ) -> Next {
     let Looked { version, policy, rhythm, windows, now } = *looked;
@@ -313,6 +323,7 @@ async fn succeeded(
     context.metrics.synced(&name.namespace, &name.name, seconds(now), true);
     context.metrics.external_secret_ready(&name.namespace, &name.name, true);
     say(context, es, &plan.notes).await;
+    say_absent(context, name, es, &absent).await;
     if status::worth_writing(old, &new, context.config.status_interval) && !write(context, name, &new).await {
         return Some((Class::Retry, Instant::now() + Duration::from_secs(5)));
     }

@@ -45,7 +45,7 @@ pub(super) async fn run(refresh: &Refresh<'_>, manifest: &ManifestRef) -> Result
     };
     let world = ClusterWorld { context: context.clone(), reader: refresh.object.clone() };
     let answer = context.pipeline.desired(&asker, &world, refresh.not_older_than).await?;
-    let Answer { desired, redactor, stand_ins, pins, short, .. } = answer;
+    let Answer { desired, redactor, stand_ins, pins, short, absent, .. } = answer;
     let plain = |failure: Failure| {
         let (redactor, stand_ins) = (Arc::clone(&redactor), stand_ins.clone());
         Box::new(Failed { failure, redactor, stand_ins, lost: Vec::new(), keys: Vec::new() })
@@ -53,7 +53,8 @@ pub(super) async fn run(refresh: &Refresh<'_>, manifest: &ManifestRef) -> Result
     let done = |success, notes: Vec<plan::Note>| {
         // The Service Binding specification is about Secrets.
         let plan = Plan { effects: Vec::new(), success, notes, binding: None };
-        Box::new(Done { plan, record: None, pins: pins.clone(), stand_ins: stand_ins.clone() })
+        let (pins, stand_ins, absent) = (pins.clone(), stand_ins.clone(), absent.clone());
+        Box::new(Done { plan, record: None, pins, stand_ins, absent })
     };
     if let Some(Shortfall { failure, keys }) = short {
         let mut failed = plain(failure);

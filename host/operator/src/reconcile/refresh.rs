@@ -44,6 +44,8 @@ pub(super) struct Done {
     pub(super) pins: Pins,
     /// Credentials that came from the namespace that stands in.
     pub(super) stand_ins: BTreeSet<String>,
+    /// What events say of entries that may be missing and are.
+    pub(super) absent: Vec<String>,
 }
 
 /// One that is due.
@@ -142,7 +144,7 @@ impl Refresh<'_> {
             Err(failed) => &failed.lost,
         };
         revoke::take_back(context, name, target, lost).await;
-        let Answer { mut desired, redactor, stand_ins, issued, pins, short, .. } = answer?;
+        let Answer { mut desired, redactor, stand_ins, issued, pins, short, absent, .. } = answer?;
         // From here on values are known, and a refusal of the API server may quote one.
         let keys = short.as_ref().map(|short| short.keys.clone()).unwrap_or_default();
         let plain = |failure| {
@@ -172,7 +174,7 @@ impl Refresh<'_> {
             Desired::Kept => {
                 context.pipeline.written(&uid);
                 let plan = Plan::unchanged(target.name.clone());
-                return Ok(ended(Done { plan, record: held, pins, stand_ins: stand_ins.clone() }));
+                return Ok(ended(Done { plan, record: held, pins, stand_ins: stand_ins.clone(), absent }));
             }
         };
         let was_synced = es.status.as_ref().is_some_and(|status| status.refresh_time.is_some());
@@ -233,7 +235,7 @@ impl Refresh<'_> {
             }
             context.state.leases_recorded(name, record);
         }
-        Ok(ended(Done { plan, record, pins, stand_ins: stand_ins.clone() }))
+        Ok(ended(Done { plan, record, pins, stand_ins: stand_ins.clone(), absent }))
     }
 }
 

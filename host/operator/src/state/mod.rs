@@ -3,6 +3,7 @@
 //! One lock, held for look-ups and insertions only, never over an await. Events become queue entries (`events`);
 //! what an entry means is decided by the reconciler that takes it.
 
+mod absent;
 mod events;
 mod leases;
 mod spread;
@@ -78,6 +79,8 @@ pub struct Progress {
     /// When the object was last seen to change: answers that were fetched since then are new enough for
     /// it, so those who change together share them.
     pub changed: Option<Instant>,
+    /// What events said of missing entries (a hash of it), and when.
+    absent: Option<(u64, Instant)>,
 }
 
 /// Workloads that were restarted for a change of a Secret's data.

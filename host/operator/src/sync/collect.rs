@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claviger_core::error::Failure;
-use claviger_core::failures::KeyFailure;
+use claviger_core::failures::{Absent, KeyFailure};
 use claviger_core::provider::Value;
 use claviger_core::secret::SecretBytes;
 use claviger_core::shape::{self, ShapeError, Values};
@@ -32,6 +32,8 @@ pub(super) struct Collected {
     pub(super) failures: Vec<KeyFailure>,
     /// What they would have given.
     pub(super) kept: KeptKeys,
+    /// Entries that do not exist and may be missing.
+    pub(super) absent: Vec<Absent>,
 }
 
 impl Pipeline {
@@ -46,14 +48,18 @@ impl Pipeline {
         let (mut all, mut missing) = (Collected::default(), false);
         for (index, entry) in spec.data_from.iter().enumerate() {
             match self.many(asker, world, fetched, (index, entry)).await {
-                Ok(Some(values)) => {
+                Ok(Got::There(values)) => {
                     for (key, value) in values {
                         notes.redactor.seed(&value);
                         all.data.insert(key, Arc::new(value));
                     }
                 }
-                Ok(None) => missing = true,
-                Err(failure) => {
+                Ok(Got::Missing) => {
+                    missing = true;
+                    all.absent.push(Absent::DataFrom { index });
+                }
+                Ok(Got::Unasked) => missing = true,
+                Ok(Got::Failed(failure)) | Err(failure) => {
                     // It would have overridden any of what came before.
                     all.data.clear();
                     all.kept.others = true;
@@ -64,13 +70,17 @@ impl Pipeline {
         for (index, entry) in spec.data.iter().enumerate() {
             let key = entry.secret_key.clone();
             match single(asker, fetched, index, entry) {
-                Ok(Some(value)) => {
+                Ok(Got::There(value)) => {
                     notes.redactor.seed(&value);
                     all.kept.named.remove(&key);
                     all.data.insert(key, Arc::new(value));
                 }
-                Ok(None) => missing = true,
-                Err(failure) => {
+                Ok(Got::Missing) => {
+                    missing = true;
+                    all.absent.push(Absent::Data { index, key: entry.remote_ref.key.clone() });
+                }
+                Ok(Got::Unasked) => missing = true,
+                Ok(Got::Failed(failure)) | Err(failure) => {
                     // It would have overridden what others give.
                     all.data.remove(&key);
                     all.kept.named.insert(key);
@@ -87,14 +97,14 @@ impl Pipeline {
         Ok(all)
     }
 
-    /// What an entry of `dataFrom` gives, rewritten and decoded; none if it does not exist and may be missing.
+    /// What an entry of `dataFrom` gives, rewritten and decoded.
     async fn many(
         &self,
         asker: &Asker<'_>,
         world: &dyn World,
         fetched: &mut Fetched,
         (index, entry): (usize, &DataFrom),
-    ) -> Result<Option<Values>, Failure> {
+    ) -> Result<Got<Values>, Failure> {
         let place = format!("dataFrom[{index}]");
         let got = match (&entry.extract, &entry.find, generator_of(entry)) {
             (Some(extract), _, _) => {
@@ -122,8 +132,7 @@ impl Pipeline {
         };
         let values = match got {
             Got::There(values) => values,
-            Got::Missing | Got::Unasked => return Ok(None),
-            Got::Failed(failure) => return Err(failure),
+            other => return Ok(other),
         };
         let options = Options::of(entry);
         let mut decoded = Values::new();
@@ -133,7 +142,7 @@ impl Pipeline {
                 .map_err(|error| shaped(&format!("{place} (key {key:?})"), &error))?;
             decoded.insert(key, value);
         }
-        Ok(Some(decoded))
+        Ok(Got::There(decoded))
     }
 
     /// A session with a store that is there and not known to be broken.
@@ -233,25 +242,26 @@ impl Options {
     }
 }
 
-/// The value of an entry of `data`; none if it does not exist and may be missing.
+/// The value of an entry of `data`.
 fn single(
     asker: &Asker<'_>,
     fetched: &Fetched,
     index: usize,
     entry: &DataEntry,
-) -> Result<Option<SecretBytes>, Failure> {
+) -> Result<Got<SecretBytes>, Failure> {
     let reference = &entry.remote_ref;
     let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
     let place = format!("data[{index}] (key {:?})", reference.key);
     let store = store_of(asker, own, &place)?;
     let (value, session) = match fetched.value(&store, &item(reference)) {
         Got::There(there) => there,
-        Got::Missing | Got::Unasked => return Ok(None),
+        Got::Missing => return Ok(Got::Missing),
+        Got::Unasked => return Ok(Got::Unasked),
         Got::Failed(failure) => return Err(failure),
     };
     let value = one(value, reference, session, &store, &place)?;
     shape::decode(value, reference.decoding_strategy, reference.null_byte_policy)
-        .map(Some)
+        .map(Got::There)
         .map_err(|error| shaped(&place, &error))
 }
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::error::Failure;
-use claviger_core::failures::{KeyFailure, may_be_partial, principal};
+use claviger_core::failures::{Absent, KeyFailure, absent_events, may_be_partial, principal};
 use claviger_core::lease::{Held, Pins, Record};
 use claviger_core::options::Options;
 use claviger_core::provider::{CallError, Health};
@@ -121,6 +121,8 @@ pub struct Answer {
     pub lost: Vec<Held>,
     /// What is missing of it, where that is allowed.
     pub short: Option<Shortfall>,
+    /// What events say of entries that do not exist and may be missing.
+    pub absent: Vec<String>,
 }
 
 /// What is noted on the way.
@@ -133,6 +135,7 @@ struct Notes {
     lost: Vec<Held>,
     failures: Vec<KeyFailure>,
     short: Option<Failure>,
+    absent: Vec<Absent>,
 }
 
 /// A failure, and the means to write about it without saying a secret.
@@ -223,12 +226,13 @@ impl Pipeline {
     ) -> Result<Answer, Box<Failed>> {
         let mut notes = Notes { pins: asker.pins.clone(), ..Notes::default() };
         let outcome = self.run(asker, world, not_older_than, &mut notes).await;
-        let Notes { redactor, stand_ins, pins, issued, lost, failures: keys, short } = notes;
+        let Notes { redactor, stand_ins, pins, issued, lost, failures: keys, short, absent } = notes;
         let redactor = Arc::new(redactor);
         match outcome {
             Ok(desired) => {
                 let short = short.map(|failure| Shortfall { failure, keys });
-                Ok(Answer { desired, redactor, stand_ins, issued, pins, lost, short })
+                let absent = absent_events(&absent, &redactor);
+                Ok(Answer { desired, redactor, stand_ins, issued, pins, lost, short, absent })
             }
             Err(failure) => Err(Box::new(Failed { failure, redactor, stand_ins, lost, keys })),
         }
@@ -265,6 +269,7 @@ impl Pipeline {
         }
         let mut collected = self.collect(asker, world, &mut fetched, notes).await?;
         notes.failures = std::mem::take(&mut collected.failures);
+        notes.absent = std::mem::take(&mut collected.absent);
         if let Some(first) = principal(&notes.failures) {
             // What was made once and fails now would be taken for what is not wanted any more.
             let makes = asker.pins.has_dynamic() || !fetched.held.is_empty();
