@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
+use crate::cases::marks;
 use crate::support::{Operator, World, world};
 
 fn diff(world: &World, kubeconfig: &Path, manifests: &str, args: &[&str]) -> Output {
@@ -125,4 +126,112 @@ fn says_what_would_change_by_names_and_only_reads() {
     world.wait_ready("externalsecret", "es");
     let (code, out, _) = said(&diff(&world, &kubeconfig, &changed, &[]));
     assert_eq!(code, Some(0), "{out}");
+}
+
+/// Each outcome of the planner, with the condition that the operator would write, against what it wrote before.
+#[test]
+fn says_every_outcome() {
+    let world = world!("diff-outcomes");
+    let ns = world.name.clone();
+    let store = |values: &str| {
+        world.apply(&format!(
+            "apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: fake, namespace: {ns}}}\n\
+             spec: {{controller: {ns}, provider: {{fake: {{data: [{values}]}}}}}}\n"
+        ));
+    };
+    store("{key: one, value: MARKED-one}, {key: two, value: MARKED-two}");
+    let entry = |key: &str, from: &str| format!("{{secretKey: {key}, remoteRef: {{key: {from}}}}}");
+    let one = format!("data: [{}]", entry("a", "one"));
+    let varies = manifest(
+        "varies",
+        "{}",
+        &format!("{one}, target: {{template: {{data: {{p: '{{{{ randAlphaNum 9 }}}}'}}}}}}"),
+    );
+    let once = manifest("once", "{}", &format!("{one}, refreshPolicy: CreatedOnce"));
+    let gone = manifest("gone", "{}", &format!("{one}, target: {{deletionPolicy: Delete}}"));
+    let shared = manifest("shared", "{}", &one);
+    let retained = manifest("retained", "{}", "dataFrom: [{find: {name: {regexp: one}}}]");
+    let all = [&varies, &once, &gone, &shared, &retained].map(String::as_str).concat();
+    let operator = Operator::start(&world);
+    world.apply(&all.replace("metadata: {", &format!("metadata: {{namespace: {ns}, ")));
+    for name in ["varies", "once", "gone", "shared", "retained"] {
+        world.wait_ready("externalsecret", name);
+    }
+    drop(operator);
+    let kubeconfig = reader(&world, "reader", "secrets, externalsecrets, secretstores, configmaps");
+    let (code, out, err) = said(&diff(&world, &kubeconfig, &all, &[]));
+    assert_eq!((code, err.as_str()), (Some(0), ""), "nothing would change:\n{out}");
+
+    // Now an earlier target of `varies` is left, somebody has put a key into `shared`, and `one` is no more.
+    let uid = world.get("externalsecret", "varies").unwrap()["metadata"]["uid"].clone();
+    world.apply_json(&json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {
+            "name": "old", "namespace": ns,
+            "labels": {
+                "reconcile.external-secrets.io/managed": "true",
+                "reconcile.external-secrets.io/created-by": marks::created_by(&ns, "varies"),
+            },
+            "ownerReferences": [{
+                "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": "varies", "uid": uid,
+                "controller": true,
+            }],
+        },
+    }));
+    world.kubectl(&[
+        "-n",
+        &ns,
+        "patch",
+        "secret",
+        "shared",
+        "--type=merge",
+        "-p",
+        r#"{"data":{"theirs":"eA=="}}"#,
+    ]);
+    let (code, out, err) = said(&diff(&world, &kubeconfig, &format!("{varies}{shared}"), &[]));
+    assert_eq!((code, err.as_str()), (Some(1), ""), "{out}");
+    let of = |out: &str, name: &str| -> String {
+        let begin = format!("ExternalSecret {ns}/{name}: ");
+        let rest = &out[out.find(&begin).unwrap_or_else(|| panic!("{name} is not in:\n{out}"))..];
+        rest.split_inclusive('\n').skip(1).take_while(|line| line.starts_with("  ")).collect::<String>()
+    };
+    let text = of(&out, "varies");
+    assert!(
+        text.contains("~ data p\n") && text.contains(&format!("- Secret {ns}/old, an earlier target\n")),
+        "rendered with what has to be deleted: {out}"
+    );
+    // Its hash is of all keys, so it is written; whose key it is shows nowhere.
+    assert!(of(&out, "shared").starts_with("  = data a\n") && !out.contains("theirs"), "{out}");
+
+    store("{key: two, value: MARKED-two}");
+    let (code, out, err) = said(&diff(&world, &kubeconfig, &format!("{once}{gone}{retained}"), &[]));
+    assert_eq!((code, err.as_str()), (Some(1), ""), "{out}");
+    assert_eq!(of(&out, "once"), "", "{out}");
+    assert!(out.contains(&format!("ExternalSecret {ns}/once: Secret {ns}/once stays as it is\n")), "{out}");
+    assert_eq!(
+        of(&out, "gone"),
+        "  - data a\n  SecretDeleted: secret deleted due to DeletionPolicy=Delete\n  MissingProviderSecret: \
+         secret does not exist at provider using spec.data[0] (key=one)\n"
+    );
+    assert_eq!(of(&out, "retained"), "  SecretSynced: secret retained due to DeletionPolicy=Retain\n");
+
+    let two = format!("data: [{}]", entry("b", "two"));
+    let nothing =
+        manifest("nothing", "{}", &format!("{two}, target: {{name: shared, creationPolicy: None}}"));
+    let waits = manifest("waits", "{}", &format!("{two}, target: {{name: absent, creationPolicy: Merge}}"));
+    let (code, out, err) = said(&diff(&world, &kubeconfig, &format!("{nothing}{waits}"), &[]));
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert_eq!(of(&out, "nothing"), "");
+    assert_eq!(
+        of(&out, "waits"),
+        "  SecretMissing: secret will not be created due to CreationPolicy=Merge\n"
+    );
+
+    let partly = manifest("partly", "{}", &format!("data: [{}, {}]", entry("b", "two"), entry("a", "one")))
+        .replace("labels: {}", "annotations: {claviger.io/partial-sync: 'true'}");
+    let (code, out, err) = said(&diff(&world, &kubeconfig, &partly, &[]));
+    assert_eq!(code, Some(2), "{out}{err}");
+    assert!(out.contains("Secret diff-outcomes/partly is created\n  + data b\n"), "{out}");
+    assert!(out.contains("  PartiallySynced: 1 of 2 entries could not be read"), "{out}");
+    assert!(err.contains("data[1]: RemoteKeyNotFound"), "{err}");
+    assert!(![out, err].concat().contains("MARKED"));
 }

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use claviger_crds::external_secret::Target;
+use claviger_crds::external_secret::{ExternalSecretSpec, Target};
 
 use crate::inputs::Inputs;
 use crate::names::{ANNOTATION_DATA_HASH, ANNOTATION_RENDERED_FROM, LABEL_CREATED_BY, LABEL_MANAGED};
-use crate::plan::Observed;
+use crate::plan::{Controller, Observed, Sibling, as_left};
 use crate::secret::SecretBytes;
 use crate::template::{Job, Rendered};
 
@@ -60,6 +60,20 @@ impl Left {
     fn text(&self, whole: &Inputs) -> Option<String> {
         (whole.salted(&self.salt) == self.hash).then(|| format!("{}.{}", self.salt, self.hash))
     }
+}
+
+/// What the target was rendered from, if it is as it was left and nothing has to be written or deleted for another reason:
+/// what has, is rendered with it. `leased`: whether something is recorded as held for it.
+pub fn left(
+    spec: &ExternalSecretSpec,
+    owner: &Controller,
+    observed: Option<&Observed>,
+    siblings: &[Sibling],
+    leased: bool,
+) -> Option<Left> {
+    let target = spec.target.name.as_deref().unwrap_or(&owner.name);
+    let alone = !leased && siblings.iter().all(|sibling| sibling.name == target);
+    observed.filter(|observed| alone && as_left(spec, owner, observed)).and_then(Left::of)
 }
 
 /// Records on what was rendered, if it varies, what it was rendered from.
@@ -176,6 +190,48 @@ mod tests {
         let mut without = there;
         without.annotations.remove(ANNOTATION_RENDERED_FROM);
         assert!(Left::of(&without).is_none());
+    }
+
+    #[test]
+    fn what_is_written_for_another_reason_is_rendered_with_it() {
+        let spec: ExternalSecretSpec = serde_json::from_value(json!({
+            "target": {"name": "t", "template": {"data": {"a": "{{ now }}"}}},
+        }))
+        .unwrap();
+        let owner = Controller {
+            api_version: "external-secrets.io/v1".to_owned(),
+            kind: "ExternalSecret".to_owned(),
+            name: "es".to_owned(),
+            uid: "uid".to_owned(),
+        };
+        let mut rendered = Rendered { data: values("made"), ..Rendered::default() };
+        record(&mut rendered, &made(json!({"data": {"a": "{{ now }}"}}), "sha256:1", "v"), None, "salt");
+        let there =
+            Observed { data_hash: "x".to_owned(), controller: Some(owner.clone()), ..observed(&rendered) };
+        let sibling = |name: &str| Sibling {
+            name: name.to_owned(),
+            uid: "u".to_owned(),
+            resource_version: "1".to_owned(),
+            controller_uid: Some("uid".to_owned()),
+        };
+        let others = Controller { uid: "another".to_owned(), ..owner.clone() };
+        for (case, there, siblings, leased, is_left) in [
+            ("as it was left", Some(&there), vec![], false, true),
+            ("itself among those marked", Some(&there), vec![sibling("t")], false, true),
+            ("an earlier target to delete", Some(&there), vec![sibling("t"), sibling("old")], false, false),
+            ("something held", Some(&there), vec![], true, false),
+            ("not there", None, vec![], false, false),
+            (
+                "another's",
+                Some(&Observed { controller: Some(others), ..there.clone() }),
+                vec![],
+                false,
+                false,
+            ),
+            ("broken", Some(&Observed { data_hash: "y".to_owned(), ..there.clone() }), vec![], false, false),
+        ] {
+            assert_eq!(left(&spec, &owner, there, &siblings, leased).is_some(), is_left, "{case}");
+        }
     }
 
     #[test]

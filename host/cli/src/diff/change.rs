@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use claviger_core::failures::ABSENT;
 use claviger_core::hash::KeyedHasher;
 use claviger_core::names::ANNOTATION_DATA_HASH;
-use claviger_core::plan::{ApplySecret, Effect, Observed, Plan};
+use claviger_core::plan::{ApplySecret, Effect, Observed, Plan, Success};
 use claviger_core::template::Rendered;
 use serde::Serialize;
 
@@ -72,17 +73,37 @@ pub(super) struct Change {
     /// Earlier targets that go.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) also_deleted: Vec<String>,
+    /// Reason of the condition Ready that comes with it.
+    pub(super) reason: String,
+    /// What it says.
+    pub(super) message: String,
+    /// Events about entries that do not exist and may be missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) missing: Vec<String>,
+    /// Entries that could not be read, where the rest is written without them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) failures: Vec<String>,
+}
+
+/// What a change is about.
+pub(super) struct Named<'a> {
+    /// Namespace and name of the ExternalSecret.
+    pub(super) external_secret: &'a str,
+    pub(super) namespace: &'a str,
+    /// Name of its Secret.
+    pub(super) target: &'a str,
 }
 
 impl Change {
     /// What a plan changes.
     pub(super) fn of(
-        (external_secret, namespace, target): (&str, &str, &str),
+        &Named { external_secret, namespace, target }: &Named<'_>,
         plan: &Plan,
         observed: Option<&Observed>,
         wanted: Option<&Rendered>,
         hasher: &KeyedHasher,
     ) -> Self {
+        let (reason, message) = plan.success.condition();
         let mut change = Self {
             external_secret: external_secret.to_owned(),
             secret: format!("{namespace}/{target}"),
@@ -92,6 +113,10 @@ impl Change {
             annotations: Marks::new(),
             type_: None,
             also_deleted: Vec::new(),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            missing: Vec::new(),
+            failures: Vec::new(),
         };
         for effect in &plan.effects {
             match effect {
@@ -104,11 +129,25 @@ impl Change {
                 Effect::Delete { name, .. } => change.also_deleted.push(format!("{namespace}/{name}")),
             }
         }
-        if change.fate == Fate::Unchanged {
+        // Without a binding it is nobody's of ours: nothing is said of its keys.
+        if change.fate == Fate::Unchanged && plan.binding.is_some() {
             let keys = wanted.into_iter().flat_map(|wanted| wanted.data.keys());
             change.data = keys.map(|key| (key.clone(), Mark::Same)).collect();
         }
         change
+    }
+
+    /// The same with what was not to be had: reason, message and entries, where the rest is written all the same; and what
+    /// may be missing.
+    pub(super) fn beside(
+        mut self,
+        short: Option<(&'static str, String, Vec<String>)>,
+        missing: Vec<String>,
+    ) -> Self {
+        if let Some((reason, message, failures)) = short {
+            (self.reason, self.message, self.failures) = (reason.to_owned(), message, failures);
+        }
+        Self { missing, ..self }
     }
 
     fn applied(&mut self, apply: &ApplySecret, observed: Option<&Observed>, hasher: &KeyedHasher) {
@@ -186,7 +225,14 @@ impl fmt::Display for Change {
         if let Some(mark) = self.type_ {
             writeln!(f, "  {mark} type")?;
         }
-        self.also_deleted.iter().try_for_each(|secret| writeln!(f, "  - Secret {secret}, an earlier target"))
+        for secret in &self.also_deleted {
+            writeln!(f, "  - Secret {secret}, an earlier target")?;
+        }
+        let (usual, message) = Success::Synced.condition();
+        if (self.reason.as_str(), self.message.as_str()) != (usual, message) {
+            writeln!(f, "  {}: {}", self.reason, self.message)?;
+        }
+        self.missing.iter().try_for_each(|event| writeln!(f, "  {ABSENT}: {event}"))
     }
 }
 
@@ -209,6 +255,99 @@ mod tests {
         assert_eq!(text, ["=a", "~b", "+c", "-d"], "e is another's");
     }
 
+    fn plan(success: Success, effects: Vec<Effect>, binding: Option<&str>) -> Plan {
+        Plan { effects, success, notes: Vec::new(), binding: binding.map(ToOwned::to_owned) }
+    }
+
+    /// Every outcome of the planner that is no failure, with the condition that the operator writes then.
+    #[test]
+    fn every_outcome_of_the_planner_is_shown() {
+        let hasher = KeyedHasher::random();
+        let named = Named { external_secret: "ns/es", namespace: "ns", target: "s" };
+        let there = Observed {
+            data: BTreeMap::from([("theirs".to_owned(), hasher.hash(b"x"))]),
+            ..Observed::default()
+        };
+        let value = |text: &str| {
+            std::sync::Arc::new(claviger_core::secret::SecretBytes::copied_from(text.as_bytes()))
+        };
+        let wanted = Rendered { data: BTreeMap::from([("a".to_owned(), value("1"))]), ..Rendered::default() };
+        let deletion = |name: &str| Effect::Delete {
+            name: name.to_owned(),
+            uid: "u".to_owned(),
+            resource_version: "1".to_owned(),
+        };
+        let write = || {
+            vec![Effect::Apply(Box::new(ApplySecret {
+                name: "s".to_owned(),
+                precondition: None,
+                force: claviger_core::plan::Force::Always,
+                manager: "m".to_owned(),
+                labels: BTreeMap::new(),
+                annotations: BTreeMap::new(),
+                finalizers: Vec::new(),
+                owner: None,
+                data: wanted.data.clone(),
+                type_: None,
+                immutable: None,
+                migrate_update_entry: false,
+            }))]
+        };
+        let cases = [
+            (plan(Success::Synced, vec![], Some("s")), Some(&there), "stays as it is\n  = data a\n"),
+            // creationPolicy None: its keys are others'.
+            (plan(Success::Synced, vec![], None), Some(&there), "stays as it is\n"),
+            (plan(Success::Synced, vec![], None), None, "is not made\n"),
+            (plan(Success::Synced, write(), Some("s")), None, "is created\n  + data a\n"),
+            // Others' keys are untouched, and not named.
+            (plan(Success::Synced, write(), Some("s")), Some(&there), "is changed\n  + data a\n"),
+            (
+                plan(Success::Synced, vec![deletion("old")], Some("s")),
+                Some(&there),
+                "stays as it is\n  = data a\n  - Secret ns/old, an earlier target\n",
+            ),
+            (
+                plan(Success::Deleted, vec![deletion("s")], None),
+                Some(&there),
+                "is deleted\n  - data theirs\n  SecretDeleted: secret deleted due to DeletionPolicy=Delete\n",
+            ),
+            (
+                plan(Success::Retained, vec![], Some("s")),
+                Some(&there),
+                "stays as it is\n  SecretSynced: secret retained due to DeletionPolicy=Retain\n",
+            ),
+            (
+                plan(Success::Missing, vec![], None),
+                None,
+                "is not made\n  SecretMissing: secret will not be created due to CreationPolicy=Merge\n",
+            ),
+        ];
+        for (plan, observed, text) in cases {
+            let wanted = (plan.success == Success::Synced).then_some(&wanted);
+            let change = Change::of(&named, &plan, observed, wanted, &hasher);
+            assert_eq!(change.to_string(), format!("ExternalSecret ns/es: Secret ns/s {text}"));
+            let condition = plan.success.condition();
+            assert_eq!((change.reason.as_str(), change.message.as_str()), condition);
+            assert_eq!(change.differs(), !plan.effects.is_empty(), "{text}");
+        }
+        let partly = Change::of(
+            &named,
+            &plan(Success::Synced, vec![], Some("s")),
+            Some(&there),
+            Some(&wanted),
+            &hasher,
+        );
+        let short = ("PartiallySynced", "1 of 2".to_owned(), vec!["data[1]: why".to_owned()]);
+        let partly = partly.beside(Some(short), vec!["secret does not exist".to_owned()]);
+        assert!(
+            partly.to_string().ends_with(
+                "  = data a\n  PartiallySynced: 1 of 2\n  MissingProviderSecret: secret does not exist\n"
+            ),
+            "{partly}"
+        );
+        assert_eq!(serde_json::to_value(&partly).unwrap()["failures"][0], "data[1]: why");
+    }
+
     #[test]
     fn reads_well() {
         let change = Change {
@@ -220,6 +359,10 @@ mod tests {
             annotations: BTreeMap::new(),
             type_: None,
             also_deleted: vec!["ns/old".to_owned()],
+            reason: "SecretSynced".to_owned(),
+            message: "secret synced".to_owned(),
+            missing: Vec::new(),
+            failures: Vec::new(),
         };
         let text = "ExternalSecret ns/es: Secret ns/s is changed\n  = data a\n  ~ data b\n  - labels l\n  - Secret ns/old, an earlier target\n";
         assert_eq!(change.to_string(), text);

@@ -3,16 +3,20 @@
 use std::time::Instant;
 
 use claviger_core::error::Failure;
+use claviger_core::failures::KeyFailure;
 use claviger_core::lease::Pins;
 use claviger_core::names::{LABEL_CREATED_BY, created_by, field_manager, lease_annotation};
 use claviger_core::options::Options;
-use claviger_core::plan::{self, Controller, Input, Plan, Planned, Sibling};
+use claviger_core::plan::{self, Controller, Input, Observed, Plan, Planned, Sibling};
 use claviger_core::redact::Redactor;
 use claviger_core::refresh;
-use claviger_core::rendered::Left;
+use claviger_core::rendered;
 use claviger_core::rollout::Targets;
 use claviger_core::secret::Untrusted;
-use claviger_crds::external_secret::{CreationPolicy, ExternalSecret};
+use claviger_core::template::Rendered;
+use claviger_crds::external_secret::{
+    CreationPolicy, ExternalSecret, ExternalSecretSpec, ExternalSecretStatus, RefreshPolicy,
+};
 use claviger_operator::cluster::live;
 use claviger_operator::sync::{Asker, Desired, Pipeline};
 use claviger_operator::watch::managed::{hasher, observed};
@@ -21,9 +25,9 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
 use kube::{Api, Resource, ResourceExt};
 
-use super::change::Change;
+use super::change::{Change, Named};
 use super::world::Mixed;
-use crate::render::secret::line;
+use crate::render::secret::{line, of_entry};
 
 /// Compares.
 ///
@@ -54,7 +58,7 @@ pub(super) async fn compare(
     let manager = field_manager(&own_name);
     // First what is there: who may not read it need not ask a provider.
     let live = live::secret(&world.client, &namespace, target).await.map_err(said)?;
-    let uid = world.uid(&namespace, &own_name).await.map_err(said)?;
+    let (uid, status) = world.known(&namespace, &own_name).await.map_err(said)?;
     let siblings = siblings(world, es, &namespace, &own_name).await.map_err(said)?;
 
     let (found, present) = live.map(|live| (observed(&live.reduced, &manager), live.data)).unzip();
@@ -64,7 +68,13 @@ pub(super) async fn compare(
         name: own_name.clone(),
         uid: uid.clone(),
     };
-    let left = found.as_ref().filter(|found| plan::as_left(&es.spec, &owner, found)).and_then(Left::of);
+    let named = Named { external_secret: name, namespace: &namespace, target };
+    if is_made(&es.spec, &status, found.as_ref()) {
+        return Ok(Change::of(&named, &Plan::unchanged(target.to_owned()), found.as_ref(), None, hasher()));
+    }
+    let record = lease_annotation(&own_name);
+    let recorded = found.as_ref().and_then(|found| found.annotations.get(&record)).cloned();
+    let left = rendered::left(&es.spec, &owner, found.as_ref(), &siblings, recorded.is_some());
     let pins = Pins::default();
     let asker = Asker {
         namespace: &namespace,
@@ -85,22 +95,23 @@ pub(super) async fn compare(
     let mut answer = pipeline.desired(&asker, world, Instant::now()).await.map_err(|failed| {
         denied(&failed.failure).unwrap_or_else(|| line(&failed.failure, &failed.redactor))
     })?;
-    if let Some(short) = &answer.short {
-        return Err(line(&short.failure, &answer.redactor));
-    }
     if let Desired::Secret(rendered) = &mut answer.desired {
         // What is leased stays recorded.
-        let record = lease_annotation(&own_name);
-        let known = found.as_ref().and_then(|found| found.annotations.get(&record)).cloned();
-        rendered.annotations.extend(known.map(|known| (record, known)));
+        rendered.annotations.extend(recorded.map(|known| (record, known)));
     }
+    let outcome = |plan: &Plan, wanted: Option<&Rendered>| {
+        let change = Change::of(&named, plan, found.as_ref(), wanted, hasher());
+        let short = answer.short.as_ref().map(|short| {
+            let of_entry = |one: &KeyFailure| of_entry(one, &answer.redactor);
+            let (reason, message) = (short.failure.class().reason, short.failure.message(&answer.redactor));
+            (reason, message, short.keys.iter().map(of_entry).collect())
+        });
+        change.beside(short, answer.absent.clone())
+    };
     let wanted = match &answer.desired {
         Desired::Secret(rendered) => Some(rendered),
         Desired::Nothing => None,
-        Desired::Kept => {
-            let plan = Plan::unchanged(target.to_owned());
-            return Ok(Change::of((name, &namespace, target), &plan, found.as_ref(), None, hasher()));
-        }
+        Desired::Kept => return Ok(outcome(&Plan::unchanged(target.to_owned()), None)),
     };
     let planned = plan::plan(&Input {
         owner: &owner,
@@ -110,16 +121,22 @@ pub(super) async fn compare(
         present: present.as_ref(),
         siblings: &siblings,
         wanted,
-        mark_changes: (!restarts.is_empty()).then(|| (Timestamp::now(), found.is_some())),
+        mark_changes: (!restarts.is_empty()).then(|| (Timestamp::now(), status.refresh_time.is_some())),
         hasher: hasher(),
     })
     .map_err(|failure| line(&failure, &answer.redactor))?;
     match planned {
-        Planned::Do(plan) => {
-            Ok(Change::of((name, &namespace, target), &plan, found.as_ref(), wanted, hasher()))
-        }
+        Planned::Do(plan) => Ok(outcome(&plan, wanted)),
         Planned::NeedsPresentValues => Err("the Secret's values could not be read".to_owned()),
     }
+}
+
+/// Whether the operator would not even look: what is to be made once is, and is as it was left.
+fn is_made(spec: &ExternalSecretSpec, status: &ExternalSecretStatus, found: Option<&Observed>) -> bool {
+    spec.refresh_policy == RefreshPolicy::CreatedOnce
+        && status.synced_resource_version.is_some()
+        && status.refresh_time.is_some()
+        && plan::target_valid(spec, &status.failures, found)
 }
 
 /// Earlier targets, as the operator looks for them.

@@ -53,7 +53,13 @@ pub(crate) async fn diff(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     let mut changes: Vec<Change> = Vec::new();
     for (name, es) in &external_secrets {
         match compare::compare(&pipeline, &world, name, es).await {
-            Ok(change) => changes.push(change),
+            Ok(change) => {
+                failed += usize::from(!change.failures.is_empty());
+                for problem in &change.failures {
+                    eprintln!("error: ExternalSecret {name}: {problem}");
+                }
+                changes.push(change);
+            }
             Err(problem) => {
                 failed += 1;
                 eprintln!("error: ExternalSecret {name}: {problem}");

@@ -9,7 +9,7 @@ use claviger_core::error::Failure;
 use claviger_core::provider::NeedError;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_core::tenancy::store_allows;
-use claviger_crds::external_secret::ExternalSecret;
+use claviger_crds::external_secret::ExternalSecretStatus;
 use claviger_crds::store::SecretStoreSpec;
 use claviger_operator::cluster::credentials::Credentials;
 use claviger_operator::cluster::live;
@@ -31,17 +31,21 @@ pub(super) struct Mixed {
 }
 
 impl Mixed {
-    /// The uid of an ExternalSecret; empty if the cluster has none of that name.
-    pub(super) async fn uid(&self, namespace: &str, name: &str) -> Result<String, Failure> {
-        let api: Api<ExternalSecret> = Api::namespaced(self.client.clone(), namespace);
-        let found = api.get_metadata_opt(name).await;
-        let found =
-            found.map_err(|error| live::api_failure("reading", "ExternalSecret", namespace, name, &error))?;
-        Ok(found.and_then(|es| es.uid()).unwrap_or_default())
+    /// What the cluster knows of an ExternalSecret: its uid, empty if there is none of that name, and its status.
+    pub(super) async fn known(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<(String, ExternalSecretStatus), Failure> {
+        let found = self.live("ExternalSecret", Some(namespace), name).await?;
+        let status = |object: &DynamicObject| serde_json::from_value(object.data["status"].clone()).ok();
+        let known =
+            found.map(|object| (object.uid().unwrap_or_default(), status(&object).unwrap_or_default()));
+        Ok(known.unwrap_or_default())
     }
 
-    /// A store's uid, generation and spec in the cluster.
-    async fn live_store(
+    /// An object of the operator's in the cluster.
+    async fn live(
         &self,
         kind: &str,
         namespace: Option<&str>,
@@ -68,7 +72,7 @@ impl World for Mixed {
         let view = match in_files {
             Some(_) => self.files.store(store, namespace).await?,
             None => {
-                let found = self.live_store(&name.kind, name.namespace.as_deref(), &name.name).await?;
+                let found = self.live(&name.kind, name.namespace.as_deref(), &name.name).await?;
                 let found = found.ok_or_else(|| Failure::StoreNotFound { store: name.clone() })?;
                 let spec: SecretStoreSpec = serde_json::from_value(found.data["spec"].clone())
                     .map_err(|error| invalid(error.to_string()))?;

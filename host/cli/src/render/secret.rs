@@ -161,7 +161,8 @@ fn of_any_kind(body: &Value) -> Result<String, String> {
     serde_saphyr::to_string(&object).map_err(|_| "the object cannot be written as YAML".to_owned())
 }
 
-fn of_entry(one: &KeyFailure, redactor: &Redactor) -> String {
+/// A failure of one entry, by its place.
+pub(crate) fn of_entry(one: &KeyFailure, redactor: &Redactor) -> String {
     format!("{}: {}", one.entry, line(&one.failure, redactor))
 }
 

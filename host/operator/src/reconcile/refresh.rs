@@ -10,7 +10,7 @@ use claviger_core::lease::{Pins, Policy, Record};
 use claviger_core::names::{created_by, field_manager, lease_annotation};
 use claviger_core::options::Options;
 use claviger_core::plan::{self, Controller, Effect, Input, Plan, Planned, Sibling};
-use claviger_core::rendered::Left;
+use claviger_core::rendered;
 use claviger_core::rollout::Targets;
 use claviger_core::secret::SecretBytes;
 use claviger_crds::external_secret::{CreationPolicy, ExternalSecret};
@@ -119,10 +119,7 @@ impl Refresh<'_> {
             .or_else(|| leases::moved(context, name, target))
             .or_else(|| context.state.orphaned(name).and_then(|orphan| Record::parse(&orphan.record)));
         let siblings = siblings(context, name, es);
-        // What has to be written for another reason is rendered with it.
-        let untouched = before.is_none() && !siblings.iter().any(|sibling| sibling.name != target.name);
-        let left = found.as_ref().filter(|found| untouched && plan::as_left(&es.spec, &owner, found));
-        let left = left.and_then(Left::of);
+        let left = rendered::left(&es.spec, &owner, found.as_ref(), &siblings, before.is_some());
         let asker = Asker {
             namespace: &name.namespace,
             name: &name.name,
