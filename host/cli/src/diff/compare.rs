@@ -6,7 +6,7 @@ use claviger_core::error::Failure;
 use claviger_core::lease::Pins;
 use claviger_core::names::{LABEL_CREATED_BY, created_by, field_manager, lease_annotation};
 use claviger_core::options::Options;
-use claviger_core::plan::{self, Controller, Input, Plan, Planned, Sibling};
+use claviger_core::plan::{self, Controller, Input, Planned, Sibling};
 use claviger_core::redact::Redactor;
 use claviger_core::refresh;
 use claviger_core::rendered::Left;
@@ -64,7 +64,8 @@ pub(super) async fn compare(
         name: own_name.clone(),
         uid: uid.clone(),
     };
-    let left = found.as_ref().filter(|found| plan::as_left(&es.spec, &owner, found)).and_then(Left::of);
+    let left = found.as_ref().filter(|found| plan::is_known(&es.spec, found));
+    let left = left.and_then(|found| Left::of(found, &own_name));
     let pins = Pins::default();
     let asker = Asker {
         namespace: &namespace,
@@ -94,13 +95,11 @@ pub(super) async fn compare(
         let known = found.as_ref().and_then(|found| found.annotations.get(&record)).cloned();
         rendered.annotations.extend(known.map(|known| (record, known)));
     }
+    let as_it_is = found.as_ref().map(|found| plan::as_it_is(&es.spec, found));
     let wanted = match &answer.desired {
         Desired::Secret(rendered) => Some(rendered),
         Desired::Nothing => None,
-        Desired::Kept => {
-            let plan = Plan::unchanged(target.to_owned());
-            return Ok(Change::of((name, &namespace, target), &plan, found.as_ref(), None, hasher()));
-        }
+        Desired::Kept => as_it_is.as_ref(),
     };
     let planned = plan::plan(&Input {
         owner: &owner,

@@ -119,8 +119,8 @@ impl Refresh<'_> {
         let siblings = siblings(context, name, es);
         // What has to be written for another reason is rendered with it.
         let untouched = before.is_none() && !siblings.iter().any(|sibling| sibling.name != target.name);
-        let left = found.as_ref().filter(|found| untouched && plan::as_left(&es.spec, &owner, found));
-        let left = left.and_then(Left::of);
+        let left = found.as_ref().filter(|found| untouched && plan::is_known(&es.spec, found));
+        let left = left.and_then(|found| Left::of(found, &name.name));
         let asker = Asker {
             namespace: &name.namespace,
             name: &name.name,
@@ -166,14 +166,13 @@ impl Refresh<'_> {
             }
             _ => None,
         };
+        let kept = matches!(desired, Desired::Kept);
+        let record = if kept { held } else { record };
+        let as_it_is = found.as_ref().filter(|_| kept).map(|found| plan::as_it_is(&es.spec, found));
         let wanted = match &desired {
             Desired::Secret(rendered) => Some(rendered),
             Desired::Nothing => None,
-            Desired::Kept => {
-                context.pipeline.written(&uid);
-                let plan = Plan::unchanged(target.name.clone());
-                return Ok(ended(Done { plan, record: held, pins, stand_ins: stand_ins.clone() }));
-            }
+            Desired::Kept => as_it_is.as_ref(),
         };
         let was_synced = es.status.as_ref().is_some_and(|status| status.refresh_time.is_some());
         let planned = |found: Option<&plan::Observed>, present: Option<&BTreeMap<String, SecretBytes>>| {
@@ -223,6 +222,10 @@ impl Refresh<'_> {
             }
         }
         context.pipeline.written(&owner.uid);
+        // What is kept is recorded already.
+        if kept {
+            return Ok(ended(Done { plan, record, pins, stand_ins: stand_ins.clone() }));
+        }
         context.state.forget_orphaned(name);
         if let Some(record) = &record {
             if made {
