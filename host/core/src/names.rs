@@ -18,6 +18,9 @@ pub const FIELD_MANAGER_PREFIX: &str = "externalsecrets.external-secrets.io/";
 /// Field manager of what a ClusterExternalSecret makes. One for all: each ExternalSecret has one controller.
 pub const SPREAD_FIELD_MANAGER: &str = "claviger-clusterexternalsecret";
 
+/// Field manager of what ESO updates without saying who it is: the API server takes the program's name.
+pub const ESO_MANAGER: &str = "external-secrets";
+
 /// Label with the plugin's name on every ConfigMap that holds a part of its component.
 pub const LABEL_PLUGIN: &str = "claviger.io/plugin";
 /// Which part of a component a ConfigMap holds, from 0; absent where it holds the whole.

@@ -7,16 +7,14 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use claviger_crds::external_secret::{
-    CreationPolicy, DeletionPolicy, ExternalSecretSpec, KeyFailure, MergePolicy,
-};
+use claviger_crds::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec, MergePolicy};
 
 use super::apply::apply;
 use super::changes::Changes;
 use super::policy::check_rendered;
 use super::{Controller, Effect, Input, Note, Observed, Plan, Planned, Success};
 use crate::error::Failure;
-use crate::failures::MAX_REPORTED;
+use crate::failures::Unread;
 use crate::names::{
     ANNOTATION_DATA_HASH, LABEL_MANAGED, LEASE_ANNOTATIONS, RENDERED_ANNOTATIONS, is_valid_key,
 };
@@ -28,7 +26,7 @@ use crate::template::{KeptKeys, Rendered};
 /// refreshes, and two that write one key would otherwise repair each other without end. A Secret that
 /// several ExternalSecrets write to has no hash; there the keys that the spec names must still be ours,
 /// for whoever changes or removes one takes it from our field manager. A key that could not be read is not missed there.
-pub fn target_valid(spec: &ExternalSecretSpec, failures: &[KeyFailure], observed: Option<&Observed>) -> bool {
+pub fn target_valid(spec: &ExternalSecretSpec, unread: &Unread, observed: Option<&Observed>) -> bool {
     match (spec.target.creation_policy, observed) {
         (CreationPolicy::None, _) => true,
         // A Secret that Merge has to wait for: its appearing wakes the ExternalSecret.
@@ -37,20 +35,16 @@ pub fn target_valid(spec: &ExternalSecretSpec, failures: &[KeyFailure], observed
         // Nothing can be done before it is gone, and its going wakes the ExternalSecret.
         (_, Some(observed)) if observed.deleting => true,
         (CreationPolicy::Orphan, Some(_)) => true,
-        (_, Some(observed)) => is_whole(spec, failures, observed),
+        (_, Some(observed)) => is_whole(spec, unread, observed),
     }
 }
 
-fn is_whole(spec: &ExternalSecretSpec, failures: &[KeyFailure], observed: &Observed) -> bool {
+fn is_whole(spec: &ExternalSecretSpec, unread: &Unread, observed: &Observed) -> bool {
     let marked = observed.labels.get(LABEL_MANAGED).is_some_and(|value| value == "true");
     let whole = if observed.is_shared() {
-        let failed: BTreeSet<&str> = failures.iter().map(|failure| failure.entry.as_str()).collect();
         let may_miss = |key: &str| {
-            // Where the list is full, it may be any that is not named there.
-            failures.len() >= MAX_REPORTED || {
-                let mut entries = spec.data.iter().enumerate().filter(|(_, entry)| entry.secret_key == key);
-                entries.any(|(index, _)| failed.contains(format!("data[{index}]").as_str()))
-            }
+            let mut entries = spec.data.iter().enumerate().filter(|(_, entry)| entry.secret_key == key);
+            entries.any(|(index, _)| unread.may_be(&format!("data[{index}]")))
         };
         named_keys(spec).iter().all(|key| observed.owns_data(key) || may_miss(key))
     } else {

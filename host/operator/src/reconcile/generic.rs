@@ -53,7 +53,8 @@ pub(super) async fn run(refresh: &Refresh<'_>, manifest: &ManifestRef) -> Result
     let done = |success, notes: Vec<plan::Note>| {
         // The Service Binding specification is about Secrets.
         let plan = Plan { effects: Vec::new(), success, notes, binding: None };
-        Box::new(Done { plan, record: None, pins: pins.clone(), stand_ins: stand_ins.clone() })
+        let (pins, stand_ins) = (pins.clone(), stand_ins.clone());
+        Box::new(Done { plan, record: None, pins, stand_ins, unread: 0, failures: Vec::new() })
     };
     if let Some(Shortfall { failure, keys }) = short {
         let mut failed = plain(failure);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::error::Failure;
+use claviger_core::failures;
 use claviger_core::lease::{Pins, Policy, Record};
 use claviger_core::names::{created_by, field_manager, lease_annotation};
 use claviger_core::options::Options;
@@ -13,7 +14,7 @@ use claviger_core::plan::{self, Controller, Effect, Input, Plan, Planned, Siblin
 use claviger_core::rendered::Left;
 use claviger_core::rollout::Targets;
 use claviger_core::secret::SecretBytes;
-use claviger_crds::external_secret::{CreationPolicy, ExternalSecret};
+use claviger_crds::external_secret::{CreationPolicy, ExternalSecret, KeyFailure};
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
@@ -44,6 +45,10 @@ pub(super) struct Done {
     pub(super) pins: Pins,
     /// Credentials that came from the namespace that stands in.
     pub(super) stand_ins: BTreeSet<String>,
+    /// How many keys could not be read where there was nothing to write them to.
+    pub(super) unread: usize,
+    /// As many of them as the status names.
+    pub(super) failures: Vec<KeyFailure>,
 }
 
 /// One that is due.
@@ -151,6 +156,11 @@ impl Refresh<'_> {
         };
         let ended = |done: Done| match short {
             None => Ended::Done(Box::new(done)),
+            // It waits for a Secret, whatever could be read for that.
+            Some(Shortfall { keys, .. }) if done.plan.success == plan::Success::Missing => {
+                let failures = failures::reported(&keys, &redactor);
+                Ended::Done(Box::new(Done { unread: keys.len(), failures, ..done }))
+            }
             Some(Shortfall { failure, .. }) => Ended::Partly(Box::new(done), plain(failure)),
         };
         let made = issued.as_ref().is_some_and(|issued| leases::is_kept(issued, policy));
@@ -224,7 +234,14 @@ impl Refresh<'_> {
         context.pipeline.written(&owner.uid);
         // What is kept is recorded already.
         if kept {
-            return Ok(ended(Done { plan, record, pins, stand_ins: stand_ins.clone() }));
+            return Ok(ended(Done {
+                unread: 0,
+                failures: Vec::new(),
+                plan,
+                record,
+                pins,
+                stand_ins: stand_ins.clone(),
+            }));
         }
         context.state.forget_orphaned(name);
         if let Some(record) = &record {
@@ -236,7 +253,7 @@ impl Refresh<'_> {
             }
             context.state.leases_recorded(name, record);
         }
-        Ok(ended(Done { plan, record, pins, stand_ins: stand_ins.clone() }))
+        Ok(ended(Done { unread: 0, failures: Vec::new(), plan, record, pins, stand_ins: stand_ins.clone() }))
     }
 }
 

@@ -63,10 +63,19 @@ fn a_key_that_could_not_be_read_is_not_missed_in_a_shared_secret() {
     };
     let place = one.spec.data.iter().position(|entry| entry.secret_key == "a").unwrap();
     assert!(!one.valid(&server));
-    assert!(one.valid_without(&server, &[failing(&format!("data[{place}]"))]));
-    assert!(!one.valid_without(&server, &[failing("data[99]")]), "another entry");
-    // The list in the status has an end.
-    assert!(one.valid_without(&server, &vec![failing("data[99]"); 20]));
+    let reported = |failures: &[KeyFailure]| Unread::reported(failures);
+    assert!(one.valid_without(&server, &reported(&[failing(&format!("data[{place}]"))])));
+    assert!(!one.valid_without(&server, &reported(&[failing("data[99]")])), "another entry");
+    // The list in the status has an end; who read them knows all of them.
+    assert!(one.valid_without(&server, &reported(&vec![failing("data[99]"); 20])));
+    let many: Vec<crate::failures::KeyFailure> = (1..40)
+        .map(|index| crate::failures::KeyFailure {
+            entry: format!("data[{index}]"),
+            key: String::new(),
+            failure: Failure::PolicyInvalid { why: String::new() },
+        })
+        .collect();
+    assert!(!one.valid_without(&server, &Unread::of(&many)), "data[0] was read, and its key is gone");
 }
 
 /// Each records its own, and what another writes to the same Secret is no reason to make something anew.
