@@ -97,6 +97,11 @@ impl Observed {
         !self.others.is_empty()
     }
 
+    /// Whether keys that we wrote are there as we wrote them: who changes one takes it from our field manager.
+    pub fn holds_ours(&self, keys: &BTreeSet<String>) -> bool {
+        keys.iter().all(|key| self.owns_data(key))
+    }
+
     /// What of it is ours: keys of the data, labels, annotations.
     pub(crate) fn ours(&self) -> (BTreeSet<String>, BTreeMap<String, String>, BTreeMap<String, String>) {
         let ours = |map: &BTreeMap<String, String>, owned: &dyn Fn(&str) -> bool| {

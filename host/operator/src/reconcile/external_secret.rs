@@ -177,7 +177,12 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
     };
     // What is held stands for its part as long as the Secret is as it was left and nothing else differs.
     let owned = known.as_ref().is_none_or(|known| leases::is_owned(es, known));
-    let broken = holding.is_some() && !(valid && owned);
+    // Others' keys of the same Secret are not what it is about.
+    let as_left = |record: &lease::Record| {
+        let found = known.as_ref().filter(|found| plan::is_known(&es.spec, found));
+        valid || found.is_some_and(|found| !record.keys.is_empty() && found.holds_ours(&record.keys))
+    };
+    let broken = holding.as_ref().is_some_and(|holding| !(owned && as_left(&holding.record)));
     let asked_for =
         es.status.as_ref().and_then(|status| status.synced_resource_version.as_ref()) != Some(&version);
     let repair = broken && !rotate && !asked_for;

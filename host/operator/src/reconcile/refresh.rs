@@ -166,7 +166,8 @@ impl Refresh<'_> {
         let made = issued.as_ref().is_some_and(|issued| leases::is_kept(issued, policy));
         let record = match (issued.filter(|_| made), &mut desired) {
             (issued, Desired::Secret(rendered)) if issued.is_some() || before.is_some() => {
-                let record = leases::record(issued.unwrap_or_default(), before, policy, Timestamp::now());
+                let mut record = leases::record(issued.unwrap_or_default(), before, policy, Timestamp::now());
+                record.keys = rendered.data.keys().cloned().collect();
                 // Where nothing is made any more, only what waits to be revoked is recorded.
                 let something = !(record.held.is_empty() && record.retired.is_empty());
                 if something {

@@ -131,6 +131,16 @@ fn who_shares_a_secret_keeps_what_it_made_at_random() {
     alone.sync(&mut server, &made(&alone, &slows[0], "a", "at random"));
     server.update("helm", "data", "base", Some(b"1"));
     assert!(!alone.valid(&server));
+    // Nor is it for what was leased.
+    let ours = |server: &Server, key: &str| {
+        alone.observe(server).unwrap().holds_ours(&std::collections::BTreeSet::from([key.to_owned()]))
+    };
+    assert!(ours(&server, "a") && !ours(&server, "base"));
+    for value in [Some(&b"tampered"[..]), None] {
+        let mut tampered = server.clone();
+        tampered.update("kubectl", "data", "a", value);
+        assert!(!ours(&tampered, "a"));
+    }
     assert_eq!(same(&alone, &server, &slows[0]), Same::All);
     let wanted = as_it_is(&alone.spec, &alone.observe(&server).unwrap());
     assert_eq!(alone.sync(&mut server, &wanted).effects.len(), 1);
