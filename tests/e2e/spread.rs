@@ -149,6 +149,21 @@ fn namespaces_get_theirs_as_they_come_and_go() {
             Err(format!("{found}\n{}", operator.log()))
         }
     });
+    // What ESO gave by update, under its program's name, is as if we had given it.
+    world.kubectl(&[
+        "-n",
+        &blue,
+        "label",
+        "--field-manager=external-secrets",
+        "externalsecret",
+        name,
+        "eso.example/old=x",
+    ]);
+    world.wait("ESO's label to go", || {
+        let labels = child(&world, "blue", name).unwrap()["metadata"]["labels"].clone();
+        let expected = json!({"app": "spread", "theirs": "stays"});
+        if labels == expected { Ok(()) } else { Err(format!("{labels}\n{}", operator.log())) }
+    });
     world.kubectl(&["-n", &blue, "delete", "externalsecret", name]);
     world.wait("it to be made again", || child(&world, "blue", name).ok_or(operator.log()));
 

@@ -3,6 +3,8 @@
 //! Without the annotation for partial syncs nothing is written, as with ESO; with it, what could be read is. What
 //! concerns a whole store is never partial: nobody can tell then what the others would have been.
 
+use std::collections::BTreeSet;
+
 use claviger_crds::external_secret::{DataFrom, ExternalSecretSpec, KeyFailure as Reported};
 
 use crate::error::Failure;
@@ -10,7 +12,7 @@ use crate::redact::Redactor;
 use crate::template::makes_data;
 
 /// As many are named in the status.
-pub(crate) const MAX_REPORTED: usize = 20;
+const MAX_REPORTED: usize = 20;
 /// Longest message of one of them, bytes: twenty of them are read in one look.
 const MAX_MESSAGE: usize = 320;
 
@@ -61,6 +63,32 @@ pub fn absent_events(absent: &[Absent], redactor: &Redactor) -> Vec<String> {
     absent.iter().take(MAX_REPORTED).map(|one| one.event(redactor)).collect()
 }
 
+/// Entries that could not be read the last time: what they would have given is not missed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    entries: BTreeSet<String>,
+    /// The list had an end before it was complete, so it may be any other too.
+    cut: bool,
+}
+
+impl Unread {
+    /// All of them.
+    pub fn of(failures: &[KeyFailure]) -> Self {
+        Self { entries: failures.iter().map(|failure| failure.entry.clone()).collect(), cut: false }
+    }
+
+    /// As far as a status says so: for who was not there when they were read.
+    pub fn reported(failures: &[Reported]) -> Self {
+        let entries = failures.iter().map(|failure| failure.entry.clone()).collect();
+        Self { entries, cut: failures.len() >= MAX_REPORTED }
+    }
+
+    /// Whether it may be that one.
+    pub fn may_be(&self, entry: &str) -> bool {
+        self.cut || self.entries.contains(entry)
+    }
+}
+
 /// What stands in for all of them: the first that concerns more than its entry, else the first. What was not even tried
 /// says least, and that an object is another operator's says all. `None` if there are none.
 pub fn principal(failures: &[KeyFailure]) -> Option<&KeyFailure> {
@@ -101,6 +129,15 @@ pub fn reported(failures: &[KeyFailure], redactor: &Redactor) -> Vec<Reported> {
         }
     };
     failures.iter().take(MAX_REPORTED).map(report).collect()
+}
+
+/// What a condition adds where nothing could be written anyway.
+pub fn unread(failures: usize) -> String {
+    match failures {
+        0 => String::new(),
+        1 => "; 1 key could not be read: see status.failures".to_owned(),
+        all => format!("; {all} keys could not be read: see status.failures"),
+    }
 }
 
 /// What a condition adds to the message about the principal one.
@@ -147,6 +184,25 @@ mod tests {
         assert!(reported[0].message.ends_with("not [redacted]"), "{}", reported[0].message);
         assert_eq!(more(&failures), " (and 29 more keys: see status.failures)");
         assert_eq!(more(&failures[..1]), "");
+        assert_eq!(
+            [0, 1, 30].map(unread)[1..],
+            [
+                "; 1 key could not be read: see status.failures",
+                "; 30 keys could not be read: see status.failures",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_the_status_has_no_room_for_is_known_to_who_read_it() {
+        let failures: Vec<KeyFailure> = (0..30).map(|index| missing(index, "")).collect();
+        let known = Unread::of(&failures);
+        assert!(known.may_be("data[29]") && !known.may_be("data[30]"));
+        let after_a_start = Unread::reported(&reported(&failures, &Redactor::default()));
+        assert!(after_a_start.may_be("data[29]") && after_a_start.may_be("data[30]"), "nobody can tell");
+        let few = Unread::reported(&reported(&failures[..19], &Redactor::default()));
+        assert!(few.may_be("data[18]") && !few.may_be("data[19]"));
+        assert!(!Unread::default().may_be("data[0]"));
     }
 
     /// Words of ESO's controller (`eventMissingProviderSecret`, `eventMissingProviderSecretKey`).

@@ -21,17 +21,60 @@ impl Inputs {
         }
     }
 
-    /// As it is recorded. The salt is random, so the hash says nothing to who knows other Secrets' hashes. It is slow to
+    /// Their slow hash. The salt is random, so the hash says nothing to who knows other Secrets' hashes. It is slow to
     /// make: a template may have turned a password into a hash on purpose, and who reads that must not find in this one
-    /// something that is quicker to try passwords with. 16 MiB and some 40 ms are more than bcrypt's usual cost of 10.
-    pub fn salted(&self, salt: &str) -> String {
+    /// something that is quicker to try passwords with. 16 MiB and some 40 ms are more than bcrypt's usual cost of 10;
+    /// so it is made once for all that is to be known of the same inputs, and not where others wait.
+    pub fn slowly(&self, salt: String) -> Slow {
         let mut hash = [0; 32];
-        let inner = self.0.clone().finalize();
         let made = Params::new(LOG_N, 8, 1)
             .map_err(drop)
-            .and_then(|params| scrypt(&inner, salt.as_bytes(), &params, &mut hash).map_err(drop));
-        // What cannot be made is no hash of anything: it is rendered again.
-        made.map_or_else(|()| String::new(), |()| hex::encode(hash))
+            .and_then(|params| scrypt(&self.digest(), salt.as_bytes(), &params, &mut hash).map_err(drop));
+        Slow { hash: made.map_or_else(|()| String::new(), |()| hex::encode(hash)), salt }
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        self.0.clone().finalize().into()
+    }
+}
+
+impl PartialEq for Inputs {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest() == other.digest()
+    }
+}
+
+/// A slow hash and its salt.
+#[derive(Clone, Debug, Default)]
+pub struct Slow {
+    salt: String,
+    hash: String,
+}
+
+impl Slow {
+    /// What it was made with.
+    pub fn salt(&self) -> &str {
+        &self.salt
+    }
+
+    /// As it is recorded.
+    pub fn text(&self) -> &str {
+        &self.hash
+    }
+
+    /// Whether that was recorded of the same inputs. What could not be made is no hash of anything.
+    pub fn is(&self, recorded: &str) -> bool {
+        !self.hash.is_empty() && self.hash == recorded
+    }
+
+    /// A hash of this and of what everybody may read beside it: who tries something has to make the slow one first.
+    pub fn with<'a>(&self, what: &str, open: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        let mut inputs = Inputs::default();
+        inputs.add(what, self.hash.as_bytes());
+        for (name, value) in open {
+            inputs.add(name, value.as_bytes());
+        }
+        if self.hash.is_empty() { String::new() } else { hex::encode(&inputs.digest()[..16]) }
     }
 }
 
@@ -44,7 +87,7 @@ mod tests {
         let made = |parts: &[(&str, &str)]| {
             let mut inputs = Inputs::default();
             parts.iter().for_each(|(what, bytes)| inputs.add(what, bytes.as_bytes()));
-            inputs.salted("s")
+            inputs.slowly("s".to_owned()).text().to_owned()
         };
         let first = made(&[("a", "1"), ("b", "2")]);
         assert_eq!(first, made(&[("a", "1"), ("b", "2")]));
@@ -60,6 +103,13 @@ mod tests {
         }
         let mut inputs = Inputs::default();
         inputs.add("a", b"1");
-        assert_ne!(inputs.salted("s"), inputs.salted("t"));
+        let [s, t] = ["s", "t"].map(|salt| inputs.slowly(salt.to_owned()));
+        assert!(s.is(s.text()) && !s.is(t.text()));
+        let open = |slow: &Slow, value| slow.with("x", [("a", value)]);
+        assert_eq!(open(&s, "1"), open(&s.clone(), "1"));
+        assert!(open(&s, "1") != open(&s, "2") && open(&s, "1") != open(&t, "1"));
+        // One that could not be made.
+        let none = Slow::default();
+        assert!(!none.is(none.text()) && open(&none, "1").is_empty());
     }
 }

@@ -18,6 +18,9 @@ pub const FIELD_MANAGER_PREFIX: &str = "externalsecrets.external-secrets.io/";
 /// Field manager of what a ClusterExternalSecret makes. One for all: each ExternalSecret has one controller.
 pub const SPREAD_FIELD_MANAGER: &str = "claviger-clusterexternalsecret";
 
+/// Field manager of what ESO updates without saying who it is: the API server takes the program's name.
+pub const ESO_MANAGER: &str = "external-secrets";
+
 /// Label with the plugin's name on every ConfigMap that holds a part of its component.
 pub const LABEL_PLUGIN: &str = "claviger.io/plugin";
 /// Which part of a component a ConfigMap holds, from 0; absent where it holds the whole.
@@ -39,8 +42,8 @@ pub const ANNOTATION_PARTIAL_SYNC: &str = "claviger.io/partial-sync";
 
 /// On an ExternalSecret: `every-refresh` renders a template anew whose text varies with the time or at random.
 pub const ANNOTATION_RENDER: &str = "claviger.io/render";
-/// On a Secret whose text varies: what it was rendered from, salted and hashed.
-pub const ANNOTATION_RENDERED_FROM: &str = "claviger.io/rendered-from";
+/// Begins every annotation with what a text that varies was rendered from.
+pub const RENDERED_ANNOTATIONS: &str = "rendered.claviger.io/";
 
 /// On an ExternalSecret: workloads to restart when the data of its Secret changes, `deployment/NAME` and the like.
 pub const ANNOTATION_ROLLOUT: &str = "claviger.io/rollout-restart";
@@ -64,6 +67,12 @@ pub const LEASE_ANNOTATIONS: &str = "lease.claviger.io/";
 /// The annotation of a Secret with the record of what an ExternalSecret leased for it: several may write to one.
 pub fn lease_annotation(external_secret: &str) -> String {
     hashed(LEASE_ANNOTATIONS, external_secret)
+}
+
+/// The annotation of a Secret with what an ExternalSecret rendered its text from, salted and hashed, if that varies:
+/// several may write to one.
+pub fn rendered_annotation(external_secret: &str) -> String {
+    hashed(RENDERED_ANNOTATIONS, external_secret)
 }
 
 /// Names of ExternalSecrets may be longer than what stands behind the slash of an annotation's name. Half of the hash is
@@ -179,7 +188,7 @@ mod tests {
         for key in ["app.kubernetes.io/name", "team", "reloader.stakater.com/match", "nothelm.sh/x"] {
             assert!(is_copied(key), "{key}");
         }
-        for key in [LABEL_CREATED_BY, ANNOTATION_DATA_HASH, ANNOTATION_RENDERED_FROM, "lease.claviger.io/x"] {
+        for key in [LABEL_CREATED_BY, ANNOTATION_DATA_HASH, "rendered.claviger.io/x", "lease.claviger.io/x"] {
             assert!(is_mark(key), "{key}");
         }
         assert!(!is_mark("external-secrets.io/type") && !is_mark("team"));

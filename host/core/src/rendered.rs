@@ -1,16 +1,20 @@
 //! When a template whose text varies with the time or at random is rendered again: when what it is rendered from is
-//! another, or the Secret is not as it was left.
+//! another, or what was written of it is not as it was left.
 //!
 //! ESO renders at each refresh, so such a Secret is another each time. Here a digest of everything that goes into the
-//! rendering stands on the Secret, and the raw values nowhere.
+//! rendering stands on the Secret, one for each ExternalSecret that writes to it, and the raw values nowhere. What
+//! others write beside it is theirs, and no reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_crds::external_secret::{ExternalSecretSpec, Target};
 
-use crate::inputs::Inputs;
-use crate::names::{ANNOTATION_DATA_HASH, ANNOTATION_RENDERED_FROM, LABEL_CREATED_BY, LABEL_MANAGED};
-use crate::plan::{Controller, Observed, Sibling, as_left};
+use crate::inputs::{Inputs, Slow};
+use crate::names::{
+    ANNOTATION_DATA_HASH, LABEL_CREATED_BY, LABEL_MANAGED, LEASE_ANNOTATIONS, RENDERED_ANNOTATIONS,
+    rendered_annotation,
+};
+use crate::plan::{Controller, Observed, Sibling, is_known};
 use crate::secret::SecretBytes;
 use crate::template::{Job, Rendered};
 
@@ -36,33 +40,66 @@ pub fn inputs<V: std::ops::Deref<Target = SecretBytes>>(
     inputs
 }
 
-/// What was recorded on a Secret, if what is there now is still what was written with it.
+/// What was recorded on a Secret, and what of it is there now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
     salt: String,
-    hash: String,
-    fields: Vec<(String, String)>,
+    data_hash: String,
+    marks_hash: String,
+    /// Keys of the data. Who changes the value of one takes it from our field manager, so it is ours no more then.
+    data: BTreeSet<String>,
+    marks: Vec<(String, String)>,
+}
+
+/// How much of what is there was rendered from the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Same {
+    /// Nothing, or a key of it is another's now.
+    Nothing,
+    /// The data. Labels or annotations are not as they were left.
+    Data,
+    /// All.
+    All,
 }
 
 impl Left {
-    /// Of a Secret that is as it was left.
-    pub fn of(observed: &Observed) -> Option<Self> {
-        let (salt, hash) = observed.annotations.get(ANNOTATION_RENDERED_FROM)?.split_once('.')?;
-        Some(Self { salt: salt.to_owned(), hash: hash.to_owned(), fields: observed.owned_fields() })
+    /// Of what that ExternalSecret wrote.
+    pub fn of(observed: &Observed, external_secret: &str) -> Option<Self> {
+        let mut parts = observed.annotations.get(&rendered_annotation(external_secret))?.split('.');
+        let (salt, data_hash, marks_hash) = (parts.next()?, parts.next()?, parts.next()?);
+        let (data, labels, annotations) = observed.ours();
+        Some(Self {
+            salt: salt.to_owned(),
+            data_hash: data_hash.to_owned(),
+            marks_hash: marks_hash.to_owned(),
+            data,
+            marks: marks(&labels, &annotations),
+        })
     }
 
-    /// Whether it was rendered from these.
-    pub fn is_from(&self, inputs: &Inputs) -> bool {
-        with(inputs, &self.fields).salted(&self.salt) == self.hash
+    /// For the slow hash to compare it with.
+    pub fn salt(&self) -> &str {
+        &self.salt
     }
 
-    /// The same if that would say the same, so that nothing is written for it; else with a salt of its own.
-    fn text(&self, whole: &Inputs) -> Option<String> {
-        (whole.salted(&self.salt) == self.hash).then(|| format!("{}.{}", self.salt, self.hash))
+    /// What was rendered from inputs with that hash, made with [`Left::salt`]. `unread` are keys that could not be read
+    /// now and stay as they are: they are not missed, and what is left of them does not count.
+    pub fn same(&self, slow: &Slow, unread: impl Fn(&str) -> bool) -> Same {
+        let data = self.data.iter().map(String::as_str).filter(|key| !unread(key));
+        if slow.salt() != self.salt || data_hash(slow, data) != self.data_hash || self.data_hash.is_empty() {
+            return Same::Nothing;
+        }
+        if marks_hash(slow, &self.marks) == self.marks_hash { Same::All } else { Same::Data }
+    }
+
+    /// Leaves the data of a rendering as it is there, where only labels or annotations have to be written.
+    pub fn keep_data(&self, rendered: &mut Rendered) {
+        rendered.data.clear();
+        rendered.kept.others = true;
     }
 }
 
-/// What the target was rendered from, if it is as it was left and nothing has to be written or deleted for another reason:
+/// What the target was rendered from, if that can be told and nothing has to be written or deleted for another reason:
 /// what has, is rendered with it. `leased`: whether something is recorded as held for it.
 pub fn left(
     spec: &ExternalSecretSpec,
@@ -73,52 +110,44 @@ pub fn left(
 ) -> Option<Left> {
     let target = spec.target.name.as_deref().unwrap_or(&owner.name);
     let alone = !leased && siblings.iter().all(|sibling| sibling.name == target);
-    observed.filter(|observed| alone && as_left(spec, owner, observed)).and_then(Left::of)
+    let observed = observed.filter(|observed| alone && is_known(spec, observed));
+    observed.and_then(|observed| Left::of(observed, &owner.name))
 }
 
-/// Records on what was rendered, if it varies, what it was rendered from.
-pub fn record(rendered: &mut Rendered, inputs: &Inputs, left: Option<&Left>, salt: &str) {
-    let whole = with(inputs, &fields(rendered));
-    let text = left.and_then(|left| left.text(&whole));
-    let text = text.unwrap_or_else(|| format!("{salt}.{}", whole.salted(salt)));
-    rendered.annotations.insert(ANNOTATION_RENDERED_FROM.to_owned(), text);
+/// Records on what was rendered, if it varies, what it was rendered from. `left` is given where the data stays as it is.
+pub fn record(rendered: &mut Rendered, external_secret: &str, slow: &Slow, left: Option<&Left>) {
+    let data = match left {
+        Some(left) => left.data_hash.clone(),
+        None => data_hash(slow, rendered.data.keys().map(String::as_str)),
+    };
+    let marks = marks_hash(slow, &marks(&rendered.labels, &rendered.annotations));
+    let text = format!("{}.{data}.{marks}", slow.salt());
+    rendered.annotations.insert(rendered_annotation(external_secret), text);
 }
 
-fn with(inputs: &Inputs, fields: &[(String, String)]) -> Inputs {
-    let mut inputs = inputs.clone();
-    for (field, value) in fields {
-        inputs.add(field, value.as_bytes());
-    }
-    inputs
+fn data_hash<'a>(slow: &Slow, keys: impl Iterator<Item = &'a str>) -> String {
+    slow.with("data", keys.map(|key| (key, "")))
 }
 
-/// The fields that are about to be written: names of the data, for their hash is a mark of its own; labels and
-/// annotations with what they say.
-fn fields(rendered: &Rendered) -> Vec<(String, String)> {
-    let data = rendered.data.keys().map(String::as_str);
-    listed(data, &rendered.labels, &rendered.annotations)
+fn marks_hash(slow: &Slow, marks: &[(String, String)]) -> String {
+    slow.with("marks", marks.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
-/// [`fields`], of what is there.
-pub(crate) fn listed<'a>(
-    data: impl Iterator<Item = &'a str>,
-    labels: &BTreeMap<String, String>,
-    annotations: &BTreeMap<String, String>,
-) -> Vec<(String, String)> {
-    let marks = [LABEL_MANAGED, LABEL_CREATED_BY, ANNOTATION_DATA_HASH, ANNOTATION_RENDERED_FROM];
+/// Labels and annotations with what they say, but for those that are set whatever a template says.
+fn marks(labels: &BTreeMap<String, String>, annotations: &BTreeMap<String, String>) -> Vec<(String, String)> {
     let ours = |key: &&String| {
-        let mark = marks.contains(&key.as_str());
+        let mark = [LABEL_MANAGED, LABEL_CREATED_BY, ANNOTATION_DATA_HASH].contains(&key.as_str());
         // Those of restarts and leases come and go with what they are about.
-        !mark && !key.starts_with("changed.claviger.io/") && !key.starts_with("lease.claviger.io/")
+        let about = ["changed.claviger.io/", LEASE_ANNOTATIONS, RENDERED_ANNOTATIONS];
+        !mark && !about.iter().any(|about| key.starts_with(about))
     };
     let said = |part: &str, map: &BTreeMap<String, String>| {
         let keys = map.keys().filter(ours);
         keys.map(|key| (format!("{part} {key}"), map[key].clone())).collect::<Vec<_>>()
     };
-    let mut fields: Vec<_> = data.map(|key| (format!("key {key}"), String::new())).collect();
-    fields.extend(said("label", labels));
-    fields.extend(said("annotation", annotations));
-    fields
+    let mut marks = said("label", labels);
+    marks.extend(said("annotation", annotations));
+    marks
 }
 
 #[cfg(test)]
@@ -136,11 +165,11 @@ mod tests {
         BTreeMap::from([("k".to_owned(), Arc::new(SecretBytes::copied_from(value.as_bytes())))])
     }
 
-    fn made(template: serde_json::Value, digest: &str, value: &str) -> Inputs {
+    fn made(template: serde_json::Value, digest: &str, value: &str) -> Slow {
         let template: Template = serde_json::from_value(template).unwrap();
         let job = Job::new(&template, "ns", &Sources::new()).unwrap();
         let target = Target { template: Some(template), ..Target::default() };
-        inputs(&target, digest, &job, &values(value))
+        inputs(&target, digest, &job, &values(value)).slowly("salt".to_owned())
     }
 
     /// As the API server would show it after the apply.
@@ -159,37 +188,46 @@ mod tests {
         observed
     }
 
+    fn same(observed: &Observed, slow: &Slow) -> Same {
+        Left::of(observed, "es").unwrap().same(slow, |_| false)
+    }
+
     #[test]
     fn it_is_rendered_again_when_something_of_it_is_another() {
         let template = json!({"data": {"a": "{{ randAlphaNum 8 }}{{ .k }}"}});
         let first = made(template.clone(), "sha256:1", "v");
         let labels = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
         let mut rendered = Rendered { data: values("made"), labels, ..Rendered::default() };
-        record(&mut rendered, &first, None, "salt");
+        record(&mut rendered, "es", &first, None);
         let there = observed(&rendered);
-        let left = Left::of(&there).unwrap();
-        assert!(left.is_from(&first), "the marks and what others wrote do not count");
+        assert_eq!(same(&there, &first), Same::All, "the marks and what others wrote do not count");
         for other in [
             made(template.clone(), "sha256:1", "w"),
             made(template, "sha256:2", "v"),
             made(json!({"data": {"a": "{{ randAlphaNum 9 }}{{ .k }}"}}), "sha256:1", "v"),
             made(json!({"data": {"a": "{{ randAlphaNum 8 }}{{ .k }}"}, "type": "t"}), "sha256:1", "v"),
         ] {
-            assert!(!left.is_from(&other));
+            assert_eq!(same(&there, &other), Same::Nothing);
         }
-        // Somebody took a label, or a key, or wrote another value.
-        let mut taken = there.clone();
-        taken.applied.labels.remove("team");
-        assert!(!Left::of(&taken).unwrap().is_from(&first));
+        // Somebody took a key, or wrote another value of it.
         let mut taken = there.clone();
         taken.applied.data.remove("k");
-        assert!(!Left::of(&taken).unwrap().is_from(&first));
+        assert_eq!(same(&taken, &first), Same::Nothing);
+        assert!(Left::of(&there, "another").is_none(), "each has its own");
+        // Labels are no reason to make data anew.
+        let mut taken = there.clone();
+        taken.applied.labels.remove("team");
+        assert_eq!(same(&taken, &first), Same::Data);
         let mut other = there.clone();
         other.labels.insert("team".to_owned(), "b".to_owned());
-        assert!(!Left::of(&other).unwrap().is_from(&first));
+        assert_eq!(same(&other, &first), Same::Data);
         let mut without = there;
-        without.annotations.remove(ANNOTATION_RENDERED_FROM);
-        assert!(Left::of(&without).is_none());
+        without.annotations.remove(&rendered_annotation("es"));
+        assert!(Left::of(&without, "es").is_none());
+        // A slow hash that could not be made is nobody's.
+        let mut rendered = Rendered::default();
+        record(&mut rendered, "es", &Slow::default(), None);
+        assert_eq!(same(&observed(&rendered), &Slow::default()), Same::Nothing);
     }
 
     #[test]
@@ -205,30 +243,24 @@ mod tests {
             uid: "uid".to_owned(),
         };
         let mut rendered = Rendered { data: values("made"), ..Rendered::default() };
-        record(&mut rendered, &made(json!({"data": {"a": "{{ now }}"}}), "sha256:1", "v"), None, "salt");
-        let there =
-            Observed { data_hash: "x".to_owned(), controller: Some(owner.clone()), ..observed(&rendered) };
+        record(&mut rendered, "es", &made(json!({"data": {"a": "{{ now }}"}}), "sha256:1", "v"), None);
+        let there = Observed { controller: Some(owner.clone()), ..observed(&rendered) };
         let sibling = |name: &str| Sibling {
             name: name.to_owned(),
             uid: "u".to_owned(),
             resource_version: "1".to_owned(),
             controller_uid: Some("uid".to_owned()),
         };
-        let others = Controller { uid: "another".to_owned(), ..owner.clone() };
+        let mut updated = there.clone();
+        updated.updated.data.insert("a".to_owned());
         for (case, there, siblings, leased, is_left) in [
             ("as it was left", Some(&there), vec![], false, true),
             ("itself among those marked", Some(&there), vec![sibling("t")], false, true),
             ("an earlier target to delete", Some(&there), vec![sibling("t"), sibling("old")], false, false),
             ("something held", Some(&there), vec![], true, false),
             ("not there", None, vec![], false, false),
-            (
-                "another's",
-                Some(&Observed { controller: Some(others), ..there.clone() }),
-                vec![],
-                false,
-                false,
-            ),
-            ("broken", Some(&Observed { data_hash: "y".to_owned(), ..there.clone() }), vec![], false, false),
+            ("on its way out", Some(&Observed { deleting: true, ..there.clone() }), vec![], false, false),
+            ("what ESO updated", Some(&updated), vec![], false, false),
         ] {
             assert_eq!(left(&spec, &owner, there, &siblings, leased).is_some(), is_left, "{case}");
         }
@@ -238,13 +270,43 @@ mod tests {
     fn what_says_the_same_is_not_said_otherwise() {
         let first = made(json!({"data": {"a": "{{ now }}"}}), "sha256:1", "v");
         let mut rendered = Rendered { data: values("made"), ..Rendered::default() };
-        record(&mut rendered, &first, None, "one");
-        let left = Left::of(&observed(&rendered)).unwrap();
+        record(&mut rendered, "es", &first, None);
         let mut again = Rendered { data: values("other"), ..Rendered::default() };
-        record(&mut again, &first, Some(&left), "two");
+        record(&mut again, "es", &first, None);
         assert_eq!(again.annotations, rendered.annotations);
-        let mut changed = Rendered { data: values("other"), ..Rendered::default() };
-        record(&mut changed, &made(json!({"data": {"a": "{{ now }}"}}), "sha256:1", "w"), Some(&left), "two");
-        assert!(changed.annotations[ANNOTATION_RENDERED_FROM].starts_with("two."));
+    }
+
+    #[test]
+    fn what_cannot_be_read_now_is_no_reason() {
+        let template = json!({"metadata": {"annotations": {"at": "{{ now }}"}}});
+        let whole = made(template, "sha256:1", "v");
+        let mut rendered = Rendered { data: values("v"), ..Rendered::default() };
+        record(&mut rendered, "es", &whole, None);
+        let mut there = observed(&rendered);
+        assert_eq!(same(&there, &whole), Same::All);
+        // A key of an earlier look that this time failed, as it did when this was written.
+        there.applied.data.insert("failing".to_owned());
+        let left = Left::of(&there, "es").unwrap();
+        assert_eq!(left.same(&whole, |_| false), Same::Nothing);
+        assert_eq!(left.same(&whole, |key| key == "failing"), Same::All);
+    }
+
+    #[test]
+    fn data_that_stays_is_recorded_as_it_was() {
+        let slow = made(json!({"data": {"a": "{{ now }}"}}), "sha256:1", "v");
+        let mut rendered = Rendered { data: values("made"), ..Rendered::default() };
+        rendered.labels.insert("team".to_owned(), "a".to_owned());
+        record(&mut rendered, "es", &slow, None);
+        let mut there = observed(&rendered);
+        there.labels.insert("team".to_owned(), "b".to_owned());
+        let left = Left::of(&there, "es").unwrap();
+        assert_eq!(left.same(&slow, |_| false), Same::Data);
+        // A key that this rendering happens to have, and the Secret has not.
+        let mut again = Rendered { labels: rendered.labels.clone(), ..Rendered::default() };
+        again.data.insert("other".to_owned(), Arc::new(SecretBytes::copied_from(b"x")));
+        record(&mut again, "es", &slow, Some(&left));
+        left.keep_data(&mut again);
+        assert_eq!(again.annotations, rendered.annotations);
+        assert!(again.data.is_empty() && again.kept.holds("k"));
     }
 }

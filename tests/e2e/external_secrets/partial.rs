@@ -112,3 +112,48 @@ fn what_could_be_read_is_written_and_the_rest_stays() {
     assert_eq!(status["failures"].as_array().map(Vec::len), Some(3), "{status}");
     assert_eq!(status["refreshTime"], json!(null));
 }
+
+/// With creationPolicy Merge there may be nothing to write to: it waits for that, as with all or nothing, and says what
+/// fails. What varies is not rendered again at each try.
+#[test]
+fn a_part_waits_for_the_secret_that_it_is_merged_into() {
+    let world = world!("partial-merge");
+    store(&world, "{key: one, value: v1}");
+    let operator = Operator::start(&world);
+    let spec = "  refreshInterval: 1s\n  data: [{secretKey: a, remoteRef: {key: one}}, {secretKey: b, remoteRef: {key: two}}]\n\
+                \x20 target: {creationPolicy: Merge, template: {metadata: {annotations: {id: '{{ uuidv4 }}'}}}}";
+    external_secret(&world, "part", PARTIAL, spec);
+    let message = world.wait_reason("externalsecret", "part", "SecretMissing");
+    assert_eq!(
+        message,
+        "secret will not be created due to CreationPolicy=Merge; 1 key could not be read: see status.failures"
+    );
+    wait_failures(&world, "part", &[["data[1]", "two", "RemoteKeyNotFound"]]);
+    assert!(world.get("secret", "part").is_none());
+    // It comes, with a key of its own, and is written at once.
+    world.apply(&format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: part, namespace: {}}}\nstringData: {{base: x}}\n",
+        world.name
+    ));
+    world.wait_data("part", &[("a", "v1"), ("base", "x")]);
+    world.wait_reason("externalsecret", "part", "PartiallySynced");
+    let id = || world.get("secret", "part").unwrap()["metadata"]["annotations"]["id"].clone();
+    let first = id();
+    assert!(first.is_string(), "{first}");
+    let tries = syncs(&operator, &world.name, "part");
+    world.wait("three more tries", || match syncs(&operator, &world.name, "part") - tries {
+        more if more >= 3.0 => Ok(()),
+        more => Err(more.to_string()),
+    });
+    assert_eq!(id(), first);
+    // Nor when the other writer changes what is its own.
+    let patch = r#"{"stringData":{"base":"y"}}"#;
+    world.kubectl(&["-n", &world.name, "patch", "secret", "part", "--type=merge", "-p", patch]);
+    let tries = syncs(&operator, &world.name, "part");
+    world.wait("two more tries", || match syncs(&operator, &world.name, "part") - tries {
+        more if more >= 2.0 => Ok(()),
+        more => Err(more.to_string()),
+    });
+    assert_eq!(id(), first);
+    world.wait_data("part", &[("a", "v1"), ("base", "y")]);
+}

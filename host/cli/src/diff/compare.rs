@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use claviger_core::error::Failure;
-use claviger_core::failures::KeyFailure;
+use claviger_core::failures::{KeyFailure, Unread};
 use claviger_core::lease::Pins;
 use claviger_core::names::{LABEL_CREATED_BY, created_by, field_manager, lease_annotation};
 use claviger_core::options::Options;
@@ -108,10 +108,11 @@ pub(super) async fn compare(
         });
         change.beside(short, answer.absent.clone())
     };
+    let as_it_is = found.as_ref().map(|found| plan::as_it_is(&es.spec, found));
     let wanted = match &answer.desired {
         Desired::Secret(rendered) => Some(rendered),
         Desired::Nothing => None,
-        Desired::Kept => return Ok(outcome(&Plan::unchanged(target.to_owned()), None)),
+        Desired::Kept => as_it_is.as_ref(),
     };
     let planned = plan::plan(&Input {
         owner: &owner,
@@ -136,7 +137,7 @@ fn is_made(spec: &ExternalSecretSpec, status: &ExternalSecretStatus, found: Opti
     spec.refresh_policy == RefreshPolicy::CreatedOnce
         && status.synced_resource_version.is_some()
         && status.refresh_time.is_some()
-        && plan::target_valid(spec, &status.failures, found)
+        && plan::target_valid(spec, &Unread::reported(&status.failures), found)
 }
 
 /// Earlier targets, as the operator looks for them.

@@ -10,7 +10,7 @@ use claviger_core::failures::KeyFailure;
 use claviger_core::generic;
 use claviger_core::hash::KeyedHasher;
 use claviger_core::lease::Pins;
-use claviger_core::names::ANNOTATION_RENDERED_FROM;
+use claviger_core::names::RENDERED_ANNOTATIONS;
 use claviger_core::options::Options;
 use claviger_core::plan::{self, ApplySecret, Controller, Effect, Input, Planned, rendered_secret_type};
 use claviger_core::redact::Redactor;
@@ -174,7 +174,7 @@ fn manifest(namespace: &str, secret: &ApplySecret, type_: &str) -> Result<String
         .collect();
     let mut annotations = secret.annotations.clone();
     // Its salt is another each time.
-    annotations.remove(ANNOTATION_RENDERED_FROM);
+    annotations.retain(|key, _| !key.starts_with(RENDERED_ANNOTATIONS));
     let mut object = json!({
         "apiVersion": "v1",
         "kind": "Secret",

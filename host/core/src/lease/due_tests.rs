@@ -27,7 +27,7 @@ fn held(lease: Option<Lease>) -> Held {
 }
 
 fn record(held: Vec<Held>) -> Record {
-    Record { salt: String::new(), inputs: String::new(), held, retired: Vec::new() }
+    Record { salt: String::new(), inputs: String::new(), held, keys: Default::default(), retired: Vec::new() }
 }
 
 fn when(lease: Option<Lease>, live: Option<Live>, policy: &Policy, now: i64) -> Due {

@@ -1,5 +1,6 @@
 //! The record of what is leased, as an annotation of the Secret that holds it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -106,6 +107,9 @@ pub struct Record {
     pub inputs: String,
     /// What was made.
     pub held: Vec<Held>,
+    /// Keys of the data that were written with it: as long as they are our field manager's, nobody has changed them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub keys: BTreeSet<String>,
     /// What was replaced, and is to be revoked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<Retired>,
@@ -225,6 +229,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let record = Record {
+            keys: BTreeSet::new(),
             salt: "5a17".to_owned(),
             inputs: "ff".to_owned(),
             held: vec![

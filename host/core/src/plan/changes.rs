@@ -31,8 +31,8 @@ impl Changes {
             .data
             .iter()
             .any(|(key, value)| observed.data.get(key) != Some(&input.hasher.hash(value.expose())));
-        let surplus =
-            observed.data.keys().any(|key| observed.owns_data(key) && !wanted.data.contains_key(key));
+        let goes = |key: &String| !wanted.data.contains_key(key) && !wanted.kept.holds(key);
+        let surplus = observed.data.keys().any(|key| observed.owns_data(key) && goes(key));
         let unclaimed = wanted.data.keys().any(|key| !observed.owns_data(key));
         Self { data: differs || surplus, rest: unclaimed || metadata(input, observed, wanted) }
     }

@@ -23,7 +23,7 @@ use crate::template::Rendered;
 
 pub use policy::{check, rendered_secret_type};
 pub(crate) use target::refuse_foreign_owner;
-pub use target::{as_left, check_target, plan, target_valid};
+pub use target::{as_it_is, check_target, is_known, plan, target_valid};
 
 /// Who controls an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,17 +97,21 @@ impl Observed {
         !self.others.is_empty()
     }
 
-    /// What of it is ours, but for the marks: as [`crate::rendered`] records it.
-    pub(crate) fn owned_fields(&self) -> Vec<(String, String)> {
+    /// Whether keys that we wrote are there as we wrote them: who changes one takes it from our field manager.
+    pub fn holds_ours(&self, keys: &BTreeSet<String>) -> bool {
+        keys.iter().all(|key| self.owns_data(key))
+    }
+
+    /// What of it is ours: keys of the data, labels, annotations.
+    pub(crate) fn ours(&self) -> (BTreeSet<String>, BTreeMap<String, String>, BTreeMap<String, String>) {
         let ours = |map: &BTreeMap<String, String>, owned: &dyn Fn(&str) -> bool| {
             let ours = map.iter().filter(|(key, _)| owned(key));
             ours.map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>()
         };
-        let data: BTreeSet<&str> =
-            self.applied.data.iter().chain(&self.updated.data).map(String::as_str).collect();
+        let data = self.applied.data.union(&self.updated.data).cloned().collect();
         let labels = ours(&self.labels, &|key| self.owns_label(key));
         let annotations = ours(&self.annotations, &|key| self.owns_annotation(key));
-        crate::rendered::listed(data.into_iter(), &labels, &annotations)
+        (data, labels, annotations)
     }
 
     fn is_controlled_by(&self, owner: &Controller) -> bool {
@@ -292,13 +296,6 @@ pub struct Plan {
     pub notes: Vec<Note>,
     /// `status.binding.name`.
     pub binding: Option<String>,
-}
-
-impl Plan {
-    /// The target is as it should be.
-    pub fn unchanged(target: String) -> Self {
-        Self { effects: Vec::new(), success: Success::Synced, notes: Vec::new(), binding: Some(target) }
-    }
 }
 
 /// The planner's answer.

@@ -7,21 +7,18 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use claviger_crds::external_secret::{
-    CreationPolicy, DeletionPolicy, ExternalSecretSpec, KeyFailure, MergePolicy,
-};
+use claviger_crds::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec, MergePolicy};
 
 use super::apply::apply;
 use super::changes::Changes;
 use super::policy::check_rendered;
 use super::{Controller, Effect, Input, Note, Observed, Plan, Planned, Success};
 use crate::error::Failure;
-use crate::failures::MAX_REPORTED;
+use crate::failures::Unread;
 use crate::names::{
-    ANNOTATION_DATA_HASH, ANNOTATION_RENDERED_FROM, LABEL_CREATED_BY, LABEL_MANAGED, LEASE_ANNOTATIONS,
-    is_valid_key,
+    ANNOTATION_DATA_HASH, LABEL_MANAGED, LEASE_ANNOTATIONS, RENDERED_ANNOTATIONS, is_valid_key,
 };
-use crate::template::Rendered;
+use crate::template::{KeptKeys, Rendered};
 
 /// Whether the target is as it was left: there, marked, and its data what its hash says.
 ///
@@ -29,7 +26,7 @@ use crate::template::Rendered;
 /// refreshes, and two that write one key would otherwise repair each other without end. A Secret that
 /// several ExternalSecrets write to has no hash; there the keys that the spec names must still be ours,
 /// for whoever changes or removes one takes it from our field manager. A key that could not be read is not missed there.
-pub fn target_valid(spec: &ExternalSecretSpec, failures: &[KeyFailure], observed: Option<&Observed>) -> bool {
+pub fn target_valid(spec: &ExternalSecretSpec, unread: &Unread, observed: Option<&Observed>) -> bool {
     match (spec.target.creation_policy, observed) {
         (CreationPolicy::None, _) => true,
         // A Secret that Merge has to wait for: its appearing wakes the ExternalSecret.
@@ -38,20 +35,16 @@ pub fn target_valid(spec: &ExternalSecretSpec, failures: &[KeyFailure], observed
         // Nothing can be done before it is gone, and its going wakes the ExternalSecret.
         (_, Some(observed)) if observed.deleting => true,
         (CreationPolicy::Orphan, Some(_)) => true,
-        (_, Some(observed)) => whole(spec, failures, observed),
+        (_, Some(observed)) => is_whole(spec, unread, observed),
     }
 }
 
-fn whole(spec: &ExternalSecretSpec, failures: &[KeyFailure], observed: &Observed) -> bool {
+fn is_whole(spec: &ExternalSecretSpec, unread: &Unread, observed: &Observed) -> bool {
     let marked = observed.labels.get(LABEL_MANAGED).is_some_and(|value| value == "true");
     let whole = if observed.is_shared() {
-        let failed: BTreeSet<&str> = failures.iter().map(|failure| failure.entry.as_str()).collect();
         let may_miss = |key: &str| {
-            // Where the list is full, it may be any that is not named there.
-            failures.len() >= MAX_REPORTED || {
-                let mut entries = spec.data.iter().enumerate().filter(|(_, entry)| entry.secret_key == key);
-                entries.any(|(index, _)| failed.contains(format!("data[{index}]").as_str()))
-            }
+            let mut entries = spec.data.iter().enumerate().filter(|(_, entry)| entry.secret_key == key);
+            entries.any(|(index, _)| unread.may_be(&format!("data[{index}]")))
         };
         named_keys(spec).iter().all(|key| observed.owns_data(key) || may_miss(key))
     } else {
@@ -60,24 +53,29 @@ fn whole(spec: &ExternalSecretSpec, failures: &[KeyFailure], observed: &Observed
     marked && whole
 }
 
-/// Whether the target needs no write if it is wanted as it was written last: more than [`target_valid`], which lets
-/// pass what a refresh mends.
-pub fn as_left(spec: &ExternalSecretSpec, owner: &Controller, observed: &Observed) -> bool {
-    let owned = match spec.target.creation_policy {
-        CreationPolicy::Owner => observed.is_controlled_by(owner),
-        CreationPolicy::None => false,
-        CreationPolicy::Orphan | CreationPolicy::Merge | CreationPolicy::CreateOrMerge => {
-            !observed.is_controlled_by(owner)
-        }
-    };
-    let metadata = spec.target.template.as_ref().and_then(|template| template.metadata.as_ref());
-    let mut finalizers = metadata.into_iter().flat_map(|metadata| &metadata.finalizers);
-    owned
-        && !observed.deleting
-        && observed.updated.is_empty()
-        && (observed.immutable || !spec.target.immutable)
-        && finalizers.all(|finalizer| observed.finalizers.contains(finalizer))
-        && whole(spec, &[], observed)
+/// Whether what of the target is ours can be told from what others wrote, so that it can stay as it is where nothing
+/// asks for another. What ESO updated under our name cannot: nobody knows since when.
+pub fn is_known(spec: &ExternalSecretSpec, observed: &Observed) -> bool {
+    spec.target.creation_policy != CreationPolicy::None && !observed.deleting && observed.updated.is_empty()
+}
+
+/// The target as it is, for where nothing else is wanted of it: what of it is ours stays, and the marks that are set
+/// whatever is wanted (hash, labels, owner) are mended.
+pub fn as_it_is(spec: &ExternalSecretSpec, observed: &Observed) -> Rendered {
+    let (_, labels, annotations) = observed.ours();
+    let kept = KeptKeys { others: true, ..KeptKeys::default() };
+    Rendered { labels, annotations, kept, ..unrendered(spec) }
+}
+
+/// What of a target is not rendered.
+fn unrendered(spec: &ExternalSecretSpec) -> Rendered {
+    let template = spec.target.template.as_ref();
+    let metadata = template.and_then(|template| template.metadata.as_ref());
+    Rendered {
+        finalizers: metadata.map(|metadata| metadata.finalizers.clone()).unwrap_or_default(),
+        type_: template.and_then(|template| template.type_.clone()).filter(|type_| !type_.is_empty()),
+        ..Rendered::default()
+    }
 }
 
 /// The keys that a Secret made from this spec has whatever the provider holds. Under the deletion
@@ -114,7 +112,9 @@ pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
         (None, DeletionPolicy::Retain) => {
             return nothing(Success::Retained, input.observed.map(|_| name.to_owned()));
         }
-        (None, DeletionPolicy::Merge) => Cow::Owned(input.observed.map(emptied).unwrap_or_default()),
+        (None, DeletionPolicy::Merge) => {
+            Cow::Owned(input.observed.map(|observed| emptied(input.spec, observed)).unwrap_or_default())
+        }
     };
     if let Some(key) = wanted.data.keys().find(|key| !is_valid_key(key)) {
         return Err(Failure::ValueNotUsable {
@@ -126,8 +126,6 @@ pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
         return nothing(Success::Missing, None);
     }
     refuse(input, &wanted)?;
-    let Some(wanted) = with_kept(input, wanted) else { return Ok(Planned::NeedsPresentValues) };
-
     let changes = Changes::between(input, &wanted);
     let mut plan = Plan {
         effects: Vec::new(),
@@ -139,6 +137,7 @@ pub fn plan(input: &Input<'_>) -> Result<Planned, Failure> {
         if changes.data && input.observed.is_some_and(|observed| observed.immutable) {
             return Err(Failure::TargetImmutable { secret: input.secret() });
         }
+        let Some(wanted) = with_kept(input, wanted) else { return Ok(Planned::NeedsPresentValues) };
         let Some(apply) = apply(input, &wanted, &changes) else {
             return Ok(Planned::NeedsPresentValues);
         };
@@ -211,21 +210,11 @@ fn orphans(input: &Input<'_>, plan: &mut Plan) {
 
 /// The Secret without our data, and with the labels and annotations that are ours: nothing was rendered
 /// that could say otherwise.
-fn emptied(observed: &Observed) -> Rendered {
-    let kept = |map: &std::collections::BTreeMap<String, String>, owned: &dyn Fn(&str) -> bool| {
-        let marks = [LABEL_MANAGED, LABEL_CREATED_BY, ANNOTATION_DATA_HASH, ANNOTATION_RENDERED_FROM];
-        map.iter()
-            .filter(|(key, _)| {
-                owned(key) && !marks.contains(&key.as_str()) && !key.starts_with(LEASE_ANNOTATIONS)
-            })
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
-    };
-    Rendered {
-        labels: kept(&observed.labels, &|key| observed.owns_label(key)),
-        annotations: kept(&observed.annotations, &|key| observed.owns_annotation(key)),
-        ..Rendered::default()
-    }
+fn emptied(spec: &ExternalSecretSpec, observed: &Observed) -> Rendered {
+    let (_, labels, mut annotations) = observed.ours();
+    annotations
+        .retain(|key, _| !key.starts_with(LEASE_ANNOTATIONS) && !key.starts_with(RENDERED_ANNOTATIONS));
+    Rendered { labels, annotations, ..unrendered(spec) }
 }
 
 /// Whether the target may be written at all, as far as that can be told before anything is read, or made.

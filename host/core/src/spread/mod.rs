@@ -8,7 +8,9 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use claviger_crds::cluster_external_secret::{ClusterExternalSecret, ClusterExternalSecretSpec};
@@ -26,6 +28,10 @@ pub const ANNOTATION_FORCE_SYNC: &str = "external-secrets.io/force-sync";
 /// Time between two looks where `refreshTime` does not say (ESO's too).
 pub const DEFAULT_REFRESH_TIME: Duration = Duration::from_secs(3600);
 
+/// The shortest. Whatever changes is seen by watches, and a look is for what they missed: it goes through every namespace
+/// that is meant, and one after the other, as ESO takes a millisecond at its word, would do nothing else.
+pub const SHORTEST_REFRESH_TIME: Duration = Duration::from_secs(1);
+
 /// ESO's words for a namespace where somebody else has an ExternalSecret of that name.
 pub const ALREADY_EXISTS: &str = "external secret already exists in namespace";
 
@@ -40,7 +46,7 @@ pub struct NamespaceView {
 
 /// An ExternalSecret that is the ClusterExternalSecret's, or has the name that one of its own should have.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Child {
+pub struct Child<'a> {
     /// `metadata.uid`.
     pub uid: String,
     /// `metadata.resourceVersion`.
@@ -50,13 +56,13 @@ pub struct Child {
     /// Whether it is being deleted.
     pub deleting: bool,
     /// Its labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Cow<'a, BTreeMap<String, String>>,
     /// Its annotations.
-    pub annotations: BTreeMap<String, String>,
-    /// Labels and annotations that we once gave it.
+    pub annotations: Cow<'a, BTreeMap<String, String>>,
+    /// Labels and annotations that we once gave it, or ESO.
     pub given: Given,
     /// Its spec; none if it does not parse.
-    pub spec: Option<ExternalSecretSpec>,
+    pub spec: Option<Cow<'a, ExternalSecretSpec>>,
 }
 
 /// Labels and annotations by name.
@@ -134,7 +140,7 @@ pub fn check(spec: &ClusterExternalSecretSpec) -> Result<Duration, String> {
         None => Ok(DEFAULT_REFRESH_TIME),
         Some(text) => match parse_go(text).map_err(|error| format!("spec.refreshTime: {error}"))? {
             Duration::ZERO => Ok(DEFAULT_REFRESH_TIME),
-            given => Ok(given),
+            given => Ok(given.max(SHORTEST_REFRESH_TIME)),
         },
     }
 }
@@ -155,16 +161,17 @@ pub fn wanted(ces: &ClusterExternalSecret) -> Wanted {
     }
 }
 
-/// Decides. `children` are those that the ClusterExternalSecret controls, wherever they are, and whatever else has
-/// their name; both by (namespace, name).
+/// Decides. `namespaces` are those that it means and those that it has something in; `children` those that the
+/// ClusterExternalSecret controls, wherever they are, and whatever else has their name; by (namespace, name). What else
+/// is in either is nothing to it.
 pub fn decide(
     ces: &ClusterExternalSecret,
     wanted: &Wanted,
-    namespaces: &BTreeMap<String, NamespaceView>,
-    children: &BTreeMap<(String, String), Child>,
+    namespaces: &BTreeMap<String, Arc<NamespaceView>>,
+    children: &BTreeMap<(String, String), Child<'_>>,
 ) -> Spread {
     let uid = ces.metadata.uid.as_deref().unwrap_or_default();
-    let is_ours = |child: &Child| child.controller.as_deref() == Some(uid);
+    let is_ours = |child: &Child<'_>| child.controller.as_deref() == Some(uid);
     let terminating = |namespace: &str| namespaces.get(namespace).is_none_or(|view| view.terminating);
     let mut spread = Spread::default();
     for ((namespace, name), child) in children {
@@ -198,16 +205,16 @@ pub fn decide(
 }
 
 /// Whether it is what it should be, and has nothing more that we once gave it.
-pub fn is_as_wanted(child: &Child, wanted: &Wanted) -> bool {
+pub fn is_as_wanted(child: &Child<'_>, wanted: &Wanted) -> bool {
     let has = |is: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>, given: &BTreeSet<String>| {
         wanted.iter().all(|(key, value)| is.get(key) == Some(value))
             && given.iter().all(|key| wanted.contains_key(key) || !is.contains_key(key))
     };
-    child.spec.as_ref() == Some(&wanted.spec)
+    child.spec.as_deref() == Some(&wanted.spec)
         && has(&child.labels, &wanted.labels, &child.given.labels)
         && has(&child.annotations, &wanted.annotations, &child.given.annotations)
 }
 
-fn seen(child: &Child) -> Seen {
+fn seen(child: &Child<'_>) -> Seen {
     Seen { uid: child.uid.clone(), resource_version: child.resource_version.clone() }
 }

@@ -12,6 +12,11 @@ use crate::status::ready;
 /// 1.5 MiB that an object may have, and more than anybody reads.
 pub const MAX_FAILED: usize = 100;
 
+/// Bytes of all names of provisioned namespaces that a status lists: some 30,000 of usual length, 8,000 of the longest.
+/// ESO lists all, and where the object comes to be too large it cannot write the status at all any more, nor anybody the
+/// object; a third of etcd's 1.5 MiB leaves as much for the spec and for what `kubectl apply` repeats of it.
+const MAX_NAMES: usize = 512 * 1024;
+
 /// Bytes of a reason: the API server's own texts may hold a whole manifest.
 const MAX_REASON: usize = 512;
 
@@ -25,12 +30,32 @@ pub fn status(
     now: Timestamp,
 ) -> ClusterExternalSecretStatus {
     let conditions = old.map(|old| old.conditions.as_slice()).unwrap_or_default();
+    let listed = listed(provisioned);
+    let counts = Counts { provisioned: provisioned.len(), listed: listed.len(), failed: failed.len() };
     ClusterExternalSecretStatus {
         external_secret_name: Some(child.to_owned()),
         failed_namespaces: failed.iter().take(MAX_FAILED).map(failure).collect(),
-        provisioned_namespaces: provisioned.iter().cloned().collect(),
-        conditions: vec![condition(conditions, provisioned.len(), failed.len(), now)],
+        provisioned_namespaces: listed,
+        conditions: vec![condition(conditions, &counts, now)],
     }
+}
+
+/// As many as have room, from the first on.
+fn listed(provisioned: &BTreeSet<String>) -> Vec<String> {
+    let mut left = MAX_NAMES;
+    let fits = |name: &&String| {
+        // Two quotes and a comma.
+        let room = left.checked_sub(name.len() + 3);
+        left = room.unwrap_or(0);
+        room.is_some()
+    };
+    provisioned.iter().take_while(fits).cloned().collect()
+}
+
+struct Counts {
+    provisioned: usize,
+    listed: usize,
+    failed: usize,
 }
 
 fn failure((namespace, reason): (&String, &String)) -> NamespaceFailure {
@@ -41,9 +66,15 @@ fn failure((namespace, reason): (&String, &String)) -> NamespaceFailure {
     NamespaceFailure { namespace: namespace.clone(), reason: Some(reason[..end].to_owned()) }
 }
 
-fn condition(old: &[Condition], provisioned: usize, failed: usize, now: Timestamp) -> Condition {
+fn condition(old: &[Condition], counts: &Counts, now: Timestamp) -> Condition {
+    let Counts { provisioned, listed, failed } = *counts;
+    let more = match listed {
+        listed if listed < provisioned => format!("; of {provisioned} that have theirs {listed} are listed"),
+        _ => String::new(),
+    };
     if failed == 0 {
-        return ready(old, true, "NamespacesProvisioned", "every namespace has its ExternalSecret", now);
+        let message = format!("every namespace has its ExternalSecret{more}");
+        return ready(old, true, "NamespacesProvisioned", &message, now);
     }
     let all = failed + provisioned;
     // ESO's words first.
@@ -51,5 +82,6 @@ fn condition(old: &[Condition], provisioned: usize, failed: usize, now: Timestam
     if failed > MAX_FAILED {
         message.push_str(&format!(", of which {MAX_FAILED} are listed"));
     }
+    message.push_str(&more);
     ready(old, false, "NamespacesFailed", &message, now)
 }

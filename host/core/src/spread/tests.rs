@@ -1,6 +1,7 @@
 //! Which namespaces get what, and what of it goes again.
 #![allow(clippy::unwrap_used)]
 
+use claviger_crds::cluster_external_secret::ClusterExternalSecretStatus;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -18,17 +19,19 @@ fn ces(spec: Value) -> ClusterExternalSecret {
     .unwrap()
 }
 
-fn namespaces(list: &[(&str, &[(&str, &str)])]) -> BTreeMap<String, NamespaceView> {
+fn namespaces(list: &[(&str, &[(&str, &str)])]) -> BTreeMap<String, Arc<NamespaceView>> {
     let labels = |labels: &[(&str, &str)]| {
         labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     };
     list.iter()
-        .map(|(name, all)| ((*name).to_owned(), NamespaceView { labels: labels(all), terminating: false }))
+        .map(|(name, all)| {
+            ((*name).to_owned(), Arc::new(NamespaceView { labels: labels(all), terminating: false }))
+        })
         .collect()
 }
 
 /// The child that a first look makes.
-fn made(ces: &ClusterExternalSecret) -> Child {
+fn made(ces: &ClusterExternalSecret) -> Child<'static> {
     let wanted = wanted(ces);
     Child {
         uid: "uid-of-child".to_owned(),
@@ -38,21 +41,21 @@ fn made(ces: &ClusterExternalSecret) -> Child {
             labels: wanted.labels.keys().cloned().collect(),
             annotations: wanted.annotations.keys().cloned().collect(),
         },
-        labels: wanted.labels,
-        annotations: wanted.annotations,
-        spec: Some(wanted.spec),
+        labels: Cow::Owned(wanted.labels),
+        annotations: Cow::Owned(wanted.annotations),
+        spec: Some(Cow::Owned(wanted.spec)),
         deleting: false,
     }
 }
 
-fn at(namespace: &str, name: &str, child: Child) -> BTreeMap<(String, String), Child> {
+fn at<'a>(namespace: &str, name: &str, child: Child<'a>) -> BTreeMap<(String, String), Child<'a>> {
     BTreeMap::from([((namespace.to_owned(), name.to_owned()), child)])
 }
 
 fn look(
     ces: &ClusterExternalSecret,
-    namespaces: &BTreeMap<String, NamespaceView>,
-    children: &BTreeMap<(String, String), Child>,
+    namespaces: &BTreeMap<String, Arc<NamespaceView>>,
+    children: &BTreeMap<(String, String), Child<'_>>,
 ) -> Spread {
     decide(ces, &wanted(ces), namespaces, children)
 }
@@ -94,6 +97,10 @@ fn what_is_no_selector_selects_nothing() {
         (json!({}), Ok(Duration::from_secs(3600))),
         (json!({"refreshTime": "90s"}), Ok(Duration::from_secs(90))),
         (json!({"refreshTime": "0"}), Ok(Duration::from_secs(3600))),
+        (json!({"refreshTime": "1ms"}), Ok(Duration::from_secs(1))),
+        (json!({"refreshTime": "1ns"}), Ok(Duration::from_secs(1))),
+        (json!({"refreshTime": "1500ms"}), Ok(Duration::from_millis(1500))),
+        (json!({"refreshTime": "-1s"}), Err("spec.refreshTime")),
         (json!({"refreshTime": "soon"}), Err("spec.refreshTime")),
         (
             selector(json!({"key": "a", "operator": "in", "values": ["b"]})),
@@ -121,7 +128,7 @@ fn what_it_made_is_left_alone_until_it_differs() {
         "externalSecretMetadata": {"labels": {"app": "x"}, "annotations": {"note": "y"}},
     }));
     let all = namespaces(&[("ns", &[])]);
-    let look = |child: &Child| look(&ces, &all, &at("ns", "shared", child.clone()));
+    let look = |child: &Child<'_>| look(&ces, &all, &at("ns", "shared", child.clone()));
     let fine = made(&ces);
     let seen = Seen { uid: "uid-of-child".to_owned(), resource_version: "7".to_owned() };
     assert_eq!(
@@ -130,16 +137,16 @@ fn what_it_made_is_left_alone_until_it_differs() {
         "planning on its own result plans nothing"
     );
     let mut others = fine.clone();
-    others.labels.insert("argocd.argoproj.io/instance".to_owned(), "z".to_owned());
+    others.labels.to_mut().insert("argocd.argoproj.io/instance".to_owned(), "z".to_owned());
     assert_eq!(look(&others), look(&fine), "others' labels are theirs");
     let mut spec = fine.clone();
-    spec.spec.as_mut().unwrap().refresh_interval = "5m".to_owned();
+    spec.spec.as_mut().unwrap().to_mut().refresh_interval = "5m".to_owned();
     let mut label = fine.clone();
-    label.labels.insert("app".to_owned(), "edited".to_owned());
+    label.labels.to_mut().insert("app".to_owned(), "edited".to_owned());
     let mut annotation = fine.clone();
-    annotation.annotations.clear();
+    annotation.annotations.to_mut().clear();
     let mut left = fine.clone();
-    left.labels.insert("gone".to_owned(), "x".to_owned());
+    left.labels.to_mut().insert("gone".to_owned(), "x".to_owned());
     left.given.labels.insert("gone".to_owned());
     let unreadable = Child { spec: None, ..fine.clone() };
     for child in [spec, label, annotation, left, unreadable] {
@@ -178,7 +185,7 @@ fn what_is_wanted_no_more_goes_and_what_is_others_stays() {
 fn a_namespace_that_goes_is_left_alone() {
     let one = ces(json!({"namespaces": ["ns"]}));
     let mut all = namespaces(&[("ns", &[])]);
-    all.get_mut("ns").unwrap().terminating = true;
+    Arc::get_mut(all.get_mut("ns").unwrap()).unwrap().terminating = true;
     for children in [BTreeMap::new(), at("ns", "shared", made(&one)), at("ns", "before", made(&one))] {
         assert_eq!(look(&one, &all, &children), Spread::default());
     }
@@ -226,4 +233,29 @@ fn the_status_is_esos_and_bounded() {
         Some("one or more namespaces failed: 5000 of 5003, of which 100 are listed")
     );
     assert!(serde_json::to_string(&many).unwrap().len() < 100_000);
+}
+
+#[test]
+fn as_many_namespaces_are_listed_as_an_object_has_room_for() {
+    let now = Timestamp::from_second(100).unwrap();
+    let long = |count: usize| (0..count).map(|n| format!("{n:063}")).collect::<BTreeSet<_>>();
+    let said = |status: &ClusterExternalSecretStatus| status.conditions[0].message.clone().unwrap();
+    let most = status(None, "child", &long(7_943), &BTreeMap::new(), now);
+    assert_eq!(most.provisioned_namespaces.len(), 7_943, "as ESO, all");
+    assert_eq!(said(&most), "every namespace has its ExternalSecret");
+    let more = status(None, "child", &long(20_000), &BTreeMap::new(), now);
+    assert_eq!(more.provisioned_namespaces.len(), 7_943);
+    assert_eq!(
+        said(&more),
+        "every namespace has its ExternalSecret; of 20000 that have theirs 7943 are listed"
+    );
+    assert!(serde_json::to_string(&more).unwrap().len() < 600_000);
+    let one = BTreeMap::from([("z".to_owned(), "no".to_owned())]);
+    let failed = status(None, "child", &long(20_000), &one, now);
+    assert_eq!(
+        said(&failed),
+        "one or more namespaces failed: 1 of 20001; of 20000 that have theirs 7943 are listed"
+    );
+    // And then nothing is written while nothing changes.
+    assert_eq!(status(Some(&more), "child", &long(20_000), &BTreeMap::new(), now), more);
 }

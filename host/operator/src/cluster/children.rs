@@ -1,7 +1,9 @@
 //! Writes of the ExternalSecrets that a ClusterExternalSecret makes.
 //!
 //! Server-side apply, so that others' labels stay theirs. The spec is ours whole: what somebody added to it, which
-//! applying leaves alone, is taken out by replacing it. Every write is to the very object that was looked at.
+//! applying leaves alone, is taken out by replacing it; so are labels that ESO gave. Every write is to the very object that was looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_core::error::Failure;
 use claviger_core::names::SPREAD_FIELD_MANAGER;
@@ -9,13 +11,16 @@ use claviger_core::spread::{ALREADY_EXISTS, NamespaceView, Seen, Wanted};
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
 use claviger_crds::external_secret::ExternalSecret;
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, Resource, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::live::api_failure;
+use crate::state::children::given;
+
+type Map = BTreeMap<String, String>;
 
 /// What a write came to.
 pub enum Written {
@@ -83,26 +88,52 @@ pub async fn apply(
         Err(kube::Error::Api(status)) if status.code == 409 => return Ok(Written::Foreign(ALREADY_EXISTS)),
         Err(error) => return Err(api_failure("writing", "ExternalSecret", namespace, &wanted.name, &error)),
     };
+    let (meta, same) = match &answered.0 {
+        Ok(es) => (&es.metadata, es.spec == wanted.spec),
+        Err(invalid) => (&invalid.metadata, false),
+    };
+    let mut patch = surplus(meta, wanted);
+    if !same {
+        patch.push(json!({"op": "replace", "path": "/spec", "value": wanted.spec}));
+    }
     match answered.0 {
-        Ok(es) if es.spec == wanted.spec => Ok(Written::Done(Box::new(es))),
-        Ok(es) => replace_spec(&api, namespace, wanted, es.metadata.resource_version.as_deref()).await,
+        Ok(es) if patch.is_empty() => Ok(Written::Done(Box::new(es))),
+        Ok(es) => rest(&api, namespace, wanted, es.metadata.resource_version.as_deref(), patch).await,
         Err(invalid) => {
-            replace_spec(&api, namespace, wanted, invalid.metadata.resource_version.as_deref()).await
+            rest(&api, namespace, wanted, invalid.metadata.resource_version.as_deref(), patch).await
         }
     }
 }
 
-async fn replace_spec(
+/// What takes off labels and annotations that ESO gave and that are wanted no more: they stay its own when somebody else
+/// applies.
+fn surplus(meta: &ObjectMeta, wanted: &Wanted) -> Vec<Value> {
+    let given = given(meta);
+    let removed = |field: &str, is: &Option<Map>, given: &BTreeSet<String>, wanted: &Map| {
+        let is = is.as_ref();
+        let stays = |key: &&String| !wanted.contains_key(*key) && is.is_some_and(|is| is.contains_key(*key));
+        let path = |key: &String| {
+            let key = key.replace('~', "~0").replace('/', "~1");
+            json!({"op": "remove", "path": format!("/metadata/{field}/{key}")})
+        };
+        given.iter().filter(stays).map(path).collect::<Vec<_>>()
+    };
+    let mut removals = removed("labels", &meta.labels, &given.labels, &wanted.labels);
+    removals.extend(removed("annotations", &meta.annotations, &given.annotations, &wanted.annotations));
+    removals
+}
+
+/// What applying does not do.
+async fn rest(
     api: &Api<DeserializeGuard<ExternalSecret>>,
     namespace: &str,
     wanted: &Wanted,
     version: Option<&str>,
+    patch: Vec<Value>,
 ) -> Result<Written, Failure> {
     // A resourceVersion that is no longer the object's is a conflict.
-    let body = json!([
-        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
-        {"op": "replace", "path": "/spec", "value": wanted.spec},
-    ]);
+    let version = json!({"op": "replace", "path": "/metadata/resourceVersion", "value": version});
+    let body: Value = [version].into_iter().chain(patch).collect();
     let failure =
         |error: &kube::Error| api_failure("writing", "ExternalSecret", namespace, &wanted.name, error);
     let patch = serde_json::from_value(body).map_err(|error| failure(&kube::Error::SerdeError(error)))?;

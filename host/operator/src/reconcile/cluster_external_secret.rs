@@ -24,6 +24,7 @@ use kube::Resource;
 use super::{Context, Next};
 use crate::cluster::children::{self, Written};
 use crate::cluster::status as status_writer;
+use crate::state::children::Concerned;
 use crate::state::store_refs;
 use crate::watch::Object;
 use crate::watch::cache::Name;
@@ -40,7 +41,10 @@ const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
 /// Reconciles one.
 pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
-    let parsed = context.state.cluster_external_secret(name)?;
+    let Some(parsed) = context.state.cluster_external_secret(name) else {
+        context.state.forget_progress(&counted(name));
+        return None;
+    };
     let ces = match parsed.as_ref() {
         Ok(ces) if ces.metadata.deletion_timestamp.is_some() => return None,
         Ok(ces) if !is_ours(context, ces) => {
@@ -62,12 +66,12 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     let started = Instant::now();
     let wanted = spread::wanted(ces);
     let uid = ces.metadata.uid.clone().unwrap_or_default();
-    let children = context.state.children(&uid, &wanted.name);
-    let spread = spread::decide(ces, &wanted, &context.state.namespaces(), &children);
+    let concerned = context.state.concerned(name, &uid, &wanted.name);
+    let spread = spread::decide(ces, &wanted, &concerned.namespaces, &concerned.children());
     if spread.delete.is_empty() && spread.apply.is_empty() {
         tracing::debug!("a look with nothing to do");
     }
-    let done = carry_out(context, ces, &wanted, spread).await;
+    let done = carry_out(context, ces, &wanted, &concerned, spread).await;
 
     let reason = (!done.spread.failed.is_empty()).then_some("NamespacesFailed");
     context.metrics.reconciled("ClusterExternalSecret", started.elapsed(), reason);
@@ -77,8 +81,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     if !report(context, name, ces, &new).await {
         return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
     }
-    // Its name is no ExternalSecret's: those have a namespace.
-    let counted = Name::new("", name);
+    let counted = counted(name);
     if !done.stale && done.again.is_none() {
         context.state.refreshed(&counted, now);
         return Some((Class::Refresh, Instant::now() + interval));
@@ -91,6 +94,11 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
         Some(failure) => after_failure(failure.class().retry, failures, interval, rand::random()),
     };
     Some((Class::Retry, Instant::now() + wait))
+}
+
+/// Under what its failures are counted: no ExternalSecret's name, which has a namespace.
+fn counted(name: &str) -> Name {
+    Name::new("", name)
 }
 
 /// What came of it.
@@ -106,17 +114,21 @@ async fn carry_out(
     context: &Context,
     ces: &ClusterExternalSecret,
     wanted: &Wanted,
+    concerned: &Concerned,
     mut spread: Spread,
 ) -> Done {
     let client = &context.client;
-    let known = &context.state.namespaces();
+    let known = &concerned.namespaces;
     let deletions =
         std::mem::take(&mut spread.delete).into_iter().map(|((namespace, name), seen)| async move {
             // With it goes a Secret: not because a watch is behind.
-            let outcome = match children::is_current(client, ces, &namespace, known.get(&namespace)).await {
-                Ok(true) => children::delete(client, &namespace, &name, &seen).await.map(|()| true),
-                other => other,
-            };
+            let outcome =
+                match children::is_current(client, ces, &namespace, known.get(&namespace).map(AsRef::as_ref))
+                    .await
+                {
+                    Ok(true) => children::delete(client, &namespace, &name, &seen).await.map(|()| true),
+                    other => other,
+                };
             (namespace, outcome)
         });
     let deleted: Vec<_> = futures::stream::iter(deletions).buffer_unordered(AT_ONCE).collect().await;
@@ -130,14 +142,15 @@ async fn carry_out(
     let Some(owner) = children::owner(ces) else { return done };
     let owner = &owner;
     let applies = std::mem::take(&mut done.spread.apply).into_iter().map(|(namespace, seen)| async move {
+        let write = context.state.write_child(&namespace, &wanted.name);
         let outcome = children::apply(client, &namespace, wanted, owner, seen.as_ref()).await;
-        (namespace, outcome)
+        (namespace, write, outcome)
     });
     let mut applied = std::pin::pin!(futures::stream::iter(applies).buffer_unordered(AT_ONCE));
-    while let Some((namespace, outcome)) = applied.next().await {
+    while let Some((namespace, write, outcome)) = applied.next().await {
         match outcome {
             Ok(Written::Done(es)) => {
-                context.state.child_written(*es);
+                write.done(*es);
                 done.spread.in_order.insert(namespace);
             }
             Ok(Written::Stale) => {
@@ -217,3 +230,7 @@ async fn report(
     }
     written.is_ok()
 }
+
+#[cfg(test)]
+#[path = "cluster_external_secret_tests.rs"]
+mod tests;

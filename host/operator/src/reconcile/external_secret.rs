@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use claviger_core::backoff::after_failure;
 use claviger_core::error::{Failure, PARTIALLY_SYNCED, Retry};
-use claviger_core::failures;
+use claviger_core::failures::{self, Unread};
 use claviger_core::hash::synced_resource_version;
 use claviger_core::lease::{self, Pins, Policy, Superseded};
 use claviger_core::names::{ANNOTATION_REVOKE_SUPERSEDED, ANNOTATION_ROLLOUT, field_manager};
@@ -40,6 +40,13 @@ const STALE: Duration = Duration::from_millis(200);
 
 /// Reconciles one.
 pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class) -> Next {
+    let next = look_at(context, name, class).await;
+    // Whatever else there is to do, a status that could not be written is tried again.
+    let status = context.state.status_due(name).map(|at| (Class::Retry, at));
+    next.into_iter().chain(status).min_by_key(|(_, at)| *at)
+}
+
+async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
     let object = Object::ExternalSecret(name.clone());
     let Some(parsed) = context.state.external_secret(name) else {
         context.state.forget_progress(name);
@@ -55,10 +62,13 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
         (true, Err(failure)) => Some(failure),
         _ => {
             context.state.forget_orphaned(name);
+            context.state.forget_unwritten_status(name);
             return None;
         }
     };
     let now = Timestamp::now();
+    let newer = written_again(context, name, es).await;
+    let es = newer.as_ref().unwrap_or(es);
     let target = Name::new(&name.namespace, es.spec.target.name.as_deref().unwrap_or(&name.name));
     let manager = field_manager(&name.name);
     // A target of another kind is watched by nobody, and is no Secret of that name.
@@ -129,8 +139,11 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     let rhythm = rhythm(context, name, es, interval);
     // A Merge that waits for its Secret is woken when one appears, which may be without our label.
     let waits = is_waiting(es) && (class == Class::Fresh || known.is_some());
-    let missing = es.status.as_ref().map(|status| status.failures.as_slice()).unwrap_or_default();
-    let valid = !waits && (!is_secret || target_valid(&es.spec, missing, known.as_ref()));
+    let unread = context.state.unread(name).unwrap_or_else(|| {
+        let reported = es.status.as_ref().map(|status| status.failures.as_slice()).unwrap_or_default();
+        Arc::new(Unread::reported(reported))
+    });
+    let valid = !waits && (!is_secret || target_valid(&es.spec, &unread, known.as_ref()));
     let progress = context.state.progress(name);
     // What was read in part only is read again before its interval is over, but not at each look.
     let partly =
@@ -164,7 +177,12 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
     };
     // What is held stands for its part as long as the Secret is as it was left and nothing else differs.
     let owned = known.as_ref().is_none_or(|known| leases::is_owned(es, known));
-    let broken = holding.is_some() && !(valid && owned);
+    // Others' keys of the same Secret are not what it is about.
+    let as_left = |record: &lease::Record| {
+        let found = known.as_ref().filter(|found| plan::is_known(&es.spec, found));
+        valid || found.is_some_and(|found| !record.keys.is_empty() && found.holds_ours(&record.keys))
+    };
+    let broken = holding.as_ref().is_some_and(|holding| !(owned && as_left(&holding.record)));
     let asked_for =
         es.status.as_ref().and_then(|status| status.synced_resource_version.as_ref()) != Some(&version);
     let repair = broken && !rotate && !asked_for;
@@ -233,7 +251,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name, class: Class)
             let done = Synced { version: &version, binding: done.plan.binding, pins: done.pins, at: now };
             let wait = not_ready(context, name, es, &short, interval, Some(done)).await;
             let again = Instant::now() + wait;
-            context.state.partly_refreshed(name, now, again);
+            context.state.partly_refreshed(name, Unread::of(&short.keys), now, again);
             if wrote {
                 Some((Class::Fresh, Instant::now()))
             } else {
@@ -307,7 +325,7 @@ async fn succeeded(
     context: &Context,
     name: &Name,
     es: &ExternalSecret,
-    Done { plan, record, pins, stand_ins, absent }: Done,
+    Done { plan, record, pins, stand_ins, unread, failures, absent }: Done,
     looked: &Looked<'_>,
 ) -> Next {
     let Looked { version, policy, rhythm, windows, now } = *looked;
@@ -315,17 +333,20 @@ async fn succeeded(
         None => plan.success.condition(),
         Some(_) => plan.success.of_resource(),
     };
-    let message = said(message, &stand_ins);
+    let message = said(&format!("{message}{}", failures::unread(unread)), &stand_ins);
     let old = es.status.as_ref();
     let condition = status::ready(es_conditions(es), true, reason, &message, now);
-    let new = status::refreshed(old, condition, version, plan.binding.clone(), pins.to_status(), now);
+    let new = ExternalSecretStatus {
+        failures,
+        ..status::refreshed(old, condition, version, plan.binding.clone(), pins.to_status(), now)
+    };
     context.state.refreshed(name, now);
     context.metrics.synced(&name.namespace, &name.name, seconds(now), true);
     context.metrics.external_secret_ready(&name.namespace, &name.name, true);
     say(context, es, &plan.notes).await;
     say_absent(context, name, es, &absent).await;
-    if status::worth_writing(old, &new, context.config.status_interval) && !write(context, name, &new).await {
-        return Some((Class::Retry, Instant::now() + Duration::from_secs(5)));
+    if status::worth_writing(old, &new, context.config.status_interval) {
+        write(context, name, &new).await;
     }
     tracing::debug!(reason, "synced");
     let leased = record.and_then(|record| leases::next(context, name, es, &record, policy, Timestamp::now()));
@@ -429,17 +450,24 @@ async fn unreadable(context: &Context, name: &Name, parsed: &Parsed<ExternalSecr
     None
 }
 
-async fn write(context: &Context, name: &Name, new: &ExternalSecretStatus) -> bool {
+/// The object with the status that could not be written when it was made, if there is one; it is written if that is due.
+async fn written_again(context: &Context, name: &Name, es: &ExternalSecret) -> Option<ExternalSecret> {
+    let unwritten = context.state.unwritten_status(name, es)?;
+    if unwritten.again <= Instant::now() {
+        write(context, name, &unwritten.status).await;
+    }
+    Some(ExternalSecret { status: Some(unwritten.status), ..es.clone() })
+}
+
+/// Writes a status; one that cannot be written holds all the same, and is tried again.
+async fn write(context: &Context, name: &Name, new: &ExternalSecretStatus) {
     let known = context.state.external_secret(name);
     let old = known.as_ref().and_then(|parsed| parsed.as_ref().as_ref().ok()?.status.as_ref());
     match status_writer::write::<ExternalSecret>(&context.client, name, old, new).await {
-        Ok(()) => {
-            context.state.status_written(name, new);
-            true
-        }
+        Ok(()) => context.state.status_written(name, new),
         Err(failure) => {
+            context.state.status_not_written(name, new);
             tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
-            false
         }
     }
 }
@@ -458,3 +486,7 @@ fn instant(at: Timestamp, now: Timestamp) -> Instant {
 fn seconds(time: Timestamp) -> f64 {
     time.as_millisecond() as f64 / 1000.0
 }
+
+#[cfg(test)]
+#[path = "external_secret_tests.rs"]
+mod tests;

@@ -54,7 +54,7 @@ pub(super) async fn run(refresh: &Refresh<'_>, manifest: &ManifestRef) -> Result
         // The Service Binding specification is about Secrets.
         let plan = Plan { effects: Vec::new(), success, notes, binding: None };
         let (pins, stand_ins, absent) = (pins.clone(), stand_ins.clone(), absent.clone());
-        Box::new(Done { plan, record: None, pins, stand_ins, absent })
+        Box::new(Done { plan, record: None, pins, stand_ins, unread: 0, failures: Vec::new(), absent })
     };
     if let Some(Shortfall { failure, keys }) = short {
         let mut failed = plain(failure);

@@ -1,6 +1,7 @@
 //! What an ExternalSecret holds on lease: renewed here, and found due to be made anew. Deciding is `core::lease`'s,
 //! revoking `revoke`'s; making anew is a refresh like any other.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -224,7 +225,7 @@ pub(super) fn record(issued: Issued, before: Option<Record>, policy: &Policy, no
         }
         retired.extend(before.retired);
     }
-    Record { salt, inputs, held, retired: Record::retire(retired, now) }
+    Record { salt, inputs, held, keys: BTreeSet::new(), retired: Record::retire(retired, now) }
 }
 
 #[cfg(test)]

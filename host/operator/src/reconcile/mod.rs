@@ -11,6 +11,8 @@ mod plugin;
 mod refresh;
 mod revoke;
 mod rollout;
+#[cfg(test)]
+mod sim;
 mod store;
 mod world;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::error::Failure;
+use claviger_core::failures;
 use claviger_core::lease::{Pins, Policy, Record};
 use claviger_core::names::{created_by, field_manager, lease_annotation};
 use claviger_core::options::Options;
@@ -13,7 +14,7 @@ use claviger_core::plan::{self, Controller, Effect, Input, Plan, Planned, Siblin
 use claviger_core::rendered;
 use claviger_core::rollout::Targets;
 use claviger_core::secret::SecretBytes;
-use claviger_crds::external_secret::{CreationPolicy, ExternalSecret};
+use claviger_crds::external_secret::{CreationPolicy, ExternalSecret, KeyFailure};
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
@@ -46,6 +47,10 @@ pub(super) struct Done {
     pub(super) stand_ins: BTreeSet<String>,
     /// What events say of entries that may be missing and are.
     pub(super) absent: Vec<String>,
+    /// How many keys could not be read where there was nothing to write them to.
+    pub(super) unread: usize,
+    /// As many of them as the status names.
+    pub(super) failures: Vec<KeyFailure>,
 }
 
 /// One that is due.
@@ -150,12 +155,18 @@ impl Refresh<'_> {
         };
         let ended = |done: Done| match short {
             None => Ended::Done(Box::new(done)),
+            // It waits for a Secret, whatever could be read for that.
+            Some(Shortfall { keys, .. }) if done.plan.success == plan::Success::Missing => {
+                let failures = failures::reported(&keys, &redactor);
+                Ended::Done(Box::new(Done { unread: keys.len(), failures, ..done }))
+            }
             Some(Shortfall { failure, .. }) => Ended::Partly(Box::new(done), plain(failure)),
         };
         let made = issued.as_ref().is_some_and(|issued| leases::is_kept(issued, policy));
         let record = match (issued.filter(|_| made), &mut desired) {
             (issued, Desired::Secret(rendered)) if issued.is_some() || before.is_some() => {
-                let record = leases::record(issued.unwrap_or_default(), before, policy, Timestamp::now());
+                let mut record = leases::record(issued.unwrap_or_default(), before, policy, Timestamp::now());
+                record.keys = rendered.data.keys().cloned().collect();
                 // Where nothing is made any more, only what waits to be revoked is recorded.
                 let something = !(record.held.is_empty() && record.retired.is_empty());
                 if something {
@@ -165,14 +176,13 @@ impl Refresh<'_> {
             }
             _ => None,
         };
+        let kept = matches!(desired, Desired::Kept);
+        let record = if kept { held } else { record };
+        let as_it_is = found.as_ref().filter(|_| kept).map(|found| plan::as_it_is(&es.spec, found));
         let wanted = match &desired {
             Desired::Secret(rendered) => Some(rendered),
             Desired::Nothing => None,
-            Desired::Kept => {
-                context.pipeline.written(&uid);
-                let plan = Plan::unchanged(target.name.clone());
-                return Ok(ended(Done { plan, record: held, pins, stand_ins: stand_ins.clone(), absent }));
-            }
+            Desired::Kept => as_it_is.as_ref(),
         };
         let was_synced = es.status.as_ref().is_some_and(|status| status.refresh_time.is_some());
         let planned = |found: Option<&plan::Observed>, present: Option<&BTreeMap<String, SecretBytes>>| {
@@ -222,6 +232,18 @@ impl Refresh<'_> {
             }
         }
         context.pipeline.written(&owner.uid);
+        // What is kept is recorded already.
+        if kept {
+            return Ok(ended(Done {
+                unread: 0,
+                failures: Vec::new(),
+                plan,
+                record,
+                pins,
+                stand_ins: stand_ins.clone(),
+                absent,
+            }));
+        }
         context.state.forget_orphaned(name);
         if let Some(record) = &record {
             if made {
@@ -232,7 +254,7 @@ impl Refresh<'_> {
             }
             context.state.leases_recorded(name, record);
         }
-        Ok(ended(Done { plan, record, pins, stand_ins: stand_ins.clone(), absent }))
+        Ok(ended(Done { unread: 0, failures: Vec::new(), plan, record, pins, stand_ins: stand_ins.clone(), absent }))
     }
 }
 

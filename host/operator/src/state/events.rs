@@ -13,7 +13,7 @@ use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
 
-use super::{Inner, Parsed, State, Store, spread};
+use super::{Inner, Parsed, State, Store, children};
 use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::watch::Object;
 use crate::watch::cache::{Change, Name};
@@ -23,6 +23,17 @@ impl State {
     /// An event of the ExternalSecret watch.
     pub fn external_secret_event(&self, event: Event<DeserializeGuard<ExternalSecret>>) {
         let mut inner = self.lock();
+        self.external_secret_changed(&mut inner, event);
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// The same, for who holds the lock already.
+    pub(super) fn external_secret_changed(
+        &self,
+        inner: &mut Inner,
+        event: Event<DeserializeGuard<ExternalSecret>>,
+    ) {
         if matches!(event, Event::Init) {
             inner.listed = Some(Instant::now());
         }
@@ -52,6 +63,7 @@ impl State {
         }
         let changes = inner.external_secrets.apply(event, |guard| guard.0.map(slim).map_err(Box::new));
         for change in changes {
+            inner.remade(&change);
             match change {
                 // A status that we wrote ourselves, or a relist that shows nothing new.
                 Change::Upserted(_) if before == Some(true) => {}
@@ -80,8 +92,6 @@ impl State {
                 Change::Synced => {}
             }
         }
-        drop(inner);
-        self.wake.notify_one();
     }
 
     /// An event of the SecretStore watch.
@@ -245,6 +255,6 @@ fn wanted_state(meta: &ObjectMeta) -> impl PartialEq + use<> {
 /// Field ownership of ExternalSecrets is a third of their size, and nobody's business but for what a
 /// ClusterExternalSecret gave them.
 fn slim(mut es: ExternalSecret) -> ExternalSecret {
-    spread::keep_given(&mut es.metadata);
+    children::keep_given(&mut es.metadata);
     es
 }

@@ -4,20 +4,23 @@
 //! what an entry means is decided by the reconciler that takes it.
 
 mod absent;
+pub(crate) mod children;
 mod events;
 mod leases;
 mod spread;
 mod term;
+mod unwritten;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use claviger_core::failures::Unread;
 use claviger_core::refresh::{company, first_key};
 use claviger_core::scheduler::{Class, Scheduler};
 use claviger_core::spread::NamespaceView;
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
-use claviger_crds::external_secret::{ExternalSecret, ExternalSecretStatus, StoreKind};
+use claviger_crds::external_secret::{ExternalSecret, StoreKind};
 use claviger_crds::plugin::Plugin;
 use claviger_crds::store::{SecretStoreSpec, SecretStoreStatus};
 use jiff::Timestamp;
@@ -32,7 +35,9 @@ use crate::watch::Object;
 use crate::watch::cache::{Cache, Name};
 use crate::watch::index::Index;
 use crate::watch::managed::ManagedSecret;
+use children::Spreading;
 use leases::Leases;
+use unwritten::UnwrittenStatus;
 
 /// An object, or what is known of one that does not parse.
 pub type Parsed<K> = Result<K, Box<InvalidObject>>;
@@ -109,6 +114,9 @@ struct Inner {
     progress: BTreeMap<Name, Progress>,
     leases: Leases,
     rollouts: BTreeMap<Name, RolledOut>,
+    unread: BTreeMap<Name, Arc<Unread>>,
+    unwritten: BTreeMap<Name, UnwrittenStatus>,
+    spreading: Spreading,
     queue: Scheduler<Object>,
     synced: Synced,
     /// When the list of ExternalSecrets that is coming in began.
@@ -367,11 +375,18 @@ impl State {
         progress.last = Some(at);
         progress.failures = 0;
         progress.again = None;
+        inner.unread.remove(name);
+    }
+
+    /// What could not be read at the last refresh, if this process made it and it brought a part.
+    pub fn unread(&self, name: &Name) -> Option<Arc<Unread>> {
+        self.lock().unread.get(name).cloned()
     }
 
     /// A refresh brought a part, and is to be tried again then.
-    pub fn partly_refreshed(&self, name: &Name, at: Timestamp, again: Instant) {
+    pub fn partly_refreshed(&self, name: &Name, unread: Unread, at: Timestamp, again: Instant) {
         let mut inner = self.lock();
+        inner.unread.insert(name.clone(), Arc::new(unread));
         let progress = inner.progress.entry(name.clone()).or_default();
         (progress.last, progress.again) = (Some(at), Some(again));
     }
@@ -389,6 +404,8 @@ impl State {
         let mut inner = self.lock();
         inner.progress.remove(name);
         inner.rollouts.remove(name);
+        inner.unread.remove(name);
+        inner.unwritten.remove(name);
     }
 
     /// How far the restarts for an ExternalSecret's last change have come, as far as this process knows.
@@ -399,16 +416,6 @@ impl State {
     /// So far have they come.
     pub fn rolled(&self, name: &Name, rollout: RolledOut) {
         self.lock().rollouts.insert(name.clone(), rollout);
-    }
-
-    /// Our own status write, before the watch shows it.
-    pub fn status_written(&self, name: &Name, status: &ExternalSecretStatus) {
-        let mut inner = self.lock();
-        let known = inner.external_secrets.get(name);
-        if let Some(Ok(es)) = known.as_deref() {
-            let es = ExternalSecret { status: Some(status.clone()), ..es.clone() };
-            inner.external_secrets.insert(name.clone(), Ok(es));
-        }
     }
 }
 

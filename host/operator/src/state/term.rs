@@ -69,6 +69,9 @@ impl State {
         // Who works meanwhile renews, revokes and restarts.
         inner.leases = Leases::default();
         inner.rollouts.clear();
+        // They say so themselves.
+        inner.unwritten.clear();
+        inner.unread.clear();
         inner.store_failures.clear();
         for progress in inner.progress.values_mut() {
             progress.failures = 0;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::error::Failure;
-use claviger_core::inputs::Inputs;
+use claviger_core::inputs::{Inputs, Slow};
 use claviger_core::lease::{Held, Record, Source};
 use claviger_core::provider::{CallError, Facet, Generated, Item, Nature, ProviderError, Value};
 use claviger_core::shape::Values;
@@ -59,6 +59,8 @@ pub(super) struct Fetched {
     pub(super) held: Vec<Held>,
     /// Everything else.
     pub(super) inputs: Inputs,
+    /// The slow hash that it was looked at with, and what it is of.
+    pub(super) slow: Option<(Inputs, Slow)>,
 }
 
 impl Fetched {
@@ -195,15 +197,12 @@ impl Fetch<'_> {
                 }
             }
         }
-        let same = |record: &Record| {
-            let known = |made: &Held| {
-                made.lease.is_none()
-                    && record.held.iter().any(|held| held.lease.is_none() && held.source == made.source)
-            };
-            self.fetched.held.iter().all(known)
-                && self.inputs(sources, &generators).salted(&record.salt) == record.inputs
-        };
-        self.fetched.kept = !self.fails() && self.asker.held.is_some_and(same);
+        if let Some(record) = self.asker.held.filter(|record| !self.fails() && self.holds_all(record)) {
+            let inputs = self.inputs(sources, &generators);
+            let slow = self.pipeline.slow.of(inputs.clone(), record.salt.clone()).await;
+            self.fetched.kept = slow.is(&record.inputs);
+            self.fetched.slow = Some((inputs, slow));
+        }
         if self.fetched.kept {
             return Ok(std::mem::take(&mut self.fetched));
         }
@@ -234,6 +233,13 @@ impl Fetch<'_> {
             all.keys.iter().flat_map(|(store, items)| items.iter().map(|item| key_source(store, &item.key)));
         self.notes.pins.retain(&named.collect());
         Ok(std::mem::take(&mut self.fetched))
+    }
+
+    /// Whether nothing was made so far but what a record has, and has no lease.
+    fn holds_all(&self, record: &Record) -> bool {
+        let unleased =
+            |made: &Held| record.held.iter().any(|held| held.lease.is_none() && held.source == made.source);
+        self.fetched.held.iter().all(|made| made.lease.is_none() && unleased(made))
     }
 
     fn fails(&self) -> bool {

@@ -11,6 +11,7 @@ mod fetch;
 mod find;
 mod leases;
 mod render;
+mod slow;
 mod unwritten;
 mod wanted;
 pub mod world;
@@ -35,9 +36,11 @@ use claviger_plugins::{Seed, Session};
 use jiff::Timestamp;
 
 use crate::plugins::{Installed, Registry};
+use crate::sync::collect::Collected;
 use crate::sync::connect::Sessions;
 pub use crate::sync::connect::store_name;
 pub use crate::sync::leases::Renewal;
+use crate::sync::slow::SlowHashes;
 use crate::sync::unwritten::UnwrittenByOwner;
 use crate::sync::world::World;
 
@@ -62,7 +65,7 @@ pub struct Asker<'a> {
     pub makes: bool,
     /// What its annotations ask for.
     pub options: Options,
-    /// What its Secret was rendered from, if that varies and is as it was left.
+    /// What its Secret was rendered from, if that varies.
     pub left: Option<&'a Left>,
     /// Its labels, copied to the Secret where there is no template.
     pub labels: &'a BTreeMap<String, String>,
@@ -192,6 +195,7 @@ pub struct Pipeline {
     fetcher: Fetcher<Session>,
     sessions: Sessions,
     unwritten: UnwrittenByOwner,
+    slow: SlowHashes,
 }
 
 impl Pipeline {
@@ -204,6 +208,7 @@ impl Pipeline {
             fetcher: Fetcher::default(),
             sessions: Sessions::default(),
             unwritten: UnwrittenByOwner::default(),
+            slow: SlowHashes::default(),
         }
     }
 
@@ -289,17 +294,18 @@ impl Pipeline {
         let renewed = asker.keeps_unleased && !fetched.held.is_empty()
             || fetched.held.iter().any(|held| held.lease.is_some());
         if !fetched.held.is_empty() {
-            let salt = format!("{:032x}", rand::random::<u128>());
-            let inputs = fetched.inputs.salted(&salt);
+            let looked_at = fetched.slow.take().filter(|(inputs, _)| *inputs == fetched.inputs);
+            let slow = match looked_at {
+                Some((_, slow)) => slow,
+                None => self.slow.of(fetched.inputs.clone(), slow::salt()).await,
+            };
+            let (salt, inputs) = (slow.salt().to_owned(), slow.text().to_owned());
             notes.issued = Some(Issued { salt, inputs, held: std::mem::take(&mut fetched.held) });
         }
         let left = asker.left.filter(|_| !renewed);
-        let Some(mut rendered) = self.render(asker, world, collected.data, &sources, left, notes).await?
-        else {
-            return Ok(Desired::Kept);
-        };
-        rendered.kept = collected.kept;
-        Ok(Desired::Secret(rendered))
+        let Collected { data, kept, .. } = collected;
+        let rendered = self.render(asker, world, (data, kept), &sources, left, notes).await?;
+        Ok(rendered.map_or(Desired::Kept, Desired::Secret))
     }
 }
 

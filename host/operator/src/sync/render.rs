@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use claviger_core::error::Failure;
-use claviger_core::names::ANNOTATION_RENDERED_FROM;
 use claviger_core::provider::PluginId;
-use claviger_core::rendered::{self, Left};
-use claviger_core::template::{Job, Rendered, Sources, sources_needed};
+use claviger_core::rendered::{self, Left, Same};
+use claviger_core::template::{Job, KeptKeys, Rendered, Sources, sources_needed};
 use claviger_plugins::{Plugin, RenderError, RenderOptions, RenderedTexts};
 
-use super::{Asker, Data, Delimiters, Notes, Pipeline, permitted};
+use super::{Asker, Data, Delimiters, Notes, Pipeline, permitted, slow};
 use crate::sync::world::World;
 
 impl Pipeline {
@@ -55,19 +54,19 @@ impl Pipeline {
         format!("{} {left} {right}", engine.id().digest)
     }
 
-    /// Renders; `None` if what is left there was rendered from the same, and a new rendering would be another for no
-    /// reason.
+    /// Renders what could be read; `None` if what is left there was rendered from the same, and a new rendering would be
+    /// another for no reason. Keys that could not be read stay as the Secret has them.
     pub(super) async fn render(
         &self,
         asker: &Asker<'_>,
         world: &dyn World,
-        data: Data,
+        (data, kept): (Data, KeptKeys),
         sources: &Sources,
         left: Option<&Left>,
         notes: &mut Notes,
     ) -> Result<Option<Rendered>, Failure> {
         let Some(template) = &asker.spec.target.template else {
-            return Ok(Some(Rendered::copied(data, asker.labels, asker.annotations)));
+            return Ok(Some(Rendered { kept, ..Rendered::copied(data, asker.labels, asker.annotations) }));
         };
         let engine = self.engine(&template.engine_version, asker, world).await?;
         let job = match &asker.spec.target.manifest {
@@ -75,10 +74,17 @@ impl Pipeline {
             Some(_) => Job::of_any_kind(template, asker.namespace, sources)?,
         };
         if job.templates.is_empty() {
-            return job.finish(template, data, Vec::new()).map(Some);
+            return Ok(Some(Rendered { kept, ..job.finish(template, data, Vec::new())? }));
         }
         let inputs = rendered::inputs(&asker.spec.target, &self.engine_as_set(&engine), &job, &data);
-        if !asker.options.render_anew && left.is_some_and(|left| left.is_from(&inputs)) {
+        // One slow hash does for all that is to be known of them.
+        let (mut same, mut slow) = (Same::Nothing, None);
+        if let Some(left) = left.filter(|_| !asker.options.render_anew) {
+            let made = self.slow.of(inputs.clone(), left.salt().to_owned()).await;
+            same = left.same(&made, |key| kept.holds(key) && !data.contains_key(key));
+            slow = Some(made);
+        }
+        if same == Same::All {
             return Ok(None);
         }
         let RenderedTexts { texts, varies } = engine
@@ -88,12 +94,22 @@ impl Pipeline {
         for text in &texts {
             notes.redactor.seed(text);
         }
-        let mut rendered = job.finish(template, data, texts)?;
-        rendered.annotations.remove(ANNOTATION_RENDERED_FROM);
+        let mut rendered = Rendered { kept, ..job.finish(template, data, texts)? };
         // What is no Secret must not bear a hash of secrets.
         if varies && asker.spec.target.manifest.is_none() {
-            let salt = format!("{:032x}", rand::random::<u128>());
-            rendered::record(&mut rendered, &inputs, asker.left, &salt);
+            let slow = match slow {
+                Some(slow) => slow,
+                None => {
+                    // What says the same is not said otherwise.
+                    let salt = asker.left.map_or_else(slow::salt, |left| left.salt().to_owned());
+                    self.slow.of(inputs, salt).await
+                }
+            };
+            let unbroken = left.filter(|_| same == Same::Data);
+            rendered::record(&mut rendered, asker.name, &slow, unbroken);
+            if let Some(left) = unbroken {
+                left.keep_data(&mut rendered);
+            }
         }
         Ok(Some(rendered))
     }

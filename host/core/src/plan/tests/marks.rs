@@ -151,21 +151,85 @@ fn the_time_of_a_change_stands_on_the_secret_where_it_is_asked_for() {
     assert_eq!(mark(&es, &server), None);
 }
 
+/// What the planner does where nothing else is wanted than what is there.
+fn leave(es: &Es, server: &mut Server) -> Plan {
+    let wanted = as_it_is(&es.spec, &es.observe(server).unwrap());
+    let plan = es.sync(server, &wanted);
+    assert!(es.plan(server, Some(&wanted)).unwrap().effects.is_empty());
+    plan
+}
+
 #[test]
-fn what_was_written_is_as_it_was_left_until_somebody_touches_it() {
+fn what_is_left_as_it_is_gets_its_marks_back() {
     let (es, mut server) = (owner(), Server::default());
-    let wanted = rendered(&[("a", "1")]);
-    es.sync(&mut server, &wanted);
-    let left = |server: &Server| as_left(&es.spec, &es.owner, &es.observe(server).unwrap());
-    assert!(left(&server));
-    let other = Controller { uid: "another".to_owned(), ..es.owner.clone() };
-    assert!(!as_left(&es.spec, &other, &es.observe(&server).unwrap()), "made anew under the same name");
+    es.sync(&mut server, &labelled(&[("a", "made at random")], &[("team", "blue")]));
+    let whole = server.clone();
+    let same = |server: &Server| {
+        assert_eq!(server.data().get("a").map(String::as_str), Some("made at random"));
+        let (now, then) = (es.observe(server).unwrap(), es.observe(&whole).unwrap());
+        assert_eq!((now.labels, now.controller), (then.labels, then.controller));
+        assert!(es.valid(server));
+    };
+    assert!(leave(&es, &mut server).effects.is_empty());
+    same(&server);
+    for (part, key, value) in [
+        ("labels", LABEL_CREATED_BY, None),
+        ("labels", LABEL_CREATED_BY, Some(&b"another"[..])),
+        ("annotations", ANNOTATION_DATA_HASH, Some(b"x")),
+        ("data", "theirs", Some(b"x")),
+    ] {
+        server.update("kubectl", part, key, value);
+        assert_eq!(leave(&es, &mut server).effects.len(), 1, "{key}");
+        same(&server);
+    }
+    // Made anew under the same name.
+    let again = Es { owner: Controller { uid: "another".to_owned(), ..es.owner.clone() }, ..owner() };
+    assert_eq!(leave(&again, &mut server).effects.len(), 1);
+    assert_eq!(again.observe(&server).unwrap().controller, Some(again.owner.clone()));
     let mut orphan = es.spec.clone();
     orphan.target.creation_policy = CreationPolicy::Orphan;
-    assert!(!as_left(&orphan, &es.owner, &es.observe(&server).unwrap()), "its owner is to go");
-    let mut immutable = es.spec.clone();
-    immutable.target.immutable = true;
-    assert!(!as_left(&immutable, &es.owner, &es.observe(&server).unwrap()));
+    assert_eq!(leave(&Es { spec: orphan, ..owner() }, &mut server).effects.len(), 1, "its owner is to go");
+    assert_eq!(server.data().get("a").map(String::as_str), Some("made at random"));
+    let mut typed = es.spec.clone();
+    typed.target.template = serde_json::from_str(r#"{"type":"team/one"}"#).unwrap();
+    let rendered = as_it_is(&typed, &es.observe(&server).unwrap());
+    assert_eq!(rendered.type_.as_deref(), Some("team/one"), "what was applied with it is with it again");
+}
+
+#[test]
+fn what_eso_updated_is_not_known() {
+    let (es, mut server) = (owner(), Server::default());
+    es.sync(&mut server, &rendered(&[("a", "1")]));
+    let known = |es: &Es, server: &Server| is_known(&es.spec, &es.observe(server).unwrap());
+    assert!(known(&es, &server) && !known(&policy("db", "None", "Retain"), &server));
     server.update("kubectl", "data", "a", Some(b"tampered"));
-    assert!(!left(&server));
+    assert!(known(&es, &server), "it is not ours any more");
+    server.update(&es.manager(), "data", "a", Some(b"2"));
+    assert!(!known(&es, &server));
+}
+
+/// The data of an immutable Secret cannot be made anew: a text that varies stays, and what it was rendered from says why
+/// not when that changes.
+#[test]
+fn an_immutable_secret_that_varies_is_left_and_never_written_again_and_again() {
+    let es = es("db", r#"{"name":"s","immutable":true}"#);
+    let mut server = Server::default();
+    es.sync(&mut server, &labelled(&[("a", "made at random")], &[("team", "blue")]));
+    let writes = server.writes;
+    for _ in 0..3 {
+        assert!(leave(&es, &mut server).effects.is_empty());
+        let failure = es.plan(&server, Some(&rendered(&[("a", "made anew")]))).err().unwrap();
+        assert!(matches!(failure, Failure::TargetImmutable { .. }), "{failure}");
+        assert!(matches!(failure.class().retry, crate::error::Retry::Interval), "not at once again");
+        assert!(es.valid(&server), "nor is it taken for broken");
+    }
+    assert_eq!(server.writes, writes);
+    // Labels of it can be mended, with the data as it is.
+    server.update("kubectl", "labels", "team", Some(b"red"));
+    let mut wanted = labelled(&[("a", "made anew")], &[("team", "blue")]);
+    wanted.data.clear();
+    wanted.kept.others = true;
+    es.sync(&mut server, &wanted);
+    assert_eq!(server.data(), text(&[("a", "made at random")]));
+    assert_eq!(es.observe(&server).unwrap().labels["team"], "blue");
 }

@@ -18,6 +18,7 @@ use simulator::{Refused, Server};
 
 use super::*;
 use crate::error::Failure;
+use crate::failures::Unread;
 use crate::hash::eso_data_hash;
 use crate::names::{ANNOTATION_DATA_HASH, LABEL_CREATED_BY, LABEL_MANAGED, field_manager};
 use crate::template::KeptKeys;
@@ -136,12 +137,12 @@ impl Es {
     }
 
     fn valid(&self, server: &Server) -> bool {
-        self.valid_without(server, &[])
+        self.valid_without(server, &Unread::default())
     }
 
     /// Where these entries could not be read.
-    fn valid_without(&self, server: &Server, failures: &[KeyFailure]) -> bool {
-        target_valid(&self.spec, failures, self.observe(server).as_ref())
+    fn valid_without(&self, server: &Server, unread: &Unread) -> bool {
+        target_valid(&self.spec, unread, self.observe(server).as_ref())
     }
 }
 

@@ -52,7 +52,10 @@ fn types_cannot_change_and_token_secrets_are_not_filled() {
     let leaving = Observed { deleting: true, ..Observed::default() };
     let input = Input { observed: Some(&leaving), ..input };
     assert!(matches!(plan(&input), Err(Failure::TargetTerminating { .. })));
-    assert!(target_valid(&merge.spec, &[], Some(&leaving)), "its going wakes us, not its staying");
+    assert!(
+        target_valid(&merge.spec, &Unread::default(), Some(&leaving)),
+        "its going wakes us, not its staying"
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Secrets that several write to, and Secrets that belong to somebody else.
 
 use super::*;
+use crate::inputs::{Inputs, Slow};
+use crate::rendered::{Left, Same, record};
 
 #[test]
 fn merge_never_creates_and_two_that_merge_keep_off_each_other() {
@@ -61,10 +63,90 @@ fn a_key_that_could_not_be_read_is_not_missed_in_a_shared_secret() {
     };
     let place = one.spec.data.iter().position(|entry| entry.secret_key == "a").unwrap();
     assert!(!one.valid(&server));
-    assert!(one.valid_without(&server, &[failing(&format!("data[{place}]"))]));
-    assert!(!one.valid_without(&server, &[failing("data[99]")]), "another entry");
-    // The list in the status has an end.
-    assert!(one.valid_without(&server, &vec![failing("data[99]"); 20]));
+    let reported = |failures: &[KeyFailure]| Unread::reported(failures);
+    assert!(one.valid_without(&server, &reported(&[failing(&format!("data[{place}]"))])));
+    assert!(!one.valid_without(&server, &reported(&[failing("data[99]")])), "another entry");
+    // The list in the status has an end; who read them knows all of them.
+    assert!(one.valid_without(&server, &reported(&vec![failing("data[99]"); 20])));
+    let many: Vec<crate::failures::KeyFailure> = (1..40)
+        .map(|index| crate::failures::KeyFailure {
+            entry: format!("data[{index}]"),
+            key: String::new(),
+            failure: Failure::PolicyInvalid { why: String::new() },
+        })
+        .collect();
+    assert!(!one.valid_without(&server, &Unread::of(&many)), "data[0] was read, and its key is gone");
+}
+
+/// Each records its own, and what another writes to the same Secret is no reason to make something anew.
+#[test]
+fn who_shares_a_secret_keeps_what_it_made_at_random() {
+    let slow = |value: &str| {
+        let mut inputs = Inputs::default();
+        inputs.add("value", value.as_bytes());
+        inputs.slowly("salt".to_owned())
+    };
+    let slows = ["of one", "of two"].map(slow);
+    let made = |es: &Es, slow: &Slow, key: &str, value: &str| {
+        let mut made = rendered(&[(key, value)]);
+        record(&mut made, &es.owner.name, slow, None);
+        made
+    };
+    let same = |es: &Es, server: &Server, slow: &Slow| {
+        let left = Left::of(&es.observe(server).unwrap(), &es.owner.name).unwrap();
+        left.same(slow, |_| false)
+    };
+    let both = [policy("one", "Merge", "Retain"), policy("two", "Merge", "Retain")];
+    let mut server = Server::default();
+    server.update("helm", "data", "base", Some(b"0"));
+    for ((es, slow), key) in both.iter().zip(&slows).zip(["a", "b"]) {
+        es.sync(&mut server, &made(es, slow, key, "at random"));
+    }
+    let all = [Same::All, Same::All];
+    let looks = |server: &Server| [same(&both[0], server, &slows[0]), same(&both[1], server, &slows[1])];
+    assert_eq!(looks(&server), all);
+    // Neither refresh writes, but for the hash that a shared Secret has no more.
+    for (round, writes) in [(1, 1), (2, 0)] {
+        let before = server.writes;
+        for es in &both {
+            let wanted = as_it_is(&es.spec, &es.observe(&server).unwrap());
+            es.sync(&mut server, &wanted);
+        }
+        assert_eq!(server.writes - before, writes, "round {round}");
+        assert_eq!(looks(&server), all, "round {round}");
+    }
+    // One has another value, and helm another key: the other's stays.
+    both[0].sync(&mut server, &made(&both[0], &slow("another"), "a", "anew"));
+    server.update("helm", "data", "base", Some(b"1"));
+    server.update("helm", "data", "more", Some(b"1"));
+    assert_eq!(looks(&server), [Same::Nothing, Same::All]);
+    // Its own key is another's now, or gone.
+    server.update("kubectl", "data", "b", Some(b"tampered"));
+    assert_eq!(looks(&server)[1], Same::Nothing);
+
+    // With who is no ExternalSecret there is a hash, which is mended without touching what is ours.
+    let alone = policy("one", "Merge", "Retain");
+    let mut server = Server::default();
+    server.update("helm", "data", "base", Some(b"0"));
+    alone.sync(&mut server, &made(&alone, &slows[0], "a", "at random"));
+    server.update("helm", "data", "base", Some(b"1"));
+    assert!(!alone.valid(&server));
+    // Nor is it for what was leased.
+    let ours = |server: &Server, key: &str| {
+        alone.observe(server).unwrap().holds_ours(&std::collections::BTreeSet::from([key.to_owned()]))
+    };
+    assert!(ours(&server, "a") && !ours(&server, "base"));
+    for value in [Some(&b"tampered"[..]), None] {
+        let mut tampered = server.clone();
+        tampered.update("kubectl", "data", "a", value);
+        assert!(!ours(&tampered, "a"));
+    }
+    assert_eq!(same(&alone, &server, &slows[0]), Same::All);
+    let wanted = as_it_is(&alone.spec, &alone.observe(&server).unwrap());
+    assert_eq!(alone.sync(&mut server, &wanted).effects.len(), 1);
+    assert!(alone.valid(&server));
+    assert_eq!(server.data(), text(&[("a", "at random"), ("base", "1")]));
+    assert_eq!(same(&alone, &server, &slows[0]), Same::All);
 }
 
 #[test]
