@@ -23,7 +23,7 @@ use crate::template::Rendered;
 
 pub use policy::{check, rendered_secret_type};
 pub(crate) use target::refuse_foreign_owner;
-pub use target::{as_left, check_target, plan, target_valid};
+pub use target::{as_left, check_target, lacks_only_the_mark, plan, target_valid};
 
 /// Who controls an object.
 #[derive(Clone, Debug, PartialEq, Eq)]

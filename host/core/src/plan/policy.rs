@@ -9,6 +9,7 @@ use claviger_crds::external_secret::{
 
 use super::Observed;
 use crate::error::Failure;
+use crate::generator::API_VERSION;
 use crate::template::Rendered;
 
 /// Types of Secret whose making hands out rights.
@@ -67,6 +68,13 @@ fn check_sources(spec: &ExternalSecretSpec) -> Result<(), String> {
         {
             return Err(format!(
                 "dataFrom[{index}]: exactly one of extract, find and sourceRef.generatorRef is needed"
+            ));
+        }
+        let named = entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref());
+        if let Some(named) = named.filter(|named| named.api_version != API_VERSION) {
+            return Err(format!(
+                "dataFrom[{index}]: sourceRef.generatorRef.apiVersion is {:?}: generators are of {API_VERSION}",
+                named.api_version
             ));
         }
         if !generator {

@@ -80,6 +80,13 @@ pub fn as_left(spec: &ExternalSecretSpec, owner: &Controller, observed: &Observe
         && whole(spec, &[], observed)
 }
 
+/// Whether nothing is wrong with it but that somebody took off the label by which it is watched.
+pub fn lacks_only_the_mark(spec: &ExternalSecretSpec, owner: &Controller, observed: &Observed) -> bool {
+    let mut marked = observed.clone();
+    let before = marked.labels.insert(LABEL_MANAGED.to_owned(), "true".to_owned());
+    before.as_deref() != Some("true") && as_left(spec, owner, &marked)
+}
+
 /// The keys that a Secret made from this spec has whatever the provider holds. Under the deletion
 /// policies that let values be missing there are none such.
 fn named_keys(spec: &ExternalSecretSpec) -> BTreeSet<&str> {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use claviger_core::error::Failure;
-use claviger_core::names::FIELD_MANAGER_PREFIX;
-use claviger_core::plan::{ApplySecret, Force};
+use claviger_core::names::{FIELD_MANAGER_PREFIX, LABEL_MANAGED};
+use claviger_core::plan::{ApplySecret, Force, Observed};
 use claviger_core::secret::SecretBytes;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -73,6 +73,30 @@ pub async fn apply(client: &Client, namespace: &str, plan: &ApplySecret) -> Resu
         Ok(secret) => Ok(Applied::Done(Box::new(reduced(secret)))),
         Err(error) if is_stale(&error) => Ok(Applied::Stale),
         Err(error) => Err(api_failure("writing", "Secret", namespace, &plan.name, &error)),
+    }
+}
+
+/// Puts back the label by which a Secret is watched, and leaves everything else as it is.
+///
+/// # Errors
+/// [`Failure::ApiServer`].
+pub async fn mark(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    seen: &Observed,
+    manager: &str,
+) -> Result<Applied, Failure> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let labels = BTreeMap::from([(LABEL_MANAGED, "true")]);
+    let body = json!({"metadata": {
+        "uid": seen.uid, "resourceVersion": seen.resource_version, "labels": labels,
+    }});
+    let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+    match api.patch(name, &params, &Patch::Merge(&body)).await {
+        Ok(secret) => Ok(Applied::Done(Box::new(reduced(secret)))),
+        Err(error) if is_stale(&error) => Ok(Applied::Stale),
+        Err(error) => Err(api_failure("labelling", "Secret", namespace, name, &error)),
     }
 }
 
