@@ -188,6 +188,7 @@ mod tests {
             (json!({"dataFrom": [{}]}), policy("dataFrom[0]")),
             (json!({"dataFrom": [{"extract": {"key": "k"}, "find": {}}]}), policy("dataFrom[0]")),
             (json!({"dataFrom": [{"extract": {"key": "k"}}, {"sourceRef": generator}]}), None),
+            (json!({"dataFrom": [{"sourceRef": {"generatorRef": {"apiVersion": "x/v1", "kind": "Fake", "name": "f"}}}]}), policy("apiVersion is \"x/v1\"")),
             (json!({"dataFrom": [{"extract": {"key": "k"}, "sourceRef": generator}]}), policy("dataFrom[0]: exactly one of extract, find and sourceRef.generatorRef")),
             (json!({"data": [generated]}), policy("data[0]: generators")),
             (json!({"secretStoreRef": null}), policy("data[0] has no store")),

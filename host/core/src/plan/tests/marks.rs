@@ -169,3 +169,19 @@ fn what_was_written_is_as_it_was_left_until_somebody_touches_it() {
     server.update("kubectl", "data", "a", Some(b"tampered"));
     assert!(!left(&server));
 }
+
+#[test]
+fn a_label_that_was_taken_off_is_told_from_what_is_broken() {
+    let (es, mut server) = (owner(), Server::default());
+    es.sync(&mut server, &rendered(&[("a", "1")]));
+    let whole = es.observe(&server).unwrap();
+    assert!(!lacks_only_the_mark(&es.spec, &es.owner, &whole), "nothing is missing");
+    for label in [None, Some("false")] {
+        let mut found = whole.clone();
+        found.labels.remove(LABEL_MANAGED);
+        found.labels.extend(label.map(|label| (LABEL_MANAGED.to_owned(), label.to_owned())));
+        assert!(lacks_only_the_mark(&es.spec, &es.owner, &found), "{label:?}");
+        found.data_hash = "another".to_owned();
+        assert!(!lacks_only_the_mark(&es.spec, &es.owner, &found), "{label:?}");
+    }
+}
