@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
+use std::time::Duration;
 
 use claviger_testenv::{Mark, workspace_root};
 use serde_json::{Value, json};
@@ -55,10 +56,13 @@ fn data(world: &World, secret: &str) -> Data {
 
 /// Waits until a key of a Secret is another than `before`.
 fn wait_other(world: &World, secret: &str, key: &str, before: &str) -> String {
-    world.wait(&format!("another {key} of {secret}"), || match world.data(secret) {
-        Some(data) if data.contains_key(key) && text(&data, key) != before => Ok(text(&data, key)),
-        Some(_) => Err("the same".to_owned()),
-        None => Err("no Secret".to_owned()),
+    // One and a half intervals of the longest here, and time to spare.
+    world.wait_for(Duration::from_secs(120), &format!("another {key} of {secret}"), || {
+        match world.data(secret) {
+            Some(data) if data.contains_key(key) && text(&data, key) != before => Ok(text(&data, key)),
+            Some(_) => Err("the same".to_owned()),
+            None => Err("no Secret".to_owned()),
+        }
     })
 }
 
@@ -154,9 +158,9 @@ fn what_is_made_stays_until_a_refresh_makes_another() {
     // A restart, and a status that was lost.
     let mark = world.env.cluster.audit_mark();
     operator.stop();
-    operator.restart();
     let forget = ["-n", ns, "patch", "externalsecret", "kept", "--subresource=status", "--type=merge", "-p"];
     world.kubectl(&[&forget[..], &["{\"status\": null}"]].concat());
+    operator.restart();
     world.wait("the status to be there again", || {
         let status = world.get("externalsecret", "kept").unwrap_or_default()["status"].clone();
         if status["refreshTime"].is_string() { Ok(()) } else { Err(status.to_string()) }
@@ -268,7 +272,7 @@ fn a_restart_does_not_make_again_what_the_last_refresh_made() {
     let world = world!("generators-restart");
     store(&world);
     generator(&world, "UUID", "id", &json!({}));
-    es(&world, "id", &[from("UUID", "id")], &json!({"refreshInterval": "20s"}));
+    es(&world, "id", &[from("UUID", "id")], &json!({"refreshInterval": "40s"}));
     let mut operator = Operator::start(&world);
     world.wait_ready("externalsecret", "id");
     let first = text(&data(&world, "id"), "uuid");

@@ -72,9 +72,12 @@ pub fn as_left(spec: &ExternalSecretSpec, owner: &Controller, observed: &Observe
     };
     let metadata = spec.target.template.as_ref().and_then(|template| template.metadata.as_ref());
     let mut finalizers = metadata.into_iter().flat_map(|metadata| &metadata.finalizers);
+    // The mark alone is put back by an update.
+    let mut updated = observed.updated.clone();
+    updated.labels.remove(LABEL_MANAGED);
     owned
         && !observed.deleting
-        && observed.updated.is_empty()
+        && updated.is_empty()
         && (observed.immutable || !spec.target.immutable)
         && finalizers.all(|finalizer| observed.finalizers.contains(finalizer))
         && whole(spec, &[], observed)

@@ -181,6 +181,8 @@ fn a_label_that_was_taken_off_is_told_from_what_is_broken() {
         found.labels.remove(LABEL_MANAGED);
         found.labels.extend(label.map(|label| (LABEL_MANAGED.to_owned(), label.to_owned())));
         assert!(lacks_only_the_mark(&es.spec, &es.owner, &found), "{label:?}");
+        found.updated.labels.insert(LABEL_MANAGED.to_owned());
+        assert!(lacks_only_the_mark(&es.spec, &es.owner, &found), "{label:?}: it was put back before");
         found.data_hash = "another".to_owned();
         assert!(!lacks_only_the_mark(&es.spec, &es.owner, &found), "{label:?}");
     }
