@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::cluster_external_secret::ClusterExternalSecret;
 use crate::external_secret::ExternalSecret;
-use crate::generators::VaultDynamicSecret;
+use crate::generators::{ClusterGenerator, Fake, Password, SSHKey, UUID, VaultDynamicSecret};
 use crate::plugin::Plugin;
 use crate::store::{ClusterSecretStore, SecretStore};
 
@@ -33,7 +33,12 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         with_deprecated_version(finish(ExternalSecret::crd())),
         with_deprecated_version(finish(ClusterExternalSecret::crd())),
         finish(Plugin::crd()),
-        with_status(finish(VaultDynamicSecret::crd())),
+        generator(finish(ClusterGenerator::crd())),
+        generator(finish(Fake::crd())),
+        generator(finish(Password::crd())),
+        generator(finish(SSHKey::crd())),
+        generator(finish(UUID::crd())),
+        generator(finish(VaultDynamicSecret::crd())),
     ]
 }
 
@@ -92,11 +97,15 @@ fn with_deprecated_version(mut crd: CustomResourceDefinition) -> CustomResourceD
     crd
 }
 
-/// A generator has no status and, as with the peer, the subresource of one.
-fn with_status(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+/// A generator has no status and, as with the peer, the subresource of one. Its spec may be left out, where it has nothing
+/// that must be in it.
+fn generator(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         let status = CustomResourceSubresourceStatus::default();
         version.subresources.get_or_insert_default().status = Some(status);
+        if let Some(schema) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
+            schema.required = None;
+        }
     }
     crd
 }

@@ -19,6 +19,7 @@ mod definitions;
 mod diff;
 mod external_secrets;
 mod gcp;
+mod generators;
 mod ha;
 mod leases;
 mod limits;

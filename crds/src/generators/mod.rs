@@ -2,6 +2,16 @@
 //!
 //! Schema only. Their specs are read as JSON and checked by the plugin that answers to the kind.
 
+mod cluster;
+mod fake;
+mod password;
+mod ssh_key;
+mod uuid;
 mod vault_dynamic_secret;
 
+pub use cluster::{ClusterGenerator, ClusterGeneratorSpec, GeneratorSpec};
+pub use fake::{Fake, FakeSpec};
+pub use password::{Password, PasswordSpec};
+pub use ssh_key::{SSHKey, SSHKeySpec};
+pub use uuid::{UUID, UUIDSpec};
 pub use vault_dynamic_secret::{ResultType, VaultDynamicSecret, VaultDynamicSecretSpec};

@@ -43,6 +43,24 @@ const LISTS: &[(&str, &str, &str)] = &[
         "spec.provider",
     ),
     (include_str!("../eso-fields/also-accepted-status.txt"), "ExternalSecret", "status"),
+    (include_str!("../eso-fields/password-spec.txt"), "Password", "spec"),
+    (include_str!("../eso-fields/ssh-key-spec.txt"), "SSHKey", "spec"),
+    (include_str!("../eso-fields/fake-spec.txt"), "Fake", "spec"),
+    (include_str!("../eso-fields/uuid-spec.txt"), "UUID", "spec"),
+    (include_str!("../eso-fields/clustergenerator-spec.txt"), "ClusterGenerator", "spec"),
+    (include_str!("../eso-fields/password-spec.txt"), "ClusterGenerator", "spec.generator.passwordSpec"),
+    (include_str!("../eso-fields/ssh-key-spec.txt"), "ClusterGenerator", "spec.generator.sshKeySpec"),
+    (include_str!("../eso-fields/fake-spec.txt"), "ClusterGenerator", "spec.generator.fakeSpec"),
+    (
+        include_str!("../eso-fields/vault-dynamic-secret-spec.txt"),
+        "ClusterGenerator",
+        "spec.generator.vaultDynamicSecretSpec",
+    ),
+    (
+        include_str!("../eso-fields/also-accepted-vault-dynamic-secret.txt"),
+        "ClusterGenerator",
+        "spec.generator.vaultDynamicSecretSpec.provider",
+    ),
 ];
 
 /// Where Claviger accepts more than its peer, and what is not compared there.
@@ -55,6 +73,7 @@ const RELAXED: &[(&str, &str)] = &[
     // Left to Vault, whose answer names what is missing.
     ("spec.provider.vault.auth.kubernetes.role", "required"),
     ("spec.provider.auth.kubernetes.role", "required"),
+    ("spec.generator.vaultDynamicSecretSpec.provider.auth.kubernetes.role", "required"),
 ];
 
 /// One line of a list.
@@ -110,9 +129,18 @@ fn every_field_of_the_peer_is_declared_alike() {
 
 #[test]
 fn nothing_is_declared_that_no_list_has() {
-    for kind in
-        ["ExternalSecret", "ClusterExternalSecret", "SecretStore", "ClusterSecretStore", "VaultDynamicSecret"]
-    {
+    for kind in [
+        "ExternalSecret",
+        "ClusterExternalSecret",
+        "SecretStore",
+        "ClusterSecretStore",
+        "VaultDynamicSecret",
+        "Password",
+        "SSHKey",
+        "Fake",
+        "UUID",
+        "ClusterGenerator",
+    ] {
         let expected: Vec<_> = LISTS
             .iter()
             .filter(|(_, listed, _)| {
@@ -218,6 +246,9 @@ fn constraint_of(constraint: &str, path: &str, schema: &Value) -> (&'static str,
             ("maxProperties", schema["maxProperties"].clone(), json!(text.parse::<u32>().unwrap()))
         }
         "minItems" => ("minItems", schema["minItems"].clone(), json!(text.parse::<u32>().unwrap())),
+        // Bounds are numbers that need not be whole.
+        "minimum" => ("minimum", schema["minimum"].clone(), json!(text.parse::<f64>().unwrap())),
+        "maximum" => ("maximum", schema["maximum"].clone(), json!(text.parse::<f64>().unwrap())),
         _ => panic!("unknown constraint {constraint}"),
     }
 }
@@ -230,7 +261,7 @@ fn default_of(text: &str) -> Value {
     match text {
         "False" => json!(false),
         "True" => json!(true),
-        _ if text.starts_with('{') => serde_json::from_str(text).unwrap(),
+        _ if text.starts_with('{') || text.parse::<i64>().is_ok() => serde_json::from_str(text).unwrap(),
         _ => json!(text),
     }
 }

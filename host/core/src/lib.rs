@@ -9,6 +9,7 @@ pub mod backoff;
 pub mod duration;
 pub mod error;
 pub mod failures;
+pub mod generator;
 pub mod generic;
 pub mod hash;
 pub mod inputs;

@@ -154,6 +154,11 @@ impl Session {
         &self.stand_ins
     }
 
+    /// Whether it reaches nobody: what is made through it is known to nobody else, and has to be taken back nowhere.
+    pub fn is_alone(&self) -> bool {
+        self.egress.is_closed()
+    }
+
     /// Reads several keys. One answer per item, in order.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The types and traits of every interface that a provider may export, generated from `wit/` once, so that they are
-//! the same whatever a plugin exports. That is chosen by the macro: [`export_provider`] or [`export_leasing_provider`].
+//! the same whatever a plugin exports. That is chosen by the macro: [`export_provider`], [`export_generating_provider`] or
+//! [`export_leasing_provider`].
 
 #![allow(missing_docs, reason = "generated; the documentation is in the WIT files")]
 #![allow(clippy::all, clippy::unwrap_used, clippy::expect_used, unreachable_pub, reason = "generated")]
@@ -13,6 +14,7 @@ wit_bindgen::generate!({
     default_bindings_module: "claviger_plugin_sdk::provider",
 });
 
+pub use claviger_plugin_world_generating::export_generating_provider;
 pub use claviger_plugin_world_leasing::export_leasing_provider;
 pub use claviger_plugin_world_provider::export_provider;
 

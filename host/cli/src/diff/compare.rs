@@ -18,7 +18,7 @@ use claviger_crds::external_secret::{
     CreationPolicy, ExternalSecret, ExternalSecretSpec, ExternalSecretStatus, RefreshPolicy,
 };
 use claviger_operator::cluster::live;
-use claviger_operator::sync::{Asker, Desired, Pipeline};
+use claviger_operator::sync::{Asker, Desired, Makes, Pipeline};
 use claviger_operator::watch::managed::{hasher, observed};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -84,8 +84,8 @@ pub(super) async fn compare(
         pins: &pins,
         held: None,
         keeps_unleased: false,
-        // A credential that is made to be compared would be left behind.
-        makes: false,
+        // A credential that is made to be compared would be left behind, and every password differs.
+        makes: Makes::Nothing,
         options,
         left: left.as_ref(),
         labels: es.labels(),

@@ -9,15 +9,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use claviger_core::error::{Failure, StoreName};
+use claviger_core::error::Failure;
+use claviger_core::generator::{self, Meant};
 use claviger_core::provider::NeedError;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_crds::external_secret::ExternalSecret;
 use claviger_crds::plugin::Plugin;
 use claviger_crds::store::SecretStoreSpec;
 use claviger_operator::plugins::{ConfigMapPart, Parts};
-use claviger_operator::sync::store_name;
 use claviger_operator::sync::world::{GeneratorView, SourceKind, StoreView, World};
+use claviger_operator::sync::{generator_name, store_name};
 use claviger_operator::watch::Object;
 use claviger_plugins::{AccountAnswer, AmbientKind, CredentialSource, ObjectAnswer, ObjectKind, TokenAnswer};
 use serde_json::Value;
@@ -121,14 +122,13 @@ impl World for Files {
     }
 
     async fn generator(&self, kind: &str, namespace: &str, name: &str) -> Result<GeneratorView, Failure> {
-        let generator = StoreName {
-            kind: kind.to_owned().into(),
-            namespace: Some(namespace.to_owned()),
-            name: name.to_owned(),
-        };
-        let found = self.find(kind, namespace, name);
+        let generator = generator_name(kind, namespace, name);
+        let found = self.find(kind, generator.namespace.as_deref().unwrap_or_default(), name);
         let object = found.ok_or_else(|| Failure::GeneratorNotFound { generator: generator.clone() })?;
-        Ok(GeneratorView { uid: generator.to_string(), generation: 1, spec: object["spec"].clone() })
+        let Meant { kind, spec } = generator::meant(kind, &object["spec"]).map_err(|why| {
+            Failure::ManifestInvalid { object: generator.to_string(), detail: Untrusted::new(why) }
+        })?;
+        Ok(GeneratorView { kind, uid: generator.to_string(), generation: 1, spec })
     }
 
     async fn source(

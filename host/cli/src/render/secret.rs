@@ -17,7 +17,7 @@ use claviger_core::redact::Redactor;
 use claviger_core::refresh;
 use claviger_core::secret::Untrusted;
 use claviger_crds::external_secret::ExternalSecret;
-use claviger_operator::sync::{Asker, Desired, Pipeline};
+use claviger_operator::sync::{Asker, Desired, Makes, Pipeline};
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ async fn manifest_of(
         held: None,
         keeps_unleased: false,
         // A credential that is made to be printed would be left behind.
-        makes: false,
+        makes: Makes::Values,
         options,
         left: None,
         labels: es.labels(),

@@ -207,9 +207,19 @@ pub fn spread(uid: &str) -> u32 {
 /// made has neither an end nor an interval, and is made at each refresh as ESO does. (A key without a lease is read like
 /// what is stored.)
 pub fn at_refresh(record: &Record, policy: &Policy) -> bool {
-    let generated = |held: &Held| held.lease.is_none() && held.source.key.is_empty();
     policy.rotation == Rotation::EveryRefresh
-        || (policy.interval.is_none() && record.held.iter().any(generated))
+        || (policy.interval.is_none() && values(record).next().is_some())
+}
+
+/// When what generators made without an end was made. A refresh that is due only because nobody noted that one was, then,
+/// does not make it again: whoever worked then died, or lost its connection, between the Secret and the status.
+pub fn generated_at(record: &Record) -> Option<Timestamp> {
+    values(record).map(|held| held.issued).max()
+}
+
+/// What generators made without an end.
+fn values(record: &Record) -> impl Iterator<Item = &Held> {
+    record.held.iter().filter(|held| held.lease.is_none() && held.is_generated())
 }
 
 /// What was replaced and is to be revoked now, and when the next is. `rolled_out`: whether the workloads that were

@@ -190,6 +190,9 @@ fn who_is_made_at_each_refresh() {
     ] {
         assert_eq!(at_refresh(&generated(given), &policy), expected);
     }
+    assert_eq!(generated_at(&generated(None)), Some(at(0)));
+    assert_eq!(generated_at(&generated(Some(lease(60, true, None)))), None, "it ends by itself");
+    assert_eq!(generated_at(&record(vec![held(None)])), None, "a key");
 }
 
 #[test]

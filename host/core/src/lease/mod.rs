@@ -11,7 +11,8 @@ mod policy;
 mod record;
 
 pub use due::{
-    Due, Live, Lives, at_refresh, due, meanwhile, renewed, spread, to_renew, to_revoke, try_again,
+    Due, Live, Lives, at_refresh, due, generated_at, meanwhile, renewed, spread, to_renew, to_revoke,
+    try_again,
 };
 pub use pins::Pins;
 pub use policy::{Policy, PolicyError, Rotation, Superseded};

@@ -38,6 +38,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// Whether a generator made it, and not a read of a key.
+    pub fn is_generated(&self) -> bool {
+        self.source.key.is_empty()
+    }
+
     /// Whether it is known to have ended. One that can be renewed may have been, by whoever worked then.
     pub fn has_ended(&self, now: Timestamp) -> bool {
         let renewable = self.lease.as_ref().is_some_and(|lease| lease.renewable);

@@ -9,6 +9,7 @@ use claviger_crds::external_secret::{
 
 use super::Observed;
 use crate::error::Failure;
+use crate::generator::API_VERSION;
 use crate::template::{Rendered, check_destinations};
 
 /// Types of Secret whose making hands out rights.
@@ -70,6 +71,13 @@ fn check_sources(spec: &ExternalSecretSpec) -> Result<(), String> {
         {
             return Err(format!(
                 "dataFrom[{index}]: exactly one of extract, find and sourceRef.generatorRef is needed"
+            ));
+        }
+        let named = entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref());
+        if let Some(named) = named.filter(|named| named.api_version != API_VERSION) {
+            return Err(format!(
+                "dataFrom[{index}]: sourceRef.generatorRef.apiVersion is {:?}: generators are of {API_VERSION}",
+                named.api_version
             ));
         }
         if !generator {
@@ -189,6 +197,7 @@ mod tests {
             (json!({"dataFrom": [{}]}), policy("dataFrom[0]")),
             (json!({"dataFrom": [{"extract": {"key": "k"}, "find": {}}]}), policy("dataFrom[0]")),
             (json!({"dataFrom": [{"extract": {"key": "k"}}, {"sourceRef": generator}]}), None),
+            (json!({"dataFrom": [{"sourceRef": {"generatorRef": {"apiVersion": "x/v1", "kind": "Fake", "name": "f"}}}]}), policy("apiVersion is \"x/v1\"")),
             (json!({"dataFrom": [{"extract": {"key": "k"}, "sourceRef": generator}]}), policy("dataFrom[0]: exactly one of extract, find and sourceRef.generatorRef")),
             (json!({"data": [generated]}), policy("data[0]: generators")),
             (json!({"secretStoreRef": null}), policy("data[0] has no store")),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use claviger_core::error::Failure;
+use claviger_core::generator::{self, CLUSTER_GENERATOR, Meant};
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_core::template::SourceKind;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -11,10 +12,6 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 
 use crate::watch::managed::{HashedData, ManagedSecret, reduce};
-
-/// Group and version of ESO's generators.
-const GENERATORS: &str = "generators.external-secrets.io";
-const GENERATORS_VERSION: &str = "v1alpha1";
 
 /// A Secret in full: reduced as the watch would, and its values.
 pub struct LiveSecret {
@@ -85,8 +82,10 @@ async fn config_map(
     Ok(map.map(|map| map.data.unwrap_or_default()))
 }
 
-/// A generator, of whatever kind.
+/// A generator, of whatever kind; of a ClusterGenerator what is in it.
 pub struct LiveGenerator {
+    /// The kind that a plugin answers to.
+    pub kind: String,
     /// `metadata.uid`.
     pub uid: String,
     /// `metadata.generation`.
@@ -95,24 +94,36 @@ pub struct LiveGenerator {
     pub spec: serde_json::Value,
 }
 
-/// Reads one generator.
+/// Reads one generator; a ClusterGenerator is in no namespace.
 ///
 /// # Errors
-/// [`Failure::ApiServer`]; one that is not there, and a kind that is not defined, is `None`.
+/// [`Failure::ApiServer`], [`Failure::ManifestInvalid`] of a ClusterGenerator that stands for nothing; one that is not
+/// there, and a kind that is not defined, is `None`.
 pub async fn generator(
     client: &Client,
     kind: &str,
     namespace: &str,
     name: &str,
 ) -> Result<Option<LiveGenerator>, Failure> {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GENERATORS, GENERATORS_VERSION, kind));
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+    let (group, version) = generator::API_VERSION.split_once('/').unwrap_or_default();
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+    let (api, namespace): (Api<DynamicObject>, _) = match kind {
+        CLUSTER_GENERATOR => (Api::all_with(client.clone(), &resource), None),
+        _ => (Api::namespaced_with(client.clone(), namespace, &resource), Some(namespace)),
+    };
+    let found = api.get_opt(name).await;
     let found =
-        api.get_opt(name).await.map_err(|error| api_failure("reading", kind, namespace, name, &error))?;
-    Ok(found.map(|generator| LiveGenerator {
-        uid: generator.metadata.uid.unwrap_or_default(),
-        generation: generator.metadata.generation.unwrap_or_default(),
-        spec: generator.data["spec"].clone(),
+        found.map_err(|error| api_failure("reading", kind, namespace.unwrap_or_default(), name, &error))?;
+    let Some(found) = found else { return Ok(None) };
+    let Meant { kind, spec } = generator::meant(kind, &found.data["spec"]).map_err(|why| {
+        let object = format!("{kind} {name}");
+        Failure::ManifestInvalid { object, detail: Untrusted::new(why) }
+    })?;
+    Ok(Some(LiveGenerator {
+        kind,
+        uid: found.metadata.uid.unwrap_or_default(),
+        generation: found.metadata.generation.unwrap_or_default(),
+        spec,
     }))
 }
 

@@ -27,6 +27,7 @@ pub(super) fn grants(
         check(name, &defaults.settings)?;
     }
     let Some(granted) = granted else { return Ok(defaults) };
+    let wall = granted.wall_seconds.map_or(defaults.wall, Duration::from_secs);
     let grants = Grants {
         origins: granted.origins.clone(),
         loopback: granted.loopback,
@@ -43,8 +44,8 @@ pub(super) fn grants(
         api_server_audience: granted.api_server_audience,
         audiences: defaults.audiences.iter().chain(&granted.audiences).cloned().collect(),
         memory_mib: granted.memory_mib.map_or(defaults.memory_mib, u64::from),
-        cpu: granted.cpu_milliseconds.map_or(defaults.cpu, Duration::from_millis),
-        wall: granted.wall_seconds.map_or(defaults.wall, Duration::from_secs),
+        cpu: granted.cpu_milliseconds.map_or(defaults.cpu.min(wall), Duration::from_millis),
+        wall,
         concurrency: granted
             .concurrency
             .map_or(defaults.concurrency, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
@@ -100,6 +101,9 @@ mod tests {
         let aws = grants("aws", true, ambient.as_ref(), settings.as_object()).unwrap();
         assert_eq!(aws.settings, settings);
         assert!(aws.store_origins.contains(&"https://ssm.{aws-region:/region}.amazonaws.com".to_owned()));
+        // It may compute for 20 s unless it may not live that long.
+        let short = granted(json!({"wallSeconds": 10}));
+        assert_eq!(grants("generators", true, short.as_ref(), None).unwrap().cpu, Duration::from_secs(10));
         let wildcard = granted(json!({"origins": ["https://*.acme.example"]}));
         assert_eq!(grants("vault", true, wildcard.as_ref(), None).unwrap_err().reason(), "GrantsInvalid");
     }

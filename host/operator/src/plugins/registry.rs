@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use claviger_core::error::Failure;
+use claviger_core::generator::CLUSTER_GENERATOR;
 use claviger_crds::plugin::AllowedNamespaces;
 use claviger_plugins::package::digest;
 use claviger_plugins::{Grants, Plugin, PluginHost, PluginKind, package};
@@ -35,6 +36,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
     BuiltIn { name: "azurekv", file: "azure.wasm" },
     BuiltIn { name: "fake", file: "fake.wasm" },
     BuiltIn { name: "gcpsm", file: "gcp.wasm" },
+    BuiltIn { name: "generators", file: "generators.wasm" },
     BuiltIn { name: "jinja", file: "template-jinja.wasm" },
     BuiltIn { name: "v2", file: "template-go.wasm" },
     BuiltIn { name: "vault", file: "vault.wasm" },
@@ -327,6 +329,15 @@ impl Registry {
             Some((name, _)) => Failure::PluginLoading { name: name.clone() },
             None => Failure::GeneratorUnknown { kind: kind.to_owned() },
         })
+    }
+
+    /// Whether a reference may name that kind of object: somebody answers to it, or it is a ClusterGenerator, in which
+    /// any other may be.
+    ///
+    /// # Errors
+    /// As [`Registry::generator`].
+    pub fn may_generate(&self, kind: &str) -> Result<(), Failure> {
+        if kind == CLUSTER_GENERATOR { Ok(()) } else { self.generator(kind).map(drop) }
     }
 
     fn find(&self, name: &str, kind: PluginKind) -> Result<Installed, Failure> {

@@ -7,7 +7,7 @@ use claviger_core::backoff::after_failure;
 use claviger_core::error::{Failure, PARTIALLY_SYNCED, Retry};
 use claviger_core::failures::{self, Unread};
 use claviger_core::hash::synced_resource_version;
-use claviger_core::lease::{self, Pins, Policy, Superseded};
+use claviger_core::lease::{self, Pins, Policy, Rotation, Superseded};
 use claviger_core::names::{ANNOTATION_REVOKE_SUPERSEDED, ANNOTATION_ROLLOUT, field_manager};
 use claviger_core::options::Options;
 use claviger_core::plan::{self, target_valid};
@@ -189,10 +189,16 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
     if repair && let Some(at) = context.state.repair_held_back(name) {
         return Some((Class::Retry, next.map_or(at, |next| instant(next, now).min(at))));
     }
-    let anew = rotate
-        || broken
-        || (due == Due::Interval
-            && holding.as_ref().is_some_and(|holding| lease::at_refresh(&holding.record, &policy)));
+    // What stands on a Secret that cannot be changed is not made again to be refused.
+    let fixed = known.as_ref().is_some_and(|known| known.immutable);
+    let of_this_refresh =
+        |at: Timestamp| at <= now && refresh::next(rhythm, &windows, at).is_none_or(|at| at > now);
+    let again = |holding: &leases::Holding| {
+        lease::at_refresh(&holding.record, &policy)
+            && !(policy.rotation == Rotation::Automatic
+                && lease::generated_at(&holding.record).is_some_and(of_this_refresh))
+    };
+    let anew = rotate || broken || (due == Due::Interval && !fixed && holding.as_ref().is_some_and(again));
     let record = holding.map(|holding| holding.record);
 
     // A restart that is under way is looked at again, whatever becomes of the refresh.

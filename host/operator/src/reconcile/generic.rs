@@ -13,7 +13,7 @@ use kube::ResourceExt;
 use super::refresh::{Done, Ended, Refresh, controller_of, gate};
 use super::world::ClusterWorld;
 use crate::cluster::generic::Objects;
-use crate::sync::{Answer, Asker, Desired, Failed, Shortfall};
+use crate::sync::{Answer, Asker, Desired, Failed, Makes, Shortfall};
 
 pub(super) async fn run(refresh: &Refresh<'_>, manifest: &ManifestRef) -> Result<Ended, Box<Failed>> {
     let Refresh { context, name, es, target, .. } = *refresh;
@@ -36,7 +36,8 @@ pub(super) async fn run(refresh: &Refresh<'_>, manifest: &ManifestRef) -> Result
         pins: &pins,
         held: None,
         keeps_unleased: false,
-        makes: false,
+        // Nothing can be recorded on it.
+        makes: Makes::Values,
         options: refresh.options,
         left: None,
         labels: es.labels(),

@@ -201,10 +201,10 @@ pub(super) fn moved(context: &Context, name: &Name, target: &Name) -> Option<Rec
     others.filter_map(|secret| recorded(Some(&observed(secret, &manager)), &name.name)).next()
 }
 
-/// Whether what was made is held from one refresh to the next. What has neither a lease nor an interval is asked for at
-/// each, as what is stored: it may be a static role's password.
+/// Whether what was made is held till the next refresh at least. A key that has neither a lease nor an interval is asked
+/// for at every look, as what is stored: it may be a static role's password.
 pub(super) fn is_kept(issued: &Issued, policy: &Policy) -> bool {
-    policy.interval.is_some() || issued.held.iter().any(|held| held.lease.is_some())
+    policy.interval.is_some() || issued.held.iter().any(|held| held.lease.is_some() || held.is_generated())
 }
 
 /// The record of what was just made, with what it replaces. Where nothing is made any more, it is of what waits to be

@@ -14,6 +14,7 @@ use claviger_core::plan::{self, Controller, Effect, Input, Plan, Planned, Siblin
 use claviger_core::rendered;
 use claviger_core::rollout::Targets;
 use claviger_core::secret::SecretBytes;
+use claviger_core::template::Rendered;
 use claviger_crds::external_secret::{CreationPolicy, ExternalSecret, KeyFailure};
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
@@ -23,7 +24,7 @@ use super::{Context, generic, leases, revoke};
 use crate::cluster::apply::{self, Applied};
 use crate::cluster::live;
 use crate::state::{store_object, store_refs};
-use crate::sync::{Answer, Asker, Desired, Failed, Shortfall};
+use crate::sync::{Answer, Asker, Desired, Failed, Makes, Shortfall};
 use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::managed::{hasher, observed};
@@ -120,6 +121,16 @@ impl Refresh<'_> {
                 pins.set(held.source.clone(), true);
             }
         }
+        // A Secret whose label somebody took off no watch shows: what it holds was not looked at, and stays as long as it is
+        // as it was left.
+        let unseen = held.is_none() && context.state.managed(target).is_none();
+        let as_left = |record: &&Record| {
+            found.as_ref().is_some_and(|found| {
+                let known = plan::is_known(&es.spec, found) && leases::is_owned(es, found);
+                known && !record.keys.is_empty() && found.holds_ours(&record.keys)
+            })
+        };
+        let held = held.or_else(|| before.as_ref().filter(|_| unseen).filter(as_left).cloned());
         let before = before
             .or_else(|| leases::moved(context, name, target))
             .or_else(|| context.state.orphaned(name).and_then(|orphan| Record::parse(&orphan.record)));
@@ -133,7 +144,10 @@ impl Refresh<'_> {
             pins: &pins,
             held: held.as_ref(),
             keeps_unleased: policy.interval.is_some(),
-            makes: leases::may_make(&es.spec, found.as_ref()),
+            makes: match leases::may_make(&es.spec, found.as_ref()) {
+                true => Makes::Anything,
+                false => Makes::Values,
+            },
             options,
             left: left.as_ref(),
             labels: es.labels(),
@@ -163,9 +177,14 @@ impl Refresh<'_> {
             Some(Shortfall { failure, .. }) => Ended::Partly(Box::new(done), plain(failure)),
         };
         let made = issued.as_ref().is_some_and(|issued| leases::is_kept(issued, policy));
-        let record = match (issued.filter(|_| made), &mut desired) {
+        let known = lease_annotation(&name.name);
+        let known = found.as_ref().and_then(|found| found.annotations.get(&known)).cloned();
+        let endless =
+            issued.as_ref().is_some_and(|issued| issued.held.iter().all(|held| held.lease.is_none()));
+        let mut record = match (issued.filter(|_| made), &mut desired) {
             (issued, Desired::Secret(rendered)) if issued.is_some() || before.is_some() => {
-                let mut record = leases::record(issued.unwrap_or_default(), before, policy, Timestamp::now());
+                let mut record =
+                    leases::record(issued.unwrap_or_default(), before.clone(), policy, Timestamp::now());
                 record.keys = rendered.data.keys().cloned().collect();
                 // Where nothing is made any more, only what waits to be revoked is recorded.
                 let something = !(record.held.is_empty() && record.retired.is_empty());
@@ -177,15 +196,13 @@ impl Refresh<'_> {
             _ => None,
         };
         let kept = matches!(desired, Desired::Kept);
-        let record = if kept { held } else { record };
-        let as_it_is = found.as_ref().filter(|_| kept).map(|found| plan::as_it_is(&es.spec, found));
-        let wanted = match &desired {
-            Desired::Secret(rendered) => Some(rendered),
-            Desired::Nothing => None,
-            Desired::Kept => as_it_is.as_ref(),
-        };
+        if kept {
+            record = held;
+        }
         let was_synced = es.status.as_ref().is_some_and(|status| status.refresh_time.is_some());
-        let planned = |found: Option<&plan::Observed>, present: Option<&BTreeMap<String, SecretBytes>>| {
+        let planned = |wanted: Option<&Rendered>,
+                       found: Option<&plan::Observed>,
+                       present: Option<&BTreeMap<String, SecretBytes>>| {
             plan::plan(&Input {
                 owner: &owner,
                 namespace: &name.namespace,
@@ -198,14 +215,29 @@ impl Refresh<'_> {
                 hasher: hasher(),
             })
         };
-        let plan = match planned(found.as_ref(), present.as_ref()).map_err(plain)? {
+        // What has no end may be the same each time (values that stand in the generator): then nothing is written, and what
+        // was recorded stands.
+        if let (true, Some(text), Desired::Secret(rendered)) = (made && endless, known, &mut desired) {
+            let new = rendered.annotations.insert(lease_annotation(&name.name), text);
+            match planned(Some(rendered), found.as_ref(), present.as_ref()).map_err(plain)? {
+                Planned::Do(plan) if plan.effects.is_empty() => record = before,
+                _ => rendered.annotations.extend(new.map(|new| (lease_annotation(&name.name), new))),
+            }
+        }
+        let as_it_is = found.as_ref().filter(|_| kept).map(|found| plan::as_it_is(&es.spec, found));
+        let wanted = match &desired {
+            Desired::Secret(rendered) => Some(rendered),
+            Desired::Nothing => None,
+            Desired::Kept => as_it_is.as_ref(),
+        };
+        let plan = match planned(wanted, found.as_ref(), present.as_ref()).map_err(plain)? {
             Planned::Do(plan) => plan,
             Planned::NeedsPresentValues => {
                 let live =
                     live::secret(&context.client, &target.namespace, &target.name).await.map_err(plain)?;
                 let Some(live) = live else { return Ok(Ended::Stale) };
                 let found = observed(&live.reduced, &manager);
-                match planned(Some(&found), Some(&live.data)).map_err(plain)? {
+                match planned(wanted, Some(&found), Some(&live.data)).map_err(plain)? {
                     Planned::Do(plan) => plan,
                     Planned::NeedsPresentValues => return Ok(Ended::Stale),
                 }
@@ -246,7 +278,8 @@ impl Refresh<'_> {
         }
         context.state.forget_orphaned(name);
         if let Some(record) = &record {
-            if made {
+            // A password is no lease.
+            if made && record.held.iter().any(|held| held.lease.is_some() || !held.is_generated()) {
                 context.metrics.lease("make", "done");
             }
             if made && repair {

@@ -199,8 +199,8 @@ async fn is_ours(context: &Context, name: &Name, source: &Source) -> Result<bool
     let class = match source.kind.as_str() {
         "SecretStore" => of_store(StoreKind::SecretStore),
         "ClusterSecretStore" => of_store(StoreKind::ClusterSecretStore),
-        kind => match context.registry.generator(kind) {
-            Ok(_) => live::generator(&context.client, kind, &name.namespace, &source.name)
+        kind => match context.registry.may_generate(kind) {
+            Ok(()) => live::generator(&context.client, kind, &name.namespace, &source.name)
                 .await?
                 .and_then(|found| found.spec["controller"].as_str().map(ToOwned::to_owned)),
             // After a start; by the time it is looked at again somebody may answer to it.

@@ -13,8 +13,8 @@ use claviger_plugins::CredentialSource;
 use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::cluster::live;
 use crate::reconcile::Context;
-use crate::sync::store_name;
 use crate::sync::world::{GeneratorView, SourceKind, StoreView, World};
+use crate::sync::{generator_name, store_name};
 use crate::watch::Object;
 
 /// The cluster, as one object that reads it.
@@ -71,14 +71,10 @@ impl World for ClusterWorld {
 
     async fn generator(&self, kind: &str, namespace: &str, name: &str) -> Result<GeneratorView, Failure> {
         let found = live::generator(&self.context.client, kind, namespace, name).await?;
-        let generator = StoreName {
-            kind: kind.to_owned().into(),
-            namespace: Some(namespace.to_owned()),
-            name: name.to_owned(),
-        };
+        let generator = generator_name(kind, namespace, name);
         let Some(found) = found else { return Err(Failure::GeneratorNotFound { generator }) };
         self.ours(&generator, found.spec["controller"].as_str())?;
-        Ok(GeneratorView { uid: found.uid, generation: found.generation, spec: found.spec })
+        Ok(GeneratorView { kind: found.kind, uid: found.uid, generation: found.generation, spec: found.spec })
     }
 
     async fn source(

@@ -119,7 +119,7 @@ impl Pipeline {
                 }
             }
             (None, Some(_), _) => fetched.found(index),
-            (None, None, Some(generator)) => match fetched.generated(generator) {
+            (None, None, Some(_)) => match fetched.generated(index) {
                 Got::There(made) => {
                     let values = made.values.iter().map(|(key, value)| (key.clone(), value.duplicate()));
                     Got::There(values.collect())

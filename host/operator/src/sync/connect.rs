@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use claviger_core::error::{Failure, StoreName};
+use claviger_core::generator::CLUSTER_GENERATOR;
 use claviger_core::lease::Source;
 use claviger_core::provider::{CallError, ProviderError};
 use claviger_core::secret::Untrusted;
@@ -96,11 +97,11 @@ pub fn store_name(store: &Object) -> StoreName {
 }
 
 /// How messages name a generator.
-pub(super) fn generator_name(source: &Source, namespace: &str) -> StoreName {
+pub fn generator_name(kind: &str, namespace: &str, name: &str) -> StoreName {
     StoreName {
-        kind: source.kind.clone().into(),
-        namespace: Some(namespace.to_owned()),
-        name: source.name.clone(),
+        kind: kind.to_owned().into(),
+        namespace: (kind != CLUSTER_GENERATOR).then(|| namespace.to_owned()),
+        name: name.to_owned(),
     }
 }
 
@@ -142,13 +143,18 @@ impl super::Pipeline {
         namespace: &str,
         world: &dyn World,
     ) -> Result<Arc<Session>, Failure> {
-        let installed = self.registry.generator(&source.kind)?;
+        let installed = self.registry.generator(&view.kind)?;
         permitted(&installed, &installed.plugin.id().name, namespace, world).await?;
+        // A ClusterGenerator is what it would be in the namespace of who asks: another one in each.
+        let uid = match source.kind.as_str() {
+            CLUSTER_GENERATOR => format!("{}/{namespace}", view.uid),
+            _ => view.uid.clone(),
+        };
         let generator = StoreRef {
-            kind: source.kind.clone(),
+            kind: view.kind.clone(),
             name: source.name.clone(),
             namespace: Some(namespace.to_owned()),
-            uid: view.uid.clone(),
+            uid,
             generation: view.generation,
         };
         let requester = Requester { namespace: namespace.to_owned() };
@@ -158,7 +164,8 @@ impl super::Pipeline {
         let plugin = &installed.plugin;
         let session = plugin.connect_generator(generator, requester, &view.spec, credentials).await;
         session.map_err(|error| {
-            Failure::from_call(&generator_name(source, namespace), None, None, plugin.id(), error)
+            let name = generator_name(&source.kind, namespace, &source.name);
+            Failure::from_call(&name, None, None, plugin.id(), error)
         })
     }
 

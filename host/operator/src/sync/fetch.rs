@@ -16,11 +16,11 @@ use claviger_plugins::Session;
 use jiff::Timestamp;
 
 use super::collect::property;
-use super::connect::store_name;
+use super::connect::{generator_name, store_name};
 use super::unwritten::{Made, Unwritten};
 use super::wanted::{AllWanted, generator_source, item, key_source, nature, unusable};
 use super::world::{GeneratorView, World};
-use super::{Asker, Notes, Pipeline};
+use super::{Asker, Makes, Notes, Pipeline};
 use crate::watch::Object;
 
 /// What became of one thing that was asked for.
@@ -50,7 +50,8 @@ pub(super) struct Fetched {
     values: BTreeMap<(Object, Item), Got<Arc<Value>>>,
     sessions: BTreeMap<Object, Arc<Session>>,
     found: BTreeMap<usize, Got<Values>>,
-    generated: BTreeMap<Source, Got<Arc<Generated>>>,
+    /// By their places in `dataFrom`.
+    generated: BTreeMap<usize, Got<Arc<Generated>>>,
     /// Stores of which one answer has shown that none will come: they are not asked any more.
     broken: BTreeMap<Object, Failure>,
     /// Whether the asker's live credentials stand for what was not read.
@@ -79,8 +80,9 @@ impl Fetched {
         self.found.remove(&index).unwrap_or(Got::Unasked)
     }
 
-    pub(super) fn generated(&self, generator: &GeneratorRef) -> Got<Arc<Generated>> {
-        self.generated.get(&generator_source(generator)).cloned().unwrap_or(Got::Unasked)
+    /// What the generator at that place of `dataFrom` made.
+    pub(super) fn generated(&self, index: usize) -> Got<Arc<Generated>> {
+        self.generated.get(&index).cloned().unwrap_or(Got::Unasked)
     }
 
     /// A failure, of more than its key perhaps.
@@ -189,11 +191,11 @@ impl Fetch<'_> {
             self.fetched.found.insert(search.index, found);
         }
         let mut generators = Vec::new();
-        for generator in &all.generators {
+        for (index, generator) in &all.generators {
             match self.generator(generator).await {
-                Ok(view) => generators.push((*generator, view)),
+                Ok(view) => generators.push((*index, *generator, view)),
                 Err(failure) => {
-                    self.fetched.generated.insert(generator_source(generator), Got::Failed(failure));
+                    self.fetched.generated.insert(*index, Got::Failed(failure));
                 }
             }
         }
@@ -212,12 +214,25 @@ impl Fetch<'_> {
                 self.read(store, vec![(item, nature)]).await;
             }
         }
-        for (generator, view) in &generators {
-            if !self.fails()
-                && let Err(failure) = self.generate(generator, view).await
-            {
-                self.fetched.generated.insert(generator_source(generator), Got::Failed(failure));
+        // By what can be taken back, or ends: that is one for all places that name it.
+        let mut credentials: BTreeMap<Source, Arc<Generated>> = BTreeMap::new();
+        for (index, generator, view) in &generators {
+            if self.fails() {
+                break;
             }
+            let got = match credentials.get(&generator_source(generator)) {
+                Some(made) => Got::There(made.clone()),
+                None => match self.generate(generator, view).await {
+                    Ok((made, alone)) => {
+                        if !alone {
+                            credentials.insert(generator_source(generator), made.clone());
+                        }
+                        Got::There(made)
+                    }
+                    Err(failure) => Got::Failed(failure),
+                },
+            };
+            self.fetched.generated.insert(*index, got);
         }
         if self.fails() {
             return Ok(std::mem::take(&mut self.fetched));
@@ -352,40 +367,57 @@ impl Fetch<'_> {
     }
 
     async fn generator(&self, generator: &GeneratorRef) -> Result<GeneratorView, Failure> {
-        if !self.asker.makes {
-            return Err(unusable(
-                &format!("{} {}", generator.kind, generator.name),
-                "generators make credentials, which need a Secret that they are recorded in",
+        if self.asker.makes == Makes::Nothing {
+            return Err(refused(
+                generator,
+                "what a generator makes is another each time, and is not made here",
             ));
         }
         // A kind that nobody answers to need not be defined, nor may we read it.
-        self.pipeline.registry.generator(&generator.kind)?;
-        self.world.generator(&generator.kind, self.asker.namespace, &generator.name).await
+        self.pipeline.registry.may_generate(&generator.kind)?;
+        let view = self.world.generator(&generator.kind, self.asker.namespace, &generator.name).await?;
+        self.pipeline.registry.generator(&view.kind)?;
+        Ok(view)
     }
 
-    async fn generate(&mut self, generator: &GeneratorRef, view: &GeneratorView) -> Result<(), Failure> {
+    /// What it makes, and whether nobody else knows of that.
+    async fn generate(
+        &mut self,
+        generator: &GeneratorRef,
+        view: &GeneratorView,
+    ) -> Result<(Arc<Generated>, bool), Failure> {
         let source = generator_source(generator);
         if let Some(Unwritten { held, made: Made::Generated(made) }) = self.unwritten.get(&source).cloned() {
             made.values.values().for_each(|value| self.notes.redactor.seed(value));
             self.fetched.held.push(held);
-            self.fetched.generated.insert(source, Got::There(made));
-            return Ok(());
+            return Ok((made, false));
         }
         let namespace = self.asker.namespace;
         let session = self.pipeline.generator_session(&source, view, namespace, self.world).await?;
+        let alone = session.is_alone();
+        if self.asker.makes != Makes::Anything && !alone {
+            return Err(refused(
+                generator,
+                "it makes credentials, which need a Secret that they are recorded in",
+            ));
+        }
         let issued = Timestamp::now();
         let now_ms = u64::try_from(issued.as_millisecond()).unwrap_or(0);
         let call = session.generate(&view.spec, now_ms, rand::random());
         let made = self.pipeline.fetcher.call(session.as_ref(), call).await.map_err(|error| {
-            let name = super::connect::generator_name(&source, namespace);
+            let name = generator_name(&source.kind, namespace, &source.name);
             Failure::from_call(&name, None, None, session.plugin().id(), error)
         })?;
         made.values.values().for_each(|value| self.notes.redactor.seed(value));
         let made = Arc::new(made);
         let held = Held { source: source.clone(), issued, lease: made.lease.clone() };
-        self.made(held, Made::Generated(made.clone()));
-        self.fetched.generated.insert(source, Got::There(made));
-        Ok(())
+        if !alone {
+            self.made(held, Made::Generated(made.clone()));
+        } else if !self.fetched.held.iter().any(|known| known.source == source) {
+            // Another try may make another: this one is nowhere.
+            self.fetched.held.push(held);
+        }
+        Ok((made, alone))
     }
 
     /// What the manifest takes of an answer that differs each time: a static role's says how long its password still
@@ -405,7 +437,7 @@ impl Fetch<'_> {
     }
 
     /// Everything that can be read again.
-    fn inputs(&self, sources: &Sources, generators: &[(&GeneratorRef, GeneratorView)]) -> Inputs {
+    fn inputs(&self, sources: &Sources, generators: &[(usize, &GeneratorRef, GeneratorView)]) -> Inputs {
         let mut inputs = Inputs::default();
         inputs.add("version", self.asker.version.as_bytes());
         for ((store, item), value) in &self.fetched.values {
@@ -433,12 +465,16 @@ impl Fetch<'_> {
                 inputs.add(&format!("{} {name:?} {key:?}", kind.as_str()), text.expose());
             }
         }
-        for (generator, view) in generators {
+        for (_, generator, view) in generators {
             let what = format!("{} {:?}", generator.kind, generator.name);
             inputs.add(&what, format!("{} {}", view.uid, view.generation).as_bytes());
         }
         inputs
     }
+}
+
+fn refused(generator: &GeneratorRef, why: &str) -> Failure {
+    unusable(&format!("{} {}", generator.kind, generator.name), why)
 }
 
 pub(super) fn failure(

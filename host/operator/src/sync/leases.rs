@@ -90,7 +90,7 @@ impl Pipeline {
             "ClusterSecretStore" => StoreKind::ClusterSecretStore,
             kind => {
                 // It comes from an annotation, and becomes part of a request's path.
-                self.registry.generator(kind)?;
+                self.registry.may_generate(kind)?;
                 let view = world.generator(&source.kind, namespace, &source.name).await?;
                 return self.generator_session(source, &view, namespace, world).await;
             }
@@ -105,7 +105,7 @@ fn about(source: &Source, namespace: &str, session: &Session, error: CallError) 
         "ClusterSecretStore" => {
             store_name(&store_object(StoreKind::ClusterSecretStore, namespace, &source.name))
         }
-        _ => generator_name(source, namespace),
+        kind => generator_name(kind, namespace, &source.name),
     };
     let key = Some(source.key.as_str()).filter(|key| !key.is_empty());
     Failure::from_call(&name, key, None, session.plugin().id(), error)

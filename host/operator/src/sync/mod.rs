@@ -38,7 +38,7 @@ use jiff::Timestamp;
 use crate::plugins::{Installed, Registry};
 use crate::sync::collect::Collected;
 use crate::sync::connect::Sessions;
-pub use crate::sync::connect::store_name;
+pub use crate::sync::connect::{generator_name, store_name};
 pub use crate::sync::leases::Renewal;
 use crate::sync::slow::SlowHashes;
 use crate::sync::unwritten::UnwrittenByOwner;
@@ -61,8 +61,8 @@ pub struct Asker<'a> {
     pub held: Option<&'a Record>,
     /// Whether what has no lease is kept all the same, for an interval of its own.
     pub keeps_unleased: bool,
-    /// Whether something may be made for it: there has to be a Secret to record it in.
-    pub makes: bool,
+    /// What may be made for it.
+    pub makes: Makes,
     /// What its annotations ask for.
     pub options: Options,
     /// What its Secret was rendered from, if that varies.
@@ -73,6 +73,17 @@ pub struct Asker<'a> {
     pub annotations: &'a BTreeMap<String, String>,
     /// What it wants.
     pub spec: &'a ExternalSecretSpec,
+}
+
+/// What may be made for who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Makes {
+    /// Credentials too: there is a Secret to record them in.
+    Anything,
+    /// Values that nobody else knows of, such as passwords: nothing is left behind if they are not recorded.
+    Values,
+    /// Nothing.
+    Nothing,
 }
 
 /// Values by the key they get in the Secret.

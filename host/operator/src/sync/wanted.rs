@@ -9,8 +9,8 @@ use claviger_crds::external_secret::{
     DataFrom, Find, GeneratorRef, MetadataPolicy, RemoteRef, SecretStoreRef,
 };
 
-use super::Asker;
 use super::connect::store_name;
+use super::{Asker, Makes};
 use crate::state::store_object;
 use crate::watch::Object;
 
@@ -27,8 +27,8 @@ pub(super) struct AllWanted<'a> {
     /// Each key once, by store. `nature` is `Stored` here: what it is asked with is decided with the store's session.
     pub(super) keys: BTreeMap<Object, Vec<Item>>,
     pub(super) searches: Vec<Search<'a>>,
-    /// Each generator once.
-    pub(super) generators: Vec<&'a GeneratorRef>,
+    /// By their places.
+    pub(super) generators: Vec<(usize, &'a GeneratorRef)>,
 }
 
 impl<'a> AllWanted<'a> {
@@ -46,10 +46,7 @@ impl<'a> AllWanted<'a> {
                 (None, Some(find), _) => {
                     all.searches.push(Search { index, store: store_of_from(asker, entry, index)?, find });
                 }
-                (None, None, Some(generator)) if !all.generators.contains(&generator) => {
-                    all.generators.push(generator);
-                }
-                (None, None, Some(_)) => {}
+                (None, None, Some(generator)) => all.generators.push((index, generator)),
                 (None, None, None) => {
                     let place = format!("dataFrom[{index}]");
                     return Err(unusable(
@@ -88,7 +85,7 @@ pub(super) fn key_source(store: &Object, key: &str) -> Source {
 
 /// What an item is asked with of a provider that has dynamic keys: a version or metadata is of what is stored.
 pub(super) fn nature(asker: &Asker<'_>, store: &Object, item: &Item) -> Nature {
-    if item.facet == Facet::Metadata || item.version.is_some() || !asker.makes {
+    if item.facet == Facet::Metadata || item.version.is_some() || asker.makes != Makes::Anything {
         return Nature::Stored;
     }
     asker.pins.nature(&key_source(store, &item.key))

@@ -23,9 +23,11 @@ pub struct StoreView {
     pub spec: SecretStoreSpec,
 }
 
-/// A generator that was found.
+/// A generator that was found; of a ClusterGenerator what is in it.
 #[derive(Clone, Debug)]
 pub struct GeneratorView {
+    /// The kind that a plugin answers to.
+    pub kind: String,
     /// `metadata.uid`.
     pub uid: String,
     /// `metadata.generation`.
@@ -43,10 +45,10 @@ pub trait World: Send + Sync {
     /// That it is not there, does not parse, or does not serve that namespace.
     async fn store(&self, store: &Object, namespace: &str) -> Result<StoreView, Failure>;
 
-    /// The generator of that kind, in the namespace of who asks.
+    /// The generator of that kind, in the namespace of who asks, or a ClusterGenerator.
     ///
     /// # Errors
-    /// That it is not there, or cannot be read.
+    /// That it is not there, cannot be read, or stands for nothing.
     async fn generator(&self, kind: &str, namespace: &str, name: &str) -> Result<GeneratorView, Failure>;
 
     /// The keys of a ConfigMap or Secret in `namespace`, for a template; `None` if it is not there.

@@ -193,6 +193,11 @@ fn key(plugin: &PluginId, store_uid: &str, rule: &OriginRule, reach: Reach) -> S
 }
 
 impl EgressSession {
+    /// Whether it leads nowhere.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.targets.is_empty()
+    }
+
     /// The rule for a request, checked as far as can be without a look-up. What is checked is the URL that
     /// is sent, after the one parser that makes it: `%2e%2e` and backslashes are steps upwards there.
     pub(super) fn admit(&self, url: &Url) -> Result<&Target, Fault> {

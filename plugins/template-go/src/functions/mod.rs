@@ -17,7 +17,7 @@ mod math;
 mod merge;
 pub(crate) mod methods;
 mod paths;
-pub(crate) mod random;
+mod random;
 mod regexp;
 pub(crate) mod semver;
 mod strings;
@@ -31,13 +31,15 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use claviger_plugin_sdk::random::Random;
+
 use crate::error::EngineError;
 use crate::value::Value;
 
 /// What functions may know besides their arguments.
 pub(crate) struct Env {
     now_ms: u64,
-    random: RefCell<random::Generator>,
+    random: RefCell<Random>,
     /// The clock or the generator was read.
     varies: Cell<bool>,
     /// The template's own text: `fail` may repeat what stands in it, and nothing else.
@@ -49,7 +51,7 @@ impl Env {
     pub(crate) fn new(now_ms: u64, seed: &[u8], source: &str) -> Self {
         Self {
             now_ms,
-            random: RefCell::new(random::Generator::new(seed)),
+            random: RefCell::new(Random::new(seed)),
             varies: Cell::new(false),
             source: source.to_owned(),
         }
@@ -62,7 +64,7 @@ impl Env {
     }
 
     /// Source of all randomness, seeded by the host. Whoever asks makes a text that varies.
-    pub(crate) fn random(&self) -> RefMut<'_, random::Generator> {
+    pub(crate) fn random(&self) -> RefMut<'_, Random> {
         self.varies.set(true);
         self.random.borrow_mut()
     }

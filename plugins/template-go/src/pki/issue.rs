@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 use super::cert::Certificate;
 use super::key::Key;
 use super::{der, oid};
-use crate::functions::random::Generator;
 use crate::time::{Time, layout};
+use claviger_plugin_sdk::random::Random;
 
 /// Seconds of a day.
 const DAY: i64 = 24 * 3600;
@@ -35,7 +35,7 @@ pub(crate) fn issue(
     key: &Key,
     authority: Option<&Authority<'_>>,
     now: &Time,
-    random: &mut Generator,
+    random: &mut Random,
 ) -> Result<Vec<u8>, &'static str> {
     const UNUSABLE: &str = "the key cannot be used for a certificate";
     let signer = authority.map_or(key, |authority| authority.key);

@@ -7,7 +7,7 @@ use super::super::cert::Certificate;
 use super::super::key::Key;
 use super::super::{der, oid};
 use super::{cipher, mac, ucs2};
-use crate::functions::random::Generator;
+use claviger_plugin_sdk::random::Random;
 
 const ROUNDS: u32 = 2048;
 
@@ -17,7 +17,7 @@ pub(crate) fn encode(
     certificate: &Certificate,
     more: &[Certificate],
     password: &[u8],
-    random: &mut Generator,
+    random: &mut Random,
 ) -> Result<Vec<u8>, &'static str> {
     let password = super::password(password)?;
     let fingerprint = der::element(der::OCTETS, &Sha1::digest(&certificate.raw));
@@ -38,7 +38,7 @@ pub(crate) fn encode(
 pub(crate) fn encode_trust_store(
     certificates: &[Certificate],
     password: &[u8],
-    random: &mut Generator,
+    random: &mut Random,
 ) -> Result<Vec<u8>, &'static str> {
     let password = super::password(password)?;
     let trusted = attribute(oid::JAVA_TRUST, &der::oid(oid::ANY_EXT_KEY_USAGE));
@@ -51,7 +51,7 @@ pub(crate) fn encode_trust_store(
     file(&safe, &password, random)
 }
 
-fn file(safes: &[u8], password: &[u8], random: &mut Generator) -> Result<Vec<u8>, &'static str> {
+fn file(safes: &[u8], password: &[u8], random: &mut Random) -> Result<Vec<u8>, &'static str> {
     let safes = der::element(der::SEQUENCE, safes);
     let mac =
         mac::make(&safes, password, &random.bytes::<16>(), ROUNDS).ok_or("pkcs12: no MAC can be made")?;
@@ -65,7 +65,7 @@ fn plain_content(data: &[u8]) -> Vec<u8> {
 }
 
 /// ContentInfo of encrypted bags.
-fn encrypted_safe(bags: &[u8], password: &[u8], random: &mut Generator) -> Vec<u8> {
+fn encrypted_safe(bags: &[u8], password: &[u8], random: &mut Random) -> Vec<u8> {
     let (algorithm, encrypted) = shroud(&der::element(der::SEQUENCE, bags), password, random);
     let encrypted = der::element(der::CONTEXT_PRIMITIVE, &encrypted);
     let info = der::sequence(&[&der::oid(oid::DATA), &algorithm, &encrypted]);
@@ -73,7 +73,7 @@ fn encrypted_safe(bags: &[u8], password: &[u8], random: &mut Generator) -> Vec<u
     der::sequence(&[&der::oid(oid::ENCRYPTED_DATA), &der::element(der::CONTEXT, &data)])
 }
 
-fn shroud(data: &[u8], password: &[u8], random: &mut Generator) -> (Vec<u8>, Vec<u8>) {
+fn shroud(data: &[u8], password: &[u8], random: &mut Random) -> (Vec<u8>, Vec<u8>) {
     let (salt, iv) = (random.bytes::<16>(), random.bytes::<16>());
     cipher::encrypt(data, password, &salt, &iv, ROUNDS)
 }
