@@ -10,6 +10,7 @@ pub mod duration;
 pub mod error;
 pub mod failures;
 pub mod generic;
+pub mod gjson;
 pub mod hash;
 pub mod inputs;
 pub mod lease;
