@@ -3,6 +3,8 @@
 
 mod documents;
 mod examples;
+mod forms;
+mod hard;
 mod inputs;
 
 use claviger_core::gjson::{self, Kind};
@@ -86,5 +88,5 @@ fn generated_paths_find_what_gjson_finds() {
 
 #[test]
 fn hard_paths_find_what_gjson_finds() {
-    assert_same(&inputs::hard());
+    assert_same(&hard::hard());
 }
