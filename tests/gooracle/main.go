@@ -39,11 +39,31 @@ type answer struct {
 	Value *[]byte           `json:"value,omitempty"`
 	Data  map[string][]byte `json:"data,omitempty"`
 	Error bool              `json:"error,omitempty"`
+	// Of what a path finds: its JSON, and which kind it is.
+	Raw  []byte `json:"raw,omitempty"`
+	Kind string `json:"kind,omitempty"`
+	// The library panicked.
+	Panic bool `json:"panic,omitempty"`
 }
 
 func text(s string) answer {
 	b := []byte(s)
 	return answer{Value: &b}
+}
+
+func path(value, how string) (out answer) {
+	defer func() {
+		if recover() != nil {
+			out = answer{Panic: true}
+		}
+	}()
+	found := gjson.Get(value, how)
+	if !found.Exists() {
+		return answer{}
+	}
+	out = text(found.String())
+	out.Raw, out.Kind = []byte(found.Raw), found.Type.String()
+	return out
 }
 
 func decode(how string, in []byte) ([]byte, error) {
@@ -116,10 +136,7 @@ func object(value []byte) answer {
 func reply(q question) answer {
 	switch q.Ask {
 	case "path":
-		if found := gjson.Get(string(q.Value), q.How); found.Exists() {
-			return text(found.String())
-		}
-		return answer{}
+		return path(string(q.Value), q.How)
 	case "replace":
 		re, err := regexp.Compile(q.How)
 		if err != nil {

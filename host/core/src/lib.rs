@@ -11,6 +11,7 @@ pub mod error;
 pub mod failures;
 pub mod generator;
 pub mod generic;
+pub mod gjson;
 pub mod hash;
 pub mod inputs;
 pub mod lease;

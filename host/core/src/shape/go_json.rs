@@ -16,7 +16,7 @@ pub(super) fn object(text: &[u8]) -> Option<BTreeMap<String, Value>> {
 }
 
 /// A text of JSON without halves of surrogate pairs, which Go replaces and serde refuses.
-pub(super) fn paired(text: &str) -> std::borrow::Cow<'_, str> {
+pub(crate) fn paired(text: &str) -> std::borrow::Cow<'_, str> {
     if !text.contains("\\u") {
         return text.into();
     }

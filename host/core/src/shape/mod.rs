@@ -11,11 +11,13 @@ mod rewrite;
 use std::collections::BTreeMap;
 
 pub use decode::decode;
+pub(crate) use go_json::paired;
 pub use go_regexp::compile as go_regexp;
 pub use keys::convert;
 pub use property::{entries, lookup};
 pub use rewrite::{apply_merge, apply_regexp, apply_transform};
 
+use crate::gjson;
 use crate::secret::SecretBytes;
 
 /// Values by key, while they are shaped.
@@ -27,6 +29,9 @@ pub enum ShapeError {
     /// A property of something that is no JSON.
     #[error("the value is not JSON, so it has no properties: leave remoteRef.property out")]
     NotJson,
+    /// A property whose path asks for too much.
+    #[error("remoteRef.property: {0}")]
+    PropertyRefused(#[from] gjson::Refused),
     /// `extract` of something that is no JSON object.
     #[error("the value is not a JSON object, so it has no keys to extract: use data with a secretKey")]
     NotAnObject,

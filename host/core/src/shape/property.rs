@@ -2,45 +2,41 @@
 //!
 //! Paths are gjson's, as in all of ESO's providers; which fall-backs a provider has is what its
 //! description says. A null is the empty text, as everywhere in ESO. Number texts are kept as they stand, but where
-//! gjson finds them it writes them anew, as its `Result.String` does.
+//! a path finds them they are written anew, as `Result.String` of gjson does.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
-use regex::Regex;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::go_json::paired;
 use super::{ShapeError, Values};
+use crate::gjson;
 use crate::provider::PropertyStep;
 use crate::secret::SecretBytes;
-
-/// Longest property path, bytes. gjson's queries nest; no path that a person wrote comes near.
-const MAX_PATH: usize = 1024;
 
 /// Looks a property up, step by step; `None` if no step finds it.
 ///
 /// # Errors
-/// [`ShapeError::NotJson`] if the value is no JSON, so that no property can be there.
+/// [`ShapeError::NotJson`] if nothing is found and the value is no JSON: that is why. What a path finds in such a value
+/// counts, as it does for ESO. [`ShapeError::PropertyRefused`] if a path takes more than a look-up may.
 pub fn lookup(
     value: &SecretBytes,
     property: &str,
     steps: &[PropertyStep],
 ) -> Result<Option<SecretBytes>, ShapeError> {
-    let text = std::str::from_utf8(value.expose()).map_err(|_| ShapeError::NotJson)?;
-    // gjson does not validate, and a path into something that is no JSON would find by accident.
-    serde_json::from_str::<IgnoredAny>(text).map_err(|_| ShapeError::NotJson)?;
-    if property.len() > MAX_PATH {
-        return Ok(None);
+    let json = value.expose();
+    for step in steps {
+        let found = match step {
+            PropertyStep::Literal => literal(json, property),
+            PropertyStep::Path => path(json, property)?,
+            PropertyStep::EscapedPath => escaped(json, property)?,
+            PropertyStep::Nested => nested(json, property)?,
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
     }
-    Ok(steps.iter().find_map(|step| match step {
-        PropertyStep::Literal => literal(text, property),
-        PropertyStep::Path => path(text, property),
-        PropertyStep::EscapedPath => path(text, &property.replace('.', "\\.")),
-        PropertyStep::Nested => nested(text, property),
-    }))
+    if gjson::is_json(json) { Ok(None) } else { Err(ShapeError::NotJson) }
 }
 
 /// The top-level entries of a JSON object: texts as they are, everything else as its JSON text.
@@ -56,63 +52,42 @@ pub fn entries(value: &SecretBytes) -> Result<Values, ShapeError> {
     Ok(object.unwrap_or_default().into_iter().map(|(key, raw)| (key, plain(raw.get()))).collect())
 }
 
-fn literal(text: &str, property: &str) -> Option<SecretBytes> {
-    let object: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
-    object.get(property).map(|raw| plain(raw.get()))
+/// An entry of that very name.
+fn literal(json: &[u8], name: &str) -> Option<SecretBytes> {
+    with_entry(json, name, plain)
 }
 
-fn path(text: &str, path: &str) -> Option<SecretBytes> {
-    let path = named(path);
-    if counts_no_array(text, &path) {
-        return None;
-    }
-    let found = gjson::get(text, &path);
-    found.exists().then(|| match found.kind() {
-        gjson::Kind::Number => SecretBytes::new(number(found.json()).into_bytes()),
-        _ => plain(found.json()),
-    })
+/// An entry's JSON, read by someone who keeps nothing of it.
+fn with_entry<R>(json: &[u8], name: &str, read: impl FnOnce(&str) -> R) -> Option<R> {
+    let text = String::from_utf8_lossy(json);
+    let text = zeroize::Zeroizing::new(paired(&text).into_owned());
+    let object: BTreeMap<String, &RawValue> = serde_json::from_str(&text).ok()?;
+    object.get(name).map(|raw| read(raw.get()))
 }
 
-/// Whether the first `#` of a path stands behind something that is no array: the crate counts there all the same.
-fn counts_no_array(text: &str, path: &str) -> bool {
-    let is_array = |json: &str| json.trim_start().starts_with('[');
-    match [".#", "|#"].iter().filter_map(|hash| path.find(hash)).min() {
-        _ if path.starts_with('#') => !is_array(text),
-        _ if path.starts_with(['{', '[', '@', '!']) => false,
-        Some(at) => !is_array(gjson::get(text, &path[..at]).json()),
-        None => false,
-    }
+fn path(json: &[u8], path: &str) -> Result<Option<SecretBytes>, ShapeError> {
+    Ok(gjson::get(json, path)?.map(|found| found.text()))
 }
 
-/// `{"p":a}` as `{p:a}`: the crate takes the quotes for a part of the name. Arguments of modifiers stay.
-fn named(path: &str) -> Cow<'_, str> {
-    static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"([{,])"([A-Za-z0-9_-]+)":"#).ok());
-    match NAMES.as_ref().filter(|_| path.starts_with('{') && !path.contains('@')) {
-        Some(names) => names.replace_all(path, "$1$2:"),
-        None => path.into(),
-    }
+fn escaped(json: &[u8], property: &str) -> Result<Option<SecretBytes>, ShapeError> {
+    path(json, &property.replace('.', "\\."))
 }
 
-/// A number as gjson writes it: an integer as it stands, any other in decimals, as short as it can be.
-fn number(raw: &str) -> String {
-    let raw = raw.trim();
-    let integer = raw.strip_prefix('-').unwrap_or(raw).bytes().all(|byte| byte.is_ascii_digit());
-    match raw.parse::<f64>() {
-        Ok(number) if !integer && number.is_finite() => number.to_string(),
-        _ => raw.to_owned(),
+/// `tag` or `tag.rest`: an entry; an entry of it by its very name, or a path into it where it is a text that holds JSON.
+fn nested(json: &[u8], property: &str) -> Result<Option<SecretBytes>, ShapeError> {
+    if let Some(found) = literal(json, property) {
+        return Ok(Some(found));
     }
-}
-
-/// `tag` or `tag.rest`: an entry, or a path into an entry that is itself JSON.
-fn nested(text: &str, property: &str) -> Option<SecretBytes> {
-    if let Some(found) = literal(text, property) {
-        return Some(found);
+    let Some((first, rest)) = property.split_once('.') else { return Ok(None) };
+    let inner = with_entry(json, first, |raw| (raw.starts_with('"'), plain(raw)));
+    match inner {
+        None => Ok(None),
+        Some((false, object)) => Ok(literal(object.expose(), rest)),
+        Some((true, text)) => match path(text.expose(), rest)? {
+            None => escaped(text.expose(), rest),
+            found => Ok(found),
+        },
     }
-    let (first, rest) = property.split_once('.')?;
-    let inner = literal(text, first)?;
-    let inner = std::str::from_utf8(inner.expose()).ok()?;
-    serde_json::from_str::<IgnoredAny>(inner).ok()?;
-    literal(inner, rest).or_else(|| path(inner, rest))
 }
 
 /// A JSON string's content, nothing of a null; any other JSON as it stands.
@@ -168,8 +143,47 @@ mod tests {
     fn what_is_no_json_has_no_properties() {
         let plain = SecretBytes::copied_from(b"hunter2");
         assert_eq!(lookup(&plain, "a", &[PropertyStep::Path]).err(), Some(ShapeError::NotJson));
+        assert_eq!(lookup(&plain, "a", &[PropertyStep::Literal]).err(), Some(ShapeError::NotJson));
         assert_eq!(entries(&plain).err(), Some(ShapeError::NotAnObject));
         assert_eq!(entries(&SecretBytes::copied_from(b"[1]")).err(), Some(ShapeError::NotAnObject));
+    }
+
+    /// What gjson finds in them, and with it ESO: a comma too many, the end missing, bytes that are no UTF-8.
+    #[test]
+    fn paths_find_what_they_can_in_broken_json() {
+        for (value, property, expected) in [
+            (&br#"{"a":"x","b":2,}"#[..], "b", &b"2"[..]),
+            (br#"{"a":"x","b":{"c":3"#, "b.c", b"3"),
+            (b"{\"a\":\"\xff\xfe\"}", "a", b"\xff\xfe"),
+        ] {
+            let found = lookup(&SecretBytes::copied_from(value), property, &[PropertyStep::Path]).unwrap();
+            assert_eq!(found.unwrap().expose(), expected);
+        }
+    }
+
+    /// As ESO's Azure provider looks into tags: a path first, and then the same with its dots escaped.
+    #[test]
+    fn a_text_with_json_is_looked_into_by_path() {
+        let tags = r#"{"t":"{\"a.b\":1,\"a\":{\"b\":2},\"c.d\":3}","labels":{"a.b":"x","a":{"b":"y"}}}"#;
+        for (property, expected) in [
+            ("t.a.b", Some("2")),
+            ("t.c.d", Some("3")),
+            ("t.a*", Some("1")),
+            ("t.x", None),
+            ("labels.a.b", Some("x")),
+            ("labels.a*", None),
+        ] {
+            let found = lookup(&SecretBytes::copied_from(tags.as_bytes()), property, &[PropertyStep::Nested]);
+            let found = found.unwrap().map(|found| String::from_utf8(found.expose().to_vec()).unwrap());
+            assert_eq!(found.as_deref(), expected, "{property}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_asks_for_too_much_is_an_error_and_not_a_missing_property() {
+        let value = SecretBytes::copied_from(VALUE.as_bytes());
+        let error = lookup(&value, &"@this|".repeat(300), &[PropertyStep::Path, PropertyStep::Literal]).err();
+        assert_eq!(error, Some(ShapeError::PropertyRefused(gjson::Refused::Depth)));
     }
 
     #[test]
@@ -185,7 +199,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_path_makes_gjson_panic(property in "[a-z.#()=\"\\\\|@{}\\[\\]!%<>0-9:,*?~]{0,24}") {
+        fn no_property_panics(property in "[a-z.#()=\"\\\\|@{}\\[\\]!%<>0-9:,*?~]{0,24}") {
             let value = SecretBytes::copied_from(VALUE.as_bytes());
             let steps = [PropertyStep::Path, PropertyStep::EscapedPath, PropertyStep::Literal, PropertyStep::Nested];
             let _ = lookup(&value, &property, &steps);

@@ -18,6 +18,13 @@ pub(super) struct Answer {
     data: Option<BTreeMap<String, String>>,
     #[serde(default)]
     pub(super) error: bool,
+    #[serde(default)]
+    raw: String,
+    #[serde(default)]
+    pub(super) kind: String,
+    /// Go itself could not answer.
+    #[serde(default)]
+    pub(super) panic: bool,
 }
 
 fn decoded(text: &String) -> Vec<u8> {
@@ -27,6 +34,11 @@ fn decoded(text: &String) -> Vec<u8> {
 impl Answer {
     pub(super) fn value(&self) -> Option<Vec<u8>> {
         self.value.as_ref().map(decoded)
+    }
+
+    /// The JSON of what a path finds.
+    pub(super) fn raw(&self) -> Vec<u8> {
+        decoded(&self.raw)
     }
 
     pub(super) fn data(&self) -> BTreeMap<String, Vec<u8>> {
