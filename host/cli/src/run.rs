@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use claviger_operator::config::{Election, OperatorConfig, WebhookConfig};
+use claviger_operator::config::{
+    AuthorityConfig, CertificateSource, Election, OperatorConfig, WebhookConfig,
+};
 use claviger_operator::plugins::Registry;
 use claviger_operator::reconcile::instance_name;
 use claviger_plugins::egress::EgressConfig;
@@ -17,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::RunArgs;
+use crate::args::{RunArgs, WebhookArgs};
 
 /// Runs the operator.
 ///
@@ -52,9 +54,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         delimiters: args.templates.delimiters(),
         concurrency: usize::from(args.concurrency),
         listen: args.listen.0,
-        webhook: args.webhook.cert_dir.filter(|_| args.webhook.enable_webhook).map(|certificates| {
-            WebhookConfig { listen: (Ipv4Addr::UNSPECIFIED, args.webhook.port).into(), certificates }
-        }),
+        webhook: webhook(args.webhook),
         store_interval: Duration::from_secs(args.store_interval),
         election,
         ..OperatorConfig::default()
@@ -74,6 +74,18 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     });
     claviger_operator::run::run(config, operator, registry, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn webhook(args: WebhookArgs) -> Option<WebhookConfig> {
+    let authority = AuthorityConfig {
+        secret: args.secret_name,
+        service: args.service_name,
+        configuration: args.configuration_name,
+    };
+    args.enable_webhook.then(|| WebhookConfig {
+        listen: (Ipv4Addr::UNSPECIFIED, args.port).into(),
+        certificates: args.cert_dir.map_or(CertificateSource::Authority(authority), CertificateSource::Files),
+    })
 }
 
 /// The cluster that a person or a pod means.

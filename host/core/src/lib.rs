@@ -5,6 +5,7 @@
 //! values, the time and a random seed, and carries out what comes back.
 
 pub mod admission;
+pub mod authority;
 pub mod backoff;
 pub mod duration;
 pub mod error;

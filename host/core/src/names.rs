@@ -30,6 +30,11 @@ pub const ANNOTATION_PART_COUNT: &str = "claviger.io/part-count";
 /// Digest of the whole component, uncompressed: what parts of one package have in common.
 pub const ANNOTATION_PART_DIGEST: &str = "claviger.io/part-digest";
 
+/// Label, `authority`, on the Secret that the operator keeps its webhook's authority in.
+pub const LABEL_WEBHOOK: &str = "claviger.io/webhook";
+/// On that Secret: since when its authorities are published as they are.
+pub const ANNOTATION_WEBHOOK_SINCE: &str = "claviger.io/webhook-since";
+
 /// On an ExternalSecret: when leased credentials are made anew (`automatic`, `every-refresh`).
 pub const ANNOTATION_ROTATION_POLICY: &str = "external-secrets.io/rotation-policy";
 /// On an ExternalSecret: their longest life, as a Go duration or in days.

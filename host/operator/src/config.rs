@@ -56,8 +56,28 @@ impl OperatorConfig {
 pub struct WebhookConfig {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Folder with `tls.crt` and `tls.key`.
-    pub certificates: PathBuf,
+    /// What it serves with.
+    pub certificates: CertificateSource,
+}
+
+/// Where the webhook's certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateSource {
+    /// A folder with `tls.crt` and `tls.key`.
+    Files(PathBuf),
+    /// An authority of the operator's own.
+    Authority(AuthorityConfig),
+}
+
+/// Names of what the webhook's own authority is kept in and told by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorityConfig {
+    /// The Secret, in the operator's namespace.
+    pub secret: String,
+    /// The Service by which the API server asks, in the operator's namespace.
+    pub service: String,
+    /// The ValidatingWebhookConfiguration.
+    pub configuration: String,
 }
 
 /// The lease that one of several replicas works by.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::credentials::Credentials;
 use crate::cluster::events::Events;
-use crate::config::OperatorConfig;
+use crate::config::{CertificateSource, OperatorConfig};
 use crate::election::{Elector, Leadership, fence};
 use crate::error::OperatorError;
 use crate::metrics::Metrics;
@@ -22,8 +22,9 @@ use crate::server::{Exhibit, Server};
 use crate::state::State;
 use crate::sync::Pipeline;
 use crate::watch::streams;
-use crate::webhook::Webhook;
+use crate::webhook::authority::Keeper;
 use crate::webhook::certificate::Certificates;
+use crate::webhook::{Webhook, files};
 use crate::work::work;
 
 /// How often a loop looks up without being woken, so that a lost wake-up costs a second and not a night.
@@ -50,10 +51,7 @@ pub async fn run(
     let audiences = crate::preflight::api_server_audiences(&client).await;
     let stand_in = config.operator_namespace_fallback.then(|| config.operator_namespace.clone());
     let pipeline = Pipeline::new(registry.clone(), config.delimiters.clone());
-    let certificates = config.webhook.as_ref().map(|webhook| {
-        let certificates = Certificates::new(webhook.certificates.clone());
-        Arc::new(certificates)
-    });
+    let certificates = config.webhook.is_some().then(Arc::<Certificates>::default);
     let context = Arc::new(Context {
         client: fenced.clone(),
         config,
@@ -82,7 +80,15 @@ pub async fn run(
         if let Some(address) = server.address() {
             tracing::info!(%address, "serving the webhook");
         }
-        background.spawn(certificates.clone().follow(stop.clone()));
+        let certificates = certificates.clone();
+        match webhook.certificates.clone() {
+            CertificateSource::Files(dir) => {
+                background.spawn(files::follow(certificates, dir, stop.clone()));
+            }
+            CertificateSource::Authority(config) => {
+                background.spawn(Keeper::new(context.clone(), certificates, config).run(stop.clone()));
+            }
+        }
         background.spawn(server.serve(context.clone(), stop.clone()));
     }
     streams::start(&client, &context.config, &state, &stop, &mut background);

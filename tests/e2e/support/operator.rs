@@ -81,6 +81,11 @@ impl Operator {
 
     /// One of several that stand for election, under a ServiceAccount of its own: audit logs tell them apart.
     pub(crate) fn replica(world: &World, which: &str) -> Self {
+        Self::replica_flagged(world, which, &[])
+    }
+
+    /// The same, with more flags.
+    pub(crate) fn replica_flagged(world: &World, which: &str, flags: &[&str]) -> Self {
         let account = account(world, which);
         world.apply(&format!(
             "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: election, namespace: {ns}}}\n\
@@ -92,7 +97,8 @@ impl Operator {
              subjects: [{{kind: ServiceAccount, name: {account}, namespace: {ns}}}]\n",
             ns = world.name
         ));
-        Self::granted(world, Launch { flags: &["--enable-leader-election"], ..Launch::of(world, &account) })
+        let flags = [&["--enable-leader-election"], flags].concat();
+        Self::granted(world, Launch { flags: &flags, ..Launch::of(world, &account) })
     }
 
     /// One whose ServiceAccount may do nothing, and which so does not become ready.

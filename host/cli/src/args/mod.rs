@@ -172,14 +172,26 @@ fn parse_seed(text: &str) -> Result<Seed, String> {
 #[derive(Debug, Args)]
 pub(crate) struct WebhookArgs {
     /// Serve the validating webhook for ExternalSecrets, SecretStores and ClusterSecretStores
-    #[arg(long, requires = "cert_dir")]
+    #[arg(long)]
     pub enable_webhook: bool,
     /// Port of the webhook, which speaks HTTPS
     #[arg(long = "webhook-port", default_value_t = 10250, value_name = "PORT")]
     pub port: u16,
-    /// Folder with the webhook's tls.crt and tls.key, which are read again when they change
-    #[arg(long = "webhook-cert-dir", value_name = "DIR")]
+    /// Folder with the webhook's tls.crt and tls.key, which are read again when they change [default: the
+    /// operator is its own authority, and keeps it in a Secret]
+    #[arg(long = "webhook-cert-dir", value_name = "DIR",
+          conflicts_with_all = ["secret_name", "service_name", "configuration_name"])]
     pub cert_dir: Option<PathBuf>,
+    /// Secret in the operator's namespace that holds the webhook's own authority and certificate
+    #[arg(long = "webhook-secret-name", default_value = "claviger-webhook", value_name = "NAME")]
+    pub secret_name: String,
+    /// Service in the operator's namespace by which the API server asks the webhook: the name that the
+    /// certificate is for
+    #[arg(long = "webhook-service-name", default_value = "claviger-webhook", value_name = "NAME")]
+    pub service_name: String,
+    /// ValidatingWebhookConfiguration whose caBundle is kept up to date
+    #[arg(long = "webhook-configuration-name", default_value = "claviger-webhook", value_name = "NAME")]
+    pub configuration_name: String,
 }
 
 /// Which of several replicas works.
@@ -318,15 +330,24 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_needs_a_certificate() {
+    fn a_webhook_has_its_certificate_from_one_place() {
         let parsed = |flags: &[&str]| Cli::try_parse_from(["claviger", "run"].iter().chain(flags));
-        assert!(parsed(&["--enable-webhook"]).is_err());
-        let Ok(Cli { command: Command::Run(run), .. }) =
-            parsed(&["--enable-webhook", "--webhook-cert-dir=/certs"])
-        else {
-            panic!("not run");
+        let webhook = |flags: &[&str]| match parsed(flags).map(|cli| cli.command) {
+            Ok(Command::Run(run)) => run.webhook,
+            other => panic!("{other:?}"),
         };
-        assert_eq!((run.webhook.enable_webhook, run.webhook.port), (true, 10250));
-        assert!(run.cluster_external_secrets, "as with ESO");
+        let own = webhook(&["--enable-webhook"]);
+        assert_eq!((own.enable_webhook, own.port, own.cert_dir), (true, 10250, None));
+        let names = [own.secret_name, own.service_name, own.configuration_name];
+        assert_eq!(names, ["claviger-webhook"; 3]);
+        let files = webhook(&["--enable-webhook", "--webhook-cert-dir=/certs"]);
+        assert_eq!(files.cert_dir, Some(PathBuf::from("/certs")));
+        assert!(parsed(&["--webhook-cert-dir=/certs", "--webhook-secret-name=mine"]).is_err());
+    }
+
+    #[test]
+    fn cluster_external_secrets_are_looked_after_as_with_eso() {
+        let Command::Run(run) = Cli::parse_from(["claviger", "run"]).command else { panic!("not run") };
+        assert!(run.cluster_external_secrets);
     }
 }

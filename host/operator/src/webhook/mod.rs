@@ -1,9 +1,11 @@
 //! The validating webhook: HTTPS for the API server, at ESO's paths.
 //!
-//! Every replica serves, whether it leads or not: nothing is written here. What is asked is answered in `review`, with
-//! the rules of the reconcile; the certificate is in `certificate`.
+//! Every replica serves, whether it leads or not. What is asked is answered in `review`, with the rules of the reconcile;
+//! the certificate is in `certificate`, and comes from `files` or from the operator's own `authority`.
 
+pub(crate) mod authority;
 pub mod certificate;
+pub(crate) mod files;
 mod review;
 
 use std::net::SocketAddr;

@@ -1,0 +1,279 @@
+//! Keeps the Secret and the configuration, and has the webhook serve with what is in the Secret.
+//!
+//! Every replica reads the Secret and serves; the one that leads also does what is due. Both objects are watched by
+//! their name, for prompt repair, and only to be told: each look reads them anew, so that no decision is of an older
+//! state than its own last write.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use claviger_core::authority::Published;
+use claviger_core::names::LABEL_WEBHOOK;
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::{ObjectReference, Secret};
+use kube::core::PartialObjectMeta;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, Resource};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::configuration::Configuration;
+use super::content::Content;
+use super::names;
+use super::secret::Found;
+use crate::config::AuthorityConfig;
+use crate::reconcile::Context;
+use crate::webhook::certificate::Certificates;
+
+/// Between two looks that nobody asked for. The watches ask when something changes; this is for what is due by time,
+/// which is in days, and for a watch that is not allowed.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Between a look that failed and the next one, doubled up to [`LOOK`].
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// For one look: a handful of requests.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks in a row that each changed something. Three are made: an authority, what it is published by, what it signs.
+const MAX_CHANGES: usize = 8;
+
+/// Keeps the authority of one webhook.
+pub(crate) struct Keeper {
+    context: Arc<Context>,
+    certificates: Arc<Certificates>,
+    config: AuthorityConfig,
+    /// By which the API server asks.
+    names: Vec<String>,
+    secrets: Api<Secret>,
+    /// What was last said to be in the way.
+    told: Option<String>,
+}
+
+/// What a look came to.
+enum Looked {
+    /// Something was written: the next look says whether that is all.
+    Changed,
+    /// All is in order, as far as this replica has a say in it.
+    Settled,
+}
+
+impl Keeper {
+    /// For the webhook that `certificates` are of.
+    pub(crate) fn new(
+        context: Arc<Context>,
+        certificates: Arc<Certificates>,
+        config: AuthorityConfig,
+    ) -> Self {
+        let namespace = &context.config.operator_namespace;
+        Self {
+            names: names(&config.service, namespace),
+            secrets: Api::namespaced(context.client.clone(), namespace),
+            told: None,
+            context,
+            certificates,
+            config,
+        }
+    }
+
+    /// Until told to stop.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let wake = Arc::new(Notify::new());
+        let mut watches = JoinSet::new();
+        let client = self.context.client.clone();
+        let secrets: Api<PartialObjectMeta<Secret>> =
+            Api::namespaced(client.clone(), &self.context.config.operator_namespace);
+        follow(&mut watches, secrets, &self.config.secret, &wake);
+        let configurations: Api<PartialObjectMeta<ValidatingWebhookConfiguration>> = Api::all(client);
+        follow(&mut watches, configurations, &self.config.configuration, &wake);
+        let mut changes = self.context.leadership.changes();
+        let mut again = AGAIN;
+        while !stop.is_cancelled() {
+            let looked = tokio::select! {
+                () = stop.cancelled() => return,
+                looked = tokio::time::timeout(PATIENCE, self.settle()) => looked,
+            };
+            let looked = looked.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())));
+            let pause = match looked {
+                Ok(()) => {
+                    again = AGAIN;
+                    LOOK
+                }
+                Err(_) => {
+                    let pause = again;
+                    again = (again * 2).min(LOOK);
+                    pause
+                }
+            };
+            self.tell(looked.err());
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = wake.notified() => {}
+                Ok(()) = changes.changed() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Says what is in the way, once, and that it is no longer.
+    fn tell(&mut self, why: Option<String>) {
+        if self.told == why {
+            return;
+        }
+        match &why {
+            Some(why) => tracing::warn!(why, "the webhook's authority is not in order"),
+            None => {
+                tracing::info!(bundle_of = self.config.configuration, "the webhook's authority is in order")
+            }
+        }
+        self.told = why;
+    }
+
+    /// Looks until nothing is left to do.
+    async fn settle(&self) -> Result<(), String> {
+        for _ in 0..MAX_CHANGES {
+            match self.look().await? {
+                Looked::Changed => {}
+                Looked::Settled => return Ok(()),
+            }
+        }
+        Err("somebody else changes the Secret or the configuration again and again".to_owned())
+    }
+
+    async fn look(&self) -> Result<Looked, String> {
+        let found = Found::read(&self.secrets, &self.config.secret).await;
+        let found = found.map_err(|error| format!("{}: {error}", self.secret()));
+        let found = found.inspect_err(|why| self.certificates.refuse(why.clone()))?;
+        if !found.is_ours {
+            let why = format!(
+                "{} is not the operator's: it has no label {LABEL_WEBHOOK}. Choose another by --webhook-secret-name, \
+                 or delete it",
+                self.secret()
+            );
+            self.certificates.refuse(why.clone());
+            return Err(why);
+        }
+        let mut wrong = Vec::new();
+        let content = Content::read(&found.data, found.since.as_deref(), &self.names, &mut wrong);
+        let served = content.served();
+        let serves = served.is_some();
+        if let Some((chain, key)) = served {
+            self.certificates.offer(chain, key.expose(), &self.secret());
+        }
+        let outcome = match self.context.leadership.term() {
+            // Whatever comes after the end of the term is another's work.
+            Some(term) => {
+                term.during(self.keep(&found, content, &wrong)).await.unwrap_or(Ok(Looked::Settled))
+            }
+            None => Ok(Looked::Settled),
+        };
+        match &outcome {
+            Err(why) if !serves => self.certificates.refuse(why.clone()),
+            Ok(Looked::Settled) if !serves => {
+                self.certificates.refuse(format!("{} holds none yet, the leader makes it", self.secret()));
+            }
+            _ => {}
+        }
+        outcome
+    }
+
+    /// Does what is due.
+    async fn keep(&self, found: &Found, mut content: Content, wrong: &[String]) -> Result<Looked, String> {
+        let (client, named) = (&self.context.client, self.configuration());
+        let configuration = Configuration::read(client, &self.config.configuration).await;
+        let (published, known) = match &configuration {
+            Ok(Some(configuration)) => configuration.published(),
+            Ok(None) => (Published::Nobody, Vec::new()),
+            Err(_) => (Published::Unknown, Vec::new()),
+        };
+        let done = content.advance(Timestamp::now(), &self.names, &published, &known)?;
+        let mut looked = Looked::Settled;
+        if found.differs(&content) {
+            let written =
+                found.write(client, &self.context.config.operator_namespace, &self.config.secret, &content);
+            let reference = match written.await {
+                Ok(reference) => reference,
+                Err(error) if is_stale(&error) => return Ok(Looked::Changed),
+                Err(error) => return Err(format!("{}: {error}", self.secret())),
+            };
+            self.say(found, &reference, wrong, &done).await;
+            looked = Looked::Changed;
+        }
+        let configuration = match configuration {
+            Ok(Some(configuration)) => configuration,
+            // Nobody asks. It may come with the next manifest.
+            Ok(None) if matches!(looked, Looked::Changed) => return Ok(looked),
+            Ok(None) => return Err(format!("{named} is not there: nobody asks the webhook")),
+            Err(error) => return Err(format!("{named}: {error}")),
+        };
+        let bundle = content.bundle();
+        let differing = configuration.differing(&bundle);
+        if differing.is_empty() {
+            return Ok(looked);
+        }
+        if configuration.is_injected() {
+            return Err(format!(
+                "{named} has an annotation by which cert-manager writes its caBundle: take it off, or use \
+                 --webhook-cert-dir"
+            ));
+        }
+        let publishing = configuration.publish(client, &self.config.configuration, &differing, &bundle);
+        match publishing.await {
+            Ok(()) => {}
+            Err(error) if is_stale(&error) => return Ok(Looked::Changed),
+            Err(error) => return Err(format!("{named}: {error}")),
+        }
+        tracing::info!(configuration = self.config.configuration, webhooks = ?differing, "published the authorities");
+        Ok(Looked::Changed)
+    }
+
+    /// Tells people what was done to the Secret.
+    async fn say(&self, found: &Found, about: &ObjectReference, wrong: &[String], done: &[&'static str]) {
+        let events = &self.context.events;
+        if found.exists() && !found.data.is_empty() && !wrong.is_empty() {
+            let note = format!("repaired: {}", wrong.join("; "));
+            tracing::warn!(secret = self.secret(), wrong = ?wrong, "repaired the webhook's Secret");
+            events.warning(about, "WebhookSecretRepaired", &note).await;
+        }
+        if !done.is_empty() {
+            tracing::info!(secret = self.secret(), done = ?done, "wrote the webhook's Secret");
+            events.normal(about, "WebhookCertificatesChanged", &done.join("; ")).await;
+        }
+    }
+
+    fn secret(&self) -> String {
+        format!("Secret {}/{}", self.context.config.operator_namespace, self.config.secret)
+    }
+
+    fn configuration(&self) -> String {
+        format!("ValidatingWebhookConfiguration {}", self.config.configuration)
+    }
+}
+
+/// Whether somebody else has written the object since it was seen, or made it.
+fn is_stale(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
+}
+
+/// Wakes whoever waits when the object of that name changes. Its metadata only: no key is kept in another place.
+fn follow<K>(tasks: &mut JoinSet<()>, api: Api<PartialObjectMeta<K>>, name: &str, wake: &Arc<Notify>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + 'static,
+{
+    let (name, wake) = (name.to_owned(), wake.clone());
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    tasks.spawn(async move {
+        let mut stream = std::pin::pin!(watcher(api, config).default_backoff());
+        while let Some(event) = stream.next().await {
+            match event {
+                Ok(_) => wake.notify_one(),
+                Err(error) => tracing::warn!(name, error = %error, "watch failed, retrying"),
+            }
+        }
+    });
+}
