@@ -292,6 +292,7 @@ mod tests {
             builtin_grants("aws"),
             builtin_grants("azurekv"),
             builtin_grants("gcpsm"),
+            builtin_grants("kubernetes"),
             builtin_grants("vault"),
         ] {
             grants.check().unwrap();

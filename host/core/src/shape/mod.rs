@@ -5,6 +5,7 @@ mod decode;
 mod go_json;
 mod go_regexp;
 mod keys;
+mod parts;
 mod property;
 mod rewrite;
 
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 pub use decode::decode;
 pub use go_regexp::compile as go_regexp;
 pub use keys::convert;
+pub use parts::{entries_of, property_of, whole};
 pub use property::{entries, lookup};
 pub use rewrite::{apply_merge, apply_regexp, apply_transform};
 

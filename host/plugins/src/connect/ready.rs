@@ -9,6 +9,7 @@ use claviger_core::redact::Redactor;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::{Work, guest, wrong};
 use crate::convert;
@@ -182,6 +183,7 @@ impl Work<'_> {
                     _ => Err(Fault::BadAnswer("TLS material names a slot that holds none".to_owned()).into()),
                 }
             }
+            guest::Material::InSlot(part) => self.part(&part),
             guest::Material::InlineBase64(at) => {
                 let text = self.inline(&at)?;
                 let clean: String = text.chars().filter(|c| !c.is_whitespace()).collect();
@@ -190,6 +192,26 @@ impl Work<'_> {
             }
             guest::Material::InlinePem(at) => Ok(SecretBytes::copied_from(self.inline(&at)?.as_bytes())),
         }
+    }
+
+    /// What stands as base64 in a credential that the guest has seen. Only what does: the authorities of a connection
+    /// are the store's word and not the plugin's.
+    fn part(&self, part: &guest::SlotPart) -> Result<SecretBytes, CallError> {
+        let wrong = |what: &str| CallError::from(Fault::BadAnswer(format!("TLS material {what}")));
+        let plain = |bytes: &[u8]| -> Zeroizing<Vec<u8>> {
+            Zeroizing::new(bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect())
+        };
+        let slot = self.input.slots.iter().find(|(slot, _)| *slot == part.slot).map(|(_, value)| value);
+        let Some(Slot::Bytes(value)) = slot else {
+            return Err(wrong("names a slot that holds none"));
+        };
+        let (value, base64) = (plain(value.expose()), plain(part.base64.as_bytes()));
+        let stands = !base64.is_empty() && value.windows(base64.len()).any(|window| window == &**base64);
+        if !stands {
+            return Err(wrong("does not stand in the slot that it names"));
+        }
+        // Of no use to anybody who does not know what was looked for.
+        STANDARD.decode(&*base64).map(SecretBytes::new).map_err(|_| wrong("is not base64"))
     }
 
     fn inline(&self, at: &str) -> Result<&str, CallError> {
