@@ -20,6 +20,7 @@ mod diff;
 mod external_secrets;
 mod gcp;
 mod ha;
+mod kubernetes;
 mod leases;
 mod limits;
 mod plugins;

@@ -52,6 +52,9 @@ mod tests {
     use super::*;
     use crate::fake::{Fake, Said, kind, said, session, status};
 
+    const LIST: &str = "selfsubjectrulesreviews";
+    const QUESTION: &str = "selfsubjectaccessreviews";
+
     fn rules(verb: &str) -> Said {
         let rule = json!({"verbs": [verb], "apiGroups": [""], "resources": ["secrets"]});
         said(201, &json!({"status": {"resourceRules": [rule], "incomplete": false}}).to_string())
@@ -65,15 +68,21 @@ mod tests {
         said(code, &status(code, reason, "x", Value::Null))
     }
 
+    fn forbidden(resource: &str) -> Said {
+        let details = json!({"kind": resource, "group": "authorization.k8s.io"});
+        said(403, &status(403, "Forbidden", "x", details))
+    }
+
     #[test]
     fn by_the_list_and_by_the_question() {
         for (list, question, expected, asked) in [
             (rules("get"), access(false), "ready", 1),
             (rules("list"), access(true), "ready", 2),
             (rules("list"), access(false), "denied", 2),
-            (refused(403, "Forbidden"), access(true), "ready", 2),
-            (refused(403, "Forbidden"), access(false), "denied", 2),
-            (refused(403, "Forbidden"), refused(403, "Forbidden"), "unknown", 2),
+            (forbidden(LIST), access(true), "ready", 2),
+            (forbidden(LIST), access(false), "denied", 2),
+            (forbidden(LIST), forbidden(QUESTION), "unknown", 2),
+            (refused(403, "Forbidden"), access(true), "other", 1),
             (refused(401, "Unauthorized"), access(true), "unauthenticated", 1),
             (refused(500, "InternalError"), access(true), "unavailable", 1),
             (refused(429, "TooManyRequests"), access(true), "rate-limited", 1),
@@ -86,11 +95,11 @@ mod tests {
                 let (_, resource) = request.url.rsplit_once('/').unwrap();
                 assert_eq!(request.method, "POST");
                 match resource {
-                    "selfsubjectrulesreviews" => {
+                    LIST => {
                         assert_eq!(body["spec"], json!({"namespace": "team-b"}));
                         list.clone()
                     }
-                    "selfsubjectaccessreviews" => {
+                    QUESTION => {
                         let attributes = json!({"namespace": "team-b", "verb": "get", "resource": "secrets"});
                         assert_eq!(body["spec"]["resourceAttributes"], attributes);
                         question.clone()

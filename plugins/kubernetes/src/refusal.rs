@@ -27,6 +27,13 @@ impl Asked {
         }
     }
 
+    fn resource(&self) -> &'static str {
+        match self {
+            Self::Secret(_) | Self::List => "secrets",
+            Self::Review(resource) => resource,
+        }
+    }
+
     /// The right that is needed, as a Role has it.
     fn right(&self, namespace: &str) -> String {
         match self {
@@ -73,6 +80,10 @@ impl Status {
         serde_json::from_slice::<Self>(body).ok().filter(|status| status.kind == "Status")
     }
 
+    fn is_about(&self, resource: &str) -> bool {
+        self.details.as_ref().is_some_and(|details| details.kind == resource)
+    }
+
     /// Whether it says that there is no Secret of that name.
     fn is_missing(&self, name: &str) -> bool {
         let about =
@@ -94,9 +105,12 @@ pub fn error(reply: &Reply, asked: &Asked, namespace: &str) -> Error {
         (401, _) => Error::Unauthenticated(format!(
             "{what}: the API server does not know the credential (revoked, expired, or for another audience or cluster): {said}"
         )),
-        (403, _) => {
+        (403, _) if status.is_about(asked.resource()) => {
             Error::Denied(format!("{what}: the right to {} is needed: {said}", asked.right(namespace)))
         }
+        // Whoever has no right to a path that is none gets no 404.
+        (403, Asked::Review(_)) => Error::Other(format!("{detail}: is the path of server.url right?")),
+        (403, _) => Error::Denied(detail),
         (404, Asked::Secret(name)) if status.is_missing(name) => {
             Error::NotFound(format!("{what}: it is not in namespace {namespace}"))
         }

@@ -194,24 +194,13 @@ impl Work<'_> {
         }
     }
 
-    /// What stands as base64 in a credential that the guest has seen. Only what does: the authorities of a connection
-    /// are the store's word and not the plugin's.
     fn part(&self, part: &guest::SlotPart) -> Result<SecretBytes, CallError> {
-        let wrong = |what: &str| CallError::from(Fault::BadAnswer(format!("TLS material {what}")));
-        let plain = |bytes: &[u8]| -> Zeroizing<Vec<u8>> {
-            Zeroizing::new(bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect())
-        };
         let slot = self.input.slots.iter().find(|(slot, _)| *slot == part.slot).map(|(_, value)| value);
-        let Some(Slot::Bytes(value)) = slot else {
-            return Err(wrong("names a slot that holds none"));
+        let found = match slot {
+            Some(Slot::Bytes(value)) => within(value.expose(), &part.base64),
+            _ => Err("names a slot that holds none"),
         };
-        let (value, base64) = (plain(value.expose()), plain(part.base64.as_bytes()));
-        let stands = !base64.is_empty() && value.windows(base64.len()).any(|window| window == &**base64);
-        if !stands {
-            return Err(wrong("does not stand in the slot that it names"));
-        }
-        // Of no use to anybody who does not know what was looked for.
-        STANDARD.decode(&*base64).map(SecretBytes::new).map_err(|_| wrong("is not base64"))
+        found.map_err(|what| Fault::BadAnswer(format!("TLS material {what}")).into())
     }
 
     fn inline(&self, at: &str) -> Result<&str, CallError> {
@@ -219,6 +208,43 @@ impl Work<'_> {
     }
 }
 
+/// What stands as base64 in a credential that the guest has seen, but for white space: files fold it. Only what stands
+/// there: whom a connection trusts is the store's word and not the plugin's.
+fn within(value: &[u8], base64: &str) -> Result<SecretBytes, &'static str> {
+    let plain = |bytes: &[u8]| -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect())
+    };
+    let (value, base64) = (plain(value), plain(base64.as_bytes()));
+    if base64.is_empty() || !value.windows(base64.len()).any(|window| window == &**base64) {
+        return Err("does not stand in the slot that it names");
+    }
+    STANDARD.decode(&*base64).map(SecretBytes::new).map_err(|_| "is not base64")
+}
+
 fn not_usable(at: &str, why: &str) -> CallError {
     ProviderError::InvalidConfig { path: convert::pointer(at), detail: Untrusted::new(why) }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_brings_no_certificates_of_its_own() {
+        let file = b"users:\n- user:\n    client-key-data: |\n      S0VZ\n      LUhFUkU=\n";
+        for (base64, expected) in [
+            ("S0VZLUhFUkU=", Ok(&b"KEY-HERE"[..])),
+            ("S0VZ\n LUhFUkU=", Ok(b"KEY-HERE")),
+            // Also a part of it, which is no certificate.
+            ("S0VZ", Ok(b"KEY")),
+            ("T1dO", Err("does not stand in the slot that it names")),
+            ("", Err("does not stand in the slot that it names")),
+            (" ", Err("does not stand in the slot that it names")),
+            ("client-key-data", Err("is not base64")),
+        ] {
+            let found = within(file, base64);
+            assert_eq!(found.as_ref().map(SecretBytes::expose).map_err(|what| *what), expected, "{base64:?}");
+        }
+        assert!(within(b"", "S0VZ").is_err());
+    }
 }
