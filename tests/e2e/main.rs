@@ -21,6 +21,7 @@ mod external_secrets;
 mod gcp;
 mod generators;
 mod ha;
+mod kubernetes;
 mod leases;
 mod limits;
 mod plugins;

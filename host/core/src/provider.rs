@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::secret::{SecretBytes, Untrusted};
+use crate::shape::Values;
 
 /// A plugin as every message names it: `vault@0.1.0`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,6 +88,9 @@ pub struct LeaseHolder {
 pub struct Value {
     /// Bytes as the backend has them.
     pub data: SecretBytes,
+    /// Of a backend whose secrets are maps of bytes: its entries, of which `data` is a JSON text that replaces what is
+    /// no UTF-8.
+    pub entries: Option<Values>,
     /// The backend's version, where it has one.
     pub version: Option<String>,
     /// A lease, for dynamic secrets.

@@ -49,6 +49,10 @@ const GOOGLE_WORKLOAD: [&str; 2] =
 /// Where it changes tokens of others that a project trusts (federation).
 const GOOGLE_STS: &str = "https://sts.googleapis.com";
 
+/// The API server that a store names by its host, or, by naming none, the one that it runs at. Its address is refused
+/// without a grant whatever it is called.
+const KUBERNETES: [&str; 2] = ["https://kubernetes.default", "https://{host:/server/url}"];
+
 /// A service of AWS in the region that stands at `region` in the store, in any partition.
 fn aws_origins(service: &str, region: &str) -> impl Iterator<Item = String> {
     AWS_DOMAINS.iter().map(move |domain| format!("https://{service}.{{aws-region:{region}}}.{domain}"))
@@ -115,6 +119,8 @@ pub fn builtin_grants(name: &str) -> Grants {
             .collect(),
             ..base
         },
+        // A host without a scheme is no URL, and is the store's all the same; without one it is ESO's default.
+        "kubernetes" => Grants { store_origins: owned(&KUBERNETES), ..base },
         // It reaches nothing, and an RSA key takes as long as a template's.
         "generators" => Grants { built_in: true, ..Grants::template_engine() },
         "v2" | "jinja" => Grants { built_in: true, ..Grants::template_engine() },

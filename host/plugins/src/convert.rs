@@ -10,6 +10,7 @@ use claviger_core::provider::{
 };
 use claviger_core::redact::Redactor;
 use claviger_core::secret::{SecretBytes, Untrusted};
+use claviger_core::shape::{self, Values};
 
 use crate::bindings::provider::claviger::plugin::types as wit;
 use crate::bindings::provider::exports::claviger::plugin::{connection, generator, provider as guest};
@@ -111,9 +112,17 @@ pub(crate) fn value(value: guest::Value, facet: Facet) -> Value {
         (Facet::Metadata, Some(metadata)) if value.data.is_empty() => metadata.into_bytes(),
         _ => value.data,
     };
+    let entries: Option<Values> = value
+        .entries
+        .map(|entries| entries.into_iter().map(|(key, value)| (key, SecretBytes::new(value))).collect());
+    let data = match &entries {
+        Some(entries) if data.is_empty() => shape::whole(entries),
+        _ => SecretBytes::new(data),
+    };
     let made = value.dynamic || value.lease.is_some();
     Value {
-        data: SecretBytes::new(data),
+        data,
+        entries,
         version: value.version.map(capped),
         lease: value.lease.map(lease),
         // Whatever a plugin says: what was made for one belongs to one.
@@ -159,7 +168,8 @@ pub(crate) fn generated(generated: generator::Generated) -> Generated {
 /// Bytes that a value brings over the boundary.
 pub(crate) fn size(value: &guest::Value) -> u64 {
     let metadata = value.metadata.as_ref().map_or(0, String::len);
-    u64::try_from(value.data.len() + metadata).unwrap_or(u64::MAX)
+    let entries = value.entries.iter().flatten().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+    u64::try_from(value.data.len() + metadata + entries).unwrap_or(u64::MAX)
 }
 
 pub(crate) fn query(query: &Query) -> guest::Query {

@@ -293,6 +293,7 @@ mod tests {
             builtin_grants("azurekv"),
             builtin_grants("gcpsm"),
             builtin_grants("generators"),
+            builtin_grants("kubernetes"),
             builtin_grants("vault"),
         ] {
             grants.check().unwrap();

@@ -311,6 +311,9 @@ impl Plugin {
                 let answers = guest.provider(store)?.call_get(&mut *store, &input, items).await?;
                 for value in answers.iter().flatten().flatten() {
                     store.data_mut().log.hide(&value.data);
+                    for (_, entry) in value.entries.iter().flatten() {
+                        store.data_mut().log.hide(entry);
+                    }
                 }
                 Ok(answers)
             },
@@ -342,6 +345,9 @@ impl Plugin {
                 for value in page.iter().flat_map(|page| &page.found).filter_map(|found| found.value.as_ref())
                 {
                     store.data_mut().log.hide(&value.data);
+                    for (_, entry) in value.entries.iter().flatten() {
+                        store.data_mut().log.hide(entry);
+                    }
                 }
                 Ok(page)
             },

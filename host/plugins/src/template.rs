@@ -26,6 +26,7 @@ pub(crate) fn fill(template: &str, config: &Value, surroundings: &Surroundings) 
     };
     let fits = match form {
         "aws-region" => is_aws_region(value),
+        "host" => is_host(value),
         "google-location" => is_google_location(value),
         "google-project" => is_google_project(value),
         "text" => !value.is_empty(),
@@ -45,6 +46,22 @@ fn is_aws_region(text: &str) -> bool {
         && !middle.is_empty()
         && middle.iter().all(|word| is_word(word))
         && is_number(last)
+}
+
+/// `kubernetes.default`, `10.0.0.1:6443`, `[fd00::1]:6443`: a host, and a port perhaps.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => {
+            if address.parse::<std::net::Ipv6Addr>().is_err() {
+                return false;
+            }
+            ("", port)
+        }
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_number);
+    text.len() <= 260 && !text.is_empty() && !text.starts_with(':') && host.chars().all(plain) && is_port
 }
 
 /// `us-central1`, `northamerica-northeast2`, and the multi-regions `us`, `eu`.
@@ -163,6 +180,35 @@ mod tests {
         }
         let metadata = "{google-project:gcpMetadata project-id}.svc.id.goog";
         assert_eq!(of(metadata, "my-gcp-project").as_deref(), Some("my-gcp-project.svc.id.goog"));
+    }
+
+    #[test]
+    fn hosts() {
+        for good in ["kubernetes.default", "10.0.0.1:6443", "My-Host:443", "[fd00::1]:6443", "[::1]"] {
+            assert_eq!(of("https://{host:/at}", good), Some(format!("https://{good}")));
+        }
+        for bad in [
+            "",
+            ":443",
+            "a:",
+            "a:b",
+            "a/b",
+            "a@b",
+            "a?b",
+            "a#b",
+            "a b",
+            "https://a",
+            "a:1:2",
+            "[a]:1",
+            "[::1]x",
+            "[::1",
+            "a\\b",
+            "%61",
+            "ü",
+            &"a".repeat(261),
+        ] {
+            assert_eq!(of("https://{host:/at}", bad), None, "{bad}");
+        }
     }
 
     #[test]

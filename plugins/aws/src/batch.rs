@@ -20,6 +20,7 @@ mod tests {
         let text = || "x".to_owned();
         let value = Value {
             data: vec![],
+            entries: None,
             version: None,
             metadata: None,
             lease: None,

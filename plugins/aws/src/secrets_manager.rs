@@ -105,7 +105,7 @@ fn value(text: Option<String>, binary: Option<Blob>, version: Option<String>) ->
 
 /// A value that everyone with the same session may have.
 pub(crate) fn plain(data: Vec<u8>, version: Option<String>) -> Value {
-    Value { data, version, metadata: None, lease: None, shareable: true, dynamic: false }
+    Value { data, entries: None, version, metadata: None, lease: None, shareable: true, dynamic: false }
 }
 
 fn tags(tags: Vec<Tag>) -> String {

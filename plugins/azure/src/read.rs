@@ -48,5 +48,5 @@ fn value(item: &Item, object: &Object, body: &[u8]) -> Result<Value, Error> {
     if known.is_some() && known == version.as_ref() {
         return Err(Error::NotModified);
     }
-    Ok(Value { data, version, metadata: None, lease: None, shareable: true, dynamic: false })
+    Ok(Value { data, entries: None, version, metadata: None, lease: None, shareable: true, dynamic: false })
 }

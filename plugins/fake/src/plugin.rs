@@ -19,6 +19,7 @@ fn config(session: &ConnectInput) -> Result<Config, Error> {
 fn value(entry: &Entry) -> Value {
     Value {
         data: entry.value.clone().into_bytes(),
+        entries: None,
         version: (!entry.version.is_empty()).then(|| entry.version.clone()),
         metadata: None,
         lease: None,

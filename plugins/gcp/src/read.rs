@@ -113,6 +113,7 @@ fn value(item: &Item, ask: &Ask, answer: Answer) -> Result<Value, Error> {
     let what = ask.what();
     let plain = |data: Vec<u8>, version: Option<String>| Value {
         data,
+        entries: None,
         version,
         metadata: None,
         lease: None,

@@ -84,6 +84,7 @@ impl Made {
     fn value(self, holder: Option<&Holder>) -> Value {
         Value {
             data: self.json.into_bytes(),
+            entries: None,
             version: None,
             metadata: None,
             lease: self.lease.map(|lease| lease.held_by(holder)),

@@ -223,6 +223,7 @@ fn ask(config: &Config, item: &Item, key: &str) -> Result<Ask, Error> {
 pub fn value(client: &Client<'_>, facet: Facet, body: &[u8]) -> Result<Value, Error> {
     let value = |data: String, version: Option<String>, shareable: bool| Value {
         data: data.into_bytes(),
+        entries: None,
         version,
         metadata: None,
         lease: None,

@@ -5,6 +5,7 @@ mod aws;
 mod azure;
 mod etcd;
 mod gcp;
+mod kubernetes;
 mod vault;
 
 use std::process::Command;

@@ -21,6 +21,7 @@ pub(super) fn configs(provider: &str, server: &str, victim: &str) -> Vec<(&'stat
         "aws" => aws(&names),
         "azurekv" => azurekv(&names),
         "gcpsm" => gcpsm(&names),
+        "kubernetes" => kubernetes(&names, victim),
         "vault" => vault(&names, server, victim),
         other => panic!("no configs for {other}"),
     }
@@ -116,6 +117,25 @@ fn gcpsm(Names { theirs, account, .. }: &Names) -> Vec<(&'static str, Value)> {
                 json!({"awsSecurityCredentials": {"region": "eu-central-1", "awsCredentialsSecretRef": whole}}),
             ),
         ),
+    ]
+}
+
+fn kubernetes(Names { theirs, account, mine }: &Names, victim: &str) -> Vec<(&'static str, Value)> {
+    let server =
+        |auth: Value, server: Value| json!({"remoteNamespace": victim, "server": server, "auth": auth});
+    let url = json!({"url": "https://api.other.example:6443"});
+    let (token, cert) = (
+        |reference: &Value| json!({"token": {"bearerToken": reference}}),
+        |cert: &Value, key: &Value| json!({"cert": {"clientCert": cert, "clientKey": key}}),
+    );
+    let provider = json!({"type": "Secret", "name": "theirs", "key": "k", "namespace": victim});
+    vec![
+        ("/server/caProvider", server(token(mine), json!({"url": url["url"], "caProvider": provider}))),
+        ("/auth/token/bearerToken", server(token(theirs), url.clone())),
+        ("/auth/cert/clientCert", server(cert(theirs, mine), url.clone())),
+        ("/auth/cert/clientKey", server(cert(mine, theirs), url.clone())),
+        ("/auth/serviceAccount", server(json!({ "serviceAccount": account }), url.clone())),
+        ("/authRef", json!({"remoteNamespace": victim, "authRef": theirs})),
     ]
 }
 

@@ -45,7 +45,13 @@ fn no_reference_leaves_the_namespace() {
     let operator = Operator::start(&world);
     let mark = world.env.cluster.audit_mark();
     let mut tried = Vec::new();
-    for (provider, file) in [("vault", "vault"), ("aws", "aws"), ("azurekv", "azure"), ("gcpsm", "gcp")] {
+    for (provider, file) in [
+        ("vault", "vault"),
+        ("aws", "aws"),
+        ("azurekv", "azure"),
+        ("gcpsm", "gcp"),
+        ("kubernetes", "kubernetes"),
+    ] {
         let configs = configs(provider, world.env.bao.address(), &victim.name);
         let covered: BTreeSet<String> = configs.iter().map(|(at, _)| (*at).to_owned()).collect();
         assert_eq!(covered, marked(&world, file), "every reference of {provider} is tried");

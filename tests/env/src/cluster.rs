@@ -10,12 +10,15 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::jsonl::{self, Mark};
-use crate::pki::{Authority, Usage, sign_jwt, signing_key};
+use crate::pki::{Authority, Leaf, Usage, sign_jwt, signing_key};
 use crate::run::{Process, free_port, write_private};
 use crate::tools::Tools;
 
 /// An API server on a machine that compiles at the same time needs its while.
 const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Who signs the certificates of servers and clients.
+const AUTHORITY: &str = "claviger-test-ca";
 
 /// Every request, without bodies: who did what to what.
 const AUDIT_POLICY: &str =
@@ -64,7 +67,7 @@ impl Cluster {
     pub fn start(tools: &Tools, dir: &Path) -> Result<Self> {
         let (etcd_port, peer_port, port) = (free_port()?, free_port()?, free_port()?);
         let server = format!("https://127.0.0.1:{port}");
-        let authority = Authority::new("claviger-test-ca")?;
+        let authority = Authority::new(AUTHORITY)?;
         let path = |name: &str| dir.join(name);
         let write = |name: &str, text: &str| {
             let file = dir.join(name);
@@ -286,6 +289,16 @@ impl ClusterView {
     /// The authority of the API server's certificate, PEM.
     pub fn ca_pem(&self) -> &str {
         &self.ca
+    }
+
+    /// A client certificate for a user of that name.
+    ///
+    /// # Errors
+    /// If the authority's key cannot be read.
+    pub fn client_certificate(&self, user: &str) -> Result<Leaf> {
+        let path = self.dir.join("ca.key");
+        let key = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
+        Authority::again(AUTHORITY, &key, &self.ca)?.leaf(Usage::Client, user, &[], &[])
     }
 
     /// The public key that ServiceAccount tokens verify with, PEM.

@@ -50,13 +50,23 @@ impl Authority {
     /// # Errors
     /// If the cryptography library refuses.
     pub fn new(name: &str) -> Result<Self> {
+        let key = KeyPair::generate()?;
+        let params = Self::params(name);
+        let pem = params.self_signed(&key)?.pem();
+        Ok(Self { params, key, pem })
+    }
+
+    /// One that another process made by that name.
+    pub(crate) fn again(name: &str, key_pem: &str, pem: &str) -> Result<Self> {
+        Ok(Self { params: Self::params(name), key: KeyPair::from_pem(key_pem)?, pem: pem.to_owned() })
+    }
+
+    fn params(name: &str) -> CertificateParams {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate()?;
-        let pem = params.self_signed(&key)?.pem();
-        Ok(Self { params, key, pem })
+        params
     }
 
     /// The authority's certificate, PEM.

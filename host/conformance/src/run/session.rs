@@ -158,13 +158,12 @@ impl Running<'_> {
         property: Option<&str>,
         expected: &Expected,
     ) -> Verdict {
-        let data = outcome.as_ref().map(|value| &value.data);
-        let data = data.map_err(|error| Miss::new(expected.described(), self.said(error)))?;
+        let value = outcome.as_ref().map_err(|error| Miss::new(expected.described(), self.said(error)))?;
         let found;
         let data = match property {
-            None => data,
+            None => &value.data,
             Some(property) => {
-                found = self.property(data, property)?.ok_or_else(|| {
+                found = self.property(value, property)?.ok_or_else(|| {
                     Miss::new(expected.described(), format!("a value without property {property:?}"))
                 })?;
                 &found
@@ -177,8 +176,8 @@ impl Running<'_> {
     }
 
     /// A property, as the host looks it up.
-    pub(super) fn property(&self, value: &SecretBytes, property: &str) -> Result<Option<SecretBytes>, Miss> {
-        shape::lookup(value, property, &self.description.property_order)
+    pub(super) fn property(&self, value: &Value, property: &str) -> Result<Option<SecretBytes>, Miss> {
+        shape::property_of(value, property, &self.description.property_order)
             .map_err(|error| Miss::new(format!("a value with property {property:?}"), error.to_string()))
     }
 

@@ -62,7 +62,7 @@ pub(super) async fn missing_property(suite: &Running<'_>) -> Verdict {
     let session = suite.fresh().await?;
     let outcome = suite.read(&session, value_of(suite.key(&case.key)?, None)).await;
     let value = outcome.map_err(|error| Miss::new("a value", suite.said(&error)))?;
-    match suite.property(&value.data, property)? {
+    match suite.property(&value, property)? {
         None => Ok(()),
         Some(found) => Err(Miss::new(
             format!("no property {property:?}"),

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
+use super::Values;
 use crate::secret::SecretBytes;
 
 /// An object, or none; `null` is an empty one, as for a Go map.
@@ -70,6 +72,41 @@ pub(super) fn written(map: &BTreeMap<String, Value>) -> SecretBytes {
     SecretBytes::new(out.into_bytes())
 }
 
+/// A map of bytes as one object of texts. Each byte that is no part of UTF-8 becomes an escaped U+FFFD, as Go's encoder
+/// has it.
+pub(super) fn texts(map: &Values) -> SecretBytes {
+    let mut out =
+        Zeroizing::new(String::with_capacity(2 + map.values().map(|value| value.len() + 16).sum::<usize>()));
+    out.push('{');
+    for (index, (key, value)) in map.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_text(key, false, &mut out);
+        out.push_str(":\"");
+        let mut rest = value.expose();
+        while !rest.is_empty() {
+            let valid = match std::str::from_utf8(rest) {
+                Ok(text) => text.len(),
+                Err(error) => error.valid_up_to(),
+            };
+            // It is, by what was just asked.
+            std::str::from_utf8(&rest[..valid])
+                .unwrap_or_default()
+                .chars()
+                .for_each(|c| write_char(c, false, &mut out));
+            rest = &rest[valid..];
+            if !rest.is_empty() {
+                out.push_str("\\ufffd");
+                rest = &rest[1..];
+            }
+        }
+        out.push('"');
+    }
+    out.push('}');
+    SecretBytes::copied_from(out.as_bytes())
+}
+
 fn write(value: &Value, html: bool, out: &mut String) {
     match value {
         Value::Null => out.push_str("null"),
@@ -121,19 +158,21 @@ fn float(number: f64) -> String {
 
 fn write_text(text: &str, html: bool, out: &mut String) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '<' | '>' | '&' if html => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
+    text.chars().for_each(|c| write_char(c, html, out));
     out.push('"');
+}
+
+fn write_char(c: char, html: bool, out: &mut String) {
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\u{8}' => out.push_str("\\b"),
+        '\u{c}' => out.push_str("\\f"),
+        '<' | '>' | '&' if html => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+        '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+        c => out.push(c),
+    }
 }

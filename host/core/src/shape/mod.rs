@@ -5,6 +5,7 @@ mod decode;
 mod go_json;
 mod go_regexp;
 mod keys;
+mod parts;
 mod property;
 mod rewrite;
 
@@ -14,6 +15,7 @@ pub use decode::decode;
 pub(crate) use go_json::paired;
 pub use go_regexp::compile as go_regexp;
 pub use keys::convert;
+pub use parts::{entries_of, property_of, whole};
 pub use property::{entries, lookup};
 pub use rewrite::{apply_merge, apply_regexp, apply_transform};
 

@@ -313,7 +313,7 @@ pub(super) fn property(
         MetadataPolicy::None => &description.property_order[..],
         MetadataPolicy::Fetch => &description.metadata_order[..],
     });
-    shape::lookup(&value.data, property, steps)
+    shape::property_of(value, property, steps)
 }
 
 /// Every entry of a value, or of the property of it.
@@ -324,8 +324,11 @@ fn extracted(
     store: &Object,
     place: &str,
 ) -> Result<Values, Failure> {
-    let value = one(value, reference, session, store, place)?;
-    shape::entries(&value).map_err(|error| shaped(&format!("{place} (key {:?})", reference.key), &error))
+    let entries = match reference.property.as_deref() {
+        None | Some("") => shape::entries_of(value),
+        Some(_) => shape::entries(&one(value, reference, session, store, place)?),
+    };
+    entries.map_err(|error| shaped(&format!("{place} (key {:?})", reference.key), &error))
 }
 
 fn shaped(place: &str, error: &ShapeError) -> Failure {

@@ -448,7 +448,12 @@ impl Fetch<'_> {
                 Got::There(value) if value.dynamic => {
                     self.add_used(&mut inputs, &what, store, item, value);
                 }
-                Got::There(value) => inputs.add(&what, value.data.expose()),
+                Got::There(value) => {
+                    inputs.add(&what, value.data.expose());
+                    for (key, entry) in value.entries.iter().flatten() {
+                        inputs.add(&format!("{what} {key:?}"), entry.expose());
+                    }
+                }
                 // What is not made any more is not looked for before something is made.
                 _ if nature(self.asker, store, item) == Nature::Dynamic => {}
                 Got::Missing | Got::Unasked | Got::Failed(_) => inputs.add(&format!("no {what}"), &[]),

@@ -9,6 +9,7 @@ use claviger_core::redact::Redactor;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::{Work, guest, wrong};
 use crate::convert;
@@ -182,6 +183,7 @@ impl Work<'_> {
                     _ => Err(Fault::BadAnswer("TLS material names a slot that holds none".to_owned()).into()),
                 }
             }
+            guest::Material::InSlot(part) => self.part(&part),
             guest::Material::InlineBase64(at) => {
                 let text = self.inline(&at)?;
                 let clean: String = text.chars().filter(|c| !c.is_whitespace()).collect();
@@ -192,11 +194,57 @@ impl Work<'_> {
         }
     }
 
+    fn part(&self, part: &guest::SlotPart) -> Result<SecretBytes, CallError> {
+        let slot = self.input.slots.iter().find(|(slot, _)| *slot == part.slot).map(|(_, value)| value);
+        let found = match slot {
+            Some(Slot::Bytes(value)) => within(value.expose(), &part.base64),
+            _ => Err("names a slot that holds none"),
+        };
+        found.map_err(|what| Fault::BadAnswer(format!("TLS material {what}")).into())
+    }
+
     fn inline(&self, at: &str) -> Result<&str, CallError> {
         self.input.config.pointer(at).and_then(Json::as_str).ok_or_else(|| not_usable(at, "it is missing"))
     }
 }
 
+/// What stands as base64 in a credential that the guest has seen, but for white space: files fold it. Only what stands
+/// there: whom a connection trusts is the store's word and not the plugin's.
+fn within(value: &[u8], base64: &str) -> Result<SecretBytes, &'static str> {
+    let plain = |bytes: &[u8]| -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect())
+    };
+    let (value, base64) = (plain(value), plain(base64.as_bytes()));
+    if base64.is_empty() || !value.windows(base64.len()).any(|window| window == &**base64) {
+        return Err("does not stand in the slot that it names");
+    }
+    STANDARD.decode(&*base64).map(SecretBytes::new).map_err(|_| "is not base64")
+}
+
 fn not_usable(at: &str, why: &str) -> CallError {
     ProviderError::InvalidConfig { path: convert::pointer(at), detail: Untrusted::new(why) }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_brings_no_certificates_of_its_own() {
+        let file = b"users:\n- user:\n    client-key-data: |\n      S0VZ\n      LUhFUkU=\n";
+        for (base64, expected) in [
+            ("S0VZLUhFUkU=", Ok(&b"KEY-HERE"[..])),
+            ("S0VZ\n LUhFUkU=", Ok(b"KEY-HERE")),
+            // Also a part of it, which is no certificate.
+            ("S0VZ", Ok(b"KEY")),
+            ("T1dO", Err("does not stand in the slot that it names")),
+            ("", Err("does not stand in the slot that it names")),
+            (" ", Err("does not stand in the slot that it names")),
+            ("client-key-data", Err("is not base64")),
+        ] {
+            let found = within(file, base64);
+            assert_eq!(found.as_ref().map(SecretBytes::expose).map_err(|what| *what), expected, "{base64:?}");
+        }
+        assert!(within(b"", "S0VZ").is_err());
+    }
 }

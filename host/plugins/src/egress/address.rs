@@ -20,16 +20,20 @@ pub struct Reach {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// 127/8, ::1.
-    #[error("it is a loopback address (allowed only by grant, or --allow-loopback)")]
+    #[error(
+        "it is a loopback address (allowed only by spec.grants.loopback of the Plugin, or --allow-loopback)"
+    )]
     Loopback,
     /// 169.254/16, fe80::/10 and the clouds' metadata addresses.
-    #[error("it is a link-local or metadata address (allowed only by grant)")]
+    #[error("it is a link-local or metadata address (allowed only by spec.grants.linkLocal of the Plugin)")]
     LinkLocal,
     /// Nothing one connects to.
     #[error("it is not the address of a host")]
     NotAHost,
     /// The API server.
-    #[error("it is the Kubernetes API server's address (allowed only by grant)")]
+    #[error(
+        "it is the Kubernetes API server's address (allowed only by spec.grants.apiServer of the Plugin)"
+    )]
     ApiServer,
 }
 

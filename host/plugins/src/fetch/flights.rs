@@ -154,7 +154,7 @@ impl<S: Clone + Eq + Hash> Inner<S> {
     }
 
     fn room_for(&self, value: &Value) -> bool {
-        self.entries.len() < MAX_KEPT && self.bytes + value.data.len() <= MAX_BYTES
+        self.entries.len() < MAX_KEPT && self.bytes + bytes(value) <= MAX_BYTES
     }
 
     fn sweep(&mut self) {
@@ -177,7 +177,12 @@ impl<S: Clone + Eq + Hash> Inner<S> {
 
 fn size(entry: &Entry) -> usize {
     match entry {
-        Entry::Landed { value, .. } => value.data.len(),
+        Entry::Landed { value, .. } => bytes(value),
         Entry::Flying { .. } => 0,
     }
+}
+
+fn bytes(value: &Value) -> usize {
+    let entries = value.entries.iter().flatten().map(|(_, entry)| entry.len());
+    value.data.len() + entries.sum::<usize>()
 }

@@ -66,6 +66,7 @@ impl Reader for Stand {
             .map(|item| {
                 Ok(Value {
                     data: SecretBytes::copied_from(item.key.as_bytes()),
+                    entries: None,
                     version: None,
                     lease: None,
                     shareable: self.shareable,

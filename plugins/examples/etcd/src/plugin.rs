@@ -145,6 +145,7 @@ fn one(client: &Client<'_>, item: &Item) -> Result<Value, Error> {
     }
     Ok(Value {
         data: kv.value()?,
+        entries: None,
         version: Some(kv.mod_revision.clone()),
         metadata: None,
         lease: None,
