@@ -36,6 +36,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
     BuiltIn { name: "fake", file: "fake.wasm" },
     BuiltIn { name: "gcpsm", file: "gcp.wasm" },
     BuiltIn { name: "jinja", file: "template-jinja.wasm" },
+    BuiltIn { name: "openBao", file: "vault.wasm" },
     BuiltIn { name: "v2", file: "template-go.wasm" },
     BuiltIn { name: "vault", file: "vault.wasm" },
 ];
