@@ -33,6 +33,7 @@ const LISTS: &[(&str, &str, &str)] = &[
     (include_str!("../eso-fields/provider-azurekv.txt"), "SecretStore", "spec.provider.azurekv"),
     (include_str!("../eso-fields/provider-gcpsm.txt"), "SecretStore", "spec.provider.gcpsm"),
     (include_str!("../eso-fields/provider-kubernetes.txt"), "SecretStore", "spec.provider.kubernetes"),
+    (include_str!("../eso-fields/provider-openbao.txt"), "SecretStore", "spec.provider.openBao"),
     (include_str!("../eso-fields/provider-fake.txt"), "SecretStore", "spec.provider.fake"),
     (include_str!("../eso-fields/provider-webhook.txt"), "SecretStore", "spec.provider.webhook"),
     (include_str!("../eso-fields/also-accepted.txt"), "SecretStore", "spec.provider"),

@@ -1,6 +1,8 @@
 //! What the plugins that come with the binary may, where their `Plugin` object says nothing else: their
 //! clouds' own hosts, by name. Nothing of the operator's surroundings is among it.
 
+use serde_json::json;
+
 use crate::grants::Grants;
 
 /// Domains of AWS's partitions: commercial and GovCloud, China, the isolated ones, Europe's sovereign cloud.
@@ -34,6 +36,9 @@ const ENTRA_EXCHANGE: [&str; 4] = [
     "api://AzureADTokenExchangeChina",
     "api://AzureADTokenExchangeGermany",
 ];
+
+/// Where OpenBao's key-value engine is mounted, for ESO's provider `openBao`, which has a default where `vault` has none.
+const OPENBAO_MOUNT: &str = "kv";
 
 const SECRET_MANAGER: &str = "https://secretmanager.googleapis.com";
 const SECRET_MANAGER_REGIONAL: &str = "https://secretmanager.{google-location:/location}.rep.googleapis.com";
@@ -123,6 +128,8 @@ pub fn builtin_grants(name: &str) -> Grants {
         "kubernetes" => Grants { store_origins: owned(&KUBERNETES), ..base },
         // It reaches nothing, and an RSA key takes as long as a template's.
         "generators" => Grants { built_in: true, ..Grants::template_engine() },
+        // The same plugin as Vault's. No login of its goes to a cloud, and none takes a ServiceAccount's token.
+        "openBao" => Grants { settings: json!({ "mount": OPENBAO_MOUNT }), ..base },
         "v2" | "jinja" => Grants { built_in: true, ..Grants::template_engine() },
         _ => base,
     }

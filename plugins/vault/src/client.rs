@@ -48,7 +48,7 @@ impl<'a> Client<'a> {
     /// # Errors
     /// A wrong config.
     pub fn new(session: &'a Session, world: &'a dyn World) -> Result<Self, Error> {
-        let config = Config::parse(&session.config)?;
+        let config = Config::parse(&session.config, &session.settings)?;
         let auth = Auth::parse(&config.json)?;
         Ok(Self { config, auth, session, world, index: RefCell::default(), secrets: Secrets::default() })
     }

@@ -32,11 +32,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Parses.
+    /// Parses; `settings` are the host's, and may name the mount of stores that name none.
     ///
     /// # Errors
     /// What is wrong, and where.
-    pub fn parse(config: &str) -> Result<Self, Error> {
+    pub fn parse(config: &str, settings: &str) -> Result<Self, Error> {
         let json: Value = serde_json::from_str(config).map_err(|_| invalid_config("", "it is not JSON"))?;
         let server = text(&json, "/server")
             .ok_or_else(|| invalid_config("/server", "the address of Vault is needed"))?;
@@ -57,7 +57,9 @@ impl Config {
         if kv == Kv::V1 && on("/checkAndSet/required") {
             return Err(invalid_config("/checkAndSet", "KV version 1 has no check-and-set: remove it"));
         }
-        let mount = owned("/path").map(|path| path.trim_matches('/').to_owned());
+        let settings: Value = serde_json::from_str(settings).unwrap_or_default();
+        let mount = text(&json, "/path").or_else(|| text(&settings, "/mount"));
+        let mount = mount.map(|path| path.trim_matches('/').to_owned());
         Ok(Self {
             server: server.trim_end_matches('/').to_owned(),
             mount: mount.filter(|path| !path.is_empty()),
@@ -92,7 +94,7 @@ mod tests {
     #[test]
     fn defaults_and_origin() {
         let config =
-            Config::parse(r#"{"server":"https://v.example:8200/prefix/","namespace":"a/b"}"#).unwrap();
+            Config::parse(r#"{"server":"https://v.example:8200/prefix/","namespace":"a/b"}"#, "").unwrap();
         assert_eq!(config.server, "https://v.example:8200/prefix");
         assert_eq!(config.origin(), "https://v.example:8200");
         assert_eq!(config.kv, Kv::V2);
@@ -105,7 +107,7 @@ mod tests {
             (r#"{"server":"https://v","version":"v1","checkAndSet":{"required":true}}"#, "/checkAndSet"),
             (r#"{"server":"https://v","headers":{"X-Vault-Token":"root"}}"#, "/headers"),
         ] {
-            let Err(Error::InvalidConfig(error)) = Config::parse(bad) else { panic!("{bad}") };
+            let Err(Error::InvalidConfig(error)) = Config::parse(bad, "") else { panic!("{bad}") };
             assert_eq!(error.path, path, "{bad}");
         }
     }
@@ -114,12 +116,23 @@ mod tests {
     fn namespaces_mount_and_consistency() {
         let config = Config::parse(
             r#"{"server":"https://v","namespace":"a/b","path":"/kv/","auth":{"namespace":"a"},"forwardInconsistent":true}"#,
+            r#"{"mount":"other"}"#,
         )
         .unwrap();
         assert_eq!(config.login_namespace.as_deref(), Some("a"));
         assert_eq!(config.namespace.as_deref(), Some("a/b"));
         assert_eq!(config.mount.as_deref(), Some("kv"));
         assert!(config.read_your_writes && config.forward_inconsistent);
+    }
+
+    /// ESO's provider `openBao` has a default, and `vault` has none.
+    #[test]
+    fn a_store_without_a_mount_has_the_host_s() {
+        let mount = |config, settings| Config::parse(config, settings).unwrap().mount;
+        let store = r#"{"server":"https://v"}"#;
+        assert_eq!(mount(store, r#"{"mount":"kv"}"#).as_deref(), Some("kv"));
+        assert_eq!(mount(store, r#"{"endpoints":{}}"#), None);
+        assert_eq!(mount(store, ""), None);
     }
 
     /// Every field of ESO's, as its definition of SecretStore lists them, is one that the schema takes.

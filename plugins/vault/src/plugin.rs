@@ -30,7 +30,7 @@ const KEY: &str = "client-key";
 
 impl Connection for Vault {
     fn connect(input: ConnectInput) -> Result<Step, Error> {
-        let config = Config::parse(&input.config)?;
+        let config = Config::parse(&input.config, &input.settings)?;
         let auth = Auth::parse(&config.json)?;
         let tls = Tls::parse(&config.json, input.store.namespace.is_none())?;
         if auth.credential == Credential::Certificate && !config.server.starts_with("https://") {

@@ -7,6 +7,7 @@ mod google;
 mod kv;
 mod login;
 mod namespaces;
+mod openbao;
 mod policy;
 mod render;
 mod store;
@@ -112,18 +113,27 @@ impl<'a> Server<'a> {
     }
 
     /// A SecretStore at this server; `vault` is the provider's object without `server`.
-    fn store(&self, name: &str, mut vault: Value) {
-        vault["server"] = self.address.as_str().into();
+    fn store(&self, name: &str, vault: Value) {
+        self.store_as(name, "vault", vault);
+    }
+
+    /// The same of a provider of another name.
+    fn store_as(&self, name: &str, provider: &str, mut settings: Value) {
+        settings["server"] = self.address.as_str().into();
         self.world.apply_json(&json!({
             "apiVersion": "external-secrets.io/v1", "kind": "SecretStore",
             "metadata": {"name": name, "namespace": self.world.name},
-            "spec": {"controller": self.world.name, "refreshInterval": 5, "provider": {"vault": vault}},
+            "spec": {"controller": self.world.name, "refreshInterval": 5, "provider": {provider: settings}},
         }));
     }
 
     /// A store that works: it is ready, and an ExternalSecret reads [`VALUE`] through it.
     fn works(&self, name: &str, vault: Value) {
-        self.store(name, vault);
+        self.works_as(name, "vault", vault);
+    }
+
+    fn works_as(&self, name: &str, provider: &str, settings: Value) {
+        self.store_as(name, provider, settings);
         self.world.wait_ready("secretstore", name);
         let one = json!({"data": [{"secretKey": "v", "remoteRef": {"key": "app", "property": "v"}}]});
         let synced = format!("synced-{name}");

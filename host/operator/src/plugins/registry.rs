@@ -39,6 +39,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
     BuiltIn { name: "generators", file: "generators.wasm" },
     BuiltIn { name: "jinja", file: "template-jinja.wasm" },
     BuiltIn { name: "kubernetes", file: "kubernetes.wasm" },
+    BuiltIn { name: "openBao", file: "vault.wasm" },
     BuiltIn { name: "v2", file: "template-go.wasm" },
     BuiltIn { name: "vault", file: "vault.wasm" },
 ];

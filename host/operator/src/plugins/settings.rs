@@ -49,8 +49,12 @@ pub(super) fn with_environment(
         }
         endpoints.insert(endpoint.to_owned(), Value::String(url));
     }
-    let settings = if endpoints.is_empty() { Value::Null } else { json!({ "endpoints": endpoints }) };
-    Ok(Grants { settings, ..builtin_grants(name) })
+    let mut grants = builtin_grants(name);
+    if !endpoints.is_empty() {
+        let set = Map::from_iter([("endpoints".to_owned(), Value::Object(endpoints))]);
+        grants.settings = merged(grants.settings, Some(&set));
+    }
+    Ok(grants)
 }
 
 /// Whether the settings of a built-in are what it knows: one that is mistyped would be the cloud's own endpoint.
@@ -136,6 +140,7 @@ mod tests {
         assert_eq!(settings("azurekv"), json!({"endpoints": {"login": "https://login.example/"}}));
         assert_eq!(settings("gcpsm"), Value::Null);
         assert_eq!(settings("fake"), Value::Null);
+        assert_eq!(settings("openBao"), json!({"mount": "kv"}));
         let refused = with_environment("aws", |_| Some("localhost:4566".to_owned())).unwrap_err();
         assert!(refused.to_string().contains("AWS_SECRETSMANAGER_ENDPOINT"), "{refused}");
     }
@@ -151,6 +156,7 @@ mod tests {
             ("vault", json!({"endpoints": {"ssm": "https://a.example"}}), "endpoints.ssm"),
             ("gcpsm", json!({"endpoints": {"ssm": "https://a.example"}}), "endpoints.ssm"),
             ("fake", json!({"endpoints": {}}), "endpoints"),
+            ("openBao", json!({"mount": "secret"}), "\"mount\""),
         ] {
             let said = check(name, &settings).unwrap_err().to_string();
             assert!(said.contains(needle), "{said}");
