@@ -28,20 +28,26 @@ pub struct BuiltIn {
     pub name: &'static str,
     /// Its file in the plugin directory.
     pub file: &'static str,
+    /// It is another built-in's plugin, and only a provider under this name: kinds of generators are the other's.
+    pub lent: bool,
+}
+
+const fn own(name: &'static str, file: &'static str) -> BuiltIn {
+    BuiltIn { name, file, lent: false }
 }
 
 /// Providers go by their key under `spec.provider`, template engines by their `engineVersion`.
 pub const BUILT_IN: &[BuiltIn] = &[
-    BuiltIn { name: "aws", file: "aws.wasm" },
-    BuiltIn { name: "azurekv", file: "azure.wasm" },
-    BuiltIn { name: "fake", file: "fake.wasm" },
-    BuiltIn { name: "gcpsm", file: "gcp.wasm" },
-    BuiltIn { name: "generators", file: "generators.wasm" },
-    BuiltIn { name: "jinja", file: "template-jinja.wasm" },
-    BuiltIn { name: "kubernetes", file: "kubernetes.wasm" },
-    BuiltIn { name: "openBao", file: "vault.wasm" },
-    BuiltIn { name: "v2", file: "template-go.wasm" },
-    BuiltIn { name: "vault", file: "vault.wasm" },
+    own("aws", "aws.wasm"),
+    own("azurekv", "azure.wasm"),
+    own("fake", "fake.wasm"),
+    own("gcpsm", "gcp.wasm"),
+    own("generators", "generators.wasm"),
+    own("jinja", "template-jinja.wasm"),
+    own("kubernetes", "kubernetes.wasm"),
+    BuiltIn { name: "openBao", file: "vault.wasm", lent: true },
+    own("v2", "template-go.wasm"),
+    own("vault", "vault.wasm"),
 ];
 
 /// The built-in of that name.
@@ -320,6 +326,7 @@ impl Registry {
         let fits = |entry: &Entry| entry.installed.clone().filter(|found| found.plugin.generates(kind));
         let mut found: Vec<(bool, Installed)> = entries
             .iter()
+            .filter(|(name, _)| built_in(name).is_none_or(|built_in| !built_in.lent))
             .filter_map(|(name, entry)| Some((built_in(name).is_none(), fits(entry)?)))
             .collect();
         found.sort_by_key(|(foreign, _)| *foreign);
