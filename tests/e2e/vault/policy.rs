@@ -65,7 +65,9 @@ fn the_documents_policy_is_enough_for_its_manifests() {
     let validated = String::from_utf8(validated).unwrap();
     let es = world.get("externalsecret", "validated-api-credentials").unwrap();
     let time = |value: &Value| value.as_str().unwrap().to_owned();
-    let (from, to) = (time(&es["metadata"]["creationTimestamp"]), time(&es["status"]["refreshTime"]));
+    let secret = world.get("secret", "api-credentials").unwrap();
+    let (from, to) =
+        (time(&es["metadata"]["creationTimestamp"]), time(&secret["metadata"]["creationTimestamp"]));
     assert!(from <= validated && validated <= to, "{from} {validated} {to}");
 
     let denied = |name: &str, spec: Value, rule: &str| {
