@@ -3,6 +3,9 @@
 use super::meter::{Meter, Refused};
 use super::text::character;
 
+/// What comparing two characters takes, in bytes that are only looked at.
+const CHARACTER: usize = 4;
+
 /// One character of a pattern.
 enum Piece {
     Any,
@@ -63,9 +66,9 @@ pub(super) fn matches(text: &[u8], pattern: &[u8], meter: &Meter) -> Result<bool
             _ => break false,
         }
         if steps % 1024 == 0 {
-            meter.read(1024)?;
+            meter.read(1024 * CHARACTER)?;
         }
     };
-    meter.read(steps % 1024)?;
+    meter.read(steps % 1024 * CHARACTER)?;
     Ok(matched)
 }

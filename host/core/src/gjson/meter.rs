@@ -12,17 +12,20 @@ pub const PATH: usize = 16 * 1024;
 
 /// Work of one look-up: bytes that are looked at, and [`WRITTEN`] for each that is written. Enough to go some thirty
 /// times through the largest answer of a plugin (4 MiB), where a path goes through it twice for each step that counts;
-/// a fraction of a second.
+/// half a second of one core at most.
 pub const WORK: u64 = 128 << 20;
 
 /// Work of a byte that is written: it takes memory too, which is thereby at most 32 MiB.
 const WRITTEN: u64 = 4;
 
-/// Work of going a level deeper, which is done for each element of an array: what it takes beside reading.
+/// Work of going a level deeper and of asking an element, beside reading: there may be one for every second byte.
 const STEP: u64 = 32;
 
-/// How deep things nest: steps of a path in one another, and the text where a modifier goes down into it. Each level
-/// takes up to 1.5 KiB of stack in a build without optimisation, and a worker thread has 2 MiB.
+/// Work of a value that is passed over, beside reading.
+const VALUE: u64 = 8;
+
+/// How deep things nest: steps of a path in one another, pipes and brackets (a query is two), and the text where a
+/// modifier goes down into it. So many fit on half of a worker thread's stack of 2 MiB, without optimisation too.
 pub const DEPTH: u16 = 256;
 
 /// A look-up that would take too much. gjson would go on.
@@ -53,6 +56,16 @@ impl Meter {
     /// Counts bytes that were looked at.
     pub(super) fn read(&self, bytes: usize) -> Result<(), Refused> {
         self.spend(bytes as u64)
+    }
+
+    /// Counts an element that is asked.
+    pub(super) fn ask(&self) -> Result<(), Refused> {
+        self.spend(STEP)
+    }
+
+    /// Counts a value and its bytes.
+    pub(super) fn value(&self, bytes: usize) -> Result<(), Refused> {
+        self.spend(VALUE + bytes as u64)
     }
 
     /// Counts a thing that is kept in a list.

@@ -16,11 +16,17 @@ pub(super) fn float(text: &[u8]) -> f64 {
         return f64::NAN;
     }
     let hex = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X"));
-    let digits = zeroize::Zeroizing::new(match unsigned.contains('_') {
-        true if !well_separated(hex.unwrap_or(unsigned), hex.is_some()) => return 0.0,
-        _ => hex.unwrap_or(unsigned).replace('_', ""),
-    });
-    let magnitude = if hex.is_some() { hexadecimal(&digits) } else { decimal(&digits) };
+    let digits = hex.unwrap_or(unsigned);
+    let without;
+    let digits = match digits.contains('_') {
+        true if !well_separated(digits, hex.is_some()) => return 0.0,
+        true => {
+            without = zeroize::Zeroizing::new(digits.replace('_', ""));
+            without.as_str()
+        }
+        false => digits,
+    };
+    let magnitude = if hex.is_some() { hexadecimal(digits) } else { decimal(digits) };
     magnitude.map_or(0.0, |magnitude| sign * magnitude)
 }
 

@@ -3,6 +3,8 @@
 
 use std::cmp::Ordering;
 
+use zeroize::Zeroizing;
+
 use super::meter::{Buffer, Meter, Refused};
 use super::number;
 use super::scan;
@@ -73,7 +75,7 @@ struct Pair {
     /// Where its value begins, or what is before it.
     value: usize,
     to: usize,
-    key: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
 }
 
 impl Printer<'_, '_> {
@@ -232,7 +234,7 @@ impl Printer<'_, '_> {
     /// Puts the entries that were written last in order: by key, and by value where keys are equal.
     fn sort(&mut self, mut pairs: Vec<Pair>) -> Result<(), Refused> {
         let Some(start) = pairs.first().map(|pair| pair.from) else { return Ok(()) };
-        let written = zeroize::Zeroizing::new(self.out.bytes().get(start..).unwrap_or_default().to_vec());
+        let written = Zeroizing::new(self.out.bytes().get(start..).unwrap_or_default().to_vec());
         let text = |from: usize, to: usize| written.get(from - start..to - start).unwrap_or_default();
         // Each comparison looks at two keys.
         let levels = usize::BITS - pairs.len().leading_zeros();
@@ -263,17 +265,17 @@ impl Printer<'_, '_> {
 }
 
 /// What a key or text says, as encoding/json reads it; nothing of one that it does not.
-fn spelled(quoted: &[u8]) -> Vec<u8> {
+fn spelled(quoted: &[u8]) -> Zeroizing<Vec<u8>> {
     let inner = quoted.get(1..).unwrap_or_default();
-    match inner.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+    Zeroizing::new(match inner.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
         Some(end) if inner.get(end) == Some(&b'"') => inner.get(..end).unwrap_or_default().to_vec(),
         Some(_) => {
-            let lossy = String::from_utf8_lossy(quoted);
-            let text = serde_json::from_str::<String>(&crate::shape::paired(&lossy));
-            text.unwrap_or_default().into_bytes()
+            let lossy = Zeroizing::new(String::from_utf8_lossy(quoted).into_owned());
+            let paired = Zeroizing::new(crate::shape::paired(&lossy).into_owned());
+            serde_json::from_str::<String>(&paired).unwrap_or_default().into_bytes()
         }
         None => Vec::new(),
-    }
+    })
 }
 
 /// A value for comparing: null, false, numbers, texts, true, the rest.

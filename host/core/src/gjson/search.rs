@@ -128,7 +128,7 @@ impl<'d, 'p> Search<'d, 'p, '_> {
     /// The place of the value that begins there.
     fn span(&self, at: usize) -> Result<Option<Span>, Refused> {
         let span = scan::span(self.json, at, token(self.json, at));
-        self.meter.read(span.map_or(self.json.len(), |span| span.next) - at)?;
+        self.meter.value(span.map_or(self.json.len(), |span| span.next) - at)?;
         Ok(span)
     }
 
@@ -219,6 +219,7 @@ impl<'d, 'p> Search<'d, 'p, '_> {
     ) -> Result<Option<Outcome>, Refused> {
         let meter = self.meter;
         let Some(span) = self.span(at)? else { return Ok(None) };
+        meter.ask()?;
         let passed = Ok(Some(Outcome { next: span.next, hit: false }));
         let element = span.value(self.json, meter)?;
         let answers = match element.kind() {
