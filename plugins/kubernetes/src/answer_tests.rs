@@ -1,3 +1,5 @@
+//! Answers of API servers, read; and what is none. Only tests.
+
 #![allow(clippy::unwrap_used)]
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! What a store needs, where its session goes, and what TLS it gets there. Only tests.
+
 #![allow(clippy::unwrap_used)]
 use serde_json::{Value, json};
 

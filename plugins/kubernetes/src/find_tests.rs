@@ -1,3 +1,5 @@
+//! Searches: pages, labels, cursors that are too old. Only tests.
+
 #![allow(clippy::unwrap_used)]
 use serde_json::{Value, json};
 

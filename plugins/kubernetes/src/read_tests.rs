@@ -1,3 +1,5 @@
+//! Reads: what is asked, what an answer becomes, and what no request is made for. Only tests.
+
 #![allow(clippy::unwrap_used)]
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Refusals of API servers and of what stands before them. Only tests.
+
 use serde_json::{Value, json};
 
 use super::*;

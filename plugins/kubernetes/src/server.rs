@@ -26,12 +26,12 @@ impl Server {
         let scheme = ["https://", "http://"].into_iter().find(|scheme| lower.starts_with(scheme));
         let rest = scheme.map_or(text, |scheme| &text[scheme.len()..]);
         let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if scheme.is_none() && !path.is_empty() {
+            return Err("an address with a path needs its scheme (https://)");
+        }
         let path = path.trim_end_matches('/');
         if host.is_empty() || host.starts_with(':') || host.contains('%') || rest.contains("://") {
             return Err(NONE);
-        }
-        if scheme.is_none() && !path.is_empty() {
-            return Err("an address with a path needs its scheme (https://)");
         }
         if path.split('/').any(|part| part == "." || part == "..") {
             return Err("its path must have no . or ..");
@@ -55,7 +55,7 @@ mod tests {
         for (text, origin, path) in [
             ("kubernetes.default", "https://kubernetes.default", ""),
             ("10.0.0.1:6443", "https://10.0.0.1:6443", ""),
-            ("my-host:6443/", "https://my-host:6443", ""),
+            ("my-host:6443", "https://my-host:6443", ""),
             ("[fd00::1]:6443", "https://[fd00::1]:6443", ""),
             ("https://api.example/", "https://api.example", ""),
             ("HTTPS://api.example", "https://api.example", ""),
@@ -71,6 +71,7 @@ mod tests {
             ":6443",
             "ftp://api.example",
             "api.example/k8s",
+            "api.example/",
             "https://api.example?x=1",
             "https://me@api.example",
             "https://api.example/../x",
