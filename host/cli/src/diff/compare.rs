@@ -7,7 +7,7 @@ use claviger_core::failures::{KeyFailure, Unread};
 use claviger_core::lease::Pins;
 use claviger_core::names::{LABEL_CREATED_BY, created_by, field_manager, lease_annotation};
 use claviger_core::options::Options;
-use claviger_core::plan::{self, Controller, Input, Observed, Plan, Planned, Sibling};
+use claviger_core::plan::{self, Controller, Input, Observed, Plan, Planned, Sibling, Success};
 use claviger_core::redact::Redactor;
 use claviger_core::refresh;
 use claviger_core::rendered;
@@ -70,7 +70,9 @@ pub(super) async fn compare(
     };
     let named = Named { external_secret: name, namespace: &namespace, target };
     if is_made(&es.spec, &status, found.as_ref()) {
-        return Ok(Change::of(&named, &Plan::unchanged(target.to_owned()), found.as_ref(), None, hasher()));
+        let binding = Some(target.to_owned());
+        let plan = Plan { effects: Vec::new(), success: Success::Synced, notes: Vec::new(), binding };
+        return Ok(Change::of(&named, &plan, found.as_ref(), None, hasher()));
     }
     let record = lease_annotation(&own_name);
     let recorded = found.as_ref().and_then(|found| found.annotations.get(&record)).cloned();
