@@ -178,6 +178,10 @@ impl Refresh<'_> {
             _ => None,
         };
         let kept = matches!(desired, Desired::Kept);
+        if kept && found.is_none() {
+            // It went while we looked: there is nothing to keep.
+            return Ok(Ended::Stale);
+        }
         let record = if kept { held } else { record };
         let as_it_is = found.as_ref().filter(|_| kept).map(|found| plan::as_it_is(&es.spec, found));
         let wanted = match &desired {
