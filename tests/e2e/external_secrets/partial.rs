@@ -123,7 +123,10 @@ fn a_part_waits_for_the_secret_that_it_is_merged_into() {
     let spec = "  refreshInterval: 1s\n  data: [{secretKey: a, remoteRef: {key: one}}, {secretKey: b, remoteRef: {key: two}}]\n\
                 \x20 target: {creationPolicy: Merge, template: {metadata: {annotations: {id: '{{ uuidv4 }}'}}}}";
     external_secret(&world, "part", PARTIAL, spec);
-    let message = world.wait_reason("externalsecret", "part", "SecretMissing");
+    let message = world.wait("it to wait", || match world.ready("externalsecret", "part") {
+        Some((status, reason, message)) if status == "True" && reason == "SecretMissing" => Ok(message),
+        other => Err(format!("{other:?}")),
+    });
     assert_eq!(
         message,
         "secret will not be created due to CreationPolicy=Merge; 1 key could not be read: see status.failures"

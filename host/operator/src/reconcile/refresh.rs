@@ -196,6 +196,10 @@ impl Refresh<'_> {
             _ => None,
         };
         let kept = matches!(desired, Desired::Kept);
+        if kept && found.is_none() {
+            // It went while we looked: there is nothing to keep.
+            return Ok(Ended::Stale);
+        }
         if kept {
             record = held;
         }

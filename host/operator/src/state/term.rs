@@ -11,6 +11,7 @@ use claviger_core::scheduler::Class;
 use super::State;
 use super::leases::Leases;
 use crate::watch::Object;
+use crate::watch::cache::Name;
 
 impl State {
     /// The next object that is due.
@@ -24,10 +25,17 @@ impl State {
             }
             inner.queue.done(&object, None);
             // Its deletion, which nobody else would come to know of.
-            if let Object::ExternalSecret(name) = &object
-                && inner.external_secrets.get(name).is_none()
-            {
-                inner.progress.remove(name);
+            match &object {
+                Object::ExternalSecret(name) if inner.external_secrets.get(name).is_none() => {
+                    inner.progress.remove(name);
+                }
+                Object::ClusterExternalSecret(name) => {
+                    let name = Name::new("", name.as_str());
+                    if inner.cluster_external_secrets.get(&name).is_none() {
+                        inner.progress.remove(&name);
+                    }
+                }
+                _ => {}
             }
         }
     }
@@ -90,7 +98,6 @@ mod tests {
 
     use super::*;
     use crate::metrics::Metrics;
-    use crate::watch::cache::Name;
 
     fn seen(state: &State, name: &str) {
         let object = serde_json::json!({
