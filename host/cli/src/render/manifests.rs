@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use claviger_core::generator::CLUSTER_GENERATOR;
 use serde_json::Value;
 
 /// Files larger than this are not manifests; a mistaken path to a log or an image should not be read
@@ -107,8 +108,10 @@ fn add(mut value: Value, place: &str, namespace: &str, loaded: &mut Loaded) {
             .push(format!("{place}: no kind or no metadata.name, so this is no Kubernetes object"));
         return;
     }
-    let cluster_scoped =
-        matches!(kind.as_str(), "ClusterSecretStore" | "ClusterExternalSecret" | "Plugin" | "Namespace");
+    let cluster_scoped = matches!(
+        kind.as_str(),
+        "ClusterSecretStore" | "ClusterExternalSecret" | CLUSTER_GENERATOR | "Plugin" | "Namespace"
+    );
     if !cluster_scoped && value["metadata"]["namespace"].as_str().is_none() {
         value["metadata"]["namespace"] = Value::from(namespace);
     }
@@ -118,6 +121,17 @@ fn add(mut value: Value, place: &str, namespace: &str, loaded: &mut Loaded) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_in_no_namespace_is_given_none() {
+        let mut loaded = Loaded::default();
+        for kind in ["ClusterSecretStore", "ClusterExternalSecret", "ClusterGenerator", "Plugin", "Namespace"]
+        {
+            parse(Path::new("m.yaml"), &format!("kind: {kind}\nmetadata: {{name: a}}\n"), "ns", &mut loaded);
+        }
+        assert_eq!(loaded.objects.len(), 5);
+        assert!(loaded.objects.iter().all(|object| object["metadata"]["namespace"].is_null()));
+    }
 
     #[test]
     fn documents_lists_and_broken_ones() {
