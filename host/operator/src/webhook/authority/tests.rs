@@ -112,7 +112,7 @@ impl World {
         let mut world = Self::default();
         // Nothing is due between these: two thirds of a certificate are over after 60 days and again, of an authority
         // after 243.3 days.
-        let looks = (0..hour).step_by(24).chain(hour - hour.min(50)..=hour);
+        let looks = (0..hour - 50).step_by(24).chain(hour - hour.min(50)..=hour);
         for hour in looks {
             world.settle(start() + hours(hour), true, |_| {});
         }
@@ -290,6 +290,8 @@ fn whatever_is_damaged_is_repaired_and_nobody_is_cut_off_by_it() {
                 }
             });
             let text = wrong.join("; ");
+            // Another one is about to sign anyway: nothing has to be written for it.
+            let said = if (phase, what) == ("overlap", "ca.key is gone") { "" } else { said };
             assert!(text.contains(said), "{phase}, {what}: {text}");
             assert!(!text.contains("MARKED"), "{text}");
             assert_eq!(said.is_empty(), text.is_empty(), "{phase}, {what}: {text}");
