@@ -127,11 +127,11 @@ fn a_token_that_is_taken_back() {
     remote.store_as("store", "reader");
     remote.one("es", "store", json!({"key": "db", "property": "v"}));
     world.wait_data("es", &[("v", "MARKED-first-value")]);
-    // Its tokens end with it, another of that name has others.
+    // Its tokens end with it, when the API server has forgotten that it knew them (10 s); another of that name has others.
     world.kubectl(&["-n", &remote.namespace, "delete", "serviceaccount", "reader"]);
-    remote.put("db", json!({"v": "MARKED-second-value"}), json!({}));
     remote.refused("secretstore", "store", "AuthenticationFailed", &["does not know the credential"]);
     assert_eq!(world.data("es").unwrap()["v"], b"MARKED-first-value", "nothing is taken away");
+    remote.put("db", json!({"v": "MARKED-second-value"}), json!({}));
     remote.account("reader", &["get", "list"]);
     remote.secret("store", json!({"token": remote.token("reader")}));
     world.wait_ready("secretstore", "store");
