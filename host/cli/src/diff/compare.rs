@@ -29,7 +29,7 @@ use crate::render::secret::line;
 ///
 /// # Errors
 /// What is wrong, as its condition in a cluster would say, or what may not be read.
-pub(super) async fn compare(
+pub(crate) async fn compare(
     pipeline: &Pipeline,
     world: &Mixed,
     name: &str,
