@@ -30,6 +30,7 @@ mod quota;
 mod scale;
 mod spread;
 mod support;
+mod takeover;
 mod tenancy;
 mod vault;
 mod webhook;

@@ -11,13 +11,14 @@ mod plugin_host;
 mod plugins_dir;
 mod render;
 mod run;
+mod takeover;
 
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
 
-use crate::args::{Cli, Command, LogArgs, PluginCommand};
+use crate::args::{Cli, Command, LogArgs, PluginCommand, TakeoverCommand};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -33,6 +34,14 @@ fn main() -> ExitCode {
             Err(error) => {
                 eprintln!("error: {error:#}");
                 return ExitCode::from(diff::NOT_COMPARED);
+            }
+            code => code,
+        },
+        Command::Takeover(command) => match on_runtime(log, quiet, takeover::takeover(&command)) {
+            // 1 says that something is to be done.
+            Err(error) if matches!(command, TakeoverCommand::Plan(_)) => {
+                eprintln!("error: {error:#}");
+                return ExitCode::from(takeover::NOT_PLANNED);
             }
             code => code,
         },

@@ -15,6 +15,9 @@ pub const ANNOTATION_DATA_HASH: &str = "reconcile.external-secrets.io/data-hash"
 /// Begins every field manager; the ExternalSecret's name follows.
 pub const FIELD_MANAGER_PREFIX: &str = "externalsecrets.external-secrets.io/";
 
+/// ESO's finalizer on every ExternalSecret. Claviger has none: it is taken off by a takeover, and named where it holds one.
+pub const ESO_FINALIZER: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";
+
 /// Field manager of what a ClusterExternalSecret makes. One for all: each ExternalSecret has one controller.
 pub const SPREAD_FIELD_MANAGER: &str = "claviger-clusterexternalsecret";
 

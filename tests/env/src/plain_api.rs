@@ -72,6 +72,14 @@ impl PlainApi {
         http::call("GET", &format!("{}{path}", self.address), &[], None)
     }
 
+    /// Writes `body` to `path` by that method (`POST`, `PUT`).
+    ///
+    /// # Errors
+    /// If there is no HTTP answer.
+    pub fn send(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
+        http::call(method, &format!("{}{path}", self.address), &[], Some(body))
+    }
+
     /// Merges `body` into the object at `path`.
     ///
     /// # Errors

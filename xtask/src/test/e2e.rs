@@ -25,7 +25,7 @@ pub(super) fn run(progress: &Progress, plugins: &Path, filter: Option<&str>, tal
         Ok(false) => return,
         Err(error) => return tally.fail(format!("end-to-end tests: {error:#}")),
     }
-    let tools = match Tools::prepare(progress) {
+    let tools = match Tools::prepare(progress).and_then(|tools| tools.with_helm(progress)) {
         Ok(tools) => tools,
         Err(Error::Missing(missing)) => return tally.skip(format!("end-to-end tests: {missing}")),
         Err(error) => return tally.fail(format!("end-to-end tests: {error}")),

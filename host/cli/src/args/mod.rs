@@ -1,8 +1,9 @@
 //! The command line. Every flag's help says its unit, its default and the ESO flag it stands for.
 //!
-//! What concerns plugins is in `plugin`. Nothing here acts.
+//! What concerns plugins is in `plugin`, what a takeover in `takeover`. Nothing here acts.
 
 mod plugin;
+mod takeover;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 pub(crate) use plugin::{
     CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs, TestArgs,
 };
+pub(crate) use takeover::{BackArgs, PlanArgs, TakeoverArgs, TakeoverCommand};
 
 /// Keeps Kubernetes Secrets in step with external secret systems, through WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -34,6 +36,9 @@ pub(crate) enum Command {
     Render(RenderArgs),
     /// Show what the ExternalSecrets in a file or folder would change in a cluster: key names, never values
     Diff(DiffArgs),
+    /// Move a cluster over from ESO without a change to its Secrets, and back
+    #[command(subcommand)]
+    Takeover(TakeoverCommand),
     /// Look at plugins, and pack them for installing
     #[command(subcommand)]
     Plugin(PluginCommand),

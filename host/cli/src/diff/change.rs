@@ -59,7 +59,7 @@ type Marks = BTreeMap<String, Mark>;
 /// The Secret of an ExternalSecret, before and after.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Change {
+pub(crate) struct Change {
     /// Namespace and name of the ExternalSecret.
     pub(super) external_secret: String,
     /// Of its Secret.
@@ -178,7 +178,7 @@ impl Change {
     }
 
     /// Whether anything would be written or deleted.
-    pub(super) fn differs(&self) -> bool {
+    pub(crate) fn differs(&self) -> bool {
         !matches!(self.fate, Fate::Absent | Fate::Unchanged) || !self.also_deleted.is_empty()
     }
 }

@@ -33,7 +33,7 @@ use crate::render::secret::{line, of_entry};
 ///
 /// # Errors
 /// What is wrong, as its condition in a cluster would say, or what may not be read.
-pub(super) async fn compare(
+pub(crate) async fn compare(
     pipeline: &Pipeline,
     world: &Mixed,
     name: &str,

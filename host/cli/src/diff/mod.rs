@@ -16,8 +16,9 @@ use claviger_operator::cluster::credentials::Credentials;
 use claviger_plugins::egress::EgressConfig;
 use kube::Client;
 
-use self::change::Change;
-use self::world::Mixed;
+pub(crate) use self::change::Change;
+pub(crate) use self::compare::compare;
+pub(crate) use self::world::Mixed;
 use crate::args::{DiffArgs, DiffOutput};
 use crate::render::{Prepared, listed, prepare};
 
@@ -26,7 +27,7 @@ pub(crate) const NOT_COMPARED: u8 = 2;
 
 /// What API servers accept by default, so that no store gets a token that is one of theirs. The operator asks its API
 /// server; asking is a request of a kind that a person may lack the right to.
-const API_SERVER_AUDIENCES: [&str; 3] = [
+pub(crate) const API_SERVER_AUDIENCES: [&str; 3] = [
     "https://kubernetes.default.svc.cluster.local",
     "https://kubernetes.default.svc",
     "kubernetes.default.svc",
@@ -52,7 +53,7 @@ pub(crate) async fn diff(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     }
     let mut changes: Vec<Change> = Vec::new();
     for (name, es) in &external_secrets {
-        match compare::compare(&pipeline, &world, name, es).await {
+        match compare(&pipeline, &world, name, es).await {
             Ok(change) => {
                 failed += usize::from(!change.failures.is_empty());
                 for problem in &change.failures {

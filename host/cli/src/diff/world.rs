@@ -24,10 +24,10 @@ use kube::{Api, Client, ResourceExt};
 use crate::render::Files;
 
 /// Both.
-pub(super) struct Mixed {
-    pub(super) files: Files,
-    pub(super) client: Client,
-    pub(super) credentials: Arc<Credentials>,
+pub(crate) struct Mixed {
+    pub(crate) files: Files,
+    pub(crate) client: Client,
+    pub(crate) credentials: Arc<Credentials>,
 }
 
 impl Mixed {

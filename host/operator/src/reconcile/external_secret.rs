@@ -8,7 +8,7 @@ use claviger_core::error::{Failure, PARTIALLY_SYNCED, Retry};
 use claviger_core::failures::{self, Unread};
 use claviger_core::hash::synced_resource_version;
 use claviger_core::lease::{self, Pins, Policy, Rotation, Superseded};
-use claviger_core::names::{ANNOTATION_REVOKE_SUPERSEDED, ANNOTATION_ROLLOUT, field_manager};
+use claviger_core::names::{ANNOTATION_REVOKE_SUPERSEDED, ANNOTATION_ROLLOUT, ESO_FINALIZER, field_manager};
 use claviger_core::options::Options;
 use claviger_core::plan::{self, target_valid};
 use claviger_core::redact::Redactor;
@@ -99,6 +99,7 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
     let next = holding.as_ref().and_then(|holding| holding.next).into_iter().chain(rollout_again).min();
     // Its Secret goes with it by ownership, or stays by policy; till then what it holds lives on.
     if es.meta().deletion_timestamp.is_some() {
+        say_who_holds(context, es).await;
         return next.map(|at| (Class::Refresh, instant(at, now)));
     }
     let failed = async |failure: &Failed, interval: Duration| {
@@ -266,6 +267,22 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
         }
         Err(failure) => failed(&failure, interval).await,
     }
+}
+
+/// An ExternalSecret that is deleted and bears ESO's finalizer waits for ESO, for ever if there is none. It is not taken off
+/// here: ESO may still run, for other namespaces or by mistake, and what it does first is its own; `claviger takeover` asks
+/// who runs.
+async fn say_who_holds(context: &Context, es: &ExternalSecret) {
+    if !es.finalizers().iter().any(|finalizer| finalizer == ESO_FINALIZER) {
+        return;
+    }
+    let message = format!(
+        "its deletion waits for the External Secrets Operator, whose finalizer {ESO_FINALIZER} it bears: \
+         claviger takeover apply --finish-deletions takes it off"
+    );
+    let namespace = es.namespace().unwrap_or_default();
+    tracing::warn!(namespace, name = es.name_any(), "{message}");
+    context.events.warning(&es.object_ref(&()), "DeletionHeld", &message).await;
 }
 
 /// Writes the events of what was done.

@@ -104,7 +104,8 @@ fn build(progress: &Progress, parts: &[(&str, &str)]) -> Result<PathBuf> {
     Ok(finished)
 }
 
-fn go(module: &Path) -> Command {
+/// Go in that module, with a cache of our own.
+pub(super) fn go(module: &Path) -> Command {
     let cache = cache_home().join("go");
     let mut command = Command::new("go");
     command
@@ -139,12 +140,17 @@ fn stamp() -> String {
 
 /// Says what would be built: changes with the module's pins, the parts and the stamp.
 fn identity(module: &Path, parts: &[(&str, &str)]) -> Result<String> {
+    pinned(module, &format!("{parts:?}{}", stamp()))
+}
+
+/// Changes with the module's pins, and with what else is said.
+pub(super) fn pinned(module: &Path, more: &str) -> Result<String> {
     let mut hash = Sha256::new();
     for name in ["go.mod", "go.sum"] {
         let path = module.join(name);
         hash.update(std::fs::read(&path).map_err(Error::file("read", &path))?);
     }
-    hash.update(format!("{parts:?}{}", stamp()));
+    hash.update(more);
     Ok(hex::encode(&hash.finalize()[..8]))
 }
 

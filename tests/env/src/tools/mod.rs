@@ -4,6 +4,7 @@
 //! broken-off build is never taken for a finished one and two runs never see each other's half. What the
 //! machine must have already (Go, Python, PostgreSQL) is reported as [`Missing`](crate::Missing).
 
+mod helm;
 mod kube;
 mod openbao;
 mod postgres;
@@ -35,6 +36,8 @@ pub struct Tools {
     pub kubectl: PathBuf,
     /// OpenBao's single binary.
     pub bao: PathBuf,
+    /// Helm, if it was asked for.
+    pub helm: Option<PathBuf>,
     /// The interpreter that runs the servers of `tests/servers`.
     pub python: PathBuf,
     /// The folder with PostgreSQL's server programs (`initdb`, `postgres`), if it is installed.
@@ -60,9 +63,19 @@ impl Tools {
             kube_controller_manager: kube.controller_manager,
             kubectl: kube.kubectl,
             bao,
+            helm: None,
             python: python::prepare(progress)?,
             postgres_bin: postgres::find(),
         })
+    }
+
+    /// The same with Helm, which servers do without. It is built the first time, in about five minutes on two cores.
+    ///
+    /// # Errors
+    /// As [`Tools::prepare`].
+    pub fn with_helm(mut self, progress: &Progress) -> Result<Self> {
+        self.helm = Some(helm::prepare(progress)?);
+        Ok(self)
     }
 
     /// The folder with PostgreSQL's server programs.
