@@ -291,7 +291,15 @@ impl Refresh<'_> {
             }
             context.state.leases_recorded(name, record);
         }
-        Ok(ended(Done { unread: 0, failures: Vec::new(), plan, record, pins, stand_ins: stand_ins.clone(), absent }))
+        Ok(ended(Done {
+            unread: 0,
+            failures: Vec::new(),
+            plan,
+            record,
+            pins,
+            stand_ins: stand_ins.clone(),
+            absent,
+        }))
     }
 }
 
