@@ -134,7 +134,11 @@ fn an_authority_is_replaced_while_the_webhook_is_asked() {
     let (asked, failed) = (asked.into_inner(), failed.into_inner());
     eprintln!("{asked} times what is served was judged by what is told during a rotation");
     assert_eq!(failed, 0, "of {asked}");
-    for note in ["made another authority", "by the next authority", "withdrew authorities"] {
-        world.wait("the events", || hook.event("WebhookCertificatesChanged", note));
+    for (reason, note) in [
+        ("WebhookAuthorityMade", "made another authority"),
+        ("WebhookAuthorityChanged", "by another authority from now on"),
+        ("WebhookAuthorityWithdrawn", "withdrew authorities"),
+    ] {
+        world.wait("the events", || hook.event(reason, note));
     }
 }

@@ -43,7 +43,7 @@ impl<'a> Hook<'a> {
             match kind {
                 "Role" | "ClusterRole" => {}
                 "RoleBinding" | "ClusterRoleBinding" => {
-                    document["metadata"]["name"] = json!(account);
+                    document["metadata"]["name"] = json!(format!("{account}-webhook"));
                     document["subjects"][0]["name"] = json!(account);
                 }
                 _ => continue,

@@ -47,6 +47,42 @@ struct Served {
     named: bool,
 }
 
+/// What was done to the Secret. Each has a reason of its own: events of one reason about one object are counted as one,
+/// and only the first says what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Another authority.
+    Made,
+    /// It signs.
+    Promoted,
+    /// Another certificate by the same.
+    Renewed,
+    /// Authorities that have left.
+    Withdrawn,
+}
+
+impl Change {
+    /// The event's reason.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::Made => "WebhookAuthorityMade",
+            Self::Promoted => "WebhookAuthorityChanged",
+            Self::Renewed => "WebhookCertificateRenewed",
+            Self::Withdrawn => "WebhookAuthorityWithdrawn",
+        }
+    }
+
+    /// For people.
+    pub(super) fn note(self) -> &'static str {
+        match self {
+            Self::Made => "made another authority, which is published before it signs",
+            Self::Promoted => "the webhook's certificate is by another authority from now on",
+            Self::Renewed => "renewed the webhook's certificate, by the same authority",
+            Self::Withdrawn => "withdrew authorities that sign no more",
+        }
+    }
+}
+
 /// What the Secret holds of what can be used.
 #[derive(Default)]
 pub(super) struct Content {
@@ -176,7 +212,7 @@ impl Content {
         self.since.map(|since| since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
     }
 
-    /// Takes all steps that are due; what was done, for people.
+    /// Takes all steps that are due; what was done.
     ///
     /// # Errors
     /// If the cryptography library refuses, or a name of the webhook is none.
@@ -186,7 +222,7 @@ impl Content {
         names: &[String],
         published: &Published,
         known: &[Certificate],
-    ) -> Result<Vec<&'static str>, String> {
+    ) -> Result<Vec<Change>, String> {
         let mut done = Vec::new();
         if self.signing.is_none() {
             self.adopt(now, known);
@@ -196,25 +232,25 @@ impl Content {
                 Step::Make => {
                     let (certificate, key) = x509::authority(now)?;
                     self.make(now, Pair { certificate, key });
-                    done.push("made another authority, to be published before it signs");
+                    done.push(Change::Made);
                 }
                 Step::Note => self.since = Some(now),
                 Step::Promote => {
                     self.promote();
                     self.renew(now, names)?;
                     self.since = (!self.retired.is_empty()).then_some(now);
-                    done.push("signed the webhook's certificate by the next authority");
+                    done.push(Change::Promoted);
                 }
                 Step::Renew => {
                     self.renew(now, names)?;
-                    done.push("renewed the webhook's certificate");
+                    done.push(Change::Renewed);
                 }
                 Step::Forget(ids) => {
                     self.retired.retain(|certificate| !ids.contains(&certificate.mark.id));
                     if self.retired.is_empty() && self.next.is_none() {
                         self.since = None;
                     }
-                    done.push("withdrew authorities that sign no more");
+                    done.push(Change::Withdrawn);
                 }
                 Step::Rest => return Ok(done),
             }

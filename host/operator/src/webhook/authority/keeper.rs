@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::configuration::Configuration;
-use super::content::Content;
+use super::content::{Change, Content};
 use super::names;
 use super::secret::Found;
 use crate::config::AuthorityConfig;
@@ -233,16 +233,16 @@ impl Keeper {
     }
 
     /// Tells people what was done to the Secret.
-    async fn say(&self, found: &Found, about: &ObjectReference, wrong: &[String], done: &[&'static str]) {
+    async fn say(&self, found: &Found, about: &ObjectReference, wrong: &[String], done: &[Change]) {
         let events = &self.context.events;
         if found.exists() && !found.data.is_empty() && !wrong.is_empty() {
             let note = format!("repaired: {}", wrong.join("; "));
             tracing::warn!(secret = self.secret(), wrong = ?wrong, "repaired the webhook's Secret");
             events.warning(about, "WebhookSecretRepaired", &note).await;
         }
-        if !done.is_empty() {
-            tracing::info!(secret = self.secret(), done = ?done, "wrote the webhook's Secret");
-            events.normal(about, "WebhookCertificatesChanged", &done.join("; ")).await;
+        for change in done {
+            tracing::info!(secret = self.secret(), "{}", change.note());
+            events.normal(about, change.reason(), change.note()).await;
         }
     }
 

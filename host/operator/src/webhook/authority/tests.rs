@@ -18,7 +18,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::configuration::Configuration;
-use super::content::{CA_CRT, CA_KEY, Content, NEXT_CA_KEY, TLS_CRT, TLS_KEY};
+use super::content::{CA_CRT, CA_KEY, Change, Content, NEXT_CA_KEY, TLS_CRT, TLS_KEY};
 use super::x509::{self, Certificate};
 
 fn start() -> Timestamp {
@@ -323,7 +323,7 @@ fn another_name_of_the_service_is_another_certificate_by_the_same_authority() {
     let mut content = Content::read(&data, None, &names, &mut Vec::new());
     let (published, known) = Configuration::telling(&[&world.bundle]).published();
     let done = content.advance(start(), &names, &published, &known).unwrap();
-    assert_eq!(done, ["renewed the webhook's certificate"]);
+    assert_eq!(done, [Change::Renewed]);
     assert_eq!(content.bundle(), before.0);
     let (pem, _) = content.served().unwrap();
     let pair = String::from_utf8(pem.to_vec()).unwrap();
