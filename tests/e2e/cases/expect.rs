@@ -170,7 +170,15 @@ impl Differences {
         }
         let quoted = |value: &String| format!("{value:?}");
         self.maps(&place("labels"), &labels, &texts(&metadata["labels"]), quoted);
-        self.maps(&place("annotations"), &annotations, &texts(&metadata["annotations"]), quoted);
+        // What a generator made is recorded, and no two records are the same.
+        let mut found_annotations = texts(&metadata["annotations"]);
+        let all = found_annotations.len();
+        found_annotations.retain(|name, _| !name.starts_with("lease.claviger.io/"));
+        let entries = owner.es["spec"]["dataFrom"].as_array().into_iter().flatten();
+        let generated = entries.filter(|entry| !entry["sourceRef"]["generatorRef"].is_null()).count();
+        let records = Value::from(usize::from(generated > 0 && wanted.marked));
+        self.same(&place("records"), &records, &Value::from(all - found_annotations.len()));
+        self.maps(&place("annotations"), &annotations, &found_annotations, quoted);
         self.same(&place("type"), &Value::from(wanted.type_.as_str()), &found["type"]);
         self.same(
             &place("immutable"),
