@@ -19,7 +19,7 @@ use claviger_core::secret::Untrusted;
 use claviger_core::status;
 use claviger_core::windows::Windows;
 use claviger_crds::condition::Condition;
-use claviger_crds::external_secret::{ExternalSecret, ExternalSecretStatus, RefreshPolicy};
+use claviger_crds::external_secret::{CreationPolicy, ExternalSecret, ExternalSecretStatus, RefreshPolicy};
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
@@ -144,7 +144,13 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
         let reported = es.status.as_ref().map(|status| status.failures.as_slice()).unwrap_or_default();
         Arc::new(Unread::reported(reported))
     });
-    let valid = !waits && (!is_secret || target_valid(&es.spec, &unread, known.as_ref()));
+    // One that it merged into and that no watch shows may only have lost its label.
+    let lost = is_secret
+        && known.is_none()
+        && es.spec.target.creation_policy == CreationPolicy::Merge
+        && !is_waiting(es)
+        && es.status.as_ref().is_some_and(|status| status.binding.is_some());
+    let valid = !waits && !lost && (!is_secret || target_valid(&es.spec, &unread, known.as_ref()));
     let progress = context.state.progress(name);
     // What was read in part only is read again before its interval is over, but not at each look.
     let partly =
@@ -180,8 +186,8 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
     let owned = known.as_ref().is_none_or(|known| leases::is_owned(es, known));
     // Others' keys of the same Secret are not what it is about.
     let as_left = |record: &lease::Record| {
-        let found = known.as_ref().filter(|found| plan::is_known(&es.spec, found));
-        valid || found.is_some_and(|found| !record.keys.is_empty() && found.holds_ours(&record.keys))
+        let found = known.as_ref().filter(|found| plan::is_known(&es.spec, found) && !record.keys.is_empty());
+        found.map_or(valid, |found| found.holds_ours(&record.keys))
     };
     let broken = holding.as_ref().is_some_and(|holding| !(owned && as_left(&holding.record)));
     let asked_for =
@@ -220,6 +226,7 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
         options,
         repair,
         held: record.filter(|_| !anew),
+        unseen: known.is_none(),
         not_older_than,
     };
     let outcome = refresh.run().await;

@@ -71,6 +71,8 @@ pub(super) struct Refresh<'a> {
     pub(super) repair: bool,
     /// What is held, if it need not be made anew.
     pub(super) held: Option<Record>,
+    /// Whether no watch shows the target, so that nobody has looked at what it holds.
+    pub(super) unseen: bool,
     pub(super) not_older_than: Instant,
 }
 
@@ -92,6 +94,7 @@ impl Refresh<'_> {
             options,
             repair,
             held,
+            unseen,
             not_older_than,
         } = self;
         let plain = |failure| Box::new(Failed::plain(failure));
@@ -123,7 +126,7 @@ impl Refresh<'_> {
         }
         // A Secret whose label somebody took off no watch shows: what it holds was not looked at, and stays as long as it is
         // as it was left.
-        let unseen = held.is_none() && context.state.managed(target).is_none();
+        let unseen = held.is_none() && unseen;
         let as_left = |record: &&Record| {
             found.as_ref().is_some_and(|found| {
                 let known = plan::is_known(&es.spec, found) && leases::is_owned(es, found);
@@ -220,8 +223,9 @@ impl Refresh<'_> {
             })
         };
         // What has no end may be the same each time (values that stand in the generator): then nothing is written, and what
-        // was recorded stands.
-        if let (true, Some(text), Desired::Secret(rendered)) = (made && endless, known, &mut desired) {
+        // was recorded stands. With an interval of its own it has to be seen when it was made: else it is due at once again.
+        let same = made && endless && policy.interval.is_none();
+        if let (true, Some(text), Desired::Secret(rendered)) = (same, known, &mut desired) {
             let new = rendered.annotations.insert(lease_annotation(&name.name), text);
             match planned(Some(rendered), found.as_ref(), present.as_ref()).map_err(plain)? {
                 Planned::Do(plan) if plan.effects.is_empty() => record = before,

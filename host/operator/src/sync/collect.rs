@@ -68,6 +68,8 @@ impl Pipeline {
             }
         }
         for (index, entry) in spec.data.iter().enumerate() {
+            // A path may take half a second, and a manifest may have a thousand: others have their turn between two.
+            tokio::task::yield_now().await;
             let key = entry.secret_key.clone();
             match single(asker, fetched, index, entry) {
                 Ok(Got::There(value)) => {

@@ -11,7 +11,7 @@ use claviger_core::lease::{Held, Record, Source};
 use claviger_core::provider::{CallError, Facet, Generated, Item, Nature, ProviderError, Value};
 use claviger_core::shape::Values;
 use claviger_core::template::Sources;
-use claviger_crds::external_secret::{DeletionPolicy, GeneratorRef};
+use claviger_crds::external_secret::{DeletionPolicy, GeneratorRef, RefreshPolicy};
 use claviger_plugins::Session;
 use jiff::Timestamp;
 
@@ -199,7 +199,12 @@ impl Fetch<'_> {
                 }
             }
         }
-        if let Some(record) = self.asker.held.filter(|record| !self.fails() && self.holds_all(record)) {
+        let held = self.asker.held.filter(|record| !self.fails() && self.holds_all(record));
+        if held.is_some() && self.asker.spec.refresh_policy == RefreshPolicy::CreatedOnce {
+            // It is looked at for its marks, or for its status: what is made once is not made again for that, whatever the
+            // manifest says by now.
+            self.fetched.kept = true;
+        } else if let Some(record) = held {
             let inputs = self.inputs(sources, &generators);
             let slow = self.pipeline.slow.of(inputs.clone(), record.salt.clone()).await;
             self.fetched.kept = slow.is(&record.inputs);
@@ -387,7 +392,15 @@ impl Fetch<'_> {
         view: &GeneratorView,
     ) -> Result<(Arc<Generated>, bool), Failure> {
         let source = generator_source(generator);
-        if let Some(Unwritten { held, made: Made::Generated(made) }) = self.unwritten.get(&source).cloned() {
+        let by = (view.uid.clone(), view.generation);
+        let unwritten = self.unwritten.get(&source).cloned();
+        if let Some(Unwritten { held, made: Made::Generated(of, _) }) = &unwritten
+            && *of != by
+        {
+            // Of the generator as it was.
+            self.unwritten.remove(&source);
+            self.notes.lost.push(held.clone());
+        } else if let Some(Unwritten { held, made: Made::Generated(_, made) }) = unwritten {
             made.values.values().for_each(|value| self.notes.redactor.seed(value));
             self.fetched.held.push(held);
             return Ok((made, false));
@@ -412,7 +425,7 @@ impl Fetch<'_> {
         let made = Arc::new(made);
         let held = Held { source: source.clone(), issued, lease: made.lease.clone() };
         if !alone {
-            self.made(held, Made::Generated(made.clone()));
+            self.made(held, Made::Generated(by, made.clone()));
         } else if !self.fetched.held.iter().any(|known| known.source == source) {
             // Another try may make another: this one is nowhere.
             self.fetched.held.push(held);

@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub(super) enum Made {
     /// By reading a key.
     Value(Arc<Value>),
-    /// By a generator.
-    Generated(Arc<Generated>),
+    /// By a generator: uid and generation that it had, and what it made.
+    Generated((String, i64), Arc<Generated>),
 }
 
 /// With how it ends.
@@ -107,7 +107,7 @@ mod tests {
         let made = Generated { values: BTreeMap::new(), lease: None };
         Unwritten {
             held: Held { source, issued: at(0), lease: (seconds > 0).then_some(lease) },
-            made: Made::Generated(Arc::new(made)),
+            made: Made::Generated(("uid".to_owned(), 1), Arc::new(made)),
         }
     }
 

@@ -208,14 +208,21 @@ impl Work<'_> {
     }
 }
 
+/// The longest part of a credential that is a certificate with its chain, or a key: in bytes of base64.
+const MAX_PART: usize = 64 * 1024;
+
 /// What stands as base64 in a credential that the guest has seen, but for white space: files fold it. Only what stands
 /// there: whom a connection trusts is the store's word and not the plugin's.
 fn within(value: &[u8], base64: &str) -> Result<SecretBytes, &'static str> {
     let plain = |bytes: &[u8]| -> Zeroizing<Vec<u8>> {
         Zeroizing::new(bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect())
     };
+    if base64.len() > MAX_PART {
+        return Err("is longer than certificates and keys are");
+    }
     let (value, base64) = (plain(value), plain(base64.as_bytes()));
-    if base64.is_empty() || !value.windows(base64.len()).any(|window| window == &**base64) {
+    // Linear in both, whatever a tenant has written there: it is done beside what others wait for.
+    if base64.is_empty() || memchr::memmem::find(&value, &base64).is_none() {
         return Err("does not stand in the slot that it names");
     }
     STANDARD.decode(&*base64).map(SecretBytes::new).map_err(|_| "is not base64")
@@ -246,5 +253,16 @@ mod tests {
             assert_eq!(found.as_ref().map(SecretBytes::expose).map_err(|what| *what), expected, "{base64:?}");
         }
         assert!(within(b"", "S0VZ").is_err());
+        let long = "A".repeat(MAX_PART + 4);
+        assert_eq!(within(long.as_bytes(), &long).err(), Some("is longer than certificates and keys are"));
+    }
+
+    /// Text that nearly matches at every place, as large as a Secret can be. What compares at each of them takes tens of
+    /// thousands of times the bytes: not to be waited for.
+    #[test]
+    fn a_search_takes_as_long_as_the_text() {
+        let value = vec![b'A'; 1 << 20];
+        let base64 = format!("{}B", "A".repeat(MAX_PART - 1));
+        assert!(within(&value, &base64).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! The ValidatingWebhookConfiguration: which authorities it tells the API server, and telling it others.
 //!
-//! Nothing but `caBundle` is written, in the version that was seen, and only where it differs.
+//! Nothing but `caBundle` is written, in the version that was seen, and only where it differs and the webhook is ours: one
+//! that another installation's Service answers has another's authority.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,22 +20,29 @@ const INJECTOR: &str = "cert-manager.io/inject-";
 /// As it was seen.
 pub(super) struct Configuration {
     version: Option<String>,
-    /// Name and bundle of each webhook.
+    /// Name and bundle of each webhook that our Service answers.
     webhooks: Vec<(String, Vec<u8>)>,
     /// Somebody else writes the bundles.
     injected: bool,
 }
 
 impl Configuration {
-    /// Reads it; none: it is not there.
-    pub(super) async fn read(client: &Client, name: &str) -> Result<Option<Self>, kube::Error> {
+    /// Reads it, for a Service of that namespace and name; none: it is not there.
+    pub(super) async fn read(
+        client: &Client,
+        name: &str,
+        service: (&str, &str),
+    ) -> Result<Option<Self>, kube::Error> {
         let api: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
-        Ok(api.get_opt(name).await?.map(Self::of))
+        Ok(api.get_opt(name).await?.map(|object| Self::of(object, service)))
     }
 
-    fn of(object: ValidatingWebhookConfiguration) -> Self {
+    fn of(object: ValidatingWebhookConfiguration, (namespace, name): (&str, &str)) -> Self {
         let annotations = object.metadata.annotations.unwrap_or_default();
-        let webhooks = object.webhooks.unwrap_or_default().into_iter();
+        let webhooks = object.webhooks.unwrap_or_default().into_iter().filter(|hook| {
+            let service = hook.client_config.service.as_ref();
+            service.is_some_and(|service| service.namespace == namespace && service.name == name)
+        });
         let bundle =
             |bundle: Option<k8s_openapi::ByteString>| bundle.map(|bundle| bundle.0).unwrap_or_default();
         Self {
@@ -69,6 +77,11 @@ impl Configuration {
             }
         }
         (everywhere.map_or(Published::Nobody, Published::These), known)
+    }
+
+    /// Whether a webhook of it is ours.
+    pub(super) fn is_of_us(&self) -> bool {
+        !self.webhooks.is_empty()
     }
 
     /// Names of the webhooks that tell something else than `bundle`.
@@ -112,7 +125,7 @@ mod tests {
     fn configuration(annotation: &str, bundles: &[Option<&str>]) -> Configuration {
         let hooks = bundles.iter().enumerate().map(|(n, bundle)| {
             let mut hook = json!({"name": format!("hook{n}"), "admissionReviewVersions": ["v1"],
-                "sideEffects": "None", "clientConfig": {}});
+                "sideEffects": "None", "clientConfig": {"service": {"namespace": "ours", "name": "webhook"}}});
             if let Some(bundle) = bundle {
                 hook["clientConfig"]["caBundle"] = json!(STANDARD.encode(bundle));
             }
@@ -120,7 +133,30 @@ mod tests {
         });
         let object = json!({"metadata": {"name": "c", "resourceVersion": "7", "annotations": {annotation: "x"}},
             "webhooks": hooks.collect::<Vec<_>>()});
-        Configuration::of(serde_json::from_value(object).unwrap())
+        Configuration::of(serde_json::from_value(object).unwrap(), ("ours", "webhook"))
+    }
+
+    #[test]
+    fn what_another_service_answers_is_anothers() {
+        let hooks = [
+            json!({"service": {"namespace": "ours", "name": "webhook"}}),
+            json!({"service": {"namespace": "theirs", "name": "webhook"}}),
+            json!({"service": {"namespace": "ours", "name": "other"}}),
+            json!({"url": "https://webhook.ours.svc/"}),
+        ];
+        let of = |hooks: &[serde_json::Value]| {
+            let hooks = hooks.iter().enumerate().map(|(n, config)| {
+                json!({"name": format!("hook{n}"), "admissionReviewVersions": ["v1"], "sideEffects": "None",
+                    "clientConfig": config})
+            });
+            let object = json!({"metadata": {"name": "c"}, "webhooks": hooks.collect::<Vec<_>>()});
+            Configuration::of(serde_json::from_value(object).unwrap(), ("ours", "webhook"))
+        };
+        let all = of(&hooks);
+        assert_eq!((all.is_of_us(), all.differing("x")), (true, vec!["hook0"]));
+        let others = of(&hooks[1..]);
+        assert!(!others.is_of_us() && others.differing("x").is_empty());
+        assert_eq!(others.published().0, Published::Nobody);
     }
 
     #[test]

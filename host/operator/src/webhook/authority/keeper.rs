@@ -6,18 +6,21 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use claviger_core::authority::Published;
 use claviger_core::names::LABEL_WEBHOOK;
 use futures::StreamExt as _;
+use http::Request;
+use http::header::DATE;
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{ObjectReference, Secret};
+use kube::client::Body;
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, watcher};
-use kube::{Api, Resource};
+use kube::{Api, Client, Resource};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -40,8 +43,11 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// For one look: a handful of requests.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Looks in a row that each changed something. Three are made: an authority, what it is published by, what it signs.
+/// Looks within [`LOOK`] that each changed something. Three are made: an authority, what it is published by, what it signs.
 const MAX_CHANGES: usize = 8;
+
+/// What stands against whom no write helps.
+const CONTESTED: &str = "somebody else changes the Secret or the configuration again and again";
 
 /// Keeps the authority of one webhook.
 pub(crate) struct Keeper {
@@ -93,12 +99,15 @@ impl Keeper {
         follow(&mut watches, configurations, &self.config.configuration, &wake);
         let mut changes = self.context.leadership.changes();
         let mut again = AGAIN;
+        let mut changed: Vec<Instant> = Vec::new();
         while !stop.is_cancelled() {
             let looked = tokio::select! {
                 () = stop.cancelled() => return,
-                looked = tokio::time::timeout(PATIENCE, self.settle()) => looked,
+                looked = tokio::time::timeout(PATIENCE, self.settle(&mut changed)) => looked,
             };
             let looked = looked.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())));
+            // Who is woken by what undoes its writes would write as fast as the API server takes it.
+            let contested = changed.len() > MAX_CHANGES;
             let pause = match looked {
                 Ok(()) => {
                     again = AGAIN;
@@ -113,9 +122,9 @@ impl Keeper {
             self.tell(looked.err());
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = wake.notified() => {}
+                () = wake.notified(), if !contested => {}
                 Ok(()) = changes.changed() => {}
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(if contested { LOOK } else { pause }) => {}
             }
         }
     }
@@ -134,15 +143,18 @@ impl Keeper {
         self.told = why;
     }
 
-    /// Looks until nothing is left to do.
-    async fn settle(&self) -> Result<(), String> {
-        for _ in 0..MAX_CHANGES {
+    /// Looks until nothing is left to do. `changed` is when something was, of late.
+    async fn settle(&self, changed: &mut Vec<Instant>) -> Result<(), String> {
+        loop {
+            changed.retain(|at| at.elapsed() < LOOK);
+            if changed.len() > MAX_CHANGES {
+                return Err(CONTESTED.to_owned());
+            }
             match self.look().await? {
-                Looked::Changed => {}
+                Looked::Changed => changed.push(Instant::now()),
                 Looked::Settled => return Ok(()),
             }
         }
-        Err("somebody else changes the Secret or the configuration again and again".to_owned())
     }
 
     async fn look(&self) -> Result<Looked, String> {
@@ -185,13 +197,17 @@ impl Keeper {
     /// Does what is due.
     async fn keep(&self, found: &Found, mut content: Content, wrong: &[String]) -> Result<Looked, String> {
         let (client, named) = (&self.context.client, self.configuration());
-        let configuration = Configuration::read(client, &self.config.configuration).await;
+        let service = (self.context.config.operator_namespace.as_str(), self.config.service.as_str());
+        let configuration = Configuration::read(client, &self.config.configuration, service).await;
         let (published, known) = match &configuration {
             Ok(Some(configuration)) => configuration.published(),
             Ok(None) => (Published::Nobody, Vec::new()),
             Err(_) => (Published::Unknown, Vec::new()),
         };
-        let done = content.advance(Timestamp::now(), &self.names, &published, &known)?;
+        // Who judges the certificates is the API server. A clock of ours that is years ahead would withdraw what is served,
+        // and nobody is deposed for a wrong clock.
+        let now = server_time(client).await.unwrap_or_else(Timestamp::now);
+        let done = content.advance(now, &self.names, &published, &known)?;
         let mut looked = Looked::Settled;
         if found.differs(&content) {
             let written =
@@ -211,6 +227,12 @@ impl Keeper {
             Ok(None) => return Err(format!("{named} is not there: nobody asks the webhook")),
             Err(error) => return Err(format!("{named}: {error}")),
         };
+        if !configuration.is_of_us() {
+            return Err(format!(
+                "{named} has no webhook of Service {}/{}: nobody asks ours, and what is another's is left alone",
+                service.0, service.1
+            ));
+        }
         let bundle = content.bundle();
         let differing = configuration.differing(&bundle);
         if differing.is_empty() {
@@ -255,6 +277,19 @@ impl Keeper {
     }
 }
 
+/// What the API server says what time it is, to the second: every answer has it, a refusal too. None: it does not, or
+/// there was none.
+async fn server_time(client: &Client) -> Option<Timestamp> {
+    let request = Request::get("/version").body(Body::empty()).ok()?;
+    let response = client.send(request).await.ok()?;
+    time_of(response.headers().get(DATE)?.to_str().ok()?)
+}
+
+/// RFC 9110, 5.6.7: IMF-fixdate.
+fn time_of(date: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(date).ok().map(|time| time.timestamp())
+}
+
 /// Whether somebody else has written the object since it was seen, or made it.
 fn is_stale(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
@@ -276,4 +311,16 @@ where
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of RFC 9110, and what is none.
+    #[test]
+    fn the_api_server_s_time_is_read() {
+        assert_eq!(time_of("Sun, 06 Nov 1994 08:49:37 GMT").map(Timestamp::as_second), Some(784_111_777));
+        assert!(time_of("06 Nov").is_none() && time_of("").is_none());
+    }
 }
