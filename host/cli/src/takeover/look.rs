@@ -191,10 +191,16 @@ pub(super) async fn look(client: &Client, args: &TakeoverArgs) -> anyhow::Result
     let finalizers = if unsafe_.is_empty() {
         // A conversion webhook that nobody answers for lets no list through; it goes with the definitions' stage.
         let steps = finalizers(client, args, &crds, &mut named).await;
-        steps.unwrap_or_else(|error| {
+        let steps = steps.unwrap_or_else(|error| {
             blind = Some(format!("{error:#}"));
             Vec::new()
-        })
+        });
+        // Who was deleted with its definition since the first look; who is from now on has another version.
+        let now: Vec<Value> = definitions(client).await?.into_iter().filter(crds::is_esos).collect();
+        let rescue = dying::rescue(&now);
+        let steps = if rescue.is_none() { steps } else { Vec::new() };
+        unsafe_.extend(rescue);
+        steps
     } else {
         named.push("ESO's finalizers stay as long as something is not safe".to_owned());
         Vec::new()
