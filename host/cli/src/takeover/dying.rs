@@ -21,24 +21,28 @@ pub(super) fn rescue(crds: &[Value]) -> Option<String> {
     }
     let (names, count) = (dying.join(","), dying.len());
     // Objects that another one made come back with it; what the API server gave them is not taken by a new one.
-    let clean = "del(.items[] | select(.metadata.ownerReferences)) | del(.items[].metadata | .uid, .resourceVersion, \
+    let clean = "(.items // [.])[] | select(.metadata.ownerReferences | not) | del(.metadata | .uid, .resourceVersion, \
                  .generation, .managedFields, .finalizers, .deletionTimestamp, .deletionGracePeriodSeconds)";
     let owned = r#"{{range .items}}{{$s := .metadata}}{{range $s.ownerReferences}}{{if eq .kind "ExternalSecret"}}{{$s.namespace}} {{$s.name}}{{"\n"}}{{end}}{{end}}{{end}}"#;
     let held = r#"{{range .items}}{{.kind}}.{{.apiVersion}} {{.metadata.name}} {{with .metadata.namespace}}-n {{.}}{{end}}{{"\n"}}{{end}}"#;
     Some(format!(
         "{count} definitions are being deleted, and every object of theirs with them ({names}); only ESO's finalizers \
-         still hold those, so take none off, and do not start ESO. In this order:\n  \
-         save the manifests, and look into the file:\n    \
+         still hold those, so take none off, and do not start ESO. Run claviger takeover apply, which gets ESO's dead webhooks \
+         out of the way and says this again; then, in this order:\n  \
+         save the definitions and the manifests, and look into the files:\n    \
+         kubectl get crd {spaced} -o json | jq '{clean}' > definitions.json\n    \
          kubectl get {names} -A -o json | jq '{clean}' > manifests.json\n  \
          take the owners off the Secrets, so that they stay:\n    \
          kubectl get secrets -A -o go-template='{owned}' | while read -r namespace name; do kubectl -n \"$namespace\" patch \
          secret \"$name\" --type=merge -p '{{\"metadata\":{{\"ownerReferences\":null}}}}'; done\n  \
-         let go (after this only the file has them):\n    \
+         let go (after this only the files have them):\n    \
          kubectl get {names} -A -o go-template='{held}' | sed 's,/[^ ]* , ,' | while read -r kind name scope; do kubectl \
          patch \"$kind\" \"$name\" $scope --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'; done\n    \
          kubectl wait --for=delete crd {spaced}\n  \
          bring all back:\n    \
+         kubectl apply --server-side -f definitions.json\n    \
          claviger crds | kubectl apply --server-side --force-conflicts -f -\n    \
+         kubectl wait --for=condition=Established crd {spaced}\n    \
          kubectl apply -f manifests.json",
         spaced = dying.join(" "),
     ))
@@ -71,10 +75,13 @@ mod tests {
             assert!(said.contains(named) && !said.contains("b.external-secrets.io"), "{said}");
             // The order is what saves them.
             let places: Vec<_> = [
-                "-o json | jq",
+                "> definitions.json",
+                "> manifests.json",
                 r#"'{"metadata":{"ownerReferences":null}}'"#,
                 r#"'{"metadata":{"finalizers":null}}'"#,
+                "apply --server-side -f definitions.json",
                 "claviger crds |",
+                "condition=Established crd a.external-secrets.io",
                 "kubectl apply -f manifests.json",
             ]
             .map(|part| said.find(part))
