@@ -48,6 +48,17 @@ pub(super) fn rescue(crds: &[Value]) -> Option<String> {
     ))
 }
 
+/// Whether what is being deleted may be let go.
+///
+/// # Errors
+/// If it is deleted with its definition: then it is not somebody's wish for that one.
+pub(super) fn refuse(finish_deletions: bool, crds: &[Value]) -> anyhow::Result<()> {
+    match rescue(crds).filter(|_| finish_deletions) {
+        Some(rescue) => anyhow::bail!("--finish-deletions would lose everything: {rescue}"),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -70,6 +81,8 @@ mod tests {
             (vec![a, b, c], Some("get a.external-secrets.io,c.external-secrets.io -A")),
         ] {
             let said = rescue(&crds);
+            assert!(refuse(false, &crds).is_ok());
+            assert_eq!(refuse(true, &crds).is_err(), named.is_some(), "{crds:?}");
             assert_eq!(said.is_some(), named.is_some(), "{crds:?}");
             let (Some(said), Some(named)) = (said, named) else { continue };
             assert!(said.contains(named) && !said.contains("b.external-secrets.io"), "{said}");

@@ -52,6 +52,17 @@ pub(super) struct Look {
     pub(super) blind: Option<String>,
 }
 
+/// What comes after a look.
+#[derive(Debug)]
+pub(super) enum Then<'a> {
+    /// Nothing is left to write.
+    Finish,
+    /// Something could not be seen, and nothing else is left.
+    LookAgain,
+    /// These stages are to be written before the next look.
+    Write(&'a [(&'static str, Vec<Step>)]),
+}
+
 impl Look {
     /// Takes out what nobody depends on and could not be written, and names it.
     pub(super) fn give_up(&mut self, failed: &BTreeMap<String, String>) {
@@ -68,9 +79,18 @@ impl Look {
         self.stages.iter().all(|(_, steps)| steps.is_empty())
     }
 
+    /// What comes next.
+    pub(super) fn then(&self) -> Then<'_> {
+        match &self.blind {
+            _ if !self.is_done() => Then::Write(self.next()),
+            Some(_) => Then::LookAgain,
+            None => Then::Finish,
+        }
+    }
+
     /// The stages to be written before the next look. Finalizers hold what would be deleted, so it is first looked
     /// whether the definitions and releases are really kept: a write that met another's counts as none.
-    pub(super) fn next(&self) -> &[(&'static str, Vec<Step>)] {
+    fn next(&self) -> &[(&'static str, Vec<Step>)] {
         let held =
             self.stages.iter().position(|(title, _)| *title == FINALIZERS).unwrap_or(self.stages.len());
         let (keeping, _) = self.stages.split_at(held);
@@ -152,18 +172,10 @@ pub(super) async fn look(client: &Client, args: &TakeoverArgs) -> anyhow::Result
     // Their objects cannot be kept here; the lines say how they come back.
     unsafe_.extend(dying::rescue(&crds));
     for crd in &crds {
-        let name = full_name(crd);
-        // No mark ends a deletion; without its webhook it can at least be read.
-        if !dying::is_dying(crd) {
-            marks.extend(crds::mark(crd).map(|edit| Step::new(&kind, crd, edit)));
-        }
         // Who still has a server for it has the use of it.
-        if others.is_empty() {
-            match crds::without_webhook(crd) {
-                Ok(edit) => marks.extend(edit.map(|edit| Step::new(&kind, crd, edit))),
-                Err(why) => unsafe_.push(format!("the definition {name}: {why}")),
-            }
-        }
+        let (edits, why) = edits(crd, !others.is_empty());
+        marks.extend(edits.into_iter().map(|edit| Step::new(&kind, crd, edit)));
+        unsafe_.extend(why.map(|why| format!("the definition {}: {why}", full_name(crd))));
     }
     let releases = helm::look(client, &crds, args.no_stored_release).await;
     let Releases { steps: releases, strangers, unsafe_: not_kept, mut named } = releases;
@@ -214,6 +226,15 @@ pub(super) async fn look(client: &Client, args: &TakeoverArgs) -> anyhow::Result
         ("owners of the definitions", owners),
     ];
     Ok(Look { running, others, crds, stages, unsafe_, named, blind })
+}
+
+/// What is written on a definition, and what cannot be. Pure. `answered`: its conversion webhook has a server.
+fn edits(crd: &Value, answered: bool) -> (Vec<Edit>, Option<String>) {
+    // No mark ends a deletion; without its webhook it can at least be read.
+    let mark = if dying::is_dying(crd) { None } else { crds::mark(crd) };
+    let converted = if answered { Ok(None) } else { crds::without_webhook(crd) };
+    let (converted, why) = converted.map_or_else(|why| (None, Some(why)), |edit| (edit, None));
+    (mark.into_iter().chain(converted).collect(), why)
 }
 
 async fn finalizers(
@@ -290,6 +311,41 @@ mod tests {
             look.give_up(&failed);
             assert_eq!(look.stages[0].1.len(), left, "{title}");
             assert!(look.named[0].contains("x: denied"), "{:?}", look.named);
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_listed_is_looked_at_after_the_definitions() {
+        for (marks, blind, then) in [
+            (vec![step("x")], None, "Write"),
+            (vec![step("x")], Some("no server"), "Write"),
+            (vec![], Some("no server"), "LookAgain"),
+            (vec![], None, "Finish"),
+        ] {
+            let look = Look { blind: blind.map(str::to_owned), ..staged(vec![("definitions", marks)]) };
+            let found = format!("{:?}", look.then());
+            assert!(found.starts_with(then), "{found}: {then}");
+        }
+    }
+
+    #[test]
+    fn a_definition_that_dies_gets_no_mark_and_loses_its_webhook() {
+        for (deleted, stored, answered, written, fails) in [
+            (false, json!(["v1"]), false, 2, false),
+            (true, json!(["v1"]), false, 1, false),
+            (true, json!(["v1"]), true, 0, false),
+            (false, json!(["v1"]), true, 1, false),
+            (false, json!(["v1alpha1", "v1"]), false, 1, true),
+        ] {
+            let mut crd = json!({
+                "metadata": {"name": "x"}, "status": {"storedVersions": stored},
+                "spec": {"conversion": {"strategy": "Webhook"}},
+            });
+            if deleted {
+                crd["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+            }
+            let (edits, why) = edits(&crd, answered);
+            assert_eq!((edits.len(), why.is_some()), (written, fails), "{crd} {answered}");
         }
     }
 

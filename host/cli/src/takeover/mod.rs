@@ -29,7 +29,7 @@ use kube::Client;
 use serde_json::Value;
 
 use self::live::{Kind, Step, carry_out_each, list};
-use self::look::{FINALIZERS, Look, STRANGERS, kind_of, look};
+use self::look::{FINALIZERS, Look, STRANGERS, Then, kind_of, look};
 use self::running::Running;
 use crate::args::{PlanArgs, TakeoverArgs, TakeoverCommand};
 
@@ -75,19 +75,17 @@ async fn apply(args: &TakeoverArgs) -> anyhow::Result<ExitCode> {
         let mut found = look(&client, args).await?;
         found.give_up(&given_up);
         refuse("ESO", &found.running)?;
-        if args.finish_deletions
-            && let Some(rescue) = dying::rescue(&found.crds)
-        {
-            anyhow::bail!("--finish-deletions would lose everything: {rescue}");
-        }
+        dying::refuse(args.finish_deletions, &found.crds)?;
         blind.clone_from(&found.blind);
-        if found.is_done() {
-            if found.blind.is_none() {
-                return finished(&found, written);
+        let stages = match found.then() {
+            Then::Finish => return finished(&found, written),
+            Then::LookAgain => {
+                tokio::time::sleep(PAUSE).await;
+                continue;
             }
-            tokio::time::sleep(PAUSE).await;
-        }
-        for (title, steps) in found.next() {
+            Then::Write(stages) => stages,
+        };
+        for (title, steps) in stages {
             let failed = carry_out_each(&client, title, steps).await;
             written += steps.len() - failed.len();
             if *title == STRANGERS {
