@@ -349,11 +349,8 @@ fn an_external_secret_that_waits_for_eso_says_so() {
         let items = events["items"].as_array().unwrap();
         let held = items.iter().find(|event| event["reason"] == "DeletionHeld");
         let note = held.and_then(|event| event["message"].as_str()).unwrap_or_default();
-        if note.contains("externalsecret-cleanup") && note.contains("--finish-deletions") {
-            Ok(())
-        } else {
-            Err(events.to_string())
-        }
+        let parts = ["externalsecret-cleanup", "claviger takeover plan", "--finish-deletions"];
+        if parts.iter().all(|part| note.contains(part)) { Ok(()) } else { Err(events.to_string()) }
     });
     assert!(world.get("secret", "es").is_some(), "the Secret stays until it goes");
     let patch = "{\"metadata\":{\"finalizers\":null}}";

@@ -1,5 +1,6 @@
 //! `claviger takeover back`: what ESO would not understand, and what the takeover did is undone as far as it can be.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -9,12 +10,13 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
 use kube::{Api, Client};
 
+use super::crds::Release;
 use super::differs::full_name;
 use super::forms::{holds_leases, unknown_to_eso};
 use super::live::{Step, carry_out, list};
 use super::look::{definition_kind, definitions, kind_of, wanted_release, webhook_kind, who_runs};
 use super::running::Product;
-use super::{crds, refuse, webhooks};
+use super::{crds, helm, refuse, webhooks};
 use crate::args::BackArgs;
 
 /// Kinds whose objects may have forms of Claviger's alone.
@@ -83,17 +85,71 @@ pub(super) async fn back(args: &BackArgs) -> anyhow::Result<ExitCode> {
             anyhow::bail!("not done: {}", failed.join("; "));
         }
     }
+    let releases: BTreeSet<Release> = release
+        .into_iter()
+        .chain(crds.iter().flat_map(|crd| [crds::owner_before(crd), crds::deleted_by(crd)]).flatten())
+        .collect();
+    let mut stored = Vec::new();
+    for release in releases {
+        if helm::is_stored(&client, &release).await? {
+            stored.push(release);
+        }
+    }
     writeln!(
         out,
-        "{unknown} forms that ESO does not understand; {} objects {}.\nLeft to you: helm upgrade --install \
-         external-secrets external-secrets/external-secrets with the namespace and values of before, which brings ESO's \
-         own schemas, versions and conversion back and starts it. The mark \"{}: {}\" stays on the definitions, and ESO \
-         puts its finalizers on by itself.",
+        "{unknown} forms that ESO does not understand; {} objects {}.\n{}",
         steps.len(),
         if args.dry_run { "to be written" } else { "written" },
-        crds::RESOURCE_POLICY,
-        crds::KEEP,
+        left_to_you(&stored),
     )?;
     out.flush()?;
     Ok(if unknown > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What remains to be done, with the releases that Helm would upgrade. Pure.
+///
+/// Helm takes a mark off that the release it has stored names and the chart does not.
+fn left_to_you(stored: &[Release]) -> String {
+    let rest = "which brings ESO's own schemas, versions and conversion back and starts it; ESO puts its finalizers on by \
+                itself";
+    let mark = format!("\"{}: {}\"", crds::RESOURCE_POLICY, crds::KEEP);
+    if stored.is_empty() {
+        return format!(
+            "Left to you: helm install external-secrets external-secrets/external-secrets with the namespace and values of \
+             before, {rest}. The mark {mark} stays on the definitions."
+        );
+    }
+    let upgrades = stored.iter().map(|Release { namespace, name }| {
+        format!(
+            "\n  helm -n {namespace} upgrade {name} external-secrets/external-secrets --set \
+             'crds.annotations.helm\\.sh/resource-policy=keep'"
+        )
+    });
+    format!(
+        "Left to you, with the values of before, {rest}:{}\nWithout that value Helm takes the mark {mark} off the \
+         definitions, since the stored release has it and the chart has not.",
+        upgrades.collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_release_is_upgraded_with_the_mark() {
+        let release = Release { namespace: "es".to_owned(), name: "eso".to_owned() };
+        let upgrade = "helm -n es upgrade eso external-secrets/external-secrets --set \
+                       'crds.annotations.helm\\.sh/resource-policy=keep'\n";
+        for (stored, parts) in [
+            (vec![], ["helm install external-secrets ", "keep\" stays on"]),
+            (vec![release], [upgrade, "takes the mark"]),
+        ] {
+            let said = left_to_you(&stored);
+            assert_eq!(said.contains("crds.annotations"), !stored.is_empty(), "{said}");
+            for part in parts {
+                assert!(said.contains(part), "{part}: {said}");
+            }
+        }
+    }
 }

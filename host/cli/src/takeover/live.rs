@@ -1,5 +1,7 @@
 //! The cluster, as far as the takeover asks it: lists, and merge patches of the very version that was looked at.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use futures::StreamExt;
 use kube::api::{ListParams, Patch, PatchParams};
@@ -156,12 +158,17 @@ impl Step {
 
 /// Carries out all of them, many at once, and says on standard error how far it is. What failed comes back.
 pub(super) async fn carry_out(client: &Client, title: &str, steps: &[Step]) -> Vec<String> {
-    let mut failed = Vec::new();
-    let mut running =
-        futures::stream::iter(steps.iter().map(|step| step.carry_out(client))).buffer_unordered(AT_ONCE);
+    carry_out_each(client, title, steps).await.into_values().collect()
+}
+
+/// The same; what failed comes back by [`Step::what`].
+pub(super) async fn carry_out_each(client: &Client, title: &str, steps: &[Step]) -> BTreeMap<String, String> {
+    let mut failed = BTreeMap::new();
+    let each = steps.iter().map(|step| async { (step.what(), step.carry_out(client).await) });
+    let mut running = futures::stream::iter(each).buffer_unordered(AT_ONCE);
     let mut done = 0;
-    while let Some(outcome) = running.next().await {
-        failed.extend(outcome.err());
+    while let Some((what, outcome)) = running.next().await {
+        failed.extend(outcome.err().map(|why| (what, why)));
         done += 1;
         if done % 100 == 0 || done == steps.len() {
             eprintln!("{title}: {done} of {}", steps.len());

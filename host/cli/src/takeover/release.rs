@@ -19,7 +19,7 @@ const MAX_RELEASE: u64 = 64 * 1024 * 1024;
 const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
 
 /// What becomes of a release.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     /// It has no definition of ESO's.
     NotIn,

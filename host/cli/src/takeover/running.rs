@@ -3,6 +3,8 @@
 //! Labels alone are no proof: Claviger's chart may be installed under the name `external-secrets`. So what counts is the
 //! image, and labels only where the image is of another name and the process is not Claviger's.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -36,7 +38,7 @@ impl Running {
     }
 }
 
-/// ESO's own Lease, and what Claviger's begin with.
+/// ESO's own Lease, if it is told no other, and what Claviger's begin with.
 const ESO_LEASE: &str = "external-secrets-controller";
 const CLAVIGER_LEASES: &str = "claviger-controller";
 /// ESO's parts, as its chart names them.
@@ -53,6 +55,7 @@ pub(super) fn running(
 ) -> Vec<Running> {
     let mut found = Vec::new();
     let mut named = Vec::new();
+    let parts = Parts::of(product, deployments, pods);
     for deployment in deployments {
         let (namespace, name) = (text(deployment, "/metadata/namespace"), text(deployment, "/metadata/name"));
         let replicas = deployment.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
@@ -92,17 +95,70 @@ pub(super) fn running(
             });
         }
     }
-    found.extend(leases.iter().filter(|lease| held(product, lease, now)).map(|lease| {
+    found.extend(leases.iter().filter(|lease| held(product, lease, &parts, now)).map(|lease| {
         let (namespace, name) = (text(lease, "/metadata/namespace"), text(lease, "/metadata/name"));
         let holder = text(lease, "/spec/holderIdentity");
         Running {
             what: format!("Lease {namespace}/{name}, which {holder} holds"),
             controller: true,
-            only: None,
+            only: parts.scope(namespace, holder),
             command: None,
         }
     }));
     found
+}
+
+/// What is known of a product's controllers before their Leases are looked at.
+#[derive(Default)]
+struct Parts<'a> {
+    /// Names of Leases that they are told to take.
+    leases: BTreeSet<&'a str>,
+    /// Controllers' Pods (namespace, name), with the namespace that each is confined to.
+    pods: BTreeMap<(&'a str, &'a str), Option<String>>,
+}
+
+impl<'a> Parts<'a> {
+    /// Also of Deployments without a replica: their Pods may be there still.
+    fn of(product: Product, deployments: &'a [Value], pods: &'a [Value]) -> Self {
+        let mut parts = Self::default();
+        for template in deployments.iter().map(|deployment| &deployment["spec"]["template"]).chain(pods) {
+            if part(product, template).is_some() {
+                let containers = template["spec"]["containers"].as_array().into_iter().flatten();
+                parts
+                    .leases
+                    .extend(containers.filter_map(|container| value_of(container, "leader-election-id")));
+            }
+        }
+        for pod in pods {
+            if let Some((true, only)) = part(product, pod) {
+                parts.pods.insert((text(pod, "/metadata/namespace"), text(pod, "/metadata/name")), only);
+            }
+        }
+        parts
+    }
+
+    /// The namespace that a Lease's holder is confined to: `POD_UUID` is its name, and the Lease is where the Pod is.
+    /// One that is not found, for it is gone or of the host's network, may be of all.
+    fn scope(&self, namespace: &str, holder: &str) -> Option<String> {
+        let (pod, _) = holder.rsplit_once('_')?;
+        self.pods.get(&(namespace, pod)).cloned().flatten()
+    }
+}
+
+/// The value of a container's flag; an empty one is none.
+fn value_of<'a>(container: &'a Value, flag: &str) -> Option<&'a str> {
+    let mut args = texts(container, "args").into_iter();
+    let value = loop {
+        let Some(rest) = args.next()?.strip_prefix("--").and_then(|arg| arg.strip_prefix(flag)) else {
+            continue;
+        };
+        match rest.strip_prefix('=') {
+            Some(value) => break value,
+            None if rest.is_empty() => break args.next()?,
+            None => {}
+        }
+    };
+    Some(value).filter(|value| !value.is_empty())
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
@@ -130,9 +186,7 @@ fn part(product: Product, pod: &Value) -> Option<(bool, Option<String>)> {
     let args = texts(container, "args");
     let controller =
         !args.iter().any(|arg| matches!(*arg, "webhook" | "certcontroller" | "render" | "diff" | "takeover"));
-    let mut following = args.iter().skip_while(|arg| **arg != "--namespace").skip(1);
-    let only = args.iter().find_map(|arg| arg.strip_prefix("--namespace=")).or(following.next().copied());
-    Some((controller, only.filter(|only| !only.is_empty()).map(str::to_owned)))
+    Some((controller, value_of(container, "namespace").map(str::to_owned)))
 }
 
 /// ESO's controller has no subcommand; `run` is Claviger's.
@@ -149,10 +203,10 @@ fn repository(image: &str) -> &str {
 }
 
 /// Renewed within its duration.
-fn held(product: Product, lease: &Value, now: Timestamp) -> bool {
+fn held(product: Product, lease: &Value, parts: &Parts<'_>, now: Timestamp) -> bool {
     let name = text(lease, "/metadata/name");
     let of_product = match product {
-        Product::Eso => name == ESO_LEASE,
+        Product::Eso => name == ESO_LEASE || parts.leases.contains(name),
         Product::Claviger => name.starts_with(CLAVIGER_LEASES),
     };
     let seconds = lease.pointer("/spec/leaseDurationSeconds").and_then(Value::as_i64).unwrap_or_default();
@@ -286,6 +340,54 @@ mod tests {
         let now = "2026-01-01T00:00:01Z".parse().unwrap();
         assert_eq!(running(Product::Claviger, &[], &[], std::slice::from_ref(&lease), now).len(), 1);
         assert!(running(Product::Eso, &[], &[], &[lease], now).is_empty());
+    }
+
+    #[test]
+    fn a_lease_is_of_its_holders_namespace() {
+        let image = "x/external-secrets:1";
+        let pod = |namespace: &str, name: &str, args: &[&str]| {
+            json!({
+                "metadata": {"namespace": namespace, "name": name, "ownerReferences": [{"name": "eso-5f"}]},
+                "spec": {"containers": [{"image": image, "args": args}]}, "status": {"phase": "Running"},
+            })
+        };
+        let scoped = &["--namespace=team", "--leader-election-id=mine"][..];
+        let only = || Some("team".to_owned());
+        for (name, args, pods, holder, scope) in [
+            (
+                "external-secrets-controller",
+                scoped,
+                vec![pod("es", "eso-5f-x", scoped)],
+                "eso-5f-x_0a-1b",
+                Some(only()),
+            ),
+            ("mine", scoped, vec![pod("es", "eso-5f-x", scoped)], "eso-5f-x_0a", Some(only())),
+            ("mine", &["--leader-election-id", "mine"], vec![], "eso-5f-x_0a", Some(None)),
+            // Nobody of ESO's has that name for its Lease.
+            (
+                "mine",
+                &["--namespace=team"],
+                vec![pod("es", "eso-5f-x", &["--namespace=team"])],
+                "eso-5f-x_0a",
+                None,
+            ),
+            // Of the whole cluster, gone, of another namespace, by another name: it may be everybody's.
+            ("mine", scoped, vec![pod("es", "eso-5f-x", &[])], "eso-5f-x_0a", Some(None)),
+            ("mine", scoped, vec![], "eso-5f-x_0a", Some(None)),
+            ("mine", scoped, vec![pod("b", "eso-5f-x", scoped)], "eso-5f-x_0a", Some(None)),
+            ("mine", scoped, vec![pod("es", "eso-5f-x", scoped)], "node_0a", Some(None)),
+            ("mine", scoped, vec![pod("es", "eso-5f-x", scoped)], "eso-5f-x", Some(None)),
+        ] {
+            let lease = json!({"metadata": {"namespace": "es", "name": name}, "spec": {
+                "holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": "2026-01-01T00:00:00.000000Z",
+            }});
+            // Ended, and its Pod may be there still.
+            let eso = deployment("eso", json!(0), image, args, json!({}));
+            let now = "2026-01-01T00:00:01Z".parse().unwrap();
+            let found = running(Product::Eso, &[eso], &pods, &[lease], now);
+            let found = found.into_iter().find(|running| running.what.starts_with("Lease "));
+            assert_eq!(found.map(|lease| lease.only), scope, "{name} {args:?} {holder}");
+        }
     }
 
     #[test]

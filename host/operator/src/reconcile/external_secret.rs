@@ -285,7 +285,7 @@ async fn say_who_holds(context: &Context, es: &ExternalSecret) {
     }
     let message = format!(
         "its deletion waits for the External Secrets Operator, whose finalizer {ESO_FINALIZER} it bears: \
-         claviger takeover apply --finish-deletions takes it off"
+         read what claviger takeover plan says, then claviger takeover apply --finish-deletions takes it off"
     );
     let namespace = es.namespace().unwrap_or_default();
     tracing::warn!(namespace, name = es.name_any(), "{message}");
