@@ -94,7 +94,8 @@ fn another_clock_and_a_login_out_of_order() {
     world.wait_data("es", &[("v", "MARKED-clock-later")]);
     azure.expire_tokens(&app).unwrap();
     world.sync_now("es");
-    world.wait_reason("externalsecret", "es", "ProviderUnavailable");
+    // The ExternalSecret says so for a moment only: then that its store is not ready.
+    world.wait_reason("secretstore", "store", "ProviderUnavailable");
     azure.clear_faults("/oauth2/v2.0/token").unwrap();
     world.wait_ready("externalsecret", "es");
     assert_no_value_left(&world, &operator, &["MARKED-clock-value", "MARKED-clock-later"]);

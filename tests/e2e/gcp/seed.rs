@@ -60,8 +60,14 @@ fn the_documents_store_and_its_alternative() {
     let operator = Operator::start_in(&world, &[FALLBACK]);
     let identity =
         "as ServiceAccount external-secrets-system/external-secrets-gcp-sa (--operator-namespace-fallback)";
-    let said = message(&world, "clustersecretstore", STORE);
-    assert!(said.contains(identity), "{said}");
+    // What the one before said of it stands till then.
+    let as_that = |identity: &str| {
+        world.wait("the store to say whose credential it is", || {
+            let said = message(&world, "clustersecretstore", STORE);
+            if said.contains(identity) { Ok(()) } else { Err(said) }
+        });
+    };
+    as_that(identity);
     tenant.wait_data("es", &[("password", "MARKED-google-password")]);
     let said = message(&tenant, "externalsecret", "es");
     assert!(said.contains(identity), "{said}");
@@ -80,10 +86,7 @@ fn the_documents_store_and_its_alternative() {
     world.apply_json(&world.seed("google-service-account-key"));
     project.version("database", r#"{"password": "MARKED-by-key"}"#);
     let identity = "as Secret external-secrets-system/gcp-secret (--operator-namespace-fallback)";
-    world.wait("the store to work by its key", || {
-        let said = message(&world, "clustersecretstore", STORE);
-        if said.contains(identity) { Ok(()) } else { Err(said) }
-    });
+    as_that(identity);
     tenant.sync_now("es");
     tenant.wait_data("es", &[("password", "MARKED-by-key")]);
     assert_eq!(project.count(mark, "jwt-bearer"), 2);
