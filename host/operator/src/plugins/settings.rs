@@ -65,7 +65,12 @@ pub(super) fn check(name: &str, settings: &Value) -> Result<(), InstallError> {
     let refuse = |why: String| Err(PluginsError::Grants(format!("settings: {why}")).into());
     let Some(entries) = settings.as_object() else { return Ok(()) };
     let known = endpoints_of(name);
-    if let Some(other) = entries.keys().find(|entry| *entry != "endpoints" || known.is_empty()) {
+    // What a built-in comes with is no setting of anybody's.
+    let own = builtin_grants(name).settings;
+    let foreign = |(entry, value): &(&String, &Value)| {
+        own.get(entry.as_str()) != Some(*value) && (*entry != "endpoints" || known.is_empty())
+    };
+    if let Some((other, _)) = entries.iter().find(foreign) {
         return refuse(format!("{name} knows no {other:?}"));
     }
     let endpoints = match entries.get("endpoints") {
@@ -164,6 +169,8 @@ mod tests {
         for settings in [Value::Null, json!({}), json!({"endpoints": {"sts": "https://a.example/x"}})] {
             check("aws", &settings).unwrap();
         }
+        // As it comes.
+        check("openBao", &with_environment("openBao", |_| None).unwrap().settings).unwrap();
     }
 
     #[test]
