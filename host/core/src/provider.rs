@@ -109,6 +109,40 @@ pub struct Generated {
     pub lease: Option<Lease>,
 }
 
+/// One value to be pushed, whole.
+pub struct Write {
+    /// `data[].match.remoteRef.remoteKey`.
+    pub key: String,
+    /// What is written there.
+    pub value: std::sync::Arc<SecretBytes>,
+    /// Only if this is still its version.
+    pub expected_version: Option<String>,
+    /// `data[].metadata`, a JSON document.
+    pub metadata: Option<serde_json::Value>,
+    /// False: only if nothing is there.
+    pub replace: bool,
+}
+
+/// What a push did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It was not there.
+    Created,
+    /// It was another.
+    Updated,
+    /// Nothing was written.
+    Unchanged,
+}
+
+/// One key to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal {
+    /// `remoteRef.remoteKey`.
+    pub key: String,
+    /// Only if this is still its version.
+    pub expected_version: Option<String>,
+}
+
 /// How `property` is looked up in a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PropertyStep {

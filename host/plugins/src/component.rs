@@ -42,6 +42,9 @@ pub struct Inspection {
     /// JSON Schema of a provider's object in a store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config_schema: Option<serde_json::Value>,
+    /// JSON Schema of a push's metadata, if it takes any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub push_metadata_schema: Option<serde_json::Value>,
     /// Functions of a template engine.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub functions: Vec<String>,

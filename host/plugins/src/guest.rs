@@ -5,7 +5,7 @@
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
-use crate::bindings::provider::exports::claviger::plugin::{connection, generator, leases, provider};
+use crate::bindings::provider::exports::claviger::plugin::{connection, generator, leases, provider, writer};
 use crate::call::CallState;
 use crate::component;
 
@@ -14,6 +14,7 @@ pub(crate) struct GuestPre {
     pre: InstancePre<CallState>,
     connection: connection::GuestIndices,
     provider: provider::GuestIndices,
+    writer: Option<writer::GuestIndices>,
     leases: Option<leases::GuestIndices>,
     generator: Option<generator::GuestIndices>,
 }
@@ -28,6 +29,7 @@ impl GuestPre {
         Ok(Self {
             connection: connection::GuestIndices::new(&pre)?,
             provider: provider::GuestIndices::new(&pre)?,
+            writer: has("writer").then(|| writer::GuestIndices::new(&pre)).transpose()?,
             leases: has("leases").then(|| leases::GuestIndices::new(&pre)).transpose()?,
             generator: has("generator").then(|| generator::GuestIndices::new(&pre)).transpose()?,
             pre,
@@ -58,6 +60,11 @@ impl Guest<'_> {
     /// What every provider has.
     pub(crate) fn provider(&self, store: &mut Store<CallState>) -> wasmtime::Result<provider::Guest> {
         self.of.provider.load(store, &self.instance)
+    }
+
+    /// Writing, if it does.
+    pub(crate) fn writer(&self, store: &mut Store<CallState>) -> wasmtime::Result<Option<writer::Guest>> {
+        self.of.writer.as_ref().map(|indices| indices.load(store, &self.instance)).transpose()
     }
 
     /// Renewing and revoking, if it does.

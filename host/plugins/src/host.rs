@@ -219,6 +219,8 @@ impl PluginHost {
             .await
             .map_err(PluginsError::Describe)?;
         let schema = ConfigSchema::new(&said.config_schema).map_err(PluginsError::BadDescription)?;
+        let push_metadata = said.push_metadata_schema.as_deref().map(ConfigSchema::new).transpose();
+        let push_metadata = push_metadata.map_err(PluginsError::BadDescription)?;
         let description = Description {
             property_order: component::steps("property-order", said.property_order)?,
             metadata_order: component::steps("metadata-order", said.metadata_order)?,
@@ -233,7 +235,8 @@ impl PluginHost {
         inspection.capabilities.clone_from(&description.capabilities);
         inspection.origins = component::lines("origins", said.origins)?;
         inspection.config_schema = Some(schema.document().clone());
-        Ok(Code::Provider(Box::new(Provider { guest: pre, description, schema, kinds })))
+        inspection.push_metadata_schema = push_metadata.as_ref().map(|schema| schema.document().clone());
+        Ok(Code::Provider(Box::new(Provider { guest: pre, description, schema, push_metadata, kinds })))
     }
 
     async fn engine(

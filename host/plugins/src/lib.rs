@@ -36,6 +36,7 @@ mod source;
 mod template;
 mod turns;
 mod usage;
+mod writer;
 
 pub use builtin::builtin_grants;
 pub use compile::{ChildCompiler, Compiler, EXIT_NOT_A_COMPONENT, child_main};

@@ -108,6 +108,7 @@ pub(crate) struct Provider {
     pub(crate) guest: GuestPre,
     pub(crate) description: Description,
     pub(crate) schema: ConfigSchema,
+    pub(crate) push_metadata: Option<ConfigSchema>,
     pub(crate) kinds: Kinds,
 }
 
@@ -372,7 +373,7 @@ impl Plugin {
     }
 
     /// What the plugin logs is cleaned of `values` and of what `redactor` knows.
-    fn log_gate(&self, values: Vec<Arc<SecretBytes>>, redactor: Option<Arc<Redactor>>) -> LogGate {
+    pub(crate) fn log_gate(&self, values: Vec<Arc<SecretBytes>>, redactor: Option<Arc<Redactor>>) -> LogGate {
         LogGate::new(self.id.to_string().into(), self.log.clone(), values, redactor)
     }
 
@@ -444,7 +445,7 @@ impl Plugin {
 }
 
 /// The host's words for why the backend was unavailable, in place of the guest's guess.
-fn say_why(error: &mut wit::Error, trouble: &str) {
+pub(crate) fn say_why(error: &mut wit::Error, trouble: &str) {
     if let wit::Error::Unavailable(detail) = error {
         trouble.clone_into(detail);
     }

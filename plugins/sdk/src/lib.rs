@@ -1,7 +1,7 @@
 //! For authors of Claviger plugins: the interface as Rust, HTTP and the memo without ceremony.
 //!
 //! A provider implements the two `Guest` traits of [`provider`] and calls `export_provider!`; one that leases and
-//! generates, four of them and `export_leasing_provider!`; one that generates, three and `export_generating_provider!`; a
+//! generates, four of them and `export_leasing_provider!`, and so on for what else it exports ([`provider`] has the list); a
 //! template engine the one of [`template`] and `export_template_engine!`. What decides (paths, configs, answers)
 //! is best kept in plain functions, which the author's native tests reach; only what talks to the host
 //! is behind `target_arch = "wasm32"`.

@@ -78,6 +78,12 @@ fn text(inspection: &Inspection, in_file: usize) -> anyhow::Result<String> {
             for line in serde_json::to_string_pretty(schema)?.lines() {
                 writeln!(out, "  {line}")?;
             }
+            if let Some(schema) = &inspection.push_metadata_schema {
+                writeln!(out, "Schema of data[].metadata of a PushSecret:")?;
+                for line in serde_json::to_string_pretty(schema)?.lines() {
+                    writeln!(out, "  {line}")?;
+                }
+            }
         }
         None => wrapped(&mut out, "Functions:", &inspection.functions)?,
     }
