@@ -11,8 +11,8 @@ use super::corner::World;
 pub(crate) struct Person<'a> {
     world: &'a World,
     dir: &'a Path,
-    kubeconfig: PathBuf,
-    user: String,
+    pub(crate) kubeconfig: PathBuf,
+    pub(crate) user: String,
 }
 
 impl<'a> Person<'a> {
@@ -39,7 +39,8 @@ impl<'a> Person<'a> {
         Self { world, dir, kubeconfig, user: format!("system:serviceaccount:{ns}:person") }
     }
 
-    fn command(&self, line: &str) -> Command {
+    /// A command line, not started yet.
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new("sh");
         let path = format!("{}:/usr/bin:/bin", self.dir.join("bin").display());
         command

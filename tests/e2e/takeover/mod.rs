@@ -6,11 +6,10 @@ mod eso;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use claviger_testenv::{Cluster, Mark, Moment, PlainApi, Proxy, RunDir, Trap, workspace_root};
+use claviger_testenv::{Cluster, Moment, PlainApi, Proxy, RunDir, Trap, workspace_root};
 use serde_json::{Value, json};
 
 use self::eso::{REFRESHED, SECRETS};
