@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::cluster_external_secret::ClusterExternalSecret;
 use crate::external_secret::ExternalSecret;
-use crate::generators::{ClusterGenerator, Fake, Password, SSHKey, UUID, VaultDynamicSecret};
+use crate::generators::{ClusterGenerator, Fake, Password, SSHKey, UUID, VaultDynamicSecret, Webhook};
 use crate::plugin::Plugin;
 use crate::store::{ClusterSecretStore, SecretStore};
 
@@ -39,6 +39,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         generator(finish(SSHKey::crd())),
         generator(finish(UUID::crd())),
         generator(finish(VaultDynamicSecret::crd())),
+        generator(finish(Webhook::crd())),
     ]
 }
 

@@ -34,3 +34,4 @@ mod takeover;
 mod tenancy;
 mod vault;
 mod webhook;
+mod webhook_provider;

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{FakeSpec, PasswordSpec, SSHKeySpec, UUIDSpec, VaultDynamicSecretSpec};
+use super::{FakeSpec, PasswordSpec, SSHKeySpec, UUIDSpec, VaultDynamicSecretSpec, WebhookSpec};
 use crate::schema::open_object;
 
 /// A generator of some kind.
@@ -86,10 +86,9 @@ pub struct GeneratorSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "open_object")]
     pub sts_session_token_spec: Option<Value>,
-    /// Of kind Webhook; for a plugin that has it.
+    /// Of kind Webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "open_object")]
-    pub webhook_spec: Option<Value>,
+    pub webhook_spec: Option<WebhookSpec>,
     /// Of kind Grafana; for a plugin that has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "open_object")]

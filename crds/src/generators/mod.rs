@@ -8,6 +8,7 @@ mod password;
 mod ssh_key;
 mod uuid;
 mod vault_dynamic_secret;
+mod webhook;
 
 pub use cluster::{ClusterGenerator, ClusterGeneratorSpec, GeneratorSpec};
 pub use fake::{Fake, FakeSpec};
@@ -15,3 +16,4 @@ pub use password::{Password, PasswordSpec};
 pub use ssh_key::{SSHKey, SSHKeySpec};
 pub use uuid::{UUID, UUIDSpec};
 pub use vault_dynamic_secret::{ResultType, VaultDynamicSecret, VaultDynamicSecretSpec};
+pub use webhook::{Webhook, WebhookSecret, WebhookSpec};
