@@ -15,7 +15,7 @@ use crate::cluster_external_secret::ClusterExternalSecret;
 use crate::external_secret::ExternalSecret;
 use crate::generators::{
     ACRAccessToken, ClusterGenerator, ECRAuthorizationToken, Fake, GCRAccessToken, GeneratorState, Password,
-    SSHKey, STSSessionToken, UUID, VaultDynamicSecret,
+    SSHKey, STSSessionToken, UUID, VaultDynamicSecret, Webhook,
 };
 use crate::plugin::Plugin;
 use crate::store::{ClusterSecretStore, SecretStore};
@@ -47,6 +47,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         generator(finish(STSSessionToken::crd())),
         generator(finish(UUID::crd())),
         generator(finish(VaultDynamicSecret::crd())),
+        generator(finish(Webhook::crd())),
     ]
 }
 

@@ -35,3 +35,4 @@ mod takeover;
 mod tenancy;
 mod vault;
 mod webhook;
+mod webhook_provider;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     ACRAccessTokenSpec, ECRAuthorizationTokenSpec, FakeSpec, GCRAccessTokenSpec, PasswordSpec, SSHKeySpec,
-    STSSessionTokenSpec, UUIDSpec, VaultDynamicSecretSpec,
+    STSSessionTokenSpec, UUIDSpec, VaultDynamicSecretSpec, WebhookSpec,
 };
 use crate::schema::open_object;
 
@@ -85,10 +85,9 @@ pub struct GeneratorSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "open_object")]
     pub quay_access_token_spec: Option<Value>,
-    /// Of kind Webhook; for a plugin that has it.
+    /// Of kind Webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "open_object")]
-    pub webhook_spec: Option<Value>,
+    pub webhook_spec: Option<WebhookSpec>,
     /// Of kind Grafana; for a plugin that has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "open_object")]

@@ -14,6 +14,7 @@ mod state;
 mod sts_session_token;
 mod uuid;
 mod vault_dynamic_secret;
+mod webhook;
 
 pub use acr_access_token::{ACRAccessToken, ACRAccessTokenSpec};
 pub use cluster::{ClusterGenerator, ClusterGeneratorSpec, GeneratorSpec};
@@ -26,3 +27,4 @@ pub use state::{GeneratorState, GeneratorStateSpec, GeneratorStateStatus};
 pub use sts_session_token::{RequestParameters, STSSessionToken, STSSessionTokenSpec};
 pub use uuid::{UUID, UUIDSpec};
 pub use vault_dynamic_secret::{ResultType, VaultDynamicSecret, VaultDynamicSecretSpec};
+pub use webhook::{Webhook, WebhookSecret, WebhookSpec};

@@ -57,6 +57,8 @@ const LISTS: &[(&str, &str, &str)] = &[
         "ClusterGenerator",
         "spec.generator.vaultDynamicSecretSpec",
     ),
+    (include_str!("../eso-fields/webhook-spec.txt"), "Webhook", "spec"),
+    (include_str!("../eso-fields/webhook-spec.txt"), "ClusterGenerator", "spec.generator.webhookSpec"),
     (
         include_str!("../eso-fields/also-accepted-vault-dynamic-secret.txt"),
         "ClusterGenerator",
@@ -166,6 +168,7 @@ fn nothing_is_declared_that_no_list_has() {
         "SSHKey",
         "Fake",
         "UUID",
+        "Webhook",
         "ClusterGenerator",
         "ACRAccessToken",
         "ECRAuthorizationToken",

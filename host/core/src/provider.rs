@@ -47,13 +47,15 @@ pub enum Nature {
     Dynamic,
 }
 
-/// One read. `property` is not in it: the host looks properties up, so ten of one key are one read.
+/// One read. The host looks properties up, so ten of one key are one read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Item {
     /// `remoteRef.key`.
     pub key: String,
     /// `remoteRef.version`.
     pub version: Option<String>,
+    /// `remoteRef.property`, of a provider that looks properties up itself; otherwise none.
+    pub property: Option<String>,
     /// Value or metadata.
     pub facet: Facet,
     /// What may answer.

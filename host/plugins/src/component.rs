@@ -131,6 +131,7 @@ pub(crate) fn capabilities(flags: Capability) -> Vec<String> {
         (Capability::LEASES, "leases"),
         (Capability::GENERATOR, "generator"),
         (Capability::DYNAMIC, "dynamic"),
+        (Capability::OWN_PROPERTIES, "own-properties"),
     ];
     names.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, name)| name.to_owned()).collect()
 }

@@ -92,6 +92,7 @@ pub(crate) fn item(item: &Item) -> guest::Item {
     guest::Item {
         key: item.key.clone(),
         version: item.version.clone(),
+        property: item.property.clone(),
         facet: match item.facet {
             Facet::Value => guest::Facet::Value,
             Facet::Metadata => guest::Facet::Metadata,

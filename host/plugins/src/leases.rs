@@ -66,8 +66,12 @@ impl Session {
 
     /// Whether a key may name something that is made for who reads it.
     pub fn is_dynamic(&self) -> bool {
-        let description = self.plugin.description();
-        description.is_some_and(|it| it.capabilities.iter().any(|known| known == "dynamic"))
+        self.plugin.description().is_some_and(|it| it.can("dynamic"))
+    }
+
+    /// Whether the provider is told the property that is asked for, and answers with it.
+    pub fn has_own_properties(&self) -> bool {
+        self.plugin.description().is_some_and(|it| it.can("own-properties"))
     }
 }
 

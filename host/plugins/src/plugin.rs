@@ -56,6 +56,13 @@ pub struct Description {
     pub max_batch: usize,
 }
 
+impl Description {
+    /// Whether it claims a capability.
+    pub fn can(&self, capability: &str) -> bool {
+        self.capabilities.iter().any(|claimed| claimed == capability)
+    }
+}
+
 /// All the randomness that a call has: enough for keys that last. Not fewer than 16 bytes, which a large attacker can
 /// try out for short-lived keys only; 32 cost nothing more.
 pub type Seed = [u8; SEED];

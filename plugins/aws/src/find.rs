@@ -155,6 +155,7 @@ async fn found(aws: &Aws, query: &Query, names: Vec<String>) -> Result<Vec<Found
             key,
             version: None,
             facet: Facet::Value,
+            property: None,
             known_version: None,
             nature: Nature::Stored,
         })

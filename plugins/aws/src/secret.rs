@@ -64,6 +64,7 @@ mod tests {
             key: key.to_owned(),
             version: version.map(ToOwned::to_owned),
             facet,
+            property: None,
             known_version: None,
             nature: Nature::Stored,
         }

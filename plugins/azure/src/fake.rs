@@ -108,6 +108,7 @@ pub(crate) fn item(key: &str) -> Item {
         key: key.to_owned(),
         version: None,
         facet: Facet::Value,
+        property: None,
         known_version: None,
         nature: Nature::Stored,
     }

@@ -140,6 +140,7 @@ mod tests {
             key: key.to_owned(),
             version: version.map(ToOwned::to_owned),
             facet: Facet::Value,
+            property: None,
             known_version: None,
             nature: Nature::Stored,
         })

@@ -11,6 +11,7 @@ fn get(key: &str) -> Asked {
         key: key.to_owned(),
         version: None,
         facet: Facet::Value,
+        property: None,
         known_version: None,
         nature: Nature::Stored,
     };

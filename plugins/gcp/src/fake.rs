@@ -71,6 +71,7 @@ pub(crate) fn item(key: &str, version: Option<&str>, facet: Facet) -> Item {
         key: key.to_owned(),
         version: version.map(ToOwned::to_owned),
         facet,
+        property: None,
         known_version: None,
         nature: Nature::Stored,
     }

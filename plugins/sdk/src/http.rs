@@ -48,17 +48,27 @@ pub struct Request {
 /// # Errors
 /// [`Error::Unavailable`] for everything that is not an answer.
 pub fn send(method: &str, url: &str, headers: &[(String, String)], body: Vec<u8>) -> Result<Answer, Error> {
-    wstd::runtime::block_on(exchange(method, url, headers, body))
+    wstd::runtime::block_on(exchange(method, url, headers, body, FIRST_BYTE))
 }
 
 /// Sends requests, `at_once` of them at a time, and reads the whole answers: one for each, in order, with
 /// errors as of [`send`]. The memo is no place to wait in meanwhile, since waiting stops all of them; so it is
 /// asked before and after.
 pub fn send_all(requests: Vec<Request>, at_once: usize) -> Vec<Result<Answer, Error>> {
+    send_all_within(requests, at_once, None)
+}
+
+/// As [`send_all`], with another time to the first byte of an answer than 15 s.
+pub fn send_all_within(
+    requests: Vec<Request>,
+    at_once: usize,
+    first_byte: Option<Duration>,
+) -> Vec<Result<Answer, Error>> {
+    let first_byte = first_byte.unwrap_or(FIRST_BYTE);
     wstd::runtime::block_on(
         stream::iter(requests)
             .map(|Request { method, url, headers, body }| async move {
-                exchange(method, &url, &headers, body).await
+                exchange(method, &url, &headers, body, first_byte).await
             })
             .buffered(at_once.max(1))
             .collect(),
@@ -70,6 +80,7 @@ async fn exchange(
     url: &str,
     headers: &[(String, String)],
     body: Vec<u8>,
+    first_byte: Duration,
 ) -> Result<Answer, Error> {
     let method =
         Method::from_bytes(method.as_bytes()).map_err(|_| Error::Other("no such method".to_owned()))?;
@@ -80,7 +91,7 @@ async fn exchange(
     let request =
         request.body(Body::from(body)).map_err(|_| Error::Other("the request cannot be built".to_owned()))?;
     let mut client = Client::new();
-    client.set_first_byte_timeout(FIRST_BYTE);
+    client.set_first_byte_timeout(first_byte);
     let response = client.send(request).await.map_err(|_| Error::Unavailable("no answer".to_owned()))?;
     let headers = response.headers().clone();
     let retry_after_ms = headers

@@ -2,7 +2,7 @@
 
 use claviger_plugin_sdk::template::interface as wit;
 
-use crate::render;
+use go_template as render;
 
 struct TemplateGo;
 
@@ -11,7 +11,7 @@ impl wit::Guest for TemplateGo {
         wit::Description {
             name: "template-go".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            functions: crate::names(),
+            functions: render::names(),
         }
     }
 

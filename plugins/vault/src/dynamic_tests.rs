@@ -65,7 +65,14 @@ pub(crate) fn vault(logins: &Cell<usize>) -> impl Fn(&Request) -> (u16, String) 
 }
 
 fn item(key: &str, nature: Nature) -> Item {
-    Item { key: key.to_owned(), version: None, facet: Facet::Value, known_version: None, nature }
+    Item {
+        key: key.to_owned(),
+        version: None,
+        facet: Facet::Value,
+        property: None,
+        known_version: None,
+        nature,
+    }
 }
 
 /// What a key is answered with, and the part of it that tells, for a store with `path` and `version`.

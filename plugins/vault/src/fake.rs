@@ -60,7 +60,14 @@ impl<'f> Fake<'f> {
     }
 
     pub(crate) fn item(&self, key: &str, facet: Facet) -> Item {
-        Item { key: key.to_owned(), version: None, facet, known_version: None, nature: Nature::Stored }
+        Item {
+            key: key.to_owned(),
+            version: None,
+            facet,
+            property: None,
+            known_version: None,
+            nature: Nature::Stored,
+        }
     }
 
     /// Requests that have this in them.

@@ -7,6 +7,7 @@ mod etcd;
 mod gcp;
 mod kubernetes;
 mod vault;
+mod webhook;
 
 use std::process::Command;
 

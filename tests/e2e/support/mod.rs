@@ -1,5 +1,6 @@
 //! What every end-to-end test needs: the servers, an operator of its own, and ways to look.
 
+mod api;
 mod aws;
 mod azure;
 mod corner;
@@ -16,6 +17,7 @@ mod seed;
 mod vault;
 mod watch;
 
+pub(crate) use api::{Api, Asked, Said, json_of};
 pub(crate) use aws::{Account, allow};
 pub(crate) use azure::Vault;
 pub(crate) use corner::World;

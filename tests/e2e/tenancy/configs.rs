@@ -23,6 +23,7 @@ pub(super) fn configs(provider: &str, server: &str, victim: &str) -> Vec<(&'stat
         "gcpsm" => gcpsm(&names),
         "kubernetes" => kubernetes(&names, victim),
         "vault" => vault(&names, server, victim),
+        "webhook" => webhook(&names, victim),
         other => panic!("no configs for {other}"),
     }
 }
@@ -136,6 +137,25 @@ fn kubernetes(Names { theirs, account, mine }: &Names, victim: &str) -> Vec<(&'s
         ("/auth/cert/clientKey", server(cert(mine, theirs), url.clone())),
         ("/auth/serviceAccount", server(json!({ "serviceAccount": account }), url.clone())),
         ("/authRef", json!({"remoteNamespace": victim, "authRef": theirs})),
+    ]
+}
+
+/// A login by NTLM is refused whatever it names, so nothing is read for it.
+fn webhook(Names { theirs, mine, .. }: &Names, victim: &str) -> Vec<(&'static str, Value)> {
+    let provider = json!({"type": "Secret", "name": "theirs", "key": "k", "namespace": victim});
+    let with = |field: &str, value: Value| {
+        let mut config = json!({"url": "https://api.other.example/{{ .s.k }}"});
+        config[field] = value;
+        config
+    };
+    let ntlm = |user: &Value, password: &Value| {
+        with("auth", json!({"ntlm": {"usernameSecret": user, "passwordSecret": password}}))
+    };
+    vec![
+        ("/caProvider", with("caProvider", provider)),
+        ("/secrets/0/secretRef", with("secrets", json!([{"name": "s", "secretRef": theirs}]))),
+        ("/auth/ntlm/usernameSecret", ntlm(theirs, mine)),
+        ("/auth/ntlm/passwordSecret", ntlm(mine, theirs)),
     ]
 }
 

@@ -175,8 +175,17 @@ impl Running<'_> {
         }
     }
 
-    /// A property, as the host looks it up.
+    /// With the property, where the plugin looks it up.
+    pub(super) fn asked(&self, item: Item, property: Option<&str>) -> Item {
+        let own = self.description.can("own-properties");
+        Item { property: property.filter(|_| own).map(ToOwned::to_owned), ..item }
+    }
+
+    /// A property, as the host looks it up; where the plugin does, the value is it.
     pub(super) fn property(&self, value: &Value, property: &str) -> Result<Option<SecretBytes>, Miss> {
+        if self.description.can("own-properties") {
+            return Ok(Some(value.data.duplicate()));
+        }
         shape::property_of(value, property, &self.description.property_order)
             .map_err(|error| Miss::new(format!("a value with property {property:?}"), error.to_string()))
     }
@@ -208,6 +217,7 @@ pub(super) fn value_of(key: &str, version: Option<&str>) -> Item {
     Item {
         key: key.to_owned(),
         version: version.map(ToOwned::to_owned),
+        property: None,
         facet: Facet::Value,
         nature: Nature::Stored,
     }

@@ -47,7 +47,8 @@ async fn tried(suite: &Running<'_>) -> Verdict {
         }
         Case::Metadata => {
             let key = suite.key(&None)?.to_owned();
-            let item = Item { key, version: None, facet: Facet::Metadata, nature: Nature::Stored };
+            let item =
+                Item { key, version: None, property: None, facet: Facet::Metadata, nature: Nature::Stored };
             return unsupported(suite, "metadata", Some(item), None).await;
         }
         Case::FindByName => Query { name_regexp: Some(".*".to_owned()), ..Query::default() },

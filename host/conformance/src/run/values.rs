@@ -34,7 +34,8 @@ async fn one(suite: &Running<'_>, case: &KeyCase) -> Verdict {
     let (expected, property) = suite.expected(key, &case.expect)?;
     let property = case.property.as_deref().or(property);
     let session = suite.fresh().await?;
-    let outcome = suite.read(&session, value_of(key, case.version.as_deref())).await;
+    let item = suite.asked(value_of(key, case.version.as_deref()), property);
+    let outcome = suite.read(&session, item).await;
     suite.brought(&outcome, property, expected)
 }
 
@@ -60,7 +61,15 @@ pub(super) async fn missing_property(suite: &Running<'_>) -> Verdict {
     let case = given(&suite.bench.cases.missing_property)?;
     let property = case.property.as_deref().ok_or_else(|| Miss::bench("no property"))?;
     let session = suite.fresh().await?;
-    let outcome = suite.read(&session, value_of(suite.key(&case.key)?, None)).await;
+    let item = suite.asked(value_of(suite.key(&case.key)?, None), Some(property));
+    let own = item.property.is_some();
+    let outcome = suite.read(&session, item).await;
+    if own {
+        // It may not say that the key is missing: that could delete a Secret.
+        return suite.failed(&outcome, "an error, and not not-found", |error| {
+            matches!(error, CallError::Provider(ProviderError::Other(_)))
+        });
+    }
     let value = outcome.map_err(|error| Miss::new("a value", suite.said(&error)))?;
     match suite.property(&value, property)? {
         None => Ok(()),
@@ -84,6 +93,7 @@ pub(super) async fn metadata(suite: &Running<'_>) -> Verdict {
     let item = Item {
         key: suite.key(&case.key)?.to_owned(),
         version: None,
+        property: None,
         facet: Facet::Metadata,
         nature: Nature::Stored,
     };

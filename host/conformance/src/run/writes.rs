@@ -188,8 +188,13 @@ pub(super) async fn metadata(suite: &Running<'_>) -> Verdict {
     if !suite.description.capabilities.iter().any(|claimed| claimed == "metadata") {
         return Ok(());
     }
-    let item =
-        Item { key: key.key.to_owned(), version: None, facet: Facet::Metadata, nature: Nature::Stored };
+    let item = Item {
+        key: key.key.to_owned(),
+        version: None,
+        property: None,
+        facet: Facet::Metadata,
+        nature: Nature::Stored,
+    };
     let answer = suite.read(&key.session, item).await.map_err(|error| key.miss("metadata", &error))?;
     let found = serde_json::from_slice(answer.data.expose())
         .map_err(|_| Miss::new("metadata that is JSON", format!("{} bytes of none", answer.data.len())))?;

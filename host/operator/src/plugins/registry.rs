@@ -48,6 +48,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
     BuiltIn { name: "openBao", file: "vault.wasm", lent: true },
     own("v2", "template-go.wasm"),
     own("vault", "vault.wasm"),
+    own("webhook", "webhook.wasm"),
 ];
 
 /// The built-in of that name.

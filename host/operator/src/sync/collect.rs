@@ -111,7 +111,7 @@ impl Pipeline {
         let got = match (&entry.extract, &entry.find, generator_of(entry)) {
             (Some(extract), _, _) => {
                 let store = store_of_from(asker, entry, index)?;
-                match fetched.value(&store, &item(extract)) {
+                match fetched.value(&store, item(extract)) {
                     Got::There((value, session)) => {
                         Got::There(extracted(value, extract, session, &store, &place)?)
                     }
@@ -255,7 +255,7 @@ fn single(
     let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
     let place = format!("data[{index}] (key {:?})", reference.key);
     let store = store_of(asker, own, &place)?;
-    let (value, session) = match fetched.value(&store, &item(reference)) {
+    let (value, session) = match fetched.value(&store, item(reference)) {
         Got::There(there) => there,
         Got::Missing => return Ok(Got::Missing),
         Got::Unasked => return Ok(Got::Unasked),
@@ -307,7 +307,8 @@ pub(super) fn property(
     reference: &RemoteRef,
     session: &Session,
 ) -> Result<Option<SecretBytes>, ShapeError> {
-    let Some(property) = reference.property.as_deref().filter(|property| !property.is_empty()) else {
+    let own = session.has_own_properties();
+    let Some(property) = reference.property.as_deref().filter(|property| !property.is_empty() && !own) else {
         return Ok(Some(value.data.duplicate()));
     };
     let description = session.plugin().description();
@@ -327,6 +328,7 @@ fn extracted(
     place: &str,
 ) -> Result<Values, Failure> {
     let entries = match reference.property.as_deref() {
+        _ if session.has_own_properties() => shape::entries_of(value),
         None | Some("") => shape::entries_of(value),
         Some(_) => shape::entries(&one(value, reference, session, store, place)?),
     };

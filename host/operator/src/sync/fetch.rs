@@ -11,14 +11,14 @@ use claviger_core::lease::{Held, Record, Source};
 use claviger_core::provider::{CallError, Facet, Generated, Item, Nature, ProviderError, Value};
 use claviger_core::shape::Values;
 use claviger_core::template::Sources;
-use claviger_crds::external_secret::{DeletionPolicy, GeneratorRef, RefreshPolicy};
+use claviger_crds::external_secret::{DeletionPolicy, GeneratorRef, RefreshPolicy, RemoteRef};
 use claviger_plugins::Session;
 use jiff::Timestamp;
 
 use super::collect::property;
 use super::connect::{generator_name, store_name};
 use super::unwritten::{Made, Unwritten};
-use super::wanted::{AllWanted, generator_source, item, key_source, nature, unusable};
+use super::wanted::{AllWanted, asked_of, generator_source, item, key_source, nature, unusable};
 use super::world::{GeneratorView, World};
 use super::{Asker, Makes, Notes, Pipeline};
 use crate::watch::Object;
@@ -46,7 +46,7 @@ impl<T> Got<T> {
 /// What was fetched.
 #[derive(Default)]
 pub(super) struct Fetched {
-    /// Under items as the manifest names them.
+    /// Under what was asked of the store's provider.
     values: BTreeMap<(Object, Item), Got<Arc<Value>>>,
     sessions: BTreeMap<Object, Arc<Session>>,
     found: BTreeMap<usize, Got<Values>>,
@@ -65,8 +65,9 @@ pub(super) struct Fetched {
 }
 
 impl Fetched {
-    pub(super) fn value(&self, store: &Object, item: &Item) -> Got<(&Value, &Session)> {
-        let got = self.values.get(&(store.clone(), item.clone()));
+    pub(super) fn value(&self, store: &Object, item: Item) -> Got<(&Value, &Session)> {
+        let item = asked_of(item, self.sessions.get(store).map(Arc::as_ref));
+        let got = self.values.get(&(store.clone(), item));
         match (got, self.sessions.get(store)) {
             (Some(Got::There(value)), Some(session)) => Got::There((value, session)),
             (Some(Got::Missing), _) => Got::Missing,
@@ -140,10 +141,22 @@ impl Pipeline {
 
 impl Fetch<'_> {
     async fn run(&mut self, all: &AllWanted<'_>, sources: &Sources) -> Result<Fetched, Failure> {
-        let (mut first, mut made, mut stored) = (Vec::new(), Vec::new(), Vec::new());
+        let mut keys = Vec::new();
         for (store, items) in &all.keys {
             let session = self.pipeline.open(store, self.asker.namespace, self.world).await?;
             self.notes.stand_ins.extend(session.stand_ins().iter().cloned());
+            let mut asked = Vec::new();
+            for item in items {
+                let item = asked_of(item.clone(), Some(&session));
+                if !asked.contains(&item) {
+                    asked.push(item);
+                }
+            }
+            keys.push((store, session, asked));
+        }
+        let (mut first, mut made, mut stored) = (Vec::new(), Vec::new(), Vec::new());
+        for (store, session, items) in &keys {
+            let store = *store;
             let natures: Vec<(&Item, Nature)> = items
                 .iter()
                 .map(|item| match session.is_dynamic() {
@@ -160,7 +173,7 @@ impl Fetch<'_> {
                     Nature::Stored | Nature::Any => of_store.push((item, nature)),
                 }
             }
-            self.fetched.sessions.insert(store.clone(), session);
+            self.fetched.sessions.insert(store.clone(), session.clone());
             stored.push((store, of_store));
         }
         let mut open = Vec::new();
@@ -439,8 +452,9 @@ impl Fetch<'_> {
         let spec = self.asker.spec;
         let whole = spec.data_from.iter().filter_map(|entry| entry.extract.as_ref());
         let named = spec.data.iter().map(|entry| &entry.remote_ref).chain(whole.clone());
-        for reference in named.filter(|reference| item(reference) == *wanted) {
-            let session = self.fetched.sessions.get(store);
+        let session = self.fetched.sessions.get(store);
+        let asked = |reference: &RemoteRef| asked_of(item(reference), session.map(Arc::as_ref));
+        for reference in named.filter(|reference| asked(reference) == *wanted) {
             let found = session.and_then(|session| property(value, reference, session).ok().flatten());
             match found.filter(|_| !whole.clone().any(|extract| extract == reference)) {
                 Some(found) => inputs.add(&format!("{what} {:?}", reference.property), found.expose()),
@@ -454,7 +468,11 @@ impl Fetch<'_> {
         let mut inputs = Inputs::default();
         inputs.add("version", self.asker.version.as_bytes());
         for ((store, item), value) in &self.fetched.values {
-            let what = format!("{} {store} {:?} {:?} {:?}", store.kind(), item.key, item.version, item.facet);
+            let mut what =
+                format!("{} {store} {:?} {:?} {:?}", store.kind(), item.key, item.version, item.facet);
+            if let Some(property) = &item.property {
+                what.push_str(&format!(" of {property:?}"));
+            }
             match value {
                 Got::There(value)
                     if value.dynamic && (value.lease.is_some() || self.asker.keeps_unleased) => {}

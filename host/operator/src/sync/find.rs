@@ -81,7 +81,13 @@ impl Pipeline {
         }
         let items: Vec<Item> = keys
             .iter()
-            .map(|key| Item { key: key.clone(), version: None, facet: Facet::Value, nature: Nature::Stored })
+            .map(|key| Item {
+                key: key.clone(),
+                version: None,
+                property: None,
+                facet: Facet::Value,
+                nature: Nature::Stored,
+            })
             .collect();
         let answers = self.fetcher.get(session.as_ref(), &items, not_older_than).await;
         for (item, answer) in items.into_iter().zip(answers) {

@@ -9,6 +9,8 @@ use claviger_crds::external_secret::{
     DataFrom, Find, GeneratorRef, MetadataPolicy, RemoteRef, SecretStoreRef,
 };
 
+use claviger_plugins::Session;
+
 use super::connect::store_name;
 use super::{Asker, Makes};
 use crate::state::store_object;
@@ -24,7 +26,7 @@ pub(super) struct Search<'a> {
 /// All of it.
 #[derive(Default)]
 pub(super) struct AllWanted<'a> {
-    /// Each key once, by store. `nature` is `Stored` here: what it is asked with is decided with the store's session.
+    /// Each key once with each property, by store. `nature` is `Stored` here: what it is asked with is decided with the store's session.
     pub(super) keys: BTreeMap<Object, Vec<Item>>,
     pub(super) searches: Vec<Search<'a>>,
     /// By their places.
@@ -91,13 +93,23 @@ pub(super) fn nature(asker: &Asker<'_>, store: &Object, item: &Item) -> Nature {
     asker.pins.nature(&key_source(store, &item.key))
 }
 
+/// A reference as it would be read by a provider that looks properties up itself; see [`asked_of`].
 pub(super) fn item(reference: &RemoteRef) -> Item {
     let facet = match reference.metadata_policy {
         MetadataPolicy::None => Facet::Value,
         MetadataPolicy::Fetch => Facet::Metadata,
     };
     let version = reference.version.clone().filter(|version| !version.is_empty());
-    Item { key: reference.key.clone(), version, facet, nature: Nature::Stored }
+    let property = reference.property.clone().filter(|property| !property.is_empty());
+    Item { key: reference.key.clone(), version, property, facet, nature: Nature::Stored }
+}
+
+/// What is asked of a store's provider: without the property, where the host looks it up.
+pub(super) fn asked_of(item: Item, session: Option<&Session>) -> Item {
+    match session.is_some_and(Session::has_own_properties) {
+        true => item,
+        false => Item { property: None, ..item },
+    }
 }
 
 pub(super) fn store_of(

@@ -78,7 +78,13 @@ impl Reader for Stand {
 }
 
 fn item(key: usize) -> Item {
-    Item { key: format!("key{key}"), version: None, facet: Facet::Value, nature: Nature::Stored }
+    Item {
+        key: format!("key{key}"),
+        version: None,
+        property: None,
+        facet: Facet::Value,
+        nature: Nature::Stored,
+    }
 }
 
 fn read(stand: &Stand) -> usize {

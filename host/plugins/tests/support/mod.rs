@@ -80,7 +80,13 @@ pub(crate) async fn connect(plugin: &Arc<Plugin>, config: Value) -> Result<Arc<S
 
 /// The one key that is read.
 pub(crate) fn item() -> Item {
-    Item { key: "the-key".to_owned(), version: None, facet: Facet::Value, nature: Nature::Stored }
+    Item {
+        key: "the-key".to_owned(),
+        version: None,
+        property: None,
+        facet: Facet::Value,
+        nature: Nature::Stored,
+    }
 }
 
 /// One read of a connected store.

@@ -4,8 +4,8 @@
 
 pub(crate) mod call;
 pub(crate) mod execute;
-mod lexer;
-mod literal;
+pub(crate) mod lexer;
+pub(crate) mod literal;
 pub(crate) mod parser;
 mod pipeline;
 pub(crate) mod tree;

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use go_template::{Options, render};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use template_go::{Options, render};
 
 #[derive(Deserialize)]
 struct Case {

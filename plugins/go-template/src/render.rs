@@ -58,16 +58,32 @@ pub struct Rendered {
 /// # Errors
 /// Where and why it failed.
 pub fn render(text: &str, data: &[(String, Vec<u8>)], options: &Options) -> Result<Rendered, Failure> {
-    run(text, data, options).map_err(|error| failure(text, &error))
+    run(text, &strings(data), options).map_err(|error| failure(text, &error))
 }
 
-fn run(text: &str, data: &[(String, Vec<u8>)], options: &Options) -> Result<Rendered, EngineError> {
-    let templates = parser::parse(text, &options.left, &options.right, &|name| lookup(name).is_some())?;
+/// An object of a template's data: `.name.key` is a value of it.
+pub type Object = (String, Vec<(String, Vec<u8>)>);
+
+/// Renders one template whose data are objects of values, a `map[string]map[string]string` in Go.
+///
+/// # Errors
+/// Where and why it failed.
+pub fn render_objects(text: &str, data: &[Object], options: &Options) -> Result<Rendered, Failure> {
+    let objects = data.iter().map(|(name, values)| (name.as_bytes().into(), strings(values))).collect();
+    run(text, &Value::Map(Map::new(objects)), options).map_err(|error| failure(text, &error))
+}
+
+/// A `map[string]string`.
+fn strings(data: &[(String, Vec<u8>)]) -> Value {
     let entries: BTreeMap<_, _> =
         data.iter().map(|(key, value)| (key.as_bytes().into(), Value::str(value))).collect();
-    let dot = Value::Map(Map::of_strings(entries));
+    Value::Map(Map::of_strings(entries))
+}
+
+fn run(text: &str, dot: &Value, options: &Options) -> Result<Rendered, EngineError> {
+    let templates = parser::parse(text, &options.left, &options.right, &|name| lookup(name).is_some())?;
     let env = Env::new(options.now_ms, &options.seed, text);
-    let text = execute::execute(&templates, &dot, options.strict, &env)?;
+    let text = execute::execute(&templates, dot, options.strict, &env)?;
     Ok(Rendered { text, varies: env.varies() })
 }
 

@@ -5,7 +5,7 @@ use crate::text;
 use crate::value::convert::{parse_float, parse_int, parse_uint};
 
 /// `strconv.Unquote` of a "quoted" or `raw` string, quotes included.
-pub(super) fn unquote(literal: &str) -> Option<Vec<u8>> {
+pub(crate) fn unquote(literal: &str) -> Option<Vec<u8>> {
     let inner = literal.get(1..literal.len().checked_sub(1)?)?;
     if literal.starts_with('`') {
         // Carriage returns are no part of a raw string.

@@ -1,7 +1,7 @@
 //! Go's durations: "1h2m3.5s", in nanoseconds.
 
-/// `time.ParseDuration`.
-pub(crate) fn parse(text: &str) -> Option<i64> {
+/// `time.ParseDuration`, in nanoseconds.
+pub fn parse(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

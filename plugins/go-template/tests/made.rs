@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use template_go::{Options, render};
+use go_template::{Options, render};
 
 /// A name that the judge knows, and what is rendered for it.
 const MADE: [(&str, &str); 14] = [

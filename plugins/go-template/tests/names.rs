@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use template_go::names;
+use go_template::names;
 
 /// Read from ESO's source: `tplFuncs` in runtime/template/v2/template.go and `genericMap` in its
 /// sprig/functions.go at cc5bfbc, and the builtins from text/template's documentation.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use template_go::{Options, render};
+use go_template::{Options, render};
 
 fn varies(template: &str) -> bool {
     let options =

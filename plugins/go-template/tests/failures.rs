@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use template_go::{Failure, Options, render};
+use go_template::{Failure, Options, render};
 
 fn options() -> Options {
     Options { strict: true, left: String::new(), right: String::new(), now_ms: 0, seed: vec![1; 32] }

@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use go_template::{Options, names, render};
 use proptest::prelude::*;
-use template_go::{Options, names, render};
 
 fn options() -> Options {
     Options {

@@ -1,0 +1,24 @@
+//! Go's text/template with the functions that ESO gives it, sprig's above all: for template engine `v2`, and for
+//! providers whose requests are templates.
+//!
+//! The language is implemented here, on bytes, after Go's own: what Go refuses is refused, what it shows is
+//! shown byte for byte (`tests/corpus.rs` compares with Go). Not here: functions that reach outside (`env`,
+//! `expandenv`, `getHostByName`), which ESO removed too; time and randomness other than the host gives.
+
+mod error;
+mod format;
+mod functions;
+mod language;
+mod limits;
+mod mentions;
+mod pki;
+mod render;
+mod text;
+mod time;
+mod value;
+
+pub use error::EngineError;
+pub use functions::names;
+pub use mentions::mentions;
+pub use render::{Failure, Object, Options, Rendered, render, render_objects};
+pub use time::duration::parse as parse_duration;
