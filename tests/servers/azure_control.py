@@ -14,6 +14,7 @@ from azure_directory import TENANT, App, Federated, Issuer, pem, self_signed
 from azure_errors import VaultError, answer
 from azure_keys import made
 from azure_objects import Asked
+from azure_registry import Registry, RegistryError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -99,6 +100,22 @@ class Control:
         if not name:
             metadata.system = None
         metadata.assigned = [app for app in metadata.assigned if app.name != name]
+
+    def do_registry(self, host: str, principal: str, grants: dict[str, list[str]]) -> Any:
+        """What somebody may do in a registry, in the place of what they might: actions by the names of scopes."""
+        registry = self.azure.registries.all.setdefault(host, Registry())
+        oid = self.directory.principal(principal)
+        registry.grants[oid] = {name: set(actions) for name, actions in grants.items()}
+
+    def do_registry_token(self, host: str, token: str) -> Any:
+        """What a token of a registry's is, if it holds there."""
+        for kind in ("refresh_token", "access_token"):
+            try:
+                claims = self.azure.registries.own(host, token, kind)
+                return {"kind": kind, "of": self.directory.name(claims["sub"]), "access": claims.get("access")}
+            except RegistryError:
+                pass
+        return {}
 
     def do_vault(self, name: str, tenant: str = "", rbac: bool | None = None, resource: str = "") -> Any:
         """What a vault is; what is left out stays as it is."""

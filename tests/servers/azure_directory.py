@@ -23,12 +23,16 @@ from cryptography.x509.oid import NameOID
 
 # Where everything is unless a test says otherwise.
 TENANT = "6f1d3c1e-2b0c-4f5a-9d5b-8f2f6f0c7a11"
-# What tokens may be for: Key Vault in Azure's clouds, and in Azure Stack Hub, whose operators name their own.
+# What tokens may be for: Key Vault in Azure's clouds, and in Azure Stack Hub, whose operators name their own; and the
+# clouds' management, which container registries take.
 RESOURCES = {
     "https://vault.azure.net",
     "https://vault.usgovcloudapi.net",
     "https://vault.azure.cn",
     "https://vault.local.azurestack.external",
+    "https://management.azure.com",
+    "https://management.usgovcloudapi.net",
+    "https://management.chinacloudapi.cn",
 }
 # Seconds; a second has passed when it arrives.
 LIFETIME = 3599

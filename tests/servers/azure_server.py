@@ -1,4 +1,4 @@
-"""Azure for the tests: Entra's token endpoint, Key Vault, and the endpoints of managed identities.
+"""Azure for the tests: Entra's token endpoint, Key Vault, container registries, and the endpoints of managed identities.
 
 No server of these could be had that can be run here, so this verifies what the real ones verify and shares
 no code with what it tests. What each service checks and what it does not is said in its file (`azure_*.py`);
@@ -27,6 +27,7 @@ from typing import Any
 import azure_entra
 import azure_faults
 import azure_metadata
+import azure_registry
 import azure_vault
 from azure_control import Control
 from azure_directory import Directory, Issuer
@@ -45,6 +46,7 @@ class Azure:
         self.entra = azure_entra.Entra(self.directory)
         self.vaults = azure_vault.Vaults(self.directory)
         self.metadata = azure_metadata.Metadata(self.directory)
+        self.registries = azure_registry.Registries(self.directory)
         self.control = Control(self)
         self.log, self.lock, self.numbers = log.open("a"), threading.Lock(), itertools.count(1)
 
@@ -81,6 +83,7 @@ class Azure:
             "entra": self.entra.answer,
             "vault": self.vaults.answer,
             "metadata": self.metadata.answer,
+            "registry": self.registries.answer,
         }
         try:
             if note["service"] not in services:
@@ -112,6 +115,8 @@ def service(request: Request) -> str:
     loopback = is_loopback(host)
     if path in (azure_metadata.IMDS, azure_metadata.APP_SERVICE):
         return "metadata" if loopback or host in METADATA_HOSTS else ""
+    if azure_registry.PATH.fullmatch(path):
+        return "registry" if host.endswith(azure_registry.SUFFIXES) else ""
     if azure_vault.PATH.fullmatch(path) and host not in azure_entra.HOSTS:
         return "vault"
     if azure_entra.PATH.fullmatch(path):

@@ -187,12 +187,7 @@ pub struct GeneratorRef {
     #[serde(default = "default_generator_api_version")]
     pub api_version: String,
     /// Kind of the generator.
-    #[schemars(extend("enum" = [
-        "ACRAccessToken", "BeyondtrustWorkloadCredentialsDynamicSecret", "ClusterGenerator",
-        "CloudsmithAccessToken", "ECRAuthorizationToken", "Fake", "GCRAccessToken", "GithubAccessToken",
-        "GitlabDeployToken", "QuayAccessToken", "Password", "SSHKey", "STSSessionToken", "UUID",
-        "VaultDynamicSecret", "Webhook", "Grafana", "MFA",
-    ]))]
+    #[schemars(extend("pattern" = "^[A-Za-z][A-Za-z0-9]*$", "minLength" = 1, "maxLength" = 63))]
     pub kind: String,
     /// Name of the generator.
     #[schemars(schema_with = "schema::name")]

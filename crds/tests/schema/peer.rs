@@ -97,6 +97,11 @@ const RELAXED: &[(&str, &str)] = &[
     // Any template-engine plugin may be named.
     ("spec.target.template.engineVersion", "enum"),
     ("spec.externalSecretSpec.target.template.engineVersion", "enum"),
+    // A plugin may bring kinds of its own.
+    ("spec.data[].sourceRef.generatorRef.kind", "enum"),
+    ("spec.externalSecretSpec.data[].sourceRef.generatorRef.kind", "enum"),
+    ("spec.dataFrom[].sourceRef.generatorRef.kind", "enum"),
+    ("spec.externalSecretSpec.dataFrom[].sourceRef.generatorRef.kind", "enum"),
     // Claviger may report more aspects than readiness.
     ("status.conditions[].type", "enum"),
     // Left to Vault, whose answer names what is missing.

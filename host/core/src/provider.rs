@@ -109,6 +109,8 @@ pub struct Generated {
     pub values: BTreeMap<String, SecretBytes>,
     /// A lease, if it ends by itself and can be taken back.
     pub lease: Option<Lease>,
+    /// What the generator needs to take it back, where it has no lease. No secret.
+    pub state: Option<serde_json::Value>,
 }
 
 /// One value to be pushed, whole.

@@ -119,7 +119,8 @@ impl Election {
     }
 }
 
-fn short_hash(text: &str) -> String {
+/// Sixteen hexadecimal digits, for names and labels.
+pub(crate) fn short_hash(text: &str) -> String {
     claviger_plugins::package::digest(text.as_bytes())
         .trim_start_matches("sha256:")
         .chars()

@@ -118,6 +118,7 @@ pub async fn run(
             }
         });
     }
+    background.spawn(reconcile::states::run(context.clone(), stop.clone()));
     let outcome = work(&context, &stop).await;
     context.readiness.stopping();
     stop.cancel();

@@ -163,7 +163,7 @@ pub(crate) fn lease_to_guest(lease: &Lease) -> guest::Lease {
 
 pub(crate) fn generated(generated: generator::Generated) -> Generated {
     let values = generated.values.into_iter().map(|(key, value)| (key, SecretBytes::new(value)));
-    Generated { values: values.collect::<BTreeMap<_, _>>(), lease: generated.lease.map(lease) }
+    Generated { values: values.collect::<BTreeMap<_, _>>(), lease: generated.lease.map(lease), state: None }
 }
 
 /// Bytes that a value brings over the boundary.

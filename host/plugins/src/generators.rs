@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use claviger_core::generator::CLUSTER_GENERATOR;
-use claviger_core::provider::{CallError, Generated};
+use claviger_core::provider::{CallError, Fault, Generated, ProviderError};
 use serde_json::Value as Json;
 
 use crate::bindings::provider::claviger::plugin::types as wit;
@@ -19,6 +19,9 @@ use crate::plugin::{Plugin, Seed};
 use crate::schema::ConfigSchema;
 use crate::session::{Requester, Session, StoreRef};
 use crate::source::CredentialSource;
+
+/// Bytes of what a generator leaves behind: it is kept in an object of the API server's, whose own limit is 1.5 MiB.
+const MAX_STATE: usize = 64 * 1024;
 
 /// Kinds of one plugin; ESO has 17 in all.
 const MAX_KINDS: usize = 32;
@@ -90,12 +93,21 @@ impl Plugin {
 }
 
 impl Session {
-    /// Has a connected generator make values. `seed` is all the randomness that it has.
+    /// Has a connected generator make values. `seed` is all the randomness that it has, `previous` what it left behind
+    /// when it last made something for the same.
     ///
     /// # Errors
     /// As every call.
-    pub async fn generate(&self, spec: &Json, now_ms: u64, seed: Seed) -> Result<Generated, CallError> {
+    pub async fn generate(
+        &self,
+        spec: &Json,
+        previous: Option<&Json>,
+        now_ms: u64,
+        seed: Seed,
+    ) -> Result<Generated, CallError> {
         let (input, kind, spec) = (self.input.to_guest(), &self.input.store.kind, spec.to_string());
+        let previous = previous.map(Json::to_string);
+
         let options = guest::Options { now_ms, seed: seed.to_vec() };
         let answer = self
             .plugin
@@ -105,8 +117,9 @@ impl Session {
                 self.plugin.grants().wall,
                 async |guest, store| match guest.generator(store)? {
                     Some(generator) => {
-                        let made =
-                            generator.call_generate(&mut *store, &input, kind, &spec, None, &options).await?;
+                        let made = generator
+                            .call_generate(&mut *store, &input, kind, &spec, previous.as_ref(), &options)
+                            .await?;
                         for (_, value) in made.iter().flat_map(|made| &made.values) {
                             store.data_mut().log.hide(value);
                         }
@@ -120,16 +133,56 @@ impl Session {
         let made = self.answer(answer)?;
         let size = made.values.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
         self.within_output(u64::try_from(size).unwrap_or(u64::MAX))?;
-        if made.state.is_some() {
-            return Err(unsupported("it leaves state to be cleaned up, which is not kept yet"));
-        }
-        Ok(convert::generated(made))
+        let state = made.state.as_deref().map(state).transpose()?;
+        Ok(Generated { state, ..convert::generated(made) })
     }
+
+    /// Has a connected generator take back what it left behind. That it is not there any more is no error.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn clean_up(&self, spec: &Json, state: &Json) -> Result<(), CallError> {
+        let (input, kind) = (self.input.to_guest(), &self.input.store.kind);
+        let (spec, state) = (spec.to_string(), state.to_string());
+        let answer = self
+            .plugin
+            .provider(
+                self.plugin.setup(self),
+                &self.room,
+                self.plugin.grants().wall,
+                async |guest, store| match guest.generator(store)? {
+                    Some(generator) => generator.call_cleanup(store, &input, kind, &spec, &state).await,
+                    None => Ok(Err(wit::Error::Unsupported("it has no generators".to_owned()))),
+                },
+                |_, _| {},
+            )
+            .await;
+        match self.answer(answer) {
+            Err(CallError::Provider(ProviderError::NotFound(_))) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// What it leaves behind, as JSON.
+fn state(text: &str) -> Result<Json, CallError> {
+    let wrong = |what: String| CallError::from(Fault::BadAnswer(what));
+    if text.len() > MAX_STATE {
+        return Err(wrong(format!("a state of {} bytes, more than {MAX_STATE}", text.len())));
+    }
+    serde_json::from_str(text).map_err(|_| wrong("a state that is not JSON".to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_is_json_of_a_size() {
+        assert!(state(r#"{"id": 1}"#).is_ok_and(|state| state["id"] == 1));
+        assert!(state("id").is_err());
+        assert!(state(&format!("\"{}\"", "x".repeat(MAX_STATE))).is_err());
+    }
 
     fn kind(name: &str, schema: &str, at: &str) -> guest::Kind {
         guest::Kind { name: name.to_owned(), spec_schema: schema.to_owned(), config_at: at.to_owned() }

@@ -6,6 +6,7 @@ mod places;
 mod refresh;
 mod refused;
 mod render;
+mod state;
 mod stay;
 mod tokens;
 

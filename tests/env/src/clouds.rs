@@ -26,6 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 enum Behind {
     AzureLogin,
     AzureVaults,
+    AzureRegistries,
     Google,
 }
 
@@ -45,6 +46,8 @@ const NAMES: &[(&str, Behind)] = &[
     ("tenancy-vault.vault.azure.net", Behind::AzureVaults),
     ("us-vault.vault.usgovcloudapi.net", Behind::AzureVaults),
     ("cn-vault.vault.azure.cn", Behind::AzureVaults),
+    ("registry.azurecr.io", Behind::AzureRegistries),
+    ("judged.azurecr.io", Behind::AzureRegistries),
     ("secretmanager.googleapis.com", Behind::Google),
     ("secretmanager.europe-west3.rep.googleapis.com", Behind::Google),
     ("oauth2.googleapis.com", Behind::Google),
@@ -121,7 +124,7 @@ impl Clouds {
         std::fs::write(&ca_file, authority.pem()).map_err(Error::file("write", &ca_file))?;
         let route = |behind: &Behind| match behind {
             Behind::AzureLogin => options.azure_login,
-            Behind::AzureVaults => options.azure_vaults,
+            Behind::AzureVaults | Behind::AzureRegistries => options.azure_vaults,
             Behind::Google => options.google,
         };
         let routes: Map<String, Value> =

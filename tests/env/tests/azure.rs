@@ -9,7 +9,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use claviger_testenv::{Azure, AzureOptions, AzureView, CloudsView, Env, RunDir, workspace_root};
+use claviger_testenv::{Azure, AzureApp, AzureOptions, AzureView, CloudsView, Env, RunDir, workspace_root};
 use serde_json::{Value, json};
 
 const READER: &str = "system:serviceaccount:env-azure:reader";
@@ -237,6 +237,25 @@ fn azures_own_library_finds_managed_identities() {
         let refused = found[kind]["another"].as_str().unwrap();
         assert!(refused.contains("Identity") || refused.contains("identity"), "{kind}: {refused}");
     }
+}
+
+#[test]
+fn azures_own_library_lists_a_registry() {
+    let env = handed_over();
+    let (Some(clouds), azure) = (&env.clouds, &env.azure) else { return };
+    let (somebody, nobody) = (azure.app("lists").unwrap(), azure.app("lists-nothing").unwrap());
+    let host = "judged.azurecr.io";
+    let grants = json!({"host": host, "principal": somebody.client_id, "grants": {"catalog": ["*"]}});
+    azure.control("registry", &grants).unwrap();
+    let login = |app: &AzureApp| json!([app.client_id, azure.client_secret(app).unwrap()]);
+    let given = json!({
+        "host": host, "tenant": AzureView::TENANT, "somebody": login(&somebody), "nobody": login(&nobody),
+    });
+    let found = judged(&env, "check_azure_registries.py", Some(clouds), &given);
+    let expected = json!({
+        "somebody management": ["app"], "somebody vault": "401", "nobody management": "401", "nobody vault": "401",
+    });
+    assert_eq!(found, expected);
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn lease(duration: u64, renewable: bool, holder: Option<(u64, bool)>) -> Lease {
 
 fn held(lease: Option<Lease>) -> Held {
     let source = Source { kind: "SecretStore".to_owned(), name: "vault".to_owned(), key: "db".to_owned() };
-    Held { source, issued: at(0), lease }
+    Held { source, issued: at(0), lease, state: None }
 }
 
 fn record(held: Vec<Held>) -> Record {

@@ -35,6 +35,9 @@ pub struct Held {
     /// How it ends; none: nothing is known about that (a certificate, a generated password).
     #[serde(default, skip_serializing_if = "Option::is_none", with = "lease")]
     pub lease: Option<Lease>,
+    /// The name of the record of what its generator left behind for it (a GeneratorState).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
 }
 
 impl Held {
@@ -228,6 +231,7 @@ mod tests {
                     renewable: false,
                 }),
             }),
+            state: None,
         }
     }
 

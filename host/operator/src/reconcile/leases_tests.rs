@@ -17,7 +17,7 @@ fn held(id: &str, issued: i64) -> Held {
     let lease =
         Lease { id: id.to_owned(), duration: Duration::from_secs(3600), renewable: true, holder: None };
     let source = Source { kind: "SecretStore".to_owned(), name: "v".to_owned(), key: "db".to_owned() };
-    Held { source, issued: at(issued), lease: Some(lease) }
+    Held { source, issued: at(issued), lease: Some(lease), state: None }
 }
 
 fn issued(id: &str, seconds: i64) -> Issued {

@@ -13,6 +13,7 @@ mod revoke;
 mod rollout;
 #[cfg(test)]
 mod sim;
+pub mod states;
 mod store;
 mod world;
 

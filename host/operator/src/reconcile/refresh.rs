@@ -20,10 +20,11 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use super::world::ClusterWorld;
-use super::{Context, generic, leases, revoke};
+use super::{Context, generic, leases, revoke, states};
 use crate::cluster::apply::{self, Applied};
 use crate::cluster::live;
 use crate::state::{store_object, store_refs};
+use crate::sync::world::Owner;
 use crate::sync::{Answer, Asker, Desired, Failed, Makes, Shortfall};
 use crate::watch::Object;
 use crate::watch::cache::Name;
@@ -182,8 +183,9 @@ impl Refresh<'_> {
         let made = issued.as_ref().is_some_and(|issued| leases::is_kept(issued, policy));
         let known = lease_annotation(&name.name);
         let known = found.as_ref().and_then(|found| found.annotations.get(&known)).cloned();
-        let endless =
-            issued.as_ref().is_some_and(|issued| issued.held.iter().all(|held| held.lease.is_none()));
+        let endless = issued.as_ref().is_some_and(|issued| {
+            issued.held.iter().all(|held| held.lease.is_none() && held.state.is_none())
+        });
         let mut record = match (issued.filter(|_| made), &mut desired) {
             (issued, Desired::Secret(rendered)) if issued.is_some() || before.is_some() => {
                 let mut record =
@@ -285,6 +287,8 @@ impl Refresh<'_> {
             }));
         }
         context.state.forget_orphaned(name);
+        let left = Owner { namespace: &name.namespace, name: &name.name, uid: &owner.uid };
+        states::settle(context, &left, record.as_ref()).await;
         if let Some(record) = &record {
             // A password is no lease.
             if made && record.held.iter().any(|held| held.lease.is_some() || !held.is_generated()) {

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use kube::Resource;
 
 use super::leases::recorded;
+use super::states;
 use super::world::ClusterWorld;
 use super::{Context, Next};
 use crate::cluster::live;
@@ -180,6 +181,9 @@ pub(super) async fn take_back(context: &Arc<Context>, name: &Name, target: &Name
     };
     let world = ClusterWorld { context: context.clone(), reader: Object::ExternalSecret(name.clone()) };
     for held in lost.iter().filter(|held| !known(held)) {
+        if let Some(state) = &held.state {
+            states::flag(context, &name.namespace, state, Timestamp::now()).await;
+        }
         if let Err(failure) = revoke(context, &world, name, held).await {
             let message = failure.message(&hiding(held));
             tracing::warn!(message, "a credential that was not used is left to run out");

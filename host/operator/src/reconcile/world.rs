@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use claviger_core::error::{Failure, StoreName};
+use claviger_core::lease::Source;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_core::tenancy::store_allows;
 use claviger_plugins::CredentialSource;
+use serde_json::Value;
 
 use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::cluster::live;
-use crate::reconcile::Context;
-use crate::sync::world::{GeneratorView, SourceKind, StoreView, World};
+use crate::reconcile::{Context, states};
+use crate::sync::world::{GeneratorView, Owner, SourceKind, StoreView, World};
 use crate::sync::{generator_name, store_name};
 use crate::watch::Object;
 
@@ -75,6 +77,20 @@ impl World for ClusterWorld {
         let Some(found) = found else { return Err(Failure::GeneratorNotFound { generator }) };
         self.ours(&generator, found.spec["controller"].as_str())?;
         Ok(GeneratorView { kind: found.kind, uid: found.uid, generation: found.generation, spec: found.spec })
+    }
+
+    fn left(&self, owner: &Owner<'_>, source: &Source) -> Option<Value> {
+        states::latest(&self.context, owner, source).map(|object| object.spec.state.clone())
+    }
+
+    async fn leave(
+        &self,
+        owner: &Owner<'_>,
+        source: &Source,
+        view: &GeneratorView,
+        state: Value,
+    ) -> Result<String, Failure> {
+        states::record(&self.context, owner, source, view, state).await
     }
 
     async fn source(

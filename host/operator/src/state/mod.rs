@@ -7,6 +7,7 @@ mod absent;
 pub(crate) mod children;
 mod events;
 mod leases;
+pub mod left;
 mod spread;
 mod term;
 mod unwritten;
@@ -21,6 +22,7 @@ use claviger_core::scheduler::{Class, Scheduler};
 use claviger_core::spread::NamespaceView;
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
 use claviger_crds::external_secret::{ExternalSecret, StoreKind};
+use claviger_crds::generators::GeneratorState;
 use claviger_crds::plugin::Plugin;
 use claviger_crds::store::{SecretStoreSpec, SecretStoreStatus};
 use jiff::Timestamp;
@@ -107,6 +109,7 @@ struct Inner {
     plugins: Cache<Parsed<Plugin>>,
     cluster_external_secrets: Cache<Parsed<ClusterExternalSecret>>,
     namespaces: Cache<NamespaceView>,
+    left: Cache<GeneratorState>,
     managed: Cache<ManagedSecret>,
     index: Index,
     verdicts: BTreeMap<Object, Verdict>,
@@ -130,13 +133,15 @@ pub struct State {
     inner: Mutex<Inner>,
     /// Told when the queue or the sync state changed.
     wake: Notify,
+    /// Told when what generators left behind changed.
+    left_changed: Notify,
     metrics: Arc<Metrics>,
 }
 
 impl State {
     /// Nothing seen yet.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { inner: Mutex::default(), wake: Notify::new(), metrics }
+        Self { inner: Mutex::default(), wake: Notify::new(), left_changed: Notify::new(), metrics }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -19,7 +19,7 @@ use super::collect::property;
 use super::connect::{generator_name, store_name};
 use super::unwritten::{Made, Unwritten};
 use super::wanted::{AllWanted, asked_of, generator_source, item, key_source, nature, unusable};
-use super::world::{GeneratorView, World};
+use super::world::{GeneratorView, Owner, World};
 use super::{Asker, Makes, Notes, Pipeline};
 use crate::watch::Object;
 
@@ -358,7 +358,8 @@ impl Fetch<'_> {
                 let plain = item.facet == Facet::Value && item.version.is_none();
                 let source = key_source(store, &item.key);
                 if value.dynamic {
-                    let held = Held { source: source.clone(), issued, lease: value.lease.clone() };
+                    let held =
+                        Held { source: source.clone(), issued, lease: value.lease.clone(), state: None };
                     self.made(held, Made::Value(value.clone()));
                 }
                 if session.is_dynamic() && plain {
@@ -429,14 +430,21 @@ impl Fetch<'_> {
         }
         let issued = Timestamp::now();
         let now_ms = u64::try_from(issued.as_millisecond()).unwrap_or(0);
-        let call = session.generate(&view.spec, now_ms, rand::random());
+        let owner = Owner { namespace, name: self.asker.name, uid: self.asker.uid };
+        let previous = self.world.left(&owner, &source);
+        let call = session.generate(&view.spec, previous.as_ref(), now_ms, rand::random());
         let made = self.pipeline.fetcher.call(session.as_ref(), call).await.map_err(|error| {
             let name = generator_name(&source.kind, namespace, &source.name);
             Failure::from_call(&name, None, None, session.plugin().id(), error)
         })?;
         made.values.values().for_each(|value| self.notes.redactor.seed(value));
+        let state = match made.state.clone() {
+            Some(state) => Some(self.leave(&session, &owner, &source, view, state).await?),
+            None => None,
+        };
+        let alone = alone && state.is_none();
         let made = Arc::new(made);
-        let held = Held { source: source.clone(), issued, lease: made.lease.clone() };
+        let held = Held { source: source.clone(), issued, lease: made.lease.clone(), state };
         if !alone {
             self.made(held, Made::Generated(by, made.clone()));
         } else if !self.fetched.held.iter().any(|known| known.source == source) {
@@ -444,6 +452,34 @@ impl Fetch<'_> {
             self.fetched.held.push(held);
         }
         Ok((made, alone))
+    }
+
+    /// Records what a generator leaves behind; what cannot be recorded is taken back at once.
+    async fn leave(
+        &self,
+        session: &Session,
+        owner: &Owner<'_>,
+        source: &Source,
+        view: &GeneratorView,
+        state: serde_json::Value,
+    ) -> Result<String, Failure> {
+        let recorded = match self.asker.makes {
+            Makes::Anything => self.world.leave(owner, source, view, state.clone()).await,
+            Makes::Values | Makes::Nothing => Err(unusable(
+                &format!("{} {}", source.kind, source.name),
+                "it leaves something behind, which needs a Secret that it belongs to",
+            )),
+        };
+        if recorded.is_err() {
+            let call = session.clean_up(&view.spec, &state);
+            if let Err(error) = self.pipeline.fetcher.call(session, call).await {
+                let name = generator_name(&source.kind, owner.namespace, &source.name);
+                let failure = Failure::from_call(&name, None, None, session.plugin().id(), error);
+                let message = failure.message(&self.notes.redactor);
+                tracing::warn!(message, "what a generator left behind is recorded nowhere");
+            }
+        }
+        recorded
     }
 
     /// What the manifest takes of an answer that differs each time: a static role's says how long its password still

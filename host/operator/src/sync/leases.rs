@@ -10,7 +10,7 @@ use claviger_plugins::Session;
 
 use super::Pipeline;
 use super::connect::{generator_name, store_name};
-use super::world::World;
+use super::world::{GeneratorView, World};
 use crate::state::store_object;
 use claviger_crds::external_secret::StoreKind;
 
@@ -61,6 +61,24 @@ impl Pipeline {
         let session = self.maker(&held.source, namespace, world).await?;
         let revoked = self.fetcher.call(session.as_ref(), session.revoke(lease)).await;
         revoked.map_err(|error| about(&held.source, namespace, &session, error))
+    }
+
+    /// Has a generator take back what it left behind, with the spec that it had then.
+    ///
+    /// # Errors
+    /// Why not: trying again may help.
+    pub async fn clean_up(
+        &self,
+        source: &Source,
+        view: &GeneratorView,
+        namespace: &str,
+        world: &dyn World,
+        state: &serde_json::Value,
+    ) -> Result<(), Failure> {
+        let session = self.generator_session(source, view, namespace, world).await?;
+        let call = session.clean_up(&view.spec, state);
+        let cleaned = self.fetcher.call(session.as_ref(), call).await;
+        cleaned.map_err(|error| about(source, namespace, &session, error))
     }
 
     /// What was made for an object is written now, or it never will be: it is not there any more.

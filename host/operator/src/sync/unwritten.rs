@@ -104,9 +104,9 @@ mod tests {
             renewable: true,
             holder: None,
         };
-        let made = Generated { values: BTreeMap::new(), lease: None };
+        let made = Generated { values: BTreeMap::new(), lease: None, state: None };
         Unwritten {
-            held: Held { source, issued: at(0), lease: (seconds > 0).then_some(lease) },
+            held: Held { source, issued: at(0), lease: (seconds > 0).then_some(lease), state: None },
             made: Made::Generated(("uid".to_owned(), 1), Arc::new(made)),
         }
     }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use claviger_core::error::Failure;
+use claviger_core::lease::Source;
 use claviger_core::secret::SecretBytes;
 pub use claviger_core::template::SourceKind;
 use claviger_crds::store::SecretStoreSpec;
 use claviger_plugins::CredentialSource;
+use serde_json::Value;
 
 use crate::watch::Object;
 
@@ -36,6 +38,17 @@ pub struct GeneratorView {
     pub spec: serde_json::Value,
 }
 
+/// An ExternalSecret that something is left behind for.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner<'a> {
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its uid.
+    pub uid: &'a str,
+}
+
 /// The objects around an ExternalSecret.
 #[async_trait]
 pub trait World: Send + Sync {
@@ -50,6 +63,28 @@ pub trait World: Send + Sync {
     /// # Errors
     /// That it is not there, cannot be read, or stands for nothing.
     async fn generator(&self, kind: &str, namespace: &str, name: &str) -> Result<GeneratorView, Failure>;
+
+    /// What that generator left behind when it last made something for the owner.
+    fn left(&self, _owner: &Owner<'_>, _source: &Source) -> Option<Value> {
+        None
+    }
+
+    /// Records what a generator leaves behind now; the record's name.
+    ///
+    /// # Errors
+    /// If it cannot be: where there is no cluster, or the API server does not take it.
+    async fn leave(
+        &self,
+        _owner: &Owner<'_>,
+        source: &Source,
+        _view: &GeneratorView,
+        _state: Value,
+    ) -> Result<String, Failure> {
+        Err(Failure::ValueNotUsable {
+            place: format!("{} {}", source.kind, source.name),
+            why: "it leaves something behind, which needs a cluster to be recorded in".to_owned(),
+        })
+    }
 
     /// The keys of a ConfigMap or Secret in `namespace`, for a template; `None` if it is not there.
     ///

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
 use claviger_crds::external_secret::ExternalSecret;
+use claviger_crds::generators::GeneratorState;
 use claviger_crds::plugin::Plugin;
 use claviger_crds::store::{ClusterSecretStore, SecretStore};
 use futures::{Stream, StreamExt};
@@ -46,6 +47,8 @@ pub fn start(
         state,
         State::external_secret_event,
     );
+    let left: Api<GeneratorState> = scoped(client, namespace);
+    run(tasks, stop, "generatorstates", watcher(left, all()), state, State::generator_state_event);
     let stores: Api<DeserializeGuard<SecretStore>> = scoped(client, namespace);
     run(tasks, stop, "secretstores", watcher(stores, all()), state, State::store_event);
     if namespace.is_none() {

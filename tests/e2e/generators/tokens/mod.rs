@@ -2,3 +2,5 @@
 //! client gets.
 
 mod aws;
+mod azure;
+mod google;
