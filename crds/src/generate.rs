@@ -12,9 +12,11 @@ use kube::CustomResourceExt;
 use serde_json::Value;
 
 use crate::cluster_external_secret::ClusterExternalSecret;
+use crate::cluster_push_secret::ClusterPushSecret;
 use crate::external_secret::ExternalSecret;
 use crate::generators::{ClusterGenerator, Fake, Password, SSHKey, UUID, VaultDynamicSecret};
 use crate::plugin::Plugin;
+use crate::push_secret::PushSecret;
 use crate::store::{ClusterSecretStore, SecretStore};
 
 /// The version that is served besides the stored one.
@@ -32,6 +34,8 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         with_deprecated_version(finish(ClusterSecretStore::crd())),
         with_deprecated_version(finish(ExternalSecret::crd())),
         with_deprecated_version(finish(ClusterExternalSecret::crd())),
+        finish(PushSecret::crd()),
+        finish(ClusterPushSecret::crd()),
         finish(Plugin::crd()),
         generator(finish(ClusterGenerator::crd())),
         generator(finish(Fake::crd())),
