@@ -8,6 +8,7 @@ mod entries;
 pub mod place;
 mod property;
 mod source;
+pub mod spread;
 mod status;
 mod stores;
 #[cfg(test)]
