@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{counts, entry, push, secret, synced};
-use crate::support::{Operator, World, world};
+use crate::support::{Mount, Operator, World, world};
 
 /// A provider, as the suite needs it.
 struct Provider<'a> {
@@ -14,10 +14,18 @@ struct Provider<'a> {
     read: &'a dyn Fn(&str) -> Option<Vec<u8>>,
     /// Puts a value there that nobody manages; `None`: the provider marks nothing.
     put_unmanaged: Option<&'a dyn Fn(&str)>,
-    /// `metadata` that the provider takes, and whether the backend shows it for a key.
-    metadata: Option<(Value, &'a dyn Fn(&str) -> bool)>,
+    /// What the provider attaches; `None`: nothing.
+    metadata: Option<Attached<'a>>,
     /// What keys begin with.
     prefix: &'a str,
+}
+
+/// Something that is attached to a value.
+struct Attached<'a> {
+    /// `metadata` of the entry.
+    metadata: Value,
+    /// Whether the backend shows it for a key.
+    shows: &'a dyn Fn(&str) -> bool,
 }
 
 /// Waits until the backend has that.
@@ -83,7 +91,7 @@ fn pushes(world: &World, operator: &Operator, provider: &Provider<'_>) {
         assert_eq!((provider.read)(&key("foreign")), before);
         world.kubectl(&["-n", &world.name, "delete", "pushsecret", "thief"]);
     }
-    if let Some((metadata, shows)) = &provider.metadata {
+    if let Some(Attached { metadata, shows }) = &provider.metadata {
         let mut with = entry("whole", &key("marked"));
         with["metadata"] = metadata.clone();
         push(world, "marked", &to(json!({"data": [with]})));
@@ -125,4 +133,52 @@ fn fake() {
     };
     let provider = Provider { read: &read, put_unmanaged: Some(&|_| {}), metadata: None, prefix: "x-" };
     pushes(&world, &operator, &provider);
+}
+
+/// KV version 2 of OpenBao, read with the root token.
+#[test]
+fn vault() {
+    let world = world!("push-suite-vault");
+    let mount = Mount::kv2(&world);
+    let policy = format!(
+        "path \"{p}/data/*\" {{ capabilities = [\"create\", \"update\", \"read\"] }}\n\
+         path \"{p}/metadata/*\" {{ capabilities = [\"create\", \"update\", \"read\", \"list\", \"delete\"] }}",
+        p = mount.path
+    );
+    mount.api("PUT", &format!("sys/policies/acl/{}", mount.path), json!({"policy": policy}));
+    let (login, role, id) = mount.app_role("10m");
+    secret(&world, "approle", &json!({}), &json!({"id": id}));
+    super::store(
+        &world,
+        "there",
+        &json!({}),
+        &json!({"vault": {"server": world.env.bao.address(), "path": mount.path, "auth": {"appRole": {
+            "path": login, "roleId": role, "secretRef": {"name": "approle", "key": "id"}}}}}),
+    );
+    let operator = Operator::start(&world);
+    let data = |key: &str| {
+        let (status, answer) =
+            world.env.bao.api("GET", &format!("{}/data/{key}", mount.path), &Value::Null).unwrap();
+        (status == 200).then(|| answer["data"]["data"].to_string().into_bytes())
+    };
+    let versions = |key: &str| {
+        let (_, answer) =
+            world.env.bao.api("GET", &format!("{}/metadata/{key}", mount.path), &Value::Null).unwrap();
+        answer["data"]["custom_metadata"].clone()
+    };
+    let metadata = json!({"apiVersion": "kubernetes.external-secrets.io/v1alpha1", "kind": "PushSecretMetadata",
+        "spec": {"customMetadata": {"team": "platform"}}});
+    let provider = Provider {
+        read: &data,
+        put_unmanaged: Some(&|key| mount.put(key, json!({"a": "theirs"}))),
+        metadata: Some(Attached { metadata, shows: &|key| versions(key)["team"] == "platform" }),
+        prefix: "apps/",
+    };
+    pushes(&world, &operator, &provider);
+    // The mark is ESO's.
+    secret(&world, "source", &json!({}), &json!({"whole": "{\"a\":\"1\"}"}));
+    let spec = json!({"secretStoreRefs": [{"name": "there"}], "data": [entry("whole", "apps/mark")]});
+    push(&world, "mark", &spec);
+    synced(&world, "mark");
+    assert_eq!(versions("apps/mark"), json!({"managed-by": "external-secrets"}));
 }

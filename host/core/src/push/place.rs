@@ -62,13 +62,16 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// A PushSecret has these places, and no others.
-    pub fn set(&mut self, owner: &Owner, created: &str, targets: BTreeSet<Target>) {
+    /// A PushSecret has these places, and no others. Whether it gave one up.
+    pub fn set(&mut self, owner: &Owner, created: &str, targets: BTreeSet<Target>) -> bool {
+        let before = self.by_owner.get(owner).map(|claim| claim.targets.clone()).unwrap_or_default();
         self.remove(owner);
         for target in &targets {
             self.by_key.entry(key_of(target)).or_default().insert(owner.clone());
         }
+        let gave_up = !before.is_subset(&targets);
         self.by_owner.insert(owner.clone(), Claim { created: created.to_owned(), targets });
+        gave_up
     }
 
     /// A PushSecret is gone, and everything it had was taken back or is left to whom it may concern.
@@ -97,6 +100,16 @@ impl Claims {
                 })
             })
             .collect()
+    }
+
+    /// Whether somebody older has one of its places by now.
+    pub fn loses(&self, owner: &Owner) -> bool {
+        let Some(claim) = self.by_owner.get(owner) else { return false };
+        let is_older = |other: &&Owner| {
+            let theirs = self.by_owner.get(*other).map(|claim| (claim.created.as_str(), *other));
+            theirs.is_some_and(|theirs| theirs < (claim.created.as_str(), owner))
+        };
+        claim.targets.iter().any(|target| self.others(owner, target).iter().any(is_older))
     }
 
     /// Takes places besides those that it has. Answers those that somebody older has, and whose; and the younger ones

@@ -190,6 +190,7 @@ fn the_older_one_has_the_place() {
     let got = claims.claim(&owner("old"), "2024-01-01T00:00:00Z", &wanted(&["b", "c"]));
     assert!(got.taken.is_empty());
     assert_eq!(got.losers, BTreeSet::from([owner("young")]));
+    assert!(claims.loses(&owner("young")) && !claims.loses(&owner("old")));
     let got = claims.claim(&owner("young"), "2024-02-01T00:00:00Z", &wanted(&["a", "b"]));
     assert_eq!(got.taken, [(target("s", "b", ""), owner("old"))]);
     assert!(claims.others(&owner("old"), &target("s", "b", "p")).is_empty(), "the younger has lost it");
@@ -202,6 +203,8 @@ fn the_older_one_has_the_place() {
     // Of the same second, the name decides.
     let got = claims.claim(&owner("a"), "2024-01-01T00:00:00Z", &wanted(&["c"]));
     assert!(got.taken.is_empty(), "a before old");
+    assert!(!claims.set(&owner("a"), "2024-01-01T00:00:00Z", wanted(&["c", "d"])), "it gave nothing up");
+    assert!(claims.set(&owner("a"), "2024-01-01T00:00:00Z", wanted(&["d"])));
     claims.remove(&owner("old"));
     let got = claims.claim(&owner("young"), "2024-02-01T00:00:00Z", &wanted(&["b"]));
     assert!(got.taken.is_empty(), "it is free again");
@@ -319,4 +322,53 @@ fn the_status_is_esos() {
         !worth_writing(Some(&done), &later(59), minute) && worth_writing(Some(&done), &later(60), minute)
     );
     assert!(worth_writing(Some(&done), &failed, minute));
+}
+
+#[test]
+fn a_cluster_push_secret_means_namespaces_and_no_other_ones_object() {
+    use crate::push::spread::{check, decide, status, wanted};
+    use crate::spread::{Child, NamespaceView};
+    use std::borrow::Cow;
+    use std::collections::BTreeMap;
+    let cps: claviger_crds::cluster_push_secret::ClusterPushSecret = serde_json::from_value(json!({
+        "apiVersion": "external-secrets.io/v1alpha1", "kind": "ClusterPushSecret",
+        "metadata": {"name": "shared", "uid": "own"},
+        "spec": {"namespaceSelectors": [{"matchLabels": {"push": "yes"}}], "pushSecretMetadata": {"labels": {"a": "b"}},
+            "pushSecretSpec": {"secretStoreRefs": [{"name": "s"}], "selector": {"secret": {"name": "x"}}}},
+    }))
+    .unwrap();
+    assert_eq!(check(&cps.spec).unwrap().as_secs(), 3600);
+    let wanted = wanted(&cps);
+    assert_eq!(wanted.name, "shared");
+    let view = |push: &str| {
+        let labels = BTreeMap::from([("push".to_owned(), push.to_owned())]);
+        Arc::new(NamespaceView { labels, terminating: false })
+    };
+    let namespaces: BTreeMap<_, _> =
+        [("new", "yes"), ("made", "yes"), ("edited", "yes"), ("foreign", "yes"), ("left", "no")]
+            .map(|(name, push)| (name.to_owned(), view(push)))
+            .into();
+    let child = |controller: &str, label: &str| Child {
+        uid: "u".to_owned(),
+        resource_version: "1".to_owned(),
+        controller: Some(controller.to_owned()),
+        labels: Cow::Owned(BTreeMap::from([("a".to_owned(), label.to_owned())])),
+        spec: Some(Cow::Borrowed(&wanted.spec)),
+        ..Child::default()
+    };
+    let children: BTreeMap<_, _> =
+        [("made", "own", "b"), ("edited", "own", "c"), ("foreign", "other", "b"), ("left", "own", "b")]
+            .map(|(namespace, controller, label)| {
+                ((namespace.to_owned(), "shared".to_owned()), child(controller, label))
+            })
+            .into();
+    let decided = decide(&cps, &wanted, &namespaces, &children);
+    let names: Vec<(&str, bool)> =
+        decided.apply.iter().map(|(namespace, seen)| (namespace.as_str(), seen.is_some())).collect();
+    assert_eq!(names, [("edited", true), ("new", false)]);
+    assert_eq!(decided.delete[0].0.0, "left");
+    assert_eq!(decided.failed["foreign"], "push secret already exists in namespace");
+    let shown = status(None, "shared", &decided.in_order, &decided.failed, jiff::Timestamp::UNIX_EPOCH);
+    assert_eq!(shown.provisioned_namespaces, ["made"]);
+    assert!(shown.conditions[0].message.as_deref().unwrap().starts_with("one or more namespaces failed"));
 }

@@ -46,6 +46,8 @@ pub struct PushProgress {
     pub last: Option<Timestamp>,
     /// Our last status: the watch may be behind, or it could not be written.
     pub status: Option<PushSecretStatus>,
+    /// Whether it could not be written.
+    pub unwritten: bool,
     /// Failures in a row.
     pub failures: u32,
 }
@@ -141,13 +143,19 @@ impl State {
         claimed.taken
     }
 
-    /// A PushSecret has these places and no others: who waits for one looks again.
+    /// A PushSecret has these places and no others: who waits for one that it gave up looks again.
     pub fn keep_places(&self, name: &Name, created: &str, targets: BTreeSet<Target>) {
         let mut inner = self.lock();
-        inner.pushing.claims.set(&owner(name), created, targets);
-        inner.wake_waiting();
+        if inner.pushing.claims.set(&owner(name), created, targets) {
+            inner.wake_waiting();
+        }
         drop(inner);
         self.wake.notify_one();
+    }
+
+    /// Whether an older PushSecret has one of its places by now.
+    pub fn loses_a_place(&self, name: &Name) -> bool {
+        self.lock().pushing.claims.loses(&owner(name))
     }
 
     /// Whether another PushSecret has something there.

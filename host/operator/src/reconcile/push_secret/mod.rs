@@ -24,6 +24,7 @@ use claviger_crds::external_secret::StoreKind;
 use claviger_crds::push_secret::{PushDeletionPolicy, PushSecret, PushSecretStatus, SyncedPushSecrets};
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
+use serde_json::{Value, json};
 
 use super::patience::patience;
 use super::world::ClusterWorld;
@@ -176,6 +177,15 @@ impl Look<'_> {
         let now = Timestamp::now();
         if let Some(until) = self.rests(&version, stamp.as_deref(), interval, now) {
             tracing::debug!("a push with nothing to do");
+            if self.progress.unwritten
+                && let Some(status) = self.progress.status.clone()
+            {
+                let written = self.report(&status, false).await;
+                self.context.state.set_push_progress(self.name, self.progress.clone());
+                if !written {
+                    return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
+                }
+            }
             self.context.metrics.push_secret_ready(
                 &self.name.namespace,
                 &self.name.name,
@@ -207,7 +217,7 @@ impl Look<'_> {
         let condition = status.conditions.first()?;
         let same = status.synced_resource_version.as_deref() == Some(version)
             && status.synced_source.as_deref() == Some(stamp.unwrap_or_default());
-        if !same || !self.missing.is_empty() {
+        if !same || !self.missing.is_empty() || self.context.state.loses_a_place(self.name) {
             return None;
         }
         if condition.reason.as_deref() == Some(DELETED) {
@@ -234,6 +244,14 @@ impl Look<'_> {
             if let Some(wait) = patience(self.context.registry.loading(name), in_order) {
                 return Some((Class::Retry, Instant::now() + wait));
             }
+        }
+        // Nor has failed what waits for the backend's pause to end.
+        if let Some(Retry::Held(_)) = failure.as_ref().map(|failure| failure.class().retry)
+            && !changed
+            && self.status().is_some_and(|status| status::is_ready(&status.conditions))
+        {
+            let retry = failure.map_or(Retry::Interval, |failure| failure.class().retry);
+            return Some((Class::Retry, Instant::now() + after_failure(retry, 0, interval, rand::random())));
         }
         let now = Timestamp::now();
         let policy = self.ps.spec.update_policy;
@@ -309,11 +327,30 @@ impl Look<'_> {
         if !worth_writing(shown, new, self.context.config.status_interval) {
             return true;
         }
-        let written = status_writer::write::<PushSecret>(&self.context.client, self.name, shown, new).await;
+        // What it may say by now: what the watch has shown, and what was written since.
+        let known = united(json!(shown), json!(old));
+        let known = Some(&known).filter(|known| known.is_object());
+        let written = status_writer::write::<PushSecret>(&self.context.client, self.name, known, new).await;
+        self.progress.unwritten = written.is_err();
         if let Err(failure) = &written {
             tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
         }
         written.is_ok()
+    }
+}
+
+/// Every field of either.
+fn united(one: Value, other: Value) -> Value {
+    match (one, other) {
+        (Value::Object(mut fields), Value::Object(others)) => {
+            for (field, value) in others {
+                let own = fields.remove(&field).unwrap_or(Value::Null);
+                fields.insert(field, united(own, value));
+            }
+            Value::Object(fields)
+        }
+        (Value::Object(fields), _) => Value::Object(fields),
+        (_, other) => other,
     }
 }
 

@@ -9,6 +9,7 @@ use claviger_core::template::{SourceKind, sources_needed};
 use super::Look;
 use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::cluster::push as cluster;
+use crate::state::store_object;
 
 /// One Secret's values, or a generator's.
 pub(super) struct Given {
@@ -18,7 +19,7 @@ pub(super) struct Given {
 }
 
 impl Look<'_> {
-    /// A hash of the versions of everything that it is made from, without reading a value. Secrets that are looked at wake it
+    /// A hash of the versions of everything that it is made from, and of its stores, without reading a value. Secrets that are looked at wake it
     /// when they change. `None`: the Secret is not there.
     pub(super) async fn stamp(&self) -> Result<Option<String>, Failure> {
         let client = &self.context.client;
@@ -44,6 +45,14 @@ impl Look<'_> {
             return Err(Failure::PolicyInvalid {
                 why: "spec.selector.secret needs a name or a selector".to_owned(),
             });
+        }
+        // Another store, or one that leads elsewhere, has not been pushed to.
+        for store in &self.stores {
+            let object = store_object(store.kind, namespace, &store.name);
+            if let Some(found) = self.context.state.store(&object) {
+                let (uid, generation) = (&found.metadata.uid, found.metadata.generation.unwrap_or_default());
+                parts.push(format!("{object} {} {generation}", uid.as_deref().unwrap_or_default()));
+            }
         }
         for (kind, name) in spec.template.iter().flat_map(sources_needed) {
             let reference = match kind {

@@ -108,10 +108,11 @@ impl Pipeline {
         Ok(view)
     }
 
-    /// What it makes. Credentials, which somebody would have to take back, are refused: nothing would record them.
+    /// What it makes. Credentials on lease, which somebody would have to take back, are refused: nothing would record them.
+    /// Tokens that end by themselves are not.
     ///
     /// # Errors
-    /// That it makes credentials, or the plugin's.
+    /// That it makes credentials on lease, or the plugin's.
     pub(crate) async fn push_generated(
         &self,
         generator: &GeneratorRef,
@@ -123,7 +124,9 @@ impl Pipeline {
         let source =
             Source { kind: generator.kind.clone(), name: generator.name.clone(), key: String::new() };
         let session = self.generator_session(&source, view, namespace, world).await?;
-        if !session.is_alone() {
+        let description = session.plugin().description();
+        let leases = description.is_some_and(|it| it.capabilities.iter().any(|known| known == "leases"));
+        if leases && !session.is_alone() {
             let why = "it makes credentials, which a PushSecret cannot record: let an ExternalSecret make them, and push \
                        its Secret";
             return Err(unusable(&format!("{} {}", generator.kind, generator.name), why));

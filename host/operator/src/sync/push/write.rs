@@ -276,3 +276,74 @@ pub(super) fn refused(store: &StoreName, key: Option<&str>, session: &Session, e
         error => Failure::from_call(store, key, None, session.plugin().id(), error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use claviger_core::push::Place;
+    use claviger_crds::push_secret::PushData;
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry(property: &str, value: &str, metadata: bool) -> Entry {
+        Entry {
+            place: Place { key: "k".to_owned(), property: property.to_owned() },
+            value: Arc::new(SecretBytes::copied_from(value.as_bytes())),
+            metadata: metadata.then(|| json!({"kind": "PushSecretMetadata"})),
+            recorded: PushData::default(),
+        }
+    }
+
+    fn stored(data: &str) -> Value {
+        Value {
+            data: SecretBytes::copied_from(data.as_bytes()),
+            entries: None,
+            version: Some("7".to_owned()),
+            lease: None,
+            shareable: true,
+            dynamic: false,
+        }
+    }
+
+    /// What is written (value, version, replace), and what stays.
+    fn look(
+        entries: &[Entry],
+        there: Option<Option<Value>>,
+        policy: UpdatePolicy,
+    ) -> (Option<(String, Option<String>, bool)>, Vec<String>) {
+        let entries: Vec<&Entry> = entries.iter().collect();
+        let Job { write, kept } = job("k", &entries, there, policy, Way::Path).unwrap();
+        let text = |value: &SecretBytes| String::from_utf8(value.expose().to_vec()).unwrap();
+        let write = write.map(|write| (text(&write.value), write.expected_version, write.replace));
+        (write, kept.into_iter().collect())
+    }
+
+    #[test]
+    fn one_write_a_key_and_none_for_what_is_there() {
+        use UpdatePolicy::{IfNotExists, Replace};
+        let write = |value: &str, version: Option<&str>, replace: bool| {
+            Some((value.to_owned(), version.map(ToOwned::to_owned), replace))
+        };
+        let kept = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let (p, q) = (|| entry("p", "1", false), || entry("q", "2", false));
+        #[rustfmt::skip]
+        let cases = [
+            ("the whole", vec![entry("", "v", false)], None, Replace, (write("v", None, true), kept(&[]))),
+            ("the whole, if nothing is there", vec![entry("", "v", false)], None, IfNotExists, (write("v", None, false), kept(&[]))),
+            ("properties in the whole", vec![q(), entry("", "{}", false), p()], None, Replace, (write(r#"{"q":"2","p":"1"}"#, None, true), kept(&[]))),
+            ("a first property", vec![p()], Some(None), Replace, (write(r#"{"p":"1"}"#, None, false), kept(&[]))),
+            ("beside another", vec![p(), q()], Some(Some(r#"{"x":0}"#)), Replace, (write(r#"{"x":0,"p":"1","q":"2"}"#, Some("7"), true), kept(&[]))),
+            ("as it is", vec![p()], Some(Some(r#"{"p":"1"}"#)), Replace, (None, kept(&[]))),
+            ("as it is, and marked", vec![entry("p", "1", true)], Some(Some(r#"{"p":"1"}"#)), Replace, (write(r#"{"p":"1"}"#, Some("7"), true), kept(&[]))),
+            ("another is there", vec![p()], Some(Some(r#"{"p":"0"}"#)), IfNotExists, (None, kept(&["p"]))),
+            ("one of two is there", vec![p(), q()], Some(Some(r#"{"p":"0"}"#)), IfNotExists, (write(r#"{"p":"0","q":"2"}"#, Some("7"), true), kept(&["p"]))),
+            ("two new ones", vec![p(), q()], Some(None), IfNotExists, (write(r#"{"p":"1","q":"2"}"#, None, false), kept(&[]))),
+        ];
+        for (what, entries, there, policy, expected) in cases {
+            assert_eq!(look(&entries, there.map(|there| there.map(stored)), policy), expected, "{what}");
+        }
+        let refused = job("k", &[&p()], Some(Some(stored("a text"))), Replace, Way::Path);
+        assert!(matches!(refused, Err(Failure::ValueNotUsable { .. })));
+    }
+}
