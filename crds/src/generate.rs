@@ -12,12 +12,14 @@ use kube::CustomResourceExt;
 use serde_json::Value;
 
 use crate::cluster_external_secret::ClusterExternalSecret;
+use crate::cluster_push_secret::ClusterPushSecret;
 use crate::external_secret::ExternalSecret;
 use crate::generators::{
     ACRAccessToken, ClusterGenerator, ECRAuthorizationToken, Fake, GCRAccessToken, GeneratorState, Password,
     SSHKey, STSSessionToken, UUID, VaultDynamicSecret, Webhook,
 };
 use crate::plugin::Plugin;
+use crate::push_secret::PushSecret;
 use crate::store::{ClusterSecretStore, SecretStore};
 
 /// The version that is served besides the stored one.
@@ -35,6 +37,8 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         with_deprecated_version(finish(ClusterSecretStore::crd())),
         with_deprecated_version(finish(ExternalSecret::crd())),
         with_deprecated_version(finish(ClusterExternalSecret::crd())),
+        finish(PushSecret::crd()),
+        finish(ClusterPushSecret::crd()),
         finish(Plugin::crd()),
         generator(finish(ACRAccessToken::crd())),
         generator(finish(ClusterGenerator::crd())),

@@ -27,6 +27,7 @@ mod leases;
 mod limits;
 mod plugins;
 mod policies;
+mod push;
 mod quota;
 mod scale;
 mod spread;

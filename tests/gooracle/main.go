@@ -1,5 +1,5 @@
 // Answers questions, a line of JSON each, as the External Secrets Operator's own libraries would: gjson
-// paths, Go's regular expressions, base64, encoding/json and hashes over what fmt prints. The property tests
+// paths, what sjson sets, Go's regular expressions, base64, encoding/json and hashes over what fmt prints. The property tests
 // of host/core ask it (`host/core/tests/oracle`): one process, thousands of questions.
 //
 // Bytes are in base64, so that questions and answers may hold what is no UTF-8.
@@ -19,6 +19,7 @@ import (
 	"unicode"
 
 	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
 )
 
 type question struct {
@@ -137,6 +138,12 @@ func reply(q question) answer {
 	switch q.Ask {
 	case "path":
 		return path(string(q.Value), q.How)
+	case "set":
+		out, err := sjson.SetBytes(q.Value, q.How, []byte(q.Target))
+		if err != nil {
+			return answer{Error: true}
+		}
+		return text(string(out))
 	case "replace":
 		re, err := regexp.Compile(q.How)
 		if err != nil {

@@ -26,6 +26,14 @@ const LISTS: &[(&str, &str, &str)] = &[
         "ClusterExternalSecret",
         "status",
     ),
+    (include_str!("../eso-fields/pushsecret-spec.txt"), "PushSecret", "spec"),
+    (include_str!("../eso-fields/pushsecret-template.txt"), "PushSecret", "spec"),
+    (include_str!("../eso-fields/pushsecret-status.txt"), "PushSecret", "status"),
+    (include_str!("../eso-fields/also-accepted-pushsecret-status.txt"), "PushSecret", "status"),
+    (include_str!("../eso-fields/clusterpushsecret-spec.txt"), "ClusterPushSecret", "spec"),
+    (include_str!("../eso-fields/pushsecret-spec.txt"), "ClusterPushSecret", "spec.pushSecretSpec"),
+    (include_str!("../eso-fields/pushsecret-template.txt"), "ClusterPushSecret", "spec.pushSecretSpec"),
+    (include_str!("../eso-fields/clusterpushsecret-status.txt"), "ClusterPushSecret", "status"),
     (include_str!("../eso-fields/store-spec.txt"), "SecretStore", "spec"),
     (include_str!("../eso-fields/store-status.txt"), "SecretStore", "status"),
     (include_str!("../eso-fields/provider-aws.txt"), "SecretStore", "spec.provider.aws"),
@@ -102,6 +110,8 @@ const RELAXED: &[(&str, &str)] = &[
     ("spec.externalSecretSpec.data[].sourceRef.generatorRef.kind", "enum"),
     ("spec.dataFrom[].sourceRef.generatorRef.kind", "enum"),
     ("spec.externalSecretSpec.dataFrom[].sourceRef.generatorRef.kind", "enum"),
+    ("spec.template.engineVersion", "enum"),
+    ("spec.pushSecretSpec.template.engineVersion", "enum"),
     // Claviger may report more aspects than readiness.
     ("status.conditions[].type", "enum"),
     // Left to Vault, whose answer names what is missing.
@@ -166,6 +176,8 @@ fn nothing_is_declared_that_no_list_has() {
     for kind in [
         "ExternalSecret",
         "ClusterExternalSecret",
+        "PushSecret",
+        "ClusterPushSecret",
         "SecretStore",
         "ClusterSecretStore",
         "VaultDynamicSecret",
@@ -239,6 +251,9 @@ fn type_difference(kind: &str, schema: &Value) -> Option<String> {
     let same = match kind {
         "string" | "boolean" | "integer" | "object" => schema["type"] == kind,
         "any" => schema["x-kubernetes-preserve-unknown-fields"] == true,
+        "map[string]object" => {
+            schema["type"] == "object" && schema["additionalProperties"]["type"] == "object"
+        }
         "map[string]array" => schema["type"] == "object" && schema["additionalProperties"]["type"] == "array",
         "[]string" => schema["type"] == "array" && schema["items"]["type"] == "string",
         "[]object" => schema["type"] == "array" && schema["items"]["type"] == "object",

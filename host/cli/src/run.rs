@@ -50,6 +50,8 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         allow_generic_targets: args.unsafe_allow_generic_targets,
         namespace,
         cluster_external_secrets: args.cluster_external_secrets,
+        push_secrets: args.push_secrets,
+        cluster_push_secrets: args.cluster_push_secrets,
         controller_class: class,
         delimiters: args.templates.delimiters(),
         concurrency: usize::from(args.concurrency),

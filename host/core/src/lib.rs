@@ -20,6 +20,7 @@ pub mod names;
 pub mod options;
 pub mod plan;
 pub mod provider;
+pub mod push;
 pub mod redact;
 pub mod refresh;
 pub mod rendered;

@@ -21,6 +21,9 @@ pub const ESO_FINALIZER: &str = "externalsecrets.external-secrets.io/externalsec
 /// Field manager of what a ClusterExternalSecret makes. One for all: each ExternalSecret has one controller.
 pub const SPREAD_FIELD_MANAGER: &str = "claviger-clusterexternalsecret";
 
+/// The same of ClusterPushSecrets.
+pub const PUSH_SPREAD_FIELD_MANAGER: &str = "claviger-clusterpushsecret";
+
 /// Field manager of what ESO updates without saying who it is: the API server takes the program's name.
 pub const ESO_MANAGER: &str = "external-secrets";
 

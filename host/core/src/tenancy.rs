@@ -111,7 +111,7 @@ pub fn plugin_allows(
 }
 
 /// Kubernetes' rule for label selectors: every term must hold; an empty selector selects everything.
-pub(crate) fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
+pub fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
     let wanted = selector.match_labels.iter().flatten();
     let expressions = selector.match_expressions.iter().flatten();
     wanted.into_iter().all(|(key, value)| labels.get(key) == Some(value))

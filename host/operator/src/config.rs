@@ -23,6 +23,11 @@ pub struct OperatorConfig {
     /// Whether ClusterExternalSecrets are looked after (ESO's `--enable-cluster-external-secret-reconciler`); with
     /// `namespace` they are not.
     pub cluster_external_secrets: bool,
+    /// Whether PushSecrets are looked after (ESO's `--enable-push-secret-reconciler`).
+    pub push_secrets: bool,
+    /// Whether ClusterPushSecrets are looked after (ESO's `--enable-cluster-push-secret-reconciler`); with `namespace`, and
+    /// without PushSecrets, they are not.
+    pub cluster_push_secrets: bool,
     /// Stores with another `spec.controller` are somebody else's (ESO's `--controller-class`).
     pub controller_class: String,
     /// What stands around an action of a template.
@@ -48,6 +53,11 @@ impl OperatorConfig {
     /// Whether ClusterExternalSecrets are looked after: who serves one namespace has no say in others.
     pub fn spreads(&self) -> bool {
         self.cluster_external_secrets && self.namespace.is_none()
+    }
+
+    /// Whether ClusterPushSecrets are looked after.
+    pub fn spreads_pushes(&self) -> bool {
+        self.cluster_push_secrets && self.push_secrets && self.namespace.is_none()
     }
 }
 
@@ -143,6 +153,8 @@ impl Default for OperatorConfig {
             allow_generic_targets: false,
             namespace: None,
             cluster_external_secrets: true,
+            push_secrets: true,
+            cluster_push_secrets: true,
             controller_class: "default".to_owned(),
             delimiters: Delimiters::default(),
             // As the seed's CONCURRENT_RECONCILES; a reconcile mostly waits, so this bounds memory more

@@ -80,6 +80,10 @@ pub struct Metrics {
     conditions: Family<ConditionLabels, Gauge>,
     store_conditions: Family<ConditionLabels, Gauge>,
     spread_conditions: Family<ConditionLabels, Gauge>,
+    push_conditions: Family<ConditionLabels, Gauge>,
+    push_took: Family<ObjectLabels, Gauge<f64, AtomicU64>>,
+    push_spread_conditions: Family<ConditionLabels, Gauge>,
+    pushes: Family<OutcomeLabels, Counter>,
     plugins: Family<ConditionLabels, Gauge>,
     plugin_calls: Family<PluginLabels, Gauge>,
     failures: Family<ReasonLabels, Counter>,
@@ -132,6 +136,30 @@ impl Default for Metrics {
             "1 for the condition that holds, of ClusterExternalSecrets",
             spread_conditions.clone(),
         );
+        let push_conditions = Family::default();
+        registry.register(
+            "pushsecret_status_condition",
+            "1 for the condition that holds, of PushSecrets",
+            push_conditions.clone(),
+        );
+        let push_took = Family::default();
+        registry.register(
+            "pushsecret_reconcile_duration",
+            "Nanoseconds that the last reconcile of a PushSecret took",
+            push_took.clone(),
+        );
+        let push_spread_conditions = Family::default();
+        registry.register(
+            "clusterpushsecret_status_condition",
+            "1 for the condition that holds, of ClusterPushSecrets",
+            push_spread_conditions.clone(),
+        );
+        let pushes = Family::default();
+        registry.register(
+            "claviger_pushes",
+            "Keys that were pushed or taken back, by outcome: created, updated, unchanged, deleted, failed",
+            pushes.clone(),
+        );
         let plugins = Family::default();
         registry.register(
             "claviger_plugin_status_condition",
@@ -183,6 +211,10 @@ impl Default for Metrics {
             conditions,
             store_conditions,
             spread_conditions,
+            push_conditions,
+            push_took,
+            push_spread_conditions,
+            pushes,
             plugins,
             plugin_calls,
             failures,
@@ -236,6 +268,40 @@ impl Metrics {
     /// Removes the series of a ClusterExternalSecret that is gone.
     pub fn forget_cluster_external_secret(&self, name: &str) {
         forget_condition(&self.spread_conditions, "", name);
+    }
+
+    /// The Ready condition of a PushSecret.
+    pub fn push_secret_ready(&self, namespace: &str, name: &str, ready: bool) {
+        set_condition(&self.push_conditions, namespace, name, ready);
+    }
+
+    /// How long a PushSecret's reconcile took.
+    pub fn push_secret_took(&self, namespace: &str, name: &str, took: Duration) {
+        let labels = ObjectLabels { name: name.to_owned(), namespace: namespace.to_owned() };
+        // ESO's unit.
+        self.push_took.get_or_create(&labels).set(took.as_secs_f64() * 1e9);
+    }
+
+    /// Removes the series of a PushSecret that is gone.
+    pub fn forget_push_secret(&self, namespace: &str, name: &str) {
+        forget_condition(&self.push_conditions, namespace, name);
+        let labels = ObjectLabels { name: name.to_owned(), namespace: namespace.to_owned() };
+        self.push_took.remove(&labels);
+    }
+
+    /// The Ready condition of a ClusterPushSecret.
+    pub fn cluster_push_secret_ready(&self, name: &str, ready: bool) {
+        set_condition(&self.push_spread_conditions, "", name, ready);
+    }
+
+    /// Removes the series of a ClusterPushSecret that is gone.
+    pub fn forget_cluster_push_secret(&self, name: &str) {
+        forget_condition(&self.push_spread_conditions, "", name);
+    }
+
+    /// A key was pushed or taken back, or was not.
+    pub fn pushed(&self, outcome: &'static str) {
+        self.pushes.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// The Ready condition of a Plugin.
@@ -298,6 +364,9 @@ impl Metrics {
         self.conditions.clear();
         self.store_conditions.clear();
         self.spread_conditions.clear();
+        self.push_conditions.clear();
+        self.push_took.clear();
+        self.push_spread_conditions.clear();
     }
 
     /// Whether this replica works.

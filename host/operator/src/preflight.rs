@@ -2,8 +2,10 @@
 //! line instead of seven watches that fail for ever.
 
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
+use claviger_crds::cluster_push_secret::ClusterPushSecret;
 use claviger_crds::external_secret::ExternalSecret;
 use claviger_crds::plugin::Plugin;
+use claviger_crds::push_secret::PushSecret;
 use claviger_crds::store::{ClusterSecretStore, SecretStore};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -24,18 +26,28 @@ const USUAL_AUDIENCES: &[&str] =
 /// # Errors
 /// [`OperatorError::MissingDefinition`], or that the API server cannot be reached.
 pub(crate) async fn check(client: &Client, config: &OperatorConfig) -> Result<(), OperatorError> {
-    let served = client.list_api_group_resources(&ExternalSecret::api_version(&())).await;
-    let served = match served {
-        Ok(list) => list.resources.into_iter().map(|resource| resource.kind).collect::<Vec<_>>(),
-        Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
-        Err(error) => return Err(error.into()),
-    };
+    let served = served_kinds(client, &ExternalSecret::api_version(&())).await?;
     let mut wanted = vec![
         (ExternalSecret::kind(&()), "ExternalSecret.external-secrets.io/v1"),
         (SecretStore::kind(&()), "SecretStore.external-secrets.io/v1"),
     ];
     if config.spreads() {
         wanted.push((ClusterExternalSecret::kind(&()), "ClusterExternalSecret.external-secrets.io/v1"));
+    }
+    let mut wanted_alpha = Vec::new();
+    if config.push_secrets {
+        wanted_alpha.push((PushSecret::kind(&()), "PushSecret.external-secrets.io/v1alpha1"));
+    }
+    if config.spreads_pushes() {
+        wanted_alpha.push((ClusterPushSecret::kind(&()), "ClusterPushSecret.external-secrets.io/v1alpha1"));
+    }
+    if !wanted_alpha.is_empty() {
+        let served = served_kinds(client, &PushSecret::api_version(&())).await?;
+        if let Some((_, kind)) =
+            wanted_alpha.into_iter().find(|(kind, _)| !served.iter().any(|served| served == kind))
+        {
+            return Err(OperatorError::MissingDefinition { kind });
+        }
     }
     if config.namespace.is_none() {
         wanted.push((ClusterSecretStore::kind(&()), "ClusterSecretStore.external-secrets.io/v1"));
@@ -50,6 +62,15 @@ pub(crate) async fn check(client: &Client, config: &OperatorConfig) -> Result<()
     match wanted.into_iter().find(|(kind, _)| !served.iter().any(|served| served == kind)) {
         Some((_, kind)) => Err(OperatorError::MissingDefinition { kind }),
         None => Ok(()),
+    }
+}
+
+/// The kinds of a group's version; none, if it is not served.
+async fn served_kinds(client: &Client, api_version: &str) -> Result<Vec<String>, OperatorError> {
+    match client.list_api_group_resources(api_version).await {
+        Ok(list) => Ok(list.resources.into_iter().map(|resource| resource.kind).collect()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
     }
 }
 

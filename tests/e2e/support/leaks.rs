@@ -8,12 +8,12 @@ use super::{Operator, World};
 /// Fails if one of `values` stands in the operator's log, its metrics, or any status or event of the
 /// test's namespace: plain, in base64 (any alignment) or in hex (either case).
 pub(crate) fn assert_no_value_left(world: &World, operator: &Operator, values: &[&str]) {
-    let objects = "externalsecrets,secretstores,clustersecretstores,plugins,events,events.events.k8s.io";
+    let objects = "externalsecrets,pushsecrets,clusterpushsecrets,secretstores,clustersecretstores,plugins,events,events.events.k8s.io";
     let places = [
         ("the log", operator.log()),
         ("the metrics", operator.page("/metrics")),
         ("statuses and events", statuses(&world.kubectl(&["get", objects, "-A", "-o", "json"]))),
-        ("kubectl describe", world.kubectl(&["-n", &world.name, "describe", "externalsecrets"])),
+        ("kubectl describe", world.kubectl(&["-n", &world.name, "describe", "externalsecrets,pushsecrets"])),
     ];
     for (place, text) in places {
         assert!(!text.is_empty(), "{place} is empty: nothing was searched");

@@ -12,9 +12,7 @@ use serde_json::{Value, json};
 use crate::support::World;
 
 /// Kinds that Claviger does not serve, or may come to: group, kind, plural, scope.
-const UNSERVED: [(&str, &str, &str, &str); 4] = [
-    ("external-secrets.io", "PushSecret", "pushsecrets", "Namespaced"),
-    ("external-secrets.io", "ClusterPushSecret", "clusterpushsecrets", "Cluster"),
+const UNSERVED: [(&str, &str, &str, &str); 2] = [
     ("generators.external-secrets.io", "GeneratorState", "generatorstates", "Namespaced"),
     ("generators.external-secrets.io", "Grafana", "grafanas", "Namespaced"),
 ];

@@ -168,7 +168,8 @@ pub(super) fn leave_others(api: &PlainApi, namespace: &str) {
         &json!({
             "apiVersion": "external-secrets.io/v1alpha1", "kind": "PushSecret",
             "metadata": {"name": "push", "finalizers": ["pushsecret.externalsecrets.io/finalizer"]},
-            "spec": {"deletionPolicy": "Delete", "secretStoreRefs": [{"name": "pushed"}]},
+            "spec": {"deletionPolicy": "Delete", "secretStoreRefs": [{"name": "pushed"}],
+                "selector": {"secret": {"name": "pushed"}}},
         }),
     );
     let generators =

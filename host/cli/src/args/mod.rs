@@ -90,6 +90,16 @@ pub(crate) struct RunArgs {
           require_equals = true, default_value_t = true, default_missing_value = "true",
           action = clap::ArgAction::Set)]
     pub cluster_external_secrets: bool,
+    /// Look after PushSecrets
+    #[arg(long = "enable-push-secret-reconciler", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_value_t = true, default_missing_value = "true",
+          action = clap::ArgAction::Set)]
+    pub push_secrets: bool,
+    /// Look after ClusterPushSecrets; with --namespace, and without PushSecrets, they are left alone anyway
+    #[arg(long = "enable-cluster-push-secret-reconciler", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_value_t = true, default_missing_value = "true",
+          action = clap::ArgAction::Set)]
+    pub cluster_push_secrets: bool,
     /// Let ExternalSecrets make objects of other kinds than Secret (target.manifest), as far as the operator's
     /// ServiceAccount may write them; such objects are not guarded as Secrets are
     #[arg(long)]
@@ -351,8 +361,16 @@ mod tests {
     }
 
     #[test]
-    fn cluster_external_secrets_are_looked_after_as_with_eso() {
+    fn every_kind_is_looked_after_as_with_eso() {
         let Command::Run(run) = Cli::parse_from(["claviger", "run"]).command else { panic!("not run") };
-        assert!(run.cluster_external_secrets);
+        assert!(run.cluster_external_secrets && run.push_secrets && run.cluster_push_secrets);
+        let off = [
+            "claviger",
+            "run",
+            "--enable-push-secret-reconciler=false",
+            "--enable-cluster-push-secret-reconciler=false",
+        ];
+        let Command::Run(run) = Cli::parse_from(off).command else { panic!("not run") };
+        assert!(!run.push_secrets && !run.cluster_push_secrets);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! What a finalizer stands for decides: one whose work Claviger does otherwise or need not do goes; one that guards what
 //! lies at a provider stays and is named. What is being deleted already is another matter, since it goes with it.
+//! A PushSecret's is none of these: Claviger does its work, and takes it off when that is done.
 
 use serde_json::Value;
 
@@ -10,7 +11,6 @@ pub(super) use claviger_core::names::ESO_FINALIZER as EXTERNAL_SECRET;
 const CLUSTER_EXTERNAL_SECRET: &str = "externalsecrets.external-secrets.io/clusterexternalsecret-cleanup";
 const NAMESPACE_PREFIX: &str = "externalsecrets.external-secrets.io/ces-";
 const STORE: &str = "secretstore.externalsecrets.io/finalizer";
-const PUSH_SECRET: &str = "pushsecret.externalsecrets.io/finalizer";
 const GENERATOR_STATE: &str = "generatorstate.externalsecrets.io/finalizer";
 
 /// Generators that make something at a provider which their clean-up takes back; the others' clean-up does nothing.
@@ -36,14 +36,13 @@ fn is_esos(kind: &str, finalizer: &str) -> bool {
         "ClusterExternalSecret" => finalizer == CLUSTER_EXTERNAL_SECRET,
         "Namespace" => finalizer.starts_with(NAMESPACE_PREFIX),
         "SecretStore" | "ClusterSecretStore" => finalizer == STORE,
-        "PushSecret" => finalizer == PUSH_SECRET,
         "GeneratorState" => finalizer == GENERATOR_STATE,
         _ => false,
     }
 }
 
-/// Decides about one. `deleting_pushes`: the PushSecrets (namespace, name) that delete at a provider what they pushed.
-pub(super) fn decide(object: &Value, deleting_pushes: &[(String, String)]) -> Decision {
+/// Decides about one.
+pub(super) fn decide(object: &Value) -> Decision {
     let kind = object["kind"].as_str().unwrap_or_default();
     let finalizers: Vec<&str> =
         object["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -53,42 +52,18 @@ pub(super) fn decide(object: &Value, deleting_pushes: &[(String, String)]) -> De
         return Decision::Nothing;
     }
     let left = left.into_iter().map(str::to_owned).collect();
-    match kind {
-        "PushSecret" => {
-            let why = "Claviger does not serve PushSecrets yet: deleted without ESO, it hangs, and what it pushed stays \
-                       at the provider";
-            return Decision::Stay(why.to_owned());
+    if kind == "GeneratorState" {
+        let generator = object["spec"]["resource"]["kind"].as_str().unwrap_or_default();
+        if CLEANING.contains(&generator) {
+            return Decision::Stay(format!(
+                "it takes back what {generator} made, which only ESO can do: delete it while ESO runs"
+            ));
         }
-        "SecretStore" | "ClusterSecretStore" => {
-            let namespace = object["metadata"]["namespace"].as_str();
-            let user = deleting_pushes.iter().find(|(of, _)| namespace.is_none_or(|own| own == of));
-            if let Some((namespace, name)) = user {
-                return Decision::Stay(format!(
-                    "PushSecret {namespace}/{name} deletes by a store what it pushed"
-                ));
-            }
-        }
-        "GeneratorState" => {
-            let generator = object["spec"]["resource"]["kind"].as_str().unwrap_or_default();
-            if CLEANING.contains(&generator) {
-                return Decision::Stay(format!(
-                    "it takes back what {generator} made, which only ESO can do: delete it while ESO runs"
-                ));
-            }
-        }
-        _ => {}
     }
     if object["metadata"]["deletionTimestamp"].is_string() {
         return Decision::Deleting(left);
     }
     Decision::Remove(left)
-}
-
-/// The PushSecrets that delete at a provider what they pushed.
-pub(super) fn deleting_pushes(push_secrets: &[Value]) -> Vec<(String, String)> {
-    let deleting = push_secrets.iter().filter(|push| push["spec"]["deletionPolicy"] == "Delete");
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    deleting.map(|push| (text(&push["metadata"]["namespace"]), text(&push["metadata"]["name"]))).collect()
 }
 
 #[cfg(test)]
@@ -117,29 +92,19 @@ mod tests {
             ),
             ("Namespace", &[EXTERNAL_SECRET, "kubernetes"], Decision::Nothing),
             ("SecretStore", &[STORE], remove(&[])),
+            ("ClusterSecretStore", &[STORE], remove(&[])),
+            // Claviger's own work.
+            ("PushSecret", &["pushsecret.externalsecrets.io/finalizer"], Decision::Nothing),
         ] {
-            assert_eq!(decide(&object(kind, finalizers), &[]), decision, "{kind} {finalizers:?}");
+            assert_eq!(decide(&object(kind, finalizers)), decision, "{kind} {finalizers:?}");
         }
         let mut deleting = object("ExternalSecret", &[EXTERNAL_SECRET, "foregroundDeletion"]);
         deleting["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
-        assert_eq!(decide(&deleting, &[]), Decision::Deleting(vec!["foregroundDeletion".to_owned()]));
+        assert_eq!(decide(&deleting), Decision::Deleting(vec!["foregroundDeletion".to_owned()]));
     }
 
     #[test]
     fn what_guards_a_providers_data_stays() {
-        let mut push = object("PushSecret", &[PUSH_SECRET]);
-        push["spec"]["deletionPolicy"] = "Delete".into();
-        assert!(matches!(decide(&push, &[]), Decision::Stay(_)));
-        let pushes = deleting_pushes(&[push.clone(), object("PushSecret", &[])]);
-        assert_eq!(pushes, [("a".to_owned(), "x".to_owned())]);
-
-        let store = object("SecretStore", &[STORE]);
-        assert!(matches!(decide(&store, &pushes), Decision::Stay(why) if why.contains("a/x")));
-        assert_eq!(decide(&store, &[("b".to_owned(), "x".to_owned())]), Decision::Remove(vec![]));
-        let mut cluster = object("ClusterSecretStore", &[STORE]);
-        cluster["metadata"]["namespace"] = Value::Null;
-        assert!(matches!(decide(&cluster, &pushes), Decision::Stay(_)));
-
         for (generator, stays) in [
             ("Grafana", true),
             ("GitlabDeployToken", true),
@@ -148,7 +113,7 @@ mod tests {
         ] {
             let mut state = object("GeneratorState", &[GENERATOR_STATE]);
             state["spec"]["resource"]["kind"] = generator.into();
-            assert_eq!(matches!(decide(&state, &[]), Decision::Stay(_)), stays, "{generator}");
+            assert_eq!(matches!(decide(&state), Decision::Stay(_)), stays, "{generator}");
         }
     }
 }

@@ -20,10 +20,9 @@ use super::webhooks;
 use crate::args::TakeoverArgs;
 
 /// Kinds with finalizers of ESO's, by their definitions. What is of the whole cluster is looked at for the whole cluster.
-const FINALIZED: [(&str, bool); 6] = [
+const FINALIZED: [(&str, bool); 5] = [
     ("ExternalSecret", true),
     ("SecretStore", true),
-    ("PushSecret", true),
     ("GeneratorState", true),
     ("ClusterExternalSecret", false),
     ("ClusterSecretStore", false),
@@ -243,10 +242,6 @@ async fn finalizers(
     crds: &[Value],
     named: &mut Vec<String>,
 ) -> anyhow::Result<Vec<Step>> {
-    let pushes = match kind_of(crds, "PushSecret") {
-        Some(kind) => finalizers::deleting_pushes(&list(client, &kind, &[]).await?),
-        None => Vec::new(),
-    };
     let whole = args.namespaces.is_empty();
     let kinds = FINALIZED.iter().filter(|(_, namespaced)| *namespaced || whole);
     let mut kinds: Vec<Kind> = kinds.filter_map(|(kind, _)| kind_of(crds, kind)).collect();
@@ -259,7 +254,7 @@ async fn finalizers(
             if of_kind == "Namespace" && !whole && !args.namespaces.contains(&name) {
                 continue;
             }
-            let (left, says) = match finalizers::decide(&object, &pushes) {
+            let (left, says) = match finalizers::decide(&object) {
                 Decision::Nothing => continue,
                 Decision::Stay(why) => {
                     named.push(format!("{of_kind} {name} keeps ESO's finalizer: {why}"));

@@ -79,6 +79,10 @@ impl Failure {
             Self::TargetTypeFixed { .. } => ("TargetTypeFixed", Retry::Interval),
             Self::TargetTerminating { .. } => ("TargetTerminating", Retry::Backoff),
             Self::TargetForbidden { .. } => ("TargetForbidden", Retry::Interval),
+            Self::SourceNotFound { .. } => ("SourceNotFound", Retry::Interval),
+            Self::PlaceTaken { .. } => ("PlaceTaken", Retry::Interval),
+            Self::StoreReadOnly { .. } => ("StoreReadOnly", Retry::Interval),
+            Self::WriteRefused { .. } => ("WriteRefused", Retry::Backoff),
             Self::ApiServer { code: Some(403), .. } => ("ApiServerDenied", Retry::Backoff),
             Self::ApiServer { .. } => ("ApiServerFailed", Retry::Backoff),
         };
@@ -103,7 +107,12 @@ impl Failure {
             Self::ManifestInvalid { .. }
             | Self::PolicyInvalid { .. }
             | Self::PartiallySynced { .. }
-            | Self::TargetForbidden { .. } => None,
+            | Self::TargetForbidden { .. }
+            // Of PushSecrets, which say it otherwise.
+            | Self::SourceNotFound { .. }
+            | Self::PlaceTaken { .. }
+            | Self::StoreReadOnly { .. }
+            | Self::WriteRefused { .. } => None,
             Self::StoreNotFound { .. }
             | Self::OtherController { .. }
             | Self::GeneratorNotFound { .. }
@@ -141,6 +150,8 @@ impl Failure {
             | Self::PropertyNotFound { .. }
             | Self::ValueNotUsable { .. }
             | Self::ProviderFailed { .. }
+            | Self::PlaceTaken { .. }
+            | Self::WriteRefused { .. }
             | Self::TemplateFailed { .. } => true,
             Self::ManifestInvalid { .. }
             | Self::PolicyInvalid { .. }
@@ -172,6 +183,8 @@ impl Failure {
             | Self::TargetTypeFixed { .. }
             | Self::TargetTerminating { .. }
             | Self::TargetForbidden { .. }
+            | Self::SourceNotFound { .. }
+            | Self::StoreReadOnly { .. }
             | Self::ApiServer { .. } => false,
         }
     }

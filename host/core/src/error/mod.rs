@@ -377,6 +377,47 @@ pub enum Failure {
         /// What it would do.
         why: &'static str,
     },
+    /// What a PushSecret pushes is not there.
+    #[error(
+        "could not get source secret: Secret {secret} does not exist: create it, or correct selector.secret.name"
+    )]
+    SourceNotFound {
+        /// Its namespace and name.
+        secret: String,
+    },
+    /// Another PushSecret writes there, which is older.
+    #[error("{store}: {place} is written by {owner}, which was made before: let only one of them push there")]
+    PlaceTaken {
+        /// Which store.
+        store: StoreName,
+        /// Key and property.
+        place: String,
+        /// The other, if it may be told.
+        owner: String,
+    },
+    /// The store's provider has no way of writing.
+    #[error("{store}: nothing can be written there ({plugin}): take another store, or a plugin that writes")]
+    StoreReadOnly {
+        /// Which store.
+        store: StoreName,
+        /// Which plugin.
+        plugin: String,
+    },
+    /// The backend, or the provider, refuses a write.
+    #[error(
+        "{store}: writing {} was refused ({plugin}): it is not managed by external-secrets, or the store's identity may not write it",
+        key_text(.key)
+    )]
+    WriteRefused {
+        /// Which store.
+        store: StoreName,
+        /// Which plugin.
+        plugin: String,
+        /// The remote key.
+        key: Option<String>,
+        /// The backend's text.
+        detail: Untrusted,
+    },
     /// The API server refused or failed.
     #[error("{doing} {object} failed{}", api_answer(*.code))]
     ApiServer {
@@ -403,6 +444,7 @@ impl Failure {
             | Self::ReferenceUnreadable { detail, .. }
             | Self::AuthenticationFailed { detail, .. }
             | Self::AccessDenied { detail, .. }
+            | Self::WriteRefused { detail, .. }
             | Self::RemoteKeyNotFound { detail, .. }
             | Self::RateLimited { detail, .. }
             | Self::ProviderUnavailable { detail, .. }

@@ -135,7 +135,17 @@ fn next(previous: Option<&Failure>) -> Option<Failure> {
             type_: text("bootstrap.kubernetes.io/token"),
             why: "let its holder join nodes to the cluster",
         },
-        Some(Failure::TargetForbidden { .. }) => Failure::ApiServer {
+        Some(Failure::TargetForbidden { .. }) => Failure::SourceNotFound { secret: text("a/db") },
+        Some(Failure::SourceNotFound { .. }) => Failure::PlaceTaken {
+            store,
+            place: "property \"p\" of key \"app/db\"".to_owned(),
+            owner: "PushSecret a/first".to_owned(),
+        },
+        Some(Failure::PlaceTaken { .. }) => Failure::StoreReadOnly { store, plugin },
+        Some(Failure::StoreReadOnly { .. }) => {
+            Failure::WriteRefused { store, plugin, key: Some(text("app/db")), detail }
+        }
+        Some(Failure::WriteRefused { .. }) => Failure::ApiServer {
             doing: "writing",
             object: text("Secret production/db"),
             code: Some(403),
@@ -159,7 +169,7 @@ fn every_failure_has_a_reason_of_its_own() {
         assert_eq!(seen.insert(reason, failure.to_string()), None, "{reason} twice");
         assert_eq!(failure.class().event, "UpdateFailed");
     }
-    assert_eq!(seen.len(), 37);
+    assert_eq!(seen.len(), 41);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! JSON as Go's encoding/json reads and writes it, where ESO goes through it and the text does not stay as it was:
 //! numbers are float64, keys are in order, and what cannot be Unicode becomes U+FFFD.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::Values;
 use crate::secret::SecretBytes;
 
 /// An object, or none; `null` is an empty one, as for a Go map.
@@ -74,37 +74,49 @@ pub(super) fn written(map: &BTreeMap<String, Value>) -> SecretBytes {
 
 /// A map of bytes as one object of texts. Each byte that is no part of UTF-8 becomes an escaped U+FFFD, as Go's encoder
 /// has it.
-pub(super) fn texts(map: &Values) -> SecretBytes {
-    let mut out =
-        Zeroizing::new(String::with_capacity(2 + map.values().map(|value| value.len() + 16).sum::<usize>()));
+pub(crate) fn texts<V: Borrow<SecretBytes>>(map: &BTreeMap<String, V>) -> SecretBytes {
+    let size = map.values().map(|value| value.borrow().len() + 16).sum::<usize>();
+    let mut out = Zeroizing::new(String::with_capacity(2 + size));
     out.push('{');
     for (index, (key, value)) in map.iter().enumerate() {
         if index > 0 {
             out.push(',');
         }
         write_text(key, false, &mut out);
-        out.push_str(":\"");
-        let mut rest = value.expose();
-        while !rest.is_empty() {
-            let valid = match std::str::from_utf8(rest) {
-                Ok(text) => text.len(),
-                Err(error) => error.valid_up_to(),
-            };
-            // It is, by what was just asked.
-            std::str::from_utf8(&rest[..valid])
-                .unwrap_or_default()
-                .chars()
-                .for_each(|c| write_char(c, false, &mut out));
-            rest = &rest[valid..];
-            if !rest.is_empty() {
-                out.push_str("\\ufffd");
-                rest = &rest[1..];
-            }
-        }
-        out.push('"');
+        out.push(':');
+        write_bytes(value.borrow().expose(), &mut out);
     }
     out.push('}');
     SecretBytes::copied_from(out.as_bytes())
+}
+
+/// Bytes as one text, in quotes; see [`texts`].
+pub(crate) fn text_of(value: &[u8]) -> Zeroizing<String> {
+    let mut out = Zeroizing::new(String::with_capacity(6 * value.len() + 2));
+    write_bytes(value, &mut out);
+    out
+}
+
+fn write_bytes(value: &[u8], out: &mut String) {
+    out.push('"');
+    let mut rest = value;
+    while !rest.is_empty() {
+        let valid = match std::str::from_utf8(rest) {
+            Ok(text) => text.len(),
+            Err(error) => error.valid_up_to(),
+        };
+        // It is, by what was just asked.
+        std::str::from_utf8(&rest[..valid])
+            .unwrap_or_default()
+            .chars()
+            .for_each(|c| write_char(c, false, out));
+        rest = &rest[valid..];
+        if !rest.is_empty() {
+            out.push_str("\\ufffd");
+            rest = &rest[1..];
+        }
+    }
+    out.push('"');
 }
 
 fn write(value: &Value, html: bool, out: &mut String) {

@@ -9,7 +9,7 @@ pub fn compile(source: &str) -> Option<Regex> {
 }
 
 /// Go's `ReplaceAllString`.
-pub(super) fn replace_all(regex: &Regex, text: &str, template: &str) -> String {
+pub(crate) fn replace_all(regex: &Regex, text: &str, template: &str) -> String {
     regex
         .replace_all(text, |found: &Captures<'_>| {
             let mut out = String::new();

@@ -12,8 +12,9 @@ mod rewrite;
 use std::collections::BTreeMap;
 
 pub use decode::decode;
-pub(crate) use go_json::paired;
+pub(crate) use go_json::{paired, text_of, texts};
 pub use go_regexp::compile as go_regexp;
+pub(crate) use go_regexp::replace_all;
 pub use keys::convert;
 pub use parts::{entries_of, property_of, whole};
 pub use property::{entries, lookup};

@@ -20,7 +20,7 @@ use claviger_crds::store::LabelSelector;
 use crate::duration::parse_go;
 use crate::tenancy::{check_selector, selects};
 
-pub use status::{MAX_FAILED, status};
+pub use status::{MAX_FAILED, condition_of, listed, status};
 
 /// Annotation of a ClusterExternalSecret that its ExternalSecrets get as it is: a change of it refreshes them all.
 pub const ANNOTATION_FORCE_SYNC: &str = "external-secrets.io/force-sync";
@@ -32,8 +32,8 @@ pub const DEFAULT_REFRESH_TIME: Duration = Duration::from_secs(3600);
 /// that is meant, and one after the other, as ESO takes a millisecond at its word, would do nothing else.
 pub const SHORTEST_REFRESH_TIME: Duration = Duration::from_secs(1);
 
-/// ESO's words for a namespace where somebody else has an ExternalSecret of that name.
-pub const ALREADY_EXISTS: &str = "external secret already exists in namespace";
+/// ESO's words for a namespace where somebody else has an object of that name, behind what it is.
+pub const ALREADY_EXISTS: &str = "already exists in namespace";
 
 /// A namespace as it was last seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub struct NamespaceView {
 }
 
 /// An ExternalSecret that is the ClusterExternalSecret's, or has the name that one of its own should have.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Child<'a> {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Child<'a, S: Clone = ExternalSecretSpec> {
     /// `metadata.uid`.
     pub uid: String,
     /// `metadata.resourceVersion`.
@@ -62,7 +62,22 @@ pub struct Child<'a> {
     /// Labels and annotations that we once gave it, or ESO.
     pub given: Given,
     /// Its spec; none if it does not parse.
-    pub spec: Option<Cow<'a, ExternalSecretSpec>>,
+    pub spec: Option<Cow<'a, S>>,
+}
+
+impl<S: Clone> Default for Child<'_, S> {
+    fn default() -> Self {
+        Self {
+            uid: String::new(),
+            resource_version: String::new(),
+            controller: None,
+            deleting: false,
+            labels: Cow::default(),
+            annotations: Cow::default(),
+            given: Given::default(),
+            spec: None,
+        }
+    }
 }
 
 /// Labels and annotations by name.
@@ -74,9 +89,9 @@ pub struct Given {
     pub annotations: BTreeSet<String>,
 }
 
-/// What every ExternalSecret of a ClusterExternalSecret should be.
+/// What every ExternalSecret of a ClusterExternalSecret (or PushSecret of a ClusterPushSecret) should be.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wanted {
+pub struct Wanted<S = ExternalSecretSpec> {
     /// `metadata.name`.
     pub name: String,
     /// Its labels; others' are left alone.
@@ -84,7 +99,7 @@ pub struct Wanted {
     /// Its annotations; others' are left alone.
     pub annotations: BTreeMap<String, String>,
     /// Its spec, whole.
-    pub spec: ExternalSecretSpec,
+    pub spec: S,
 }
 
 /// An object as it was looked at: what is done to it is done to nothing else.
@@ -136,7 +151,15 @@ pub fn check(spec: &ClusterExternalSecretSpec) -> Result<Duration, String> {
     for (index, selector) in spec.namespace_selectors.iter().enumerate() {
         check_selector(selector).map_err(|why| format!("spec.namespaceSelectors[{index}]: {why}"))?;
     }
-    match &spec.refresh_time {
+    check_interval(spec.refresh_time.as_deref())
+}
+
+/// The time between two looks.
+///
+/// # Errors
+/// If it is no duration.
+pub fn check_interval(text: Option<&str>) -> Result<Duration, String> {
+    match text {
         None => Ok(DEFAULT_REFRESH_TIME),
         Some(text) => match parse_go(text).map_err(|error| format!("spec.refreshTime: {error}"))? {
             Duration::ZERO => Ok(DEFAULT_REFRESH_TIME),
@@ -171,29 +194,42 @@ pub fn decide(
     children: &BTreeMap<(String, String), Child<'_>>,
 ) -> Spread {
     let uid = ces.metadata.uid.as_deref().unwrap_or_default();
-    let is_ours = |child: &Child<'_>| child.controller.as_deref() == Some(uid);
+    let meant = |namespace: &str, view: &NamespaceView| means(&ces.spec, namespace, &view.labels);
+    decide_for((uid, "external secret"), meant, wanted, namespaces, children)
+}
+
+/// The same for whatever makes objects of one kind: the uid of who does, what messages call one of them, and whether it
+/// means a namespace.
+pub fn decide_for<S: Clone + PartialEq>(
+    (uid, kind): (&str, &str),
+    means: impl Fn(&str, &NamespaceView) -> bool,
+    wanted: &Wanted<S>,
+    namespaces: &BTreeMap<String, Arc<NamespaceView>>,
+    children: &BTreeMap<(String, String), Child<'_, S>>,
+) -> Spread {
+    let is_ours = |child: &Child<'_, S>| child.controller.as_deref() == Some(uid);
     let terminating = |namespace: &str| namespaces.get(namespace).is_none_or(|view| view.terminating);
     let mut spread = Spread::default();
     for ((namespace, name), child) in children {
-        let meant = namespaces.get(namespace).is_some_and(|view| means(&ces.spec, namespace, &view.labels));
+        let meant = namespaces.get(namespace).is_some_and(|view| means(namespace, view));
         let kept = *name == wanted.name && meant;
         if is_ours(child) && !kept && !child.deleting && !terminating(namespace) {
             spread.delete.push(((namespace.clone(), name.clone()), seen(child)));
         }
     }
     for (namespace, view) in namespaces {
-        if view.terminating || !means(&ces.spec, namespace, &view.labels) {
+        if view.terminating || !means(namespace, view) {
             continue;
         }
         match children.get(&(namespace.clone(), wanted.name.clone())) {
             None => spread.apply.push((namespace.clone(), None)),
             Some(child) if !is_ours(child) => {
-                spread.failed.insert(namespace.clone(), ALREADY_EXISTS.to_owned());
+                spread.failed.insert(namespace.clone(), format!("{kind} {ALREADY_EXISTS}"));
             }
             // It is made anew when it is gone, which wakes us.
             Some(child) if child.deleting => {
-                let why = "the external secret is being deleted and waits for its finalizers";
-                spread.failed.insert(namespace.clone(), why.to_owned());
+                let why = format!("the {kind} is being deleted and waits for its finalizers");
+                spread.failed.insert(namespace.clone(), why);
             }
             Some(child) if is_as_wanted(child, wanted) => {
                 spread.in_order.insert(namespace.clone());
@@ -205,7 +241,7 @@ pub fn decide(
 }
 
 /// Whether it is what it should be, and has nothing more that we once gave it.
-pub fn is_as_wanted(child: &Child<'_>, wanted: &Wanted) -> bool {
+pub fn is_as_wanted<S: Clone + PartialEq>(child: &Child<'_, S>, wanted: &Wanted<S>) -> bool {
     let has = |is: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>, given: &BTreeSet<String>| {
         wanted.iter().all(|(key, value)| is.get(key) == Some(value))
             && given.iter().all(|key| wanted.contains_key(key) || !is.contains_key(key))
@@ -215,6 +251,6 @@ pub fn is_as_wanted(child: &Child<'_>, wanted: &Wanted) -> bool {
         && has(&child.annotations, &wanted.annotations, &child.given.annotations)
 }
 
-fn seen(child: &Child<'_>) -> Seen {
+fn seen<S: Clone>(child: &Child<'_, S>) -> Seen {
     Seen { uid: child.uid.clone(), resource_version: child.resource_version.clone() }
 }

@@ -30,18 +30,30 @@ pub fn status(
     now: Timestamp,
 ) -> ClusterExternalSecretStatus {
     let conditions = old.map(|old| old.conditions.as_slice()).unwrap_or_default();
-    let listed = listed(provisioned);
-    let counts = Counts { provisioned: provisioned.len(), listed: listed.len(), failed: failed.len() };
+    let (provisioned_namespaces, failed_namespaces) = listed(provisioned, failed);
     ClusterExternalSecretStatus {
         external_secret_name: Some(child.to_owned()),
-        failed_namespaces: failed.iter().take(MAX_FAILED).map(failure).collect(),
-        provisioned_namespaces: listed,
-        conditions: vec![condition(conditions, &counts, now)],
+        conditions: vec![condition_of(
+            conditions,
+            "ExternalSecret",
+            (provisioned.len(), provisioned_namespaces.len(), failed.len()),
+            now,
+        )],
+        failed_namespaces,
+        provisioned_namespaces,
     }
 }
 
+/// The namespaces that a status has room for, and the failures.
+pub fn listed(
+    provisioned: &BTreeSet<String>,
+    failed: &BTreeMap<String, String>,
+) -> (Vec<String>, Vec<NamespaceFailure>) {
+    (fitting(provisioned), failed.iter().take(MAX_FAILED).map(failure).collect())
+}
+
 /// As many as have room, from the first on.
-fn listed(provisioned: &BTreeSet<String>) -> Vec<String> {
+fn fitting(provisioned: &BTreeSet<String>) -> Vec<String> {
     let mut left = MAX_NAMES;
     let fits = |name: &&String| {
         // Two quotes and a comma.
@@ -52,12 +64,6 @@ fn listed(provisioned: &BTreeSet<String>) -> Vec<String> {
     provisioned.iter().take_while(fits).cloned().collect()
 }
 
-struct Counts {
-    provisioned: usize,
-    listed: usize,
-    failed: usize,
-}
-
 fn failure((namespace, reason): (&String, &String)) -> NamespaceFailure {
     let mut end = reason.len().min(MAX_REASON);
     while !reason.is_char_boundary(end) {
@@ -66,14 +72,19 @@ fn failure((namespace, reason): (&String, &String)) -> NamespaceFailure {
     NamespaceFailure { namespace: namespace.clone(), reason: Some(reason[..end].to_owned()) }
 }
 
-fn condition(old: &[Condition], counts: &Counts, now: Timestamp) -> Condition {
-    let Counts { provisioned, listed, failed } = *counts;
+/// The Ready condition: of how many namespaces that have theirs how many are listed, and how many have none.
+pub fn condition_of(
+    old: &[Condition],
+    kind: &str,
+    (provisioned, listed, failed): (usize, usize, usize),
+    now: Timestamp,
+) -> Condition {
     let more = match listed {
         listed if listed < provisioned => format!("; of {provisioned} that have theirs {listed} are listed"),
         _ => String::new(),
     };
     if failed == 0 {
-        let message = format!("every namespace has its ExternalSecret{more}");
+        let message = format!("every namespace has its {kind}{more}");
         return ready(old, true, "NamespacesProvisioned", &message, now);
     }
     let all = failed + provisioned;

@@ -6,6 +6,7 @@
 mod go;
 mod inputs;
 mod paths;
+mod properties;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

@@ -1,4 +1,4 @@
-//! Writes of the ExternalSecrets that a ClusterExternalSecret makes.
+//! Writes of the ExternalSecrets that a ClusterExternalSecret makes, and of the PushSecrets of a ClusterPushSecret.
 //!
 //! Server-side apply, so that others' labels stay theirs. The spec is ours whole: what somebody added to it, which
 //! applying leaves alone, is taken out by replacing it; so are labels that ESO gave. Every write is to the very object that was looked at.
@@ -6,15 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_core::error::Failure;
-use claviger_core::names::SPREAD_FIELD_MANAGER;
-use claviger_core::spread::{ALREADY_EXISTS, NamespaceView, Seen, Wanted};
-use claviger_crds::cluster_external_secret::ClusterExternalSecret;
-use claviger_crds::external_secret::ExternalSecret;
+use claviger_core::names::{PUSH_SPREAD_FIELD_MANAGER, SPREAD_FIELD_MANAGER};
+use claviger_core::spread::{NamespaceView, Seen, Wanted};
+use claviger_crds::external_secret::{ExternalSecret, ExternalSecretSpec};
+use claviger_crds::push_secret::{PushSecret, PushSecretSpec};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
-use kube::core::DeserializeGuard;
+use kube::core::{ClusterResourceScope, DeserializeGuard, NamespaceResourceScope};
 use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::cluster::live::api_failure;
@@ -22,10 +24,49 @@ use crate::state::children::given;
 
 type Map = BTreeMap<String, String>;
 
+/// A kind that is made in many namespaces.
+pub trait Made:
+    Resource<Scope = NamespaceResourceScope, DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug
+{
+    /// Its spec.
+    type Spec: Serialize + PartialEq + Clone + Send + Sync;
+    /// Field manager.
+    const MANAGER: &'static str;
+    /// Its name.
+    const KIND: &'static str;
+    /// What is said where somebody else has one of that name.
+    const EXISTS: &'static str;
+
+    /// The spec.
+    fn spec(&self) -> &Self::Spec;
+}
+
+impl Made for ExternalSecret {
+    type Spec = ExternalSecretSpec;
+    const MANAGER: &'static str = SPREAD_FIELD_MANAGER;
+    const KIND: &'static str = "ExternalSecret";
+    const EXISTS: &'static str = "external secret already exists in namespace";
+
+    fn spec(&self) -> &Self::Spec {
+        &self.spec
+    }
+}
+
+impl Made for PushSecret {
+    type Spec = PushSecretSpec;
+    const MANAGER: &'static str = PUSH_SPREAD_FIELD_MANAGER;
+    const KIND: &'static str = "PushSecret";
+    const EXISTS: &'static str = "push secret already exists in namespace";
+
+    fn spec(&self) -> &Self::Spec {
+        &self.spec
+    }
+}
+
 /// What a write came to.
-pub enum Written {
+pub enum Written<K = ExternalSecret> {
     /// The object as it is now.
-    Done(Box<ExternalSecret>),
+    Done(Box<K>),
     /// It is not the one that was looked at any more: look again.
     Stale,
     /// Somebody else has one of that name.
@@ -33,25 +74,25 @@ pub enum Written {
 }
 
 /// The reference that makes it go with its maker.
-pub fn owner(ces: &ClusterExternalSecret) -> Option<OwnerReference> {
+pub fn owner(ces: &impl Resource<DynamicType = ()>) -> Option<OwnerReference> {
     ces.controller_owner_ref(&())
 }
 
-/// Makes an ExternalSecret, or brings the one that was `seen` to what it should be.
+/// Makes one, or brings the one that was `seen` to what it should be.
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn apply(
+pub async fn apply<K: Made>(
     client: &Client,
     namespace: &str,
-    wanted: &Wanted,
+    wanted: &Wanted<K::Spec>,
     owner: &OwnerReference,
     seen: Option<&Seen>,
-) -> Result<Written, Failure> {
-    let api: Api<DeserializeGuard<ExternalSecret>> = Api::namespaced(client.clone(), namespace);
+) -> Result<Written<K>, Failure> {
+    let api: Api<DeserializeGuard<K>> = Api::namespaced(client.clone(), namespace);
     let mut body = json!({
-        "apiVersion": ExternalSecret::api_version(&()),
-        "kind": ExternalSecret::kind(&()),
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
         "metadata": {
             "name": wanted.name,
             "namespace": namespace,
@@ -61,7 +102,7 @@ pub async fn apply(
         },
         "spec": wanted.spec,
     });
-    let mut params = PatchParams::apply(SPREAD_FIELD_MANAGER);
+    let mut params = PatchParams::apply(K::MANAGER);
     match seen {
         Some(seen) => {
             body["metadata"]["uid"] = json!(seen.uid);
@@ -74,9 +115,9 @@ pub async fn apply(
             Ok(Some(there)) if there.owner_references().iter().any(|one| one.uid == owner.uid) => {
                 return Ok(Written::Stale);
             }
-            Ok(Some(_)) => return Ok(Written::Foreign(ALREADY_EXISTS)),
+            Ok(Some(_)) => return Ok(Written::Foreign(K::EXISTS)),
             Err(error) => {
-                return Err(api_failure("reading", "ExternalSecret", namespace, &wanted.name, &error));
+                return Err(api_failure("reading", K::KIND, namespace, &wanted.name, &error));
             }
         },
     }
@@ -85,11 +126,11 @@ pub async fn apply(
     let answered = match result {
         Ok(answered) => answered,
         Err(kube::Error::Api(status)) if status.code == 409 && seen.is_some() => return Ok(Written::Stale),
-        Err(kube::Error::Api(status)) if status.code == 409 => return Ok(Written::Foreign(ALREADY_EXISTS)),
-        Err(error) => return Err(api_failure("writing", "ExternalSecret", namespace, &wanted.name, &error)),
+        Err(kube::Error::Api(status)) if status.code == 409 => return Ok(Written::Foreign(K::EXISTS)),
+        Err(error) => return Err(api_failure("writing", K::KIND, namespace, &wanted.name, &error)),
     };
     let (meta, same) = match &answered.0 {
-        Ok(es) => (&es.metadata, es.spec == wanted.spec),
+        Ok(es) => (es.meta(), *es.spec() == wanted.spec),
         Err(invalid) => (&invalid.metadata, false),
     };
     let mut patch = surplus(meta, wanted);
@@ -98,7 +139,7 @@ pub async fn apply(
     }
     match answered.0 {
         Ok(es) if patch.is_empty() => Ok(Written::Done(Box::new(es))),
-        Ok(es) => rest(&api, namespace, wanted, es.metadata.resource_version.as_deref(), patch).await,
+        Ok(es) => rest(&api, namespace, wanted, es.meta().resource_version.as_deref(), patch).await,
         Err(invalid) => {
             rest(&api, namespace, wanted, invalid.metadata.resource_version.as_deref(), patch).await
         }
@@ -107,7 +148,7 @@ pub async fn apply(
 
 /// What takes off labels and annotations that ESO gave and that are wanted no more: they stay its own when somebody else
 /// applies.
-fn surplus(meta: &ObjectMeta, wanted: &Wanted) -> Vec<Value> {
+fn surplus<S>(meta: &ObjectMeta, wanted: &Wanted<S>) -> Vec<Value> {
     let given = given(meta);
     let removed = |field: &str, is: &Option<Map>, given: &BTreeSet<String>, wanted: &Map| {
         let is = is.as_ref();
@@ -124,21 +165,19 @@ fn surplus(meta: &ObjectMeta, wanted: &Wanted) -> Vec<Value> {
 }
 
 /// What applying does not do.
-async fn rest(
-    api: &Api<DeserializeGuard<ExternalSecret>>,
+async fn rest<K: Made>(
+    api: &Api<DeserializeGuard<K>>,
     namespace: &str,
-    wanted: &Wanted,
+    wanted: &Wanted<K::Spec>,
     version: Option<&str>,
     patch: Vec<Value>,
-) -> Result<Written, Failure> {
+) -> Result<Written<K>, Failure> {
     // A resourceVersion that is no longer the object's is a conflict.
     let version = json!({"op": "replace", "path": "/metadata/resourceVersion", "value": version});
     let body: Value = [version].into_iter().chain(patch).collect();
-    let failure =
-        |error: &kube::Error| api_failure("writing", "ExternalSecret", namespace, &wanted.name, error);
+    let failure = |error: &kube::Error| api_failure("writing", K::KIND, namespace, &wanted.name, error);
     let patch = serde_json::from_value(body).map_err(|error| failure(&kube::Error::SerdeError(error)))?;
-    let params =
-        PatchParams { field_manager: Some(SPREAD_FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let params = PatchParams { field_manager: Some(K::MANAGER.to_owned()), ..PatchParams::default() };
     match api.patch(&wanted.name, &params, &Patch::Json::<()>(patch)).await {
         Ok(DeserializeGuard(Ok(es))) => Ok(Written::Done(Box::new(es))),
         Ok(_) => Ok(Written::Stale),
@@ -147,29 +186,32 @@ async fn rest(
     }
 }
 
-/// Whether a ClusterExternalSecret and a namespace are now what a decision was made of.
+/// Whether a maker of objects and a namespace are now what a decision was made of.
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn is_current(
+pub async fn is_current<M>(
     client: &Client,
-    ces: &ClusterExternalSecret,
+    ces: &M,
     namespace: &str,
     known: Option<&NamespaceView>,
-) -> Result<bool, Failure> {
+) -> Result<bool, Failure>
+where
+    M: Resource<DynamicType = (), Scope = ClusterResourceScope> + DeserializeOwned + Clone + std::fmt::Debug,
+{
     let name = ces.name_any();
-    let makers: Api<ClusterExternalSecret> = Api::all(client.clone());
+    let makers: Api<M> = Api::all(client.clone());
     let maker = makers
         .get_metadata_opt(&name)
         .await
-        .map_err(|error| api_failure("reading", "ClusterExternalSecret", "", &name, &error))?;
+        .map_err(|error| api_failure("reading", &M::kind(&()), "", &name, &error))?;
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let live = namespaces
         .get_metadata_opt(namespace)
         .await
         .map_err(|error| api_failure("reading", "Namespace", "", namespace, &error))?;
     let same_maker = maker.is_some_and(|maker| {
-        (&maker.metadata.uid, maker.metadata.generation) == (&ces.metadata.uid, ces.metadata.generation)
+        (&maker.metadata.uid, maker.metadata.generation) == (&ces.meta().uid, ces.meta().generation)
     });
     // In a namespace that is gone there is nothing to delete.
     let same_labels = live.is_none_or(|live| known.is_some_and(|known| *live.labels() == known.labels));
@@ -180,14 +222,19 @@ pub async fn is_current(
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn delete(client: &Client, namespace: &str, name: &str, seen: &Seen) -> Result<(), Failure> {
-    let api: Api<DeserializeGuard<ExternalSecret>> = Api::namespaced(client.clone(), namespace);
+pub async fn delete<K: Made>(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    seen: &Seen,
+) -> Result<(), Failure> {
+    let api: Api<DeserializeGuard<K>> = Api::namespaced(client.clone(), namespace);
     // By uid only: whatever its status says by now, it is the same that nobody wants.
     let preconditions = Preconditions { uid: Some(seen.uid.clone()), resource_version: None };
     let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
     match api.delete(name, &params).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
-        Err(error) => Err(api_failure("deleting", "ExternalSecret", namespace, name, &error)),
+        Err(error) => Err(api_failure("deleting", K::KIND, namespace, name, &error)),
     }
 }

@@ -9,5 +9,6 @@ pub mod credentials;
 pub mod events;
 pub mod generic;
 pub mod live;
+pub mod push;
 pub mod status;
 pub mod workloads;

@@ -126,7 +126,9 @@ async fn carry_out(
                 match children::is_current(client, ces, &namespace, known.get(&namespace).map(AsRef::as_ref))
                     .await
                 {
-                    Ok(true) => children::delete(client, &namespace, &name, &seen).await.map(|()| true),
+                    Ok(true) => children::delete::<ExternalSecret>(client, &namespace, &name, &seen)
+                        .await
+                        .map(|()| true),
                     other => other,
                 };
             (namespace, outcome)

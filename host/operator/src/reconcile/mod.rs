@@ -2,12 +2,14 @@
 //! to look again.
 
 mod cluster_external_secret;
+mod cluster_push_secret;
 mod external_secret;
 mod generic;
 mod leases;
 mod namespace_labels;
 mod patience;
 mod plugin;
+mod push_secret;
 mod refresh;
 mod revoke;
 mod rollout;
@@ -98,6 +100,8 @@ pub async fn reconcile(context: &Arc<Context>, object: &Object, class: Class) ->
         Object::ExternalSecret(name) => external_secret::reconcile(context, name, class).await,
         Object::SecretStore(_) | Object::ClusterSecretStore(_) => store::reconcile(context, object).await,
         Object::ClusterExternalSecret(name) => cluster_external_secret::reconcile(context, name).await,
+        Object::PushSecret(name) => push_secret::reconcile(context, name).await,
+        Object::ClusterPushSecret(name) => cluster_push_secret::reconcile(context, name).await,
         Object::Plugin(name) => plugin::reconcile(context, name, class).await,
     }
 }

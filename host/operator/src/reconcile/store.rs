@@ -206,10 +206,13 @@ async fn report(context: &Context, object: &Object, store: &Store, found: &Found
 
 fn names(object: &Object) -> (&str, &str) {
     match object {
-        Object::SecretStore(name) | Object::ExternalSecret(name) => (&name.namespace, &name.name),
-        Object::ClusterSecretStore(name) | Object::ClusterExternalSecret(name) | Object::Plugin(name) => {
-            ("", name)
+        Object::SecretStore(name) | Object::ExternalSecret(name) | Object::PushSecret(name) => {
+            (&name.namespace, &name.name)
         }
+        Object::ClusterSecretStore(name)
+        | Object::ClusterExternalSecret(name)
+        | Object::ClusterPushSecret(name)
+        | Object::Plugin(name) => ("", name),
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use claviger_core::names::{ESO_MANAGER, SPREAD_FIELD_MANAGER};
+use claviger_core::names::{ESO_MANAGER, PUSH_SPREAD_FIELD_MANAGER, SPREAD_FIELD_MANAGER};
 use claviger_core::spread::{Child, Given, NamespaceView, means};
 use claviger_crds::external_secret::ExternalSecret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, ObjectMeta};
@@ -192,7 +192,7 @@ fn child(parsed: &Parsed<ExternalSecret>) -> Child<'_> {
 /// of its program.
 fn gives(entry: &ManagedFieldsEntry) -> bool {
     match entry.manager.as_deref() {
-        Some(SPREAD_FIELD_MANAGER) => true,
+        Some(SPREAD_FIELD_MANAGER | PUSH_SPREAD_FIELD_MANAGER) => true,
         Some(ESO_MANAGER) => {
             entry.operation.as_deref() == Some("Update")
                 && entry.subresource.as_deref().unwrap_or("").is_empty()

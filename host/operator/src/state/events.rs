@@ -215,11 +215,14 @@ impl State {
         };
         let mut inner = self.lock();
         for reader in inner.index.readers(&reference) {
-            if !matches!(reader, Object::ExternalSecret(_)) {
+            if !matches!(reader, Object::ExternalSecret(_) | Object::PushSecret(_)) {
                 inner.verdicts.remove(&reader);
                 inner.wake_users(&reader);
             }
             inner.queue.push(reader, Class::Fresh, Instant::now());
+        }
+        if kind == ReferenceKind::Secret {
+            inner.wake_pushers_of(meta);
         }
         let managed = meta
             .labels

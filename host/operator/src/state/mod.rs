@@ -8,6 +8,8 @@ pub(crate) mod children;
 mod events;
 mod leases;
 pub mod left;
+pub(crate) mod push;
+pub(crate) mod push_spread;
 mod spread;
 mod term;
 mod unwritten;
@@ -21,9 +23,11 @@ use claviger_core::refresh::{company, first_key};
 use claviger_core::scheduler::{Class, Scheduler};
 use claviger_core::spread::NamespaceView;
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
+use claviger_crds::cluster_push_secret::ClusterPushSecret;
 use claviger_crds::external_secret::{ExternalSecret, StoreKind};
 use claviger_crds::generators::GeneratorState;
 use claviger_crds::plugin::Plugin;
+use claviger_crds::push_secret::PushSecret;
 use claviger_crds::store::{SecretStoreSpec, SecretStoreStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -39,6 +43,7 @@ use crate::watch::index::Index;
 use crate::watch::managed::ManagedSecret;
 use children::Spreading;
 use leases::Leases;
+use push::Pushing;
 use unwritten::UnwrittenStatus;
 
 /// An object, or what is known of one that does not parse.
@@ -70,8 +75,10 @@ pub struct Verdict {
 #[derive(Clone, Copy, Debug, Default)]
 struct Synced {
     no_cluster_scope: bool,
-    /// ClusterExternalSecrets and, for them, namespaces.
+    /// ClusterExternalSecrets.
     no_spread: bool,
+    no_push: bool,
+    no_push_spread: bool,
 }
 
 /// What is known of an ExternalSecret beyond its status.
@@ -108,6 +115,8 @@ struct Inner {
     cluster_stores: Cache<Store>,
     plugins: Cache<Parsed<Plugin>>,
     cluster_external_secrets: Cache<Parsed<ClusterExternalSecret>>,
+    push_secrets: Cache<Parsed<PushSecret>>,
+    cluster_push_secrets: Cache<Parsed<ClusterPushSecret>>,
     namespaces: Cache<NamespaceView>,
     left: Cache<GeneratorState>,
     managed: Cache<ManagedSecret>,
@@ -120,6 +129,7 @@ struct Inner {
     unread: BTreeMap<Name, Arc<Unread>>,
     unwritten: BTreeMap<Name, UnwrittenStatus>,
     spreading: Spreading,
+    pushing: Pushing,
     queue: Scheduler<Object>,
     synced: Synced,
     /// When the list of ExternalSecrets that is coming in began.
@@ -165,7 +175,9 @@ impl State {
             ("clustersecretstores", inner.cluster_stores.synced() || !cluster_scope),
             ("plugins", inner.plugins.synced() || !cluster_scope),
             ("clusterexternalsecrets", inner.cluster_external_secrets.synced() || !spread),
-            ("namespaces", inner.namespaces.synced() || !spread),
+            ("pushsecrets", inner.push_secrets.synced() || inner.synced.no_push),
+            ("clusterpushsecrets", inner.cluster_push_secrets.synced() || inner.synced.no_push_spread),
+            ("namespaces", inner.namespaces.synced() || !spread && inner.synced.no_push_spread),
         ];
         lists.into_iter().filter(|(_, synced)| !synced).map(|(list, _)| list).collect()
     }
@@ -183,6 +195,16 @@ impl State {
     /// ClusterExternalSecrets are not looked after.
     pub fn without_cluster_external_secrets(&self) {
         self.lock().synced.no_spread = true;
+    }
+
+    /// PushSecrets are not looked after.
+    pub fn without_push_secrets(&self) {
+        self.lock().synced.no_push = true;
+    }
+
+    /// ClusterPushSecrets are not looked after.
+    pub fn without_cluster_push_secrets(&self) {
+        self.lock().synced.no_push_spread = true;
     }
 
     // === the queue ===
@@ -217,7 +239,7 @@ impl State {
         match object {
             Object::SecretStore(name) => inner.stores.get(name),
             Object::ClusterSecretStore(name) => inner.cluster_stores.get(&Name::new("", name)),
-            Object::ExternalSecret(_) | Object::ClusterExternalSecret(_) | Object::Plugin(_) => None,
+            _ => None,
         }
     }
 
@@ -430,6 +452,7 @@ impl Inner {
         for user in self.index.users(store) {
             self.push_in_company(user, Class::Fresh, now);
         }
+        self.wake_pushers_to(store);
     }
 
     /// Queues one of many that are due at the same moment.
@@ -454,7 +477,7 @@ impl Inner {
         let found = match store {
             Object::SecretStore(name) => self.stores.get(name),
             Object::ClusterSecretStore(name) => self.cluster_stores.get(&Name::new("", name)),
-            Object::ExternalSecret(_) | Object::ClusterExternalSecret(_) | Object::Plugin(_) => None,
+            _ => None,
         };
         found.and_then(|store| store.metadata.generation)
     }

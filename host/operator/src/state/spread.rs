@@ -65,12 +65,14 @@ impl State {
         let before = inner.namespaces.get(&Name::new("", &name));
         if matches!(event, Event::InitDone) {
             inner.wake_all_spreaders();
+            inner.wake_all_push_spreaders();
         }
         for change in inner.namespaces.apply(event, view) {
             let (Change::Upserted(changed) | Change::Deleted(changed)) = change else { continue };
             let known = if changed.name == name { before.clone() } else { None };
             let after = inner.namespaces.get(&changed);
             if known.is_none() || known != after {
+                inner.wake_push_meaning([known.as_deref(), after.as_deref()]);
                 inner.wake_meaning(&changed.name, [known, after]);
             }
         }

@@ -45,6 +45,7 @@ impl State {
     pub fn begin_work(&self) {
         let mut inner = self.lock();
         inner.working = true;
+        inner.claim_what_was_pushed();
         let now = Instant::now();
         let stores = inner.stores.iter().map(|(name, _)| Object::SecretStore(name.clone()));
         let cluster = inner.cluster_stores.iter();
@@ -56,7 +57,13 @@ impl State {
         let spreaders = inner.cluster_external_secrets.iter();
         let spreaders = spreaders.map(|(name, _)| Object::ClusterExternalSecret(name.name.clone()));
         let spreaders: Vec<_> = spreaders.map(|object| (object, Class::Fresh)).collect();
-        for (object, class) in stores.into_iter().chain(plugins).chain(spreaders) {
+        let pushers = inner.push_secrets.iter().map(|(name, _)| Object::PushSecret(name.clone()));
+        let spreaders_of_pushers = inner.cluster_push_secrets.iter();
+        let spreaders_of_pushers =
+            spreaders_of_pushers.map(|(name, _)| Object::ClusterPushSecret(name.name.clone()));
+        let pushers: Vec<_> =
+            pushers.chain(spreaders_of_pushers).map(|object| (object, Class::Fresh)).collect();
+        for (object, class) in stores.into_iter().chain(plugins).chain(spreaders).chain(pushers) {
             inner.queue.push(object, class, now);
         }
         let names: Vec<_> = inner.external_secrets.iter().map(|(name, _)| name.clone()).collect();
@@ -81,6 +88,7 @@ impl State {
         inner.unwritten.clear();
         inner.unread.clear();
         inner.store_failures.clear();
+        inner.pushing.end_work();
         for progress in inner.progress.values_mut() {
             progress.failures = 0;
         }

@@ -177,7 +177,9 @@ impl Pipeline {
                 Rewrite { regexp: Some(regexp), .. } => shape::apply_regexp(values, regexp).map_err(fail)?,
                 Rewrite { merge: Some(merge), .. } => shape::apply_merge(values, merge).map_err(fail)?,
                 Rewrite { transform: Some(transform), .. } => {
-                    let names = self.transformed(asker, world, &values, &transform.template, &place).await?;
+                    let names = self
+                        .transformed(asker.namespace, world, values.keys(), &transform.template, &place)
+                        .await?;
                     shape::apply_transform(values, names).map_err(fail)?
                 }
                 _ => return Err(unusable(&place, "it is empty: give regexp, transform or merge")),
@@ -187,18 +189,18 @@ impl Pipeline {
     }
 
     /// Renders a key-transforming template once for each key, with the key as `.value`.
-    async fn transformed(
+    pub(super) async fn transformed(
         &self,
-        asker: &Asker<'_>,
+        namespace: &str,
         world: &dyn World,
-        values: &Values,
+        keys: impl Iterator<Item = &String> + Send,
         template: &str,
         place: &str,
     ) -> Result<Vec<String>, Failure> {
-        let engine = self.engine(TRANSFORM_ENGINE, asker, world).await?;
+        let engine = self.engine(TRANSFORM_ENGINE, namespace, world).await?;
         let templates = [(place.to_owned(), template.to_owned())];
-        let mut names = Vec::with_capacity(values.len());
-        for key in values.keys() {
+        let mut names = Vec::new();
+        for key in keys {
             let data = Data::from([("value".to_owned(), Arc::new(SecretBytes::copied_from(key.as_bytes())))]);
             let options = self.render_options();
             let rendered = engine

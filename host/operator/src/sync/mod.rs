@@ -10,6 +10,7 @@ mod export;
 mod fetch;
 mod find;
 mod leases;
+pub(crate) mod push;
 mod render;
 mod slow;
 mod unwritten;
@@ -278,7 +279,7 @@ impl Pipeline {
         not_older_than: Instant,
         notes: &mut Notes,
     ) -> Result<Desired, Failure> {
-        let sources = self.sources(asker, world).await?;
+        let sources = self.sources(asker.spec.target.template.as_ref(), asker.namespace, world).await?;
         let mut fetched = self.fetch(asker, world, &sources, not_older_than, notes).await?;
         if fetched.kept {
             return Ok(Desired::Kept);

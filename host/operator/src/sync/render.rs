@@ -6,29 +6,35 @@ use claviger_core::error::Failure;
 use claviger_core::provider::PluginId;
 use claviger_core::rendered::{self, Left, Same};
 use claviger_core::template::{Job, KeptKeys, Rendered, Sources, sources_needed};
+use claviger_crds::external_secret::Template;
 use claviger_plugins::{Plugin, RenderError, RenderOptions, RenderedTexts};
 
 use super::{Asker, Data, Delimiters, Notes, Pipeline, permitted, slow};
 use crate::sync::world::World;
 
 impl Pipeline {
-    /// The engine of that name, if the asker's namespace may use it.
+    /// The engine of that name, if the namespace may use it.
     pub(super) async fn engine(
         &self,
         name: &str,
-        asker: &Asker<'_>,
+        namespace: &str,
         world: &dyn World,
     ) -> Result<Arc<Plugin>, Failure> {
         let installed = self.registry.engine(name)?;
-        permitted(&installed, name, asker.namespace, world).await?;
+        permitted(&installed, name, namespace, world).await?;
         Ok(installed.plugin)
     }
 
     /// What the template is read from.
-    pub(super) async fn sources(&self, asker: &Asker<'_>, world: &dyn World) -> Result<Sources, Failure> {
+    pub(super) async fn sources(
+        &self,
+        template: Option<&Template>,
+        namespace: &str,
+        world: &dyn World,
+    ) -> Result<Sources, Failure> {
         let mut sources = Sources::new();
-        for (kind, name) in asker.spec.target.template.iter().flat_map(sources_needed) {
-            if let Some(texts) = world.source(kind, asker.namespace, &name).await? {
+        for (kind, name) in template.into_iter().flat_map(sources_needed) {
+            if let Some(texts) = world.source(kind, namespace, &name).await? {
                 sources.insert((kind, name), texts);
             }
         }
@@ -68,7 +74,7 @@ impl Pipeline {
         let Some(template) = &asker.spec.target.template else {
             return Ok(Some(Rendered { kept, ..Rendered::copied(data, asker.labels, asker.annotations) }));
         };
-        let engine = self.engine(&template.engine_version, asker, world).await?;
+        let engine = self.engine(&template.engine_version, asker.namespace, world).await?;
         let job = match &asker.spec.target.manifest {
             None => Job::new(template, asker.namespace, sources)?,
             Some(_) => Job::of_any_kind(template, asker.namespace, sources)?,

@@ -22,6 +22,10 @@ pub enum Object {
     SecretStore(Name),
     /// An ExternalSecret.
     ExternalSecret(Name),
+    /// A cluster-scoped maker of PushSecrets.
+    ClusterPushSecret(String),
+    /// A PushSecret.
+    PushSecret(Name),
 }
 
 impl Object {
@@ -33,6 +37,8 @@ impl Object {
             Self::ClusterSecretStore(_) => "ClusterSecretStore",
             Self::SecretStore(_) => "SecretStore",
             Self::ExternalSecret(_) => "ExternalSecret",
+            Self::ClusterPushSecret(_) => "ClusterPushSecret",
+            Self::PushSecret(_) => "PushSecret",
         }
     }
 
@@ -40,8 +46,11 @@ impl Object {
     /// scheduler takes turns among namespaces.
     pub fn namespace(&self) -> &str {
         match self {
-            Self::Plugin(_) | Self::ClusterExternalSecret(_) | Self::ClusterSecretStore(_) => "",
-            Self::SecretStore(name) | Self::ExternalSecret(name) => &name.namespace,
+            Self::Plugin(_)
+            | Self::ClusterExternalSecret(_)
+            | Self::ClusterPushSecret(_)
+            | Self::ClusterSecretStore(_) => "",
+            Self::SecretStore(name) | Self::ExternalSecret(name) | Self::PushSecret(name) => &name.namespace,
         }
     }
 }
@@ -55,10 +64,15 @@ impl claviger_core::scheduler::Queued for Object {
 impl std::fmt::Display for Object {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Plugin(name) | Self::ClusterExternalSecret(name) | Self::ClusterSecretStore(name) => {
+            Self::Plugin(name)
+            | Self::ClusterExternalSecret(name)
+            | Self::ClusterPushSecret(name)
+            | Self::ClusterSecretStore(name) => {
                 write!(f, "{} {name}", self.kind())
             }
-            Self::SecretStore(name) | Self::ExternalSecret(name) => write!(f, "{} {name}", self.kind()),
+            Self::SecretStore(name) | Self::ExternalSecret(name) | Self::PushSecret(name) => {
+                write!(f, "{} {name}", self.kind())
+            }
         }
     }
 }

@@ -7,9 +7,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
+use claviger_crds::cluster_push_secret::ClusterPushSecret;
 use claviger_crds::external_secret::ExternalSecret;
 use claviger_crds::generators::GeneratorState;
 use claviger_crds::plugin::Plugin;
+use claviger_crds::push_secret::PushSecret;
 use claviger_crds::store::{ClusterSecretStore, SecretStore};
 use futures::{Stream, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
@@ -64,10 +66,25 @@ pub fn start(
         let spreaders: Api<DeserializeGuard<ClusterExternalSecret>> = Api::all(client.clone());
         let event = State::cluster_external_secret_event;
         run(tasks, stop, "clusterexternalsecrets", watcher(spreaders, all()), state, event);
-        let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
-        run(tasks, stop, "namespaces", watcher(namespaces, all()), state, State::namespace_event);
     } else {
         state.without_cluster_external_secrets();
+    }
+    if config.push_secrets {
+        let pushers: Api<DeserializeGuard<PushSecret>> = scoped(client, namespace);
+        run(tasks, stop, "pushsecrets", watcher(pushers, all()), state, State::push_secret_event);
+    } else {
+        state.without_push_secrets();
+    }
+    if config.spreads_pushes() {
+        let spreaders: Api<DeserializeGuard<ClusterPushSecret>> = Api::all(client.clone());
+        let event = State::cluster_push_secret_event;
+        run(tasks, stop, "clusterpushsecrets", watcher(spreaders, all()), state, event);
+    } else {
+        state.without_cluster_push_secrets();
+    }
+    if config.spreads() || config.spreads_pushes() {
+        let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
+        run(tasks, stop, "namespaces", watcher(namespaces, all()), state, State::namespace_event);
     }
     let secrets: Api<ManagedSecret> = scoped(client, namespace);
     run(tasks, stop, "managed secrets", watcher(secrets, managed), state, State::managed_event);

@@ -1,0 +1,222 @@
+//! A ClusterPushSecret: its PushSecrets are made, repaired and taken away, and its status says where it has one and where
+//! it cannot.
+//!
+//! As with ClusterExternalSecrets: decided from the caches, and where it goes, its PushSecrets go by ownership. Those that
+//! delete what they pushed do so by their own finalizer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use claviger_core::backoff::after_failure;
+use claviger_core::error::{Failure, Retry};
+use claviger_core::push::spread;
+use claviger_core::redact::Redactor;
+use claviger_core::scheduler::Class;
+use claviger_core::secret::Untrusted;
+use claviger_core::spread::{Spread, Wanted};
+use claviger_core::status;
+use claviger_crds::cluster_push_secret::{ClusterPushSecret, ClusterPushSecretStatus};
+use claviger_crds::external_secret::StoreKind;
+use claviger_crds::push_secret::{PushSecret, PushSecretSpec};
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::Resource;
+
+use super::{Context, Next};
+use crate::cluster::children::{self, Written};
+use crate::cluster::status as status_writer;
+use crate::state::push_spread::PushConcerned;
+use crate::watch::Object;
+use crate::watch::cache::Name;
+
+/// Writes of one ClusterPushSecret at once.
+const AT_ONCE: usize = 8;
+
+/// A PushSecret moved between looking and writing: look again soon, but let the watch catch up.
+const STALE: Duration = Duration::from_millis(200);
+
+/// After a status that could not be written.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
+
+/// Reconciles one.
+pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
+    let Some(parsed) = context.state.cluster_push_secret(name) else {
+        context.state.forget_progress(&counted(name));
+        return None;
+    };
+    let cps = match parsed.as_ref() {
+        Ok(cps) if cps.metadata.deletion_timestamp.is_some() => return None,
+        Ok(cps) if !is_ours(context, cps) => {
+            context.metrics.forget_cluster_push_secret(name);
+            return None;
+        }
+        Ok(cps) => cps,
+        Err(invalid) => {
+            context.metrics.unreadable("ClusterPushSecret");
+            let metadata = invalid.metadata.clone();
+            let cps = ClusterPushSecret { metadata, ..ClusterPushSecret::default() };
+            return refused(context, name, &cps, &invalid.error).await;
+        }
+    };
+    let interval = match spread::check(&cps.spec) {
+        Ok(interval) => interval,
+        Err(why) => return refused(context, name, cps, &why).await,
+    };
+    let started = Instant::now();
+    let wanted = spread::wanted(cps);
+    let uid = cps.metadata.uid.clone().unwrap_or_default();
+    let concerned = context.state.push_concerned(&uid, &wanted.name);
+    let todo = spread::decide(cps, &wanted, &concerned.namespaces, &concerned.children());
+    let done = carry_out(context, cps, &wanted, &concerned, todo).await;
+
+    let reason = (!done.spread.failed.is_empty()).then_some("NamespacesFailed");
+    context.metrics.reconciled("ClusterPushSecret", started.elapsed(), reason);
+    let now = Timestamp::now();
+    let new =
+        spread::status(cps.status.as_ref(), &wanted.name, &done.spread.in_order, &done.spread.failed, now);
+    if !report(context, name, cps, &new).await {
+        return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
+    }
+    let counted = counted(name);
+    if !done.stale && done.again.is_none() {
+        context.state.refreshed(&counted, now);
+        return Some((Class::Refresh, Instant::now() + interval));
+    }
+    let failures = context.state.failed(&counted);
+    let wait = match &done.again {
+        None if failures == 1 => STALE,
+        None => after_failure(Retry::Backoff, failures, interval, rand::random()),
+        Some(failure) => after_failure(failure.class().retry, failures, interval, rand::random()),
+    };
+    Some((Class::Retry, Instant::now() + wait))
+}
+
+/// Under what its failures are counted: no namespace is called so, nor any ClusterExternalSecret's count.
+fn counted(name: &str) -> Name {
+    Name::new("ClusterPushSecret", name)
+}
+
+/// What came of it.
+struct Done {
+    spread: Spread,
+    /// Somebody else was quicker.
+    stale: bool,
+    /// The API server's refusal that is worth another try.
+    again: Option<Failure>,
+}
+
+async fn carry_out(
+    context: &Context,
+    cps: &ClusterPushSecret,
+    wanted: &Wanted<PushSecretSpec>,
+    concerned: &PushConcerned,
+    mut spread: Spread,
+) -> Done {
+    let client = &context.client;
+    let known = &concerned.namespaces;
+    let deletions =
+        std::mem::take(&mut spread.delete).into_iter().map(|((namespace, name), seen)| async move {
+            // With it goes what it pushed: not because a watch is behind.
+            let view = known.get(&namespace).map(AsRef::as_ref);
+            let outcome = match children::is_current(client, cps, &namespace, view).await {
+                Ok(true) => {
+                    let deleted = children::delete::<PushSecret>(client, &namespace, &name, &seen).await;
+                    deleted.map(|()| true)
+                }
+                other => other,
+            };
+            (namespace, outcome)
+        });
+    let deleted: Vec<_> = futures::stream::iter(deletions).buffer_unordered(AT_ONCE).collect().await;
+    let mut done = Done { spread, stale: false, again: None };
+    for (namespace, outcome) in deleted {
+        match outcome {
+            Ok(current) => done.stale |= !current,
+            Err(failure) => done.fail(namespace, failure),
+        }
+    }
+    let Some(owner) = children::owner(cps) else { return done };
+    let owner = &owner;
+    let applies = std::mem::take(&mut done.spread.apply).into_iter().map(|(namespace, seen)| async move {
+        let outcome = children::apply::<PushSecret>(client, &namespace, wanted, owner, seen.as_ref()).await;
+        (namespace, outcome)
+    });
+    let mut applied = std::pin::pin!(futures::stream::iter(applies).buffer_unordered(AT_ONCE));
+    while let Some((namespace, outcome)) = applied.next().await {
+        match outcome {
+            Ok(Written::Done(_)) => drop(done.spread.in_order.insert(namespace)),
+            Ok(Written::Stale) => {
+                done.spread.in_order.insert(namespace);
+                done.stale = true;
+            }
+            Ok(Written::Foreign(why)) => drop(done.spread.failed.insert(namespace, why.to_owned())),
+            Err(failure) => done.fail(namespace, failure),
+        }
+    }
+    done
+}
+
+impl Done {
+    fn fail(&mut self, namespace: String, failure: Failure) {
+        self.spread.failed.insert(namespace, failure.message(&Redactor::default()));
+        self.again = Some(failure);
+    }
+}
+
+/// Whether no ClusterSecretStore that it names is of another controller class.
+fn is_ours(context: &Context, cps: &ClusterPushSecret) -> bool {
+    let refs = cps.spec.push_secret_spec.secret_store_refs.iter();
+    let cluster = refs.filter(|reference| reference.kind == StoreKind::ClusterSecretStore);
+    cluster.filter_map(|reference| reference.name.clone()).all(|store| {
+        let found = context.state.store(&Object::ClusterSecretStore(store));
+        let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
+        context.config.serves(class.as_deref())
+    })
+}
+
+/// It says something that cannot be meant: nothing is made and nothing is taken away until it is corrected.
+async fn refused(context: &Context, name: &str, cps: &ClusterPushSecret, why: &str) -> Next {
+    let object = format!("ClusterPushSecret {name}");
+    let failure = Failure::ManifestInvalid { object, detail: Untrusted::new(why) };
+    let (reason, message) = (failure.class().reason, failure.message(&Redactor::default()));
+    context.metrics.reconciled("ClusterPushSecret", Duration::ZERO, Some(reason));
+    let old = cps.status.as_ref();
+    let conditions = old.map(|old| old.conditions.as_slice()).unwrap_or_default();
+    let condition = status::ready(conditions, false, reason, &message, Timestamp::now());
+    let new = ClusterPushSecretStatus { conditions: vec![condition], ..old.cloned().unwrap_or_default() };
+    let written = report(context, name, cps, &new).await;
+    (!written).then(|| (Class::Retry, Instant::now() + WRITE_AGAIN))
+}
+
+/// Writes status and event if they say something new; whether that worked.
+async fn report(
+    context: &Context,
+    name: &str,
+    cps: &ClusterPushSecret,
+    new: &ClusterPushSecretStatus,
+) -> bool {
+    let is_ready = status::is_ready(&new.conditions);
+    context.metrics.cluster_push_secret_ready(name, is_ready);
+    let old = cps.status.as_ref();
+    if old == Some(new) {
+        return true;
+    }
+    let said = |status: Option<&ClusterPushSecretStatus>| status.map(|status| status.conditions.clone());
+    if !is_ready
+        && said(old) != said(Some(new))
+        && let Some(condition) = new.conditions.first()
+    {
+        let reason = condition.reason.as_deref().unwrap_or_default();
+        let message = condition.message.as_deref().unwrap_or_default();
+        tracing::warn!(reason, message, "not provisioned");
+        context.events.warning(&cps.object_ref(&()), reason, message).await;
+    }
+    let written = status_writer::write_cluster::<ClusterPushSecret>(&context.client, name, old, new).await;
+    match &written {
+        Ok(()) => context.state.cluster_push_status_written(name, new),
+        Err(failure) => {
+            tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
+        }
+    }
+    written.is_ok()
+}

@@ -1,0 +1,151 @@
+//! Taking back: what a change of the manifest or of the Secret leaves stale, all of it when the Secret or the PushSecret
+//! goes, and then the finalizer. Never what another has put there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use claviger_core::error::Failure;
+use claviger_core::push::{Outcome, Target, parse_store_key, place_of, store_key};
+use claviger_core::scheduler::Class;
+use claviger_crds::push_secret::{PushData, PushDeletionPolicy, SyncedPushSecrets};
+
+use super::super::Next;
+use super::push::{Report, forget};
+use super::{Found, Look, STALE};
+use crate::cluster::push as cluster;
+use crate::state::push::store_id;
+use crate::state::store_object;
+
+/// Entries of a status by store and name.
+type Stale = SyncedPushSecrets;
+
+impl Look<'_> {
+    /// What is recorded and not wanted any more. Whatever overlaps with what is wanted, or is another's by now, is taken out of
+    /// the record and stays where it is.
+    pub(super) fn stale(
+        &self,
+        known: &SyncedPushSecrets,
+        wanted: &BTreeSet<Target>,
+        report: &mut Report,
+    ) -> Stale {
+        let mut stale = Stale::new();
+        for (store, entries) in known {
+            let Some((kind, name)) = parse_store_key(store) else { continue };
+            // Of a store that could not be looked at nothing is known to be stale, nor of one that is another's.
+            let named = self.missing.iter().any(|(of, missing)| *of == kind && missing == name);
+            if named || !self.is_ours(store) {
+                continue;
+            }
+            for (entry_name, entry) in entries {
+                let id = store_id(kind, &self.name.namespace, name);
+                let target = Target { store: id, place: place_of(entry) };
+                if wanted.contains(&target) {
+                    continue;
+                }
+                let of_ours = wanted
+                    .iter()
+                    .any(|wanted| wanted.store == target.store && wanted.place.overlaps(&target.place));
+                if of_ours || self.context.state.is_anothers(self.name, &target) {
+                    forget(&mut report.synced, store, [entry_name]);
+                    continue;
+                }
+                stale.entry(store.clone()).or_default().insert(entry_name.clone(), entry.clone());
+            }
+        }
+        stale
+    }
+
+    /// Whether a store is of our controller class; one that is gone is.
+    fn is_ours(&self, store: &str) -> bool {
+        let Some((kind, name)) = parse_store_key(store) else { return false };
+        let found = self.context.state.store(&store_object(kind, &self.name.namespace, name));
+        let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
+        self.context.config.serves(class.as_deref())
+    }
+
+    /// Deletes entries at their stores. What could not be deleted stays recorded.
+    pub(super) async fn take_back(&self, stale: Stale, report: &mut Report) {
+        for (store, entries) in stale {
+            let Some((kind, name)) = parse_store_key(&store) else { continue };
+            let object = store_object(kind, &self.name.namespace, name);
+            let records: Vec<PushData> = entries.values().cloned().collect();
+            let removed = match self.works(&object) {
+                Ok(()) => {
+                    let pipeline = &self.context.pipeline;
+                    pipeline.push_remove(&object, &self.name.namespace, &records, &self.world).await
+                }
+                Err(failure) => Err(failure),
+            };
+            let removed = match removed {
+                Ok(removed) => removed,
+                Err(failure) => {
+                    report.failures.push(failure);
+                    continue;
+                }
+            };
+            let done = entries.iter().filter(|(_, entry)| {
+                matches!(removed.get(&entry.match_.remote_ref.remote_key), Some(Ok(())))
+            });
+            forget(&mut report.synced, &store_key(kind, name), done.map(|(name, _)| name));
+            for outcome in removed.into_values() {
+                self.context.metrics.pushed(if outcome.is_ok() { "deleted" } else { "failed" });
+                report.changed |= outcome.is_ok();
+                report.failures.extend(outcome.err());
+            }
+        }
+    }
+
+    /// The Secret is gone: with deletionPolicy Delete so is what was pushed of it.
+    pub(super) async fn source_is_gone(&mut self) -> Found {
+        let known = self.synced();
+        let deletes = self.ps.spec.deletion_policy == PushDeletionPolicy::Delete;
+        let mut report = Report { synced: known.clone(), ..Report::default() };
+        if !deletes || known.is_empty() {
+            let secret = format!("{}/{}", self.name.namespace, self.secret_name().unwrap_or_default());
+            report.failures.push(Failure::SourceNotFound { secret });
+            return report.found("", String::new(), Outcome::Synced);
+        }
+        let stale = self.stale(&known, &BTreeSet::new(), &mut report);
+        self.take_back(stale, &mut report).await;
+        report.found("failed to cleanup provider secrets: ", String::new(), Outcome::SourceDeleted)
+    }
+
+    /// It is being deleted, and waits for us while it bears the finalizer.
+    pub(super) async fn deleted(&mut self, interval: Duration) -> Next {
+        if !self.has_finalizer() {
+            return None;
+        }
+        let known = self.synced();
+        let mut report = Report { synced: known.clone(), ..Report::default() };
+        if self.ps.spec.deletion_policy == PushDeletionPolicy::Delete {
+            self.missing.clear();
+            let stale = self.stale(&known, &BTreeSet::new(), &mut report);
+            self.take_back(stale, &mut report).await;
+        } else {
+            report.synced = BTreeMap::new();
+        }
+        if report.failures.is_empty() && report.synced.is_empty() {
+            return match cluster::set_finalizer(&self.context.client, self.ps, false).await {
+                Ok(true) => None,
+                Ok(false) => Some((Class::Retry, Instant::now() + STALE)),
+                Err(failure) => self.failed(failure, interval, "").await,
+            };
+        }
+        if report.failures.is_empty() {
+            // The rest is another operator's.
+            self.progress.status = self.progress.status.take().map(|status| {
+                claviger_crds::push_secret::PushSecretStatus { synced_push_secrets: report.synced, ..status }
+            });
+            let status = self.progress.status.clone().unwrap_or_default();
+            self.report(&status, false).await;
+            return None;
+        }
+        let version = self.version();
+        let mut found =
+            report.found("Failed to Delete Secrets from Provider: ", String::new(), Outcome::Synced);
+        if let Outcome::Failed(why) = &mut found.outcome {
+            why.push_str("; to leave there what was pushed, set deletionPolicy None");
+        }
+        self.ended(found, &version, interval).await
+    }
+}

@@ -1,0 +1,234 @@
+//! Pushing: entries for each store, who may have their places, the writes, and what is stale then.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use claviger_core::error::Failure;
+use claviger_core::provider::Pushed;
+use claviger_core::push::{Entry, Outcome, StoreView, Target, recorded, store_key};
+use claviger_core::redact::Redactor;
+use claviger_crds::push_secret::{PushDeletionPolicy, SyncedPushSecrets, UpdatePolicy};
+
+use super::{Found, Look};
+use crate::state::push::{created, store_id};
+use crate::state::store_object;
+use crate::sync::push::Done;
+use crate::sync::store_name;
+
+/// What is wanted of one store.
+struct Wanted {
+    store: StoreView,
+    entries: Vec<Entry>,
+}
+
+/// What is gathered on the way.
+#[derive(Default)]
+pub(super) struct Report {
+    pub(super) failures: Vec<Failure>,
+    pub(super) synced: SyncedPushSecrets,
+    pub(super) changed: bool,
+    pub(super) redactor: Redactor,
+}
+
+impl Report {
+    /// What it comes to; `words` are ESO's for what failed.
+    pub(super) fn found(self, words: &str, source: String, done: Outcome) -> Found {
+        let outcome = match self.failures.first() {
+            None => done,
+            Some(first) => {
+                let more = match self.failures.len() - 1 {
+                    0 => String::new(),
+                    more => format!(" (and {more} more)"),
+                };
+                Outcome::Failed(format!("{words}{}{more}", first.message(&self.redactor)))
+            }
+        };
+        let failure = self.failures.into_iter().next();
+        Found { outcome, failure, synced: self.synced, source, changed: self.changed }
+    }
+}
+
+impl Look<'_> {
+    /// Pushes everything, and takes back what is stale.
+    /// `source`: the versions that were looked at before, so that what changes meanwhile is seen as another one.
+    pub(super) async fn push(&mut self, source: String) -> Found {
+        let mut report = Report { synced: self.synced(), ..Report::default() };
+        match self.pushed(&mut report).await {
+            Ok(()) => report.found("set secret failed: ", source, Outcome::Synced),
+            Err(failure) => {
+                report.failures.insert(0, failure);
+                report.found("", String::new(), Outcome::Synced)
+            }
+        }
+    }
+
+    /// What failed of some entries is in the report.
+    async fn pushed(&mut self, report: &mut Report) -> Result<(), Failure> {
+        let Some(given) = self.given(&mut report.redactor).await? else {
+            let secret = format!("{}/{}", self.name.namespace, self.secret_name().unwrap_or_default());
+            return Err(Failure::SourceNotFound { secret });
+        };
+        for (kind, name) in &self.missing {
+            let store = store_name(&store_object(*kind, &self.name.namespace, name));
+            report.failures.push(Failure::StoreNotFound { store });
+        }
+        let mut all = self.wanted(given, report).await?;
+        self.take_places(&mut all, report);
+        let wanted: BTreeSet<Target> = all.iter().flat_map(|one| self.targets(one)).collect();
+        for Wanted { store, entries } in &all {
+            self.write(store, entries, report).await;
+        }
+        let known = self.synced();
+        let stale = self.stale(&known, &wanted, report);
+        match self.ps.spec.deletion_policy {
+            PushDeletionPolicy::None => {
+                // They stay where they are, and are nobody's.
+                for (store, entries) in &stale {
+                    forget(&mut report.synced, store, entries.keys());
+                }
+            }
+            PushDeletionPolicy::Delete => self.take_back(stale, report).await,
+        }
+        Ok(())
+    }
+
+    async fn wanted(
+        &self,
+        given: Vec<super::source::Given>,
+        report: &mut Report,
+    ) -> Result<Vec<Wanted>, Failure> {
+        let (pipeline, namespace) = (&self.context.pipeline, &self.name.namespace);
+        let mut all: Vec<Wanted> =
+            self.stores.iter().map(|store| Wanted { store: store.clone(), entries: Vec::new() }).collect();
+        let mut whose: BTreeMap<Target, String> = BTreeMap::new();
+        for source in given {
+            let template = self.ps.spec.template.as_ref();
+            let data = pipeline
+                .push_rendered(template, namespace, source.data, &self.world, &mut report.redactor)
+                .await?;
+            for one in &mut all {
+                let entries =
+                    pipeline.push_entries(&self.ps.spec, namespace, &data, &one.store, &self.world).await?;
+                for entry in entries {
+                    let target = self.target(&one.store, &entry);
+                    // Several Secrets at one place would be written over one another for ever.
+                    if let Some(other) = whose.insert(target, source.what.clone()) {
+                        let why = format!("{other} and {} both go to {}", source.what, entry.place);
+                        return Err(Failure::PolicyInvalid { why });
+                    }
+                    one.entries.push(entry);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn target(&self, store: &StoreView, entry: &Entry) -> Target {
+        Target { store: store_id(store.kind, &self.name.namespace, &store.name), place: entry.place.clone() }
+    }
+
+    fn targets(&self, one: &Wanted) -> Vec<Target> {
+        one.entries.iter().map(|entry| self.target(&one.store, entry)).collect()
+    }
+
+    /// Leaves out what an older PushSecret has.
+    fn take_places(&self, all: &mut [Wanted], report: &mut Report) {
+        let wanted: BTreeSet<Target> = all.iter().flat_map(|one| self.targets(one)).collect();
+        let taken = self.context.state.claim(self.name, &created(&self.ps.metadata), &wanted);
+        for (target, (namespace, name)) in taken {
+            for one in all.iter_mut() {
+                if store_id(one.store.kind, &self.name.namespace, &one.store.name) != target.store {
+                    continue;
+                }
+                one.entries.retain(|entry| entry.place != target.place);
+                let store = store_object(one.store.kind, &self.name.namespace, &one.store.name);
+                // What others have in their namespaces is no business of this one.
+                let owner = if namespace == self.name.namespace {
+                    format!("PushSecret {namespace}/{name}")
+                } else {
+                    "a PushSecret of another namespace".to_owned()
+                };
+                report.failures.push(Failure::PlaceTaken {
+                    store: store_name(&store),
+                    place: target.place.to_string(),
+                    owner,
+                });
+            }
+        }
+    }
+
+    async fn write(&self, store: &StoreView, entries: &[Entry], report: &mut Report) {
+        let object = store_object(store.kind, &self.name.namespace, &store.name);
+        let (context, namespace) = (self.context, &self.name.namespace);
+        let written = match self.works(&object) {
+            // Nothing goes there, so nobody is asked.
+            Ok(()) if entries.is_empty() => return,
+            Ok(()) => {
+                let policy = self.ps.spec.update_policy;
+                context.pipeline.push_write(&object, namespace, entries, policy, &self.world).await
+            }
+            Err(failure) => Err(failure),
+        };
+        let written = match written {
+            Ok(written) => written,
+            Err(failure) => {
+                if let Failure::AuthenticationFailed { .. } | Failure::ProviderUnavailable { .. } = failure {
+                    context.state.doubt(&object);
+                }
+                return report.failures.push(failure);
+            }
+        };
+        let of_store = report.synced.entry(store_key(store.kind, &store.name)).or_default();
+        for entry in entries {
+            let Some(Ok(done)) = written.get(&entry.place.key) else { continue };
+            let (name, record) = recorded(&entry.recorded);
+            // What was there before, and stays, is not ours to delete.
+            let found = self.ps.spec.update_policy == UpdatePolicy::IfNotExists
+                && (done.kept.contains(&entry.place.property) || done.kept.contains(""));
+            if !found || of_store.contains_key(&name) {
+                of_store.insert(name, record);
+            }
+        }
+        if of_store.is_empty() {
+            report.synced.remove(&store_key(store.kind, &store.name));
+        }
+        for outcome in written.into_values() {
+            let what = match &outcome {
+                Ok(Done { pushed: Pushed::Created, .. }) => "created",
+                Ok(Done { pushed: Pushed::Updated, .. }) => "updated",
+                Ok(Done { pushed: Pushed::Unchanged, .. }) => "unchanged",
+                Err(_) => "failed",
+            };
+            context.metrics.pushed(what);
+            report.changed |= matches!(what, "created" | "updated");
+            report.failures.extend(outcome.err());
+        }
+    }
+
+    /// A store that is known not to work is not asked.
+    pub(super) fn works(&self, object: &crate::watch::Object) -> Result<(), Failure> {
+        let known = self.context.state.store(object);
+        let generation = known.and_then(|store| store.metadata.generation);
+        match self.context.state.verdict(object) {
+            Some(verdict) if !verdict.ready && Some(verdict.generation) == generation => {
+                let (reason, message) = verdict.text;
+                Err(Failure::StoreNotReady { store: store_name(object), reason, message })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Takes entries out of what is recorded.
+pub(super) fn forget<'n>(
+    synced: &mut SyncedPushSecrets,
+    store: &str,
+    names: impl IntoIterator<Item = &'n String>,
+) {
+    let Some(entries) = synced.get_mut(store) else { return };
+    for name in names {
+        entries.remove(name);
+    }
+    if entries.is_empty() {
+        synced.remove(store);
+    }
+}

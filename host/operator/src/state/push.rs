@@ -1,0 +1,288 @@
+//! What is known of PushSecrets: what of them was pushed, who has which place, and who has to look again when a Secret, a
+//! store or another PushSecret changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use claviger_core::push::place::{Claims, Owner};
+use claviger_core::push::{StoreView, Target, chosen, targets_of};
+use claviger_core::scheduler::Class;
+use claviger_core::tenancy::selects;
+use claviger_crds::external_secret::StoreKind;
+use claviger_crds::push_secret::{PushSecret, PushSecretStatus};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::core::DeserializeGuard;
+use kube::runtime::watcher::Event;
+
+use super::{Inner, Parsed, State, Store, store_object};
+use crate::watch::Object;
+use crate::watch::cache::{Change, Name};
+
+/// What is known of all PushSecrets.
+#[derive(Default)]
+pub(super) struct Pushing {
+    claims: Claims,
+    /// Those that want a place that another has.
+    waiting: BTreeSet<Name>,
+    progress: BTreeMap<Name, PushProgress>,
+}
+
+impl Pushing {
+    /// Who works meanwhile pushes, and says so in the objects.
+    pub(super) fn end_work(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// What this process knows of a PushSecret beyond its status.
+#[derive(Clone, Debug, Default)]
+pub struct PushProgress {
+    /// Of which object it is.
+    pub uid: String,
+    /// When everything was last pushed or compared: the status says that only once a minute.
+    pub last: Option<Timestamp>,
+    /// Our last status: the watch may be behind, or it could not be written.
+    pub status: Option<PushSecretStatus>,
+    /// Whether it could not be written.
+    pub unwritten: bool,
+    /// Failures in a row.
+    pub failures: u32,
+}
+
+impl State {
+    /// An event of the PushSecret watch.
+    pub fn push_secret_event(&self, event: Event<DeserializeGuard<PushSecret>>) {
+        let mut inner = self.lock();
+        let same = match &event {
+            Event::Apply(object) | Event::InitApply(object) => {
+                let known = inner.push_secrets.get(&Name::of(object));
+                known.is_some_and(|known| wanted(push_meta(&known)) == wanted(object.meta()))
+            }
+            _ => false,
+        };
+        match &event {
+            Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => {
+                if !same {
+                    inner.wake_push_spreaders(object.meta());
+                }
+            }
+            Event::InitDone => inner.wake_all_push_spreaders(),
+            Event::Init => {}
+        }
+        for change in inner.push_secrets.apply(event, |guard| guard.0.map_err(Box::new)) {
+            match change {
+                Change::Upserted(_) if same => {}
+                Change::Upserted(name) => {
+                    inner.index.forget_reads(&Object::PushSecret(name.clone()));
+                    inner.queue.push(Object::PushSecret(name), Class::Fresh, Instant::now());
+                }
+                Change::Deleted(name) => {
+                    self.metrics.forget_push_secret(&name.namespace, &name.name);
+                    inner.index.forget_reads(&Object::PushSecret(name.clone()));
+                    inner.pushing.progress.remove(&name);
+                    inner.pushing.waiting.remove(&name);
+                    inner.pushing.claims.remove(&owner(&name));
+                    inner.wake_waiting();
+                }
+                Change::Synced => {}
+            }
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// A PushSecret.
+    pub fn push_secret(&self, name: &Name) -> Option<Arc<Parsed<PushSecret>>> {
+        self.lock().push_secrets.get(name)
+    }
+
+    /// What this process knows of the PushSecret with that uid.
+    pub fn push_progress(&self, name: &Name, uid: &str) -> PushProgress {
+        let known = self.lock().pushing.progress.get(name).filter(|known| known.uid == uid).cloned();
+        known.unwrap_or_else(|| PushProgress { uid: uid.to_owned(), ..PushProgress::default() })
+    }
+
+    /// Keeps what is known from now on.
+    pub fn set_push_progress(&self, name: &Name, progress: PushProgress) {
+        let mut inner = self.lock();
+        // Of one that is gone nothing is kept.
+        if inner.push_secrets.get(name).is_some() {
+            inner.pushing.progress.insert(name.clone(), progress);
+        }
+    }
+
+    /// The stores that a PushSecret of that namespace may mean, those of the cluster among them.
+    pub fn store_views(&self, namespace: &str) -> Vec<StoreView> {
+        let inner = self.lock();
+        let own = inner.stores.iter().filter(|(name, _)| name.namespace == namespace);
+        let own = own.map(|(name, store)| view(StoreKind::SecretStore, &name.name, store));
+        let cluster = inner.cluster_stores.iter();
+        own.chain(cluster.map(|(name, store)| view(StoreKind::ClusterSecretStore, &name.name, store)))
+            .collect()
+    }
+
+    /// Takes places for a PushSecret; answers those that an older one has, and whose. Younger ones that lose one look
+    /// again.
+    pub fn claim(&self, name: &Name, created: &str, wanted: &BTreeSet<Target>) -> Vec<(Target, Owner)> {
+        let mut inner = self.lock();
+        let claimed = inner.pushing.claims.claim(&owner(name), created, wanted);
+        if claimed.taken.is_empty() {
+            inner.pushing.waiting.remove(name);
+        } else {
+            inner.pushing.waiting.insert(name.clone());
+        }
+        for (namespace, loser) in claimed.losers {
+            let loser = Object::PushSecret(Name::new(namespace, loser));
+            inner.queue.push(loser, Class::Fresh, Instant::now());
+        }
+        drop(inner);
+        self.wake.notify_one();
+        claimed.taken
+    }
+
+    /// A PushSecret has these places and no others: who waits for one that it gave up looks again.
+    pub fn keep_places(&self, name: &Name, created: &str, targets: BTreeSet<Target>) {
+        let mut inner = self.lock();
+        if inner.pushing.claims.set(&owner(name), created, targets) {
+            inner.wake_waiting();
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// Whether an older PushSecret has one of its places by now.
+    pub fn loses_a_place(&self, name: &Name) -> bool {
+        self.lock().pushing.claims.loses(&owner(name))
+    }
+
+    /// Whether another PushSecret has something there.
+    pub fn is_anothers(&self, name: &Name, target: &Target) -> bool {
+        !self.lock().pushing.claims.others(&owner(name), target).is_empty()
+    }
+}
+
+impl Inner {
+    /// What the objects say was pushed: this process begins to work, and remembers nothing.
+    pub(super) fn claim_what_was_pushed(&mut self) {
+        let known: Vec<_> =
+            self.push_secrets.iter().map(|(name, parsed)| (name.clone(), parsed.clone())).collect();
+        for (name, parsed) in known {
+            let Ok(ps) = parsed.as_ref() else { continue };
+            let Some(status) = &ps.status else { continue };
+            let targets =
+                targets_of(&status.synced_push_secrets, |kind, store| store_id(kind, &name.namespace, store));
+            self.pushing.claims.set(&owner(&name), &created(&ps.metadata), targets);
+        }
+    }
+
+    fn wake_waiting(&mut self) {
+        for name in self.pushing.waiting.clone() {
+            self.queue.push(Object::PushSecret(name), Class::Fresh, Instant::now());
+        }
+    }
+
+    /// A store changed, or began or ceased to work.
+    pub(super) fn wake_pushers_to(&mut self, store: &Object) {
+        if matches!(store, Object::ClusterSecretStore(_)) {
+            // Perhaps its class.
+            self.wake_all_push_spreaders();
+        }
+        let (kind, namespace, found) = match store {
+            Object::SecretStore(name) => (
+                StoreKind::SecretStore,
+                Some(&name.namespace),
+                self.stores.get(name).map(|it| (name.name.clone(), it)),
+            ),
+            Object::ClusterSecretStore(name) => {
+                let found = self.cluster_stores.get(&Name::new("", name));
+                (StoreKind::ClusterSecretStore, None, found.map(|it| (name.clone(), it)))
+            }
+            _ => return,
+        };
+        let store_name = match store {
+            Object::SecretStore(name) => &name.name,
+            Object::ClusterSecretStore(name) => name,
+            _ => return,
+        };
+        let view = found.map(|(name, it)| view(kind, &name, &it));
+        let means = |ps: &PushSecret| {
+            ps.spec.secret_store_refs.iter().any(|reference| match (&reference.label_selector, &view) {
+                (Some(_), Some(view)) => !chosen(reference, std::slice::from_ref(view)).is_empty(),
+                // One that is gone may have been meant.
+                (Some(_), None) => reference.kind == kind,
+                (None, _) => reference.kind == kind && reference.name.as_ref() == Some(store_name),
+            })
+        };
+        let pushers: Vec<Name> = self
+            .push_secrets
+            .iter()
+            .filter(|(name, _)| namespace.is_none_or(|namespace| *namespace == name.namespace))
+            .filter(|(_, parsed)| parsed.as_ref().as_ref().is_ok_and(means))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in pushers {
+            self.queue.push(Object::PushSecret(name), Class::Fresh, Instant::now());
+        }
+    }
+
+    /// A Secret changed: wakes those that select it by its labels. (Those that read it are in the index.)
+    pub(super) fn wake_pushers_of(&mut self, secret: &ObjectMeta) {
+        let namespace = secret.namespace.as_deref().unwrap_or_default();
+        let labels = secret.labels.clone().unwrap_or_default();
+        let selecting: Vec<Name> = self
+            .push_secrets
+            .iter()
+            .filter(|(name, _)| name.namespace == namespace)
+            .filter(|(_, parsed)| {
+                let Ok(ps) = parsed.as_ref() else { return false };
+                let selector = ps.spec.selector.secret.as_ref().and_then(|secret| secret.selector.as_ref());
+                selector.is_some_and(|selector| selects(selector, &labels))
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in selecting {
+            self.queue.push(Object::PushSecret(name), Class::Fresh, Instant::now());
+        }
+    }
+}
+
+/// A store, for all namespaces.
+pub(crate) fn store_id(kind: StoreKind, namespace: &str, name: &str) -> String {
+    let object = store_object(kind, namespace, name);
+    object.to_string()
+}
+
+/// When an object was made: times of Kubernetes sort as texts.
+pub(crate) fn created(meta: &ObjectMeta) -> String {
+    meta.creation_timestamp.as_ref().map(|time| time.0.to_string()).unwrap_or_default()
+}
+
+fn owner(name: &Name) -> Owner {
+    (name.namespace.clone(), name.name.clone())
+}
+
+fn view(kind: StoreKind, name: &str, store: &Store) -> StoreView {
+    StoreView { kind, name: name.to_owned(), labels: store.metadata.labels.clone().unwrap_or_default() }
+}
+
+pub(super) fn push_meta(parsed: &Parsed<PushSecret>) -> &ObjectMeta {
+    match parsed {
+        Ok(ps) => &ps.metadata,
+        Err(invalid) => &invalid.metadata,
+    }
+}
+
+/// What of an object's metadata asks for work; a status write changes none of it.
+fn wanted(meta: &ObjectMeta) -> impl PartialEq + use<> {
+    (
+        meta.uid.clone(),
+        meta.generation,
+        meta.labels.clone(),
+        meta.annotations.clone(),
+        meta.deletion_timestamp.is_some(),
+        meta.owner_references.clone(),
+    )
+}

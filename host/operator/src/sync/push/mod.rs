@@ -1,0 +1,170 @@
+//! The way of a push: a Secret's data through the template, to entries for each store, to the provider.
+//!
+//! What is pushed where is decided in `claviger_core::push`; which of it may be pushed, and what is to be deleted, by the
+//! reconcile. Nothing of what was read from a provider for it is kept or shared.
+
+mod remove;
+mod write;
+
+pub(crate) use write::Done;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use claviger_core::error::Failure;
+use claviger_core::lease::Source;
+use claviger_core::push::{self, Bulk, Data, Entry, StoreView, meant_by};
+use claviger_core::redact::Redactor;
+use claviger_core::template::{Job, makes_data};
+use claviger_crds::external_secret::{GeneratorRef, MergePolicy, Template};
+use claviger_crds::push_secret::PushSecretSpec;
+use claviger_plugins::{RenderedTexts, Session};
+use jiff::Timestamp;
+
+use super::Pipeline;
+use super::connect::{generator_name, store_name};
+use super::render::render_failure;
+use super::wanted::unusable;
+use super::world::{GeneratorView, World};
+use crate::watch::Object;
+
+impl Pipeline {
+    /// The data as the template leaves it. Rendered keys come beside those of the Secret, whatever the mergePolicy says: so
+    /// ESO has it for PushSecrets, and entries may name either.
+    ///
+    /// # Errors
+    /// As of a template of an ExternalSecret.
+    pub(crate) async fn push_rendered(
+        &self,
+        template: Option<&Template>,
+        namespace: &str,
+        data: Data,
+        world: &dyn World,
+        redactor: &mut Redactor,
+    ) -> Result<Data, Failure> {
+        let Some(template) = template.filter(|template| makes_data(Some(template))) else { return Ok(data) };
+        let engine = self.engine(&template.engine_version, namespace, world).await?;
+        let sources = self.sources(Some(template), namespace, world).await?;
+        let job = Job::new(template, namespace, &sources)?;
+        let RenderedTexts { texts, .. } = engine
+            .render(&job.templates, &data, &self.render_options())
+            .await
+            .map_err(|error| render_failure(engine.id(), error))?;
+        for text in &texts {
+            redactor.seed(text);
+        }
+        let merged = Template { merge_policy: MergePolicy::Merge, ..template.clone() };
+        Ok(job.finish(&merged, data, texts)?.data)
+    }
+
+    /// What a Secret with that data brings to a store.
+    ///
+    /// # Errors
+    /// What of the manifest cannot be meant, or does not fit the Secret.
+    pub(crate) async fn push_entries(
+        &self,
+        spec: &PushSecretSpec,
+        namespace: &str,
+        data: &Data,
+        store: &StoreView,
+        world: &dyn World,
+    ) -> Result<Vec<Entry>, Failure> {
+        let meant = |why| Failure::PolicyInvalid { why };
+        let mut bulks = Vec::new();
+        for (index, entry) in spec.data_to.iter().enumerate().filter(|(_, entry)| meant_by(entry, store)) {
+            let mut bulk = Bulk::new(index, entry, data).map_err(meant)?;
+            for (step, rewrite) in entry.rewrite.iter().enumerate() {
+                match (&rewrite.regexp, &rewrite.transform) {
+                    (Some(regexp), _) => bulk.rewrite(regexp).map_err(meant)?,
+                    (None, Some(transform)) => {
+                        let place = format!("dataTo[{index}].rewrite[{step}].transform");
+                        let names = bulk.names();
+                        let keys = names.iter();
+                        let made =
+                            self.transformed(namespace, world, keys, &transform.template, &place).await?;
+                        bulk.rename(made);
+                    }
+                    (None, None) => {}
+                }
+            }
+            bulks.push(bulk);
+        }
+        push::entries(&spec.data, bulks, data).map_err(meant)
+    }
+
+    /// The generator that a PushSecret names.
+    ///
+    /// # Errors
+    /// That it is not there, or that nobody answers to its kind.
+    pub(crate) async fn push_generator(
+        &self,
+        generator: &GeneratorRef,
+        namespace: &str,
+        world: &dyn World,
+    ) -> Result<GeneratorView, Failure> {
+        self.registry.may_generate(&generator.kind)?;
+        let view = world.generator(&generator.kind, namespace, &generator.name).await?;
+        self.registry.generator(&view.kind)?;
+        Ok(view)
+    }
+
+    /// What it makes. Credentials on lease, which somebody would have to take back, are refused: nothing would record them.
+    /// Tokens that end by themselves are not.
+    ///
+    /// # Errors
+    /// That it makes credentials on lease, or the plugin's.
+    pub(crate) async fn push_generated(
+        &self,
+        generator: &GeneratorRef,
+        view: &GeneratorView,
+        namespace: &str,
+        world: &dyn World,
+        redactor: &mut Redactor,
+    ) -> Result<Data, Failure> {
+        let source =
+            Source { kind: generator.kind.clone(), name: generator.name.clone(), key: String::new() };
+        let session = self.generator_session(&source, view, namespace, world).await?;
+        let description = session.plugin().description();
+        let leases = description.is_some_and(|it| it.capabilities.iter().any(|known| known == "leases"));
+        if leases && !session.is_alone() {
+            let why = "it makes credentials, which a PushSecret cannot record: let an ExternalSecret make them, and push \
+                       its Secret";
+            return Err(unusable(&format!("{} {}", generator.kind, generator.name), why));
+        }
+        let now_ms = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0);
+        let call = session.generate(&view.spec, now_ms, rand::random());
+        let made = self.fetcher.call(session.as_ref(), call).await.map_err(|error| {
+            let name = generator_name(&source.kind, namespace, &source.name);
+            Failure::from_call(&name, None, None, session.plugin().id(), error)
+        })?;
+        made.values.values().for_each(|value| redactor.seed(value));
+        Ok(made.values.into_iter().map(|(key, value)| (key, Arc::new(value))).collect())
+    }
+
+    /// A session with a store that is written to.
+    async fn push_session(
+        &self,
+        store: &Object,
+        namespace: &str,
+        world: &dyn World,
+    ) -> Result<Arc<Session>, Failure> {
+        let session = self.open(store, namespace, world).await?;
+        if !session.plugin().writes() {
+            let plugin = session.plugin().id().to_string();
+            return Err(Failure::StoreReadOnly { store: store_name(store), plugin });
+        }
+        Ok(session)
+    }
+}
+
+/// By the keys they go to, which are written once each.
+fn by_key<'a, T>(
+    entries: impl IntoIterator<Item = &'a T>,
+    key: impl Fn(&T) -> &str,
+) -> BTreeMap<String, Vec<&'a T>> {
+    let mut groups: BTreeMap<String, Vec<&T>> = BTreeMap::new();
+    for entry in entries {
+        groups.entry(key(entry).to_owned()).or_default().push(entry);
+    }
+    groups
+}

@@ -1,0 +1,141 @@
+//! Taking back what was pushed: the whole key, or the property and the key when nothing else is left in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use claviger_core::error::{Failure, StoreName};
+use claviger_core::provider::{ProviderError, Removal, Write};
+use claviger_core::push::{Removed, place_of, remove};
+use claviger_crds::push_secret::PushData;
+use claviger_plugins::Session;
+
+use super::write::{AT_ONCE, refused, way, whole};
+use super::{by_key, store_name};
+use crate::sync::Pipeline;
+use crate::sync::world::World;
+use crate::watch::Object;
+
+/// As of writes.
+const TRIES: usize = 4;
+
+/// What is left to do of a key.
+enum Job {
+    Delete(Removal),
+    Write(Write),
+    /// Nothing of ours is there.
+    Nothing,
+}
+
+impl Pipeline {
+    /// Takes entries back, as a status recorded them; the answer is by key. What is not there is taken back.
+    ///
+    /// # Errors
+    /// If the store cannot be used at all.
+    pub(crate) async fn push_remove(
+        &self,
+        store: &Object,
+        namespace: &str,
+        entries: &[PushData],
+        world: &dyn World,
+    ) -> Result<BTreeMap<String, Result<(), Failure>>, Failure> {
+        let session = self.push_session(store, namespace, world).await?;
+        let name = store_name(store);
+        let groups: Vec<_> =
+            by_key(entries, |entry| &entry.match_.remote_ref.remote_key).into_iter().collect();
+        let mut done = BTreeMap::new();
+        for chunk in groups.chunks(AT_ONCE) {
+            let mut pending: Vec<&(String, Vec<&PushData>)> = chunk.iter().collect();
+            for _ in 0..TRIES {
+                if pending.is_empty() {
+                    break;
+                }
+                let again = self.remove_once(&session, &name, &pending, &mut done).await?;
+                pending.retain(|(key, _)| again.contains(key));
+            }
+        }
+        Ok(done)
+    }
+
+    /// One round; the keys that somebody else has changed meanwhile.
+    async fn remove_once(
+        &self,
+        session: &Arc<Session>,
+        name: &StoreName,
+        pending: &[&(String, Vec<&PushData>)],
+        done: &mut BTreeMap<String, Result<(), Failure>>,
+    ) -> Result<Vec<String>, Failure> {
+        let parts = |entries: &[&PushData]| entries.iter().all(|entry| !place_of(entry).property.is_empty());
+        let read: Vec<&String> =
+            pending.iter().filter(|(_, entries)| parts(entries)).map(|(key, _)| key).collect();
+        let mut there = self.push_read(session, name, &read).await?;
+        let (mut removals, mut writes, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, entries) in pending {
+            let job = match there.remove(key.as_str()) {
+                None => Job::Delete(Removal { key: key.clone(), expected_version: None }),
+                Some(Ok(None)) => Job::Nothing,
+                Some(Ok(Some(value))) => {
+                    without(key, entries, &whole(&value), value.version.clone(), way(session))
+                }
+                Some(Err(failure)) => {
+                    done.insert(key.clone(), Err(failure));
+                    continue;
+                }
+            };
+            match job {
+                Job::Delete(removal) => removals.push(removal),
+                Job::Write(write) => writes.push(write),
+                Job::Nothing => drop(done.insert(key.clone(), Ok(()))),
+            }
+        }
+        let mut take = |key: &str, answer: Result<(), ProviderError>| {
+            if matches!(answer, Err(ProviderError::Conflict(_))) {
+                again.push(key.to_owned());
+            }
+            let answer = answer.map_err(|error| refused(name, Some(key), session, error.into()));
+            done.insert(key.to_owned(), answer);
+        };
+        if !removals.is_empty() {
+            let answers = self.fetcher.call(session.as_ref(), session.delete(&removals)).await;
+            let answers = answers.map_err(|error| refused(name, None, session, error))?;
+            removals.iter().zip(answers).for_each(|(removal, answer)| take(&removal.key, answer));
+        }
+        if !writes.is_empty() {
+            let answers = self.fetcher.call(session.as_ref(), session.push(&writes)).await;
+            let answers = answers.map_err(|error| refused(name, None, session, error))?;
+            writes.iter().zip(answers).for_each(|(write, answer)| take(&write.key, answer.map(drop)));
+        }
+        Ok(again)
+    }
+}
+
+fn without(
+    key: &str,
+    entries: &[&PushData],
+    value: &claviger_core::secret::SecretBytes,
+    version: Option<String>,
+    way: claviger_core::push::Way,
+) -> Job {
+    let mut left: Option<Arc<claviger_core::secret::SecretBytes>> = None;
+    for entry in entries {
+        let bytes = left.as_ref().map_or(value.expose(), |left| left.expose());
+        match remove(bytes, &place_of(entry).property, way) {
+            Ok(Removed::Left(rest)) => left = Some(Arc::new(rest)),
+            Ok(Removed::Empty) => {
+                return Job::Delete(Removal { key: key.to_owned(), expected_version: version });
+            }
+            // Somebody has put something else there, which has no property of ours.
+            Ok(Removed::Nothing) | Err(_) => {}
+        }
+    }
+    match left {
+        None => Job::Nothing,
+        Some(value) => Job::Write(Write {
+            key: key.to_owned(),
+            value,
+            expected_version: version,
+            // What is attached stays what it was.
+            metadata: entries.iter().rev().find_map(|entry| entry.metadata.clone()),
+            replace: true,
+        }),
+    }
+}

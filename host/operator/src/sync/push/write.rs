@@ -1,0 +1,349 @@
+//! Writing: one write for each key, however many of its properties are set, and none where nothing changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use claviger_core::error::{Failure, StoreName};
+use claviger_core::provider::{CallError, Facet, Item, Nature, ProviderError, Pushed, Value, Write};
+use claviger_core::push::{Entry, Way, holds, set};
+use claviger_core::secret::{SecretBytes, Untrusted};
+use claviger_core::shape;
+use claviger_crds::push_secret::UpdatePolicy;
+use claviger_plugins::Session;
+
+use super::{by_key, store_name};
+use crate::sync::Pipeline;
+use crate::sync::world::World;
+use crate::watch::Object;
+
+/// How often a key is read and written anew that somebody else changes meanwhile.
+const TRIES: usize = 4;
+
+/// Keys of one call: each may be several requests of the plugin, which has half a minute for all.
+pub(super) const AT_ONCE: usize = 10;
+
+/// What became of each key.
+pub(crate) type Written = BTreeMap<String, Result<Done, Failure>>;
+
+/// A key that is as it should be.
+pub(crate) struct Done {
+    /// What was done for it.
+    pub(crate) pushed: Pushed,
+    /// Properties that were there before and stay; empty: the whole.
+    pub(crate) kept: BTreeSet<String>,
+}
+
+/// What there is to do for a key.
+struct Job {
+    /// None: it is as it should be.
+    write: Option<Write>,
+    /// As of [`Done`].
+    kept: BTreeSet<String>,
+}
+
+impl Pipeline {
+    /// Writes entries to a store; the answer is by key. Entries of one key are one write: properties are set in the whole
+    /// value if that is pushed too, else in what is there.
+    ///
+    /// # Errors
+    /// If the store cannot be used at all.
+    pub(crate) async fn push_write(
+        &self,
+        store: &Object,
+        namespace: &str,
+        entries: &[Entry],
+        policy: UpdatePolicy,
+        world: &dyn World,
+    ) -> Result<Written, Failure> {
+        let session = self.push_session(store, namespace, world).await?;
+        let groups: Vec<_> = by_key(entries, |entry| &entry.place.key).into_iter().collect();
+        let mut written = Written::new();
+        for chunk in groups.chunks(AT_ONCE) {
+            let mut pending: Vec<&(String, Vec<&Entry>)> = Vec::new();
+            for group in chunk {
+                match check(&session, &store_name(store), &group.1) {
+                    Ok(()) => pending.push(group),
+                    Err(failure) => drop(written.insert(group.0.clone(), Err(failure))),
+                }
+            }
+            for attempt in 1..=TRIES {
+                if pending.is_empty() {
+                    break;
+                }
+                let again = self.push_once(store, &session, &pending, policy, &mut written).await?;
+                if attempt < TRIES {
+                    pending.retain(|(key, _)| again.contains(key));
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// One round; the keys that somebody else has changed meanwhile. What is said of those holds if there is no other.
+    async fn push_once(
+        &self,
+        store: &Object,
+        session: &Arc<Session>,
+        pending: &[&(String, Vec<&Entry>)],
+        policy: UpdatePolicy,
+        written: &mut Written,
+    ) -> Result<Vec<String>, Failure> {
+        let name = store_name(store);
+        let read: Vec<&String> =
+            pending.iter().filter(|(_, entries)| reads(entries)).map(|(key, _)| key).collect();
+        let mut there = self.push_read(session, &name, &read).await?;
+        let (mut writes, mut kept, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, entries) in pending {
+            let job = match there.remove(key.as_str()) {
+                Some(Err(failure)) => Err(failure),
+                Some(Ok(found)) => job(key, entries, Some(found), policy, way(session)),
+                None => job(key, entries, None, policy, way(session)),
+            };
+            match job {
+                Ok(Job { write: Some(write), kept: stays }) => {
+                    writes.push(write);
+                    kept.push(stays);
+                }
+                Ok(Job { write: None, kept }) => {
+                    written.insert(key.clone(), Ok(Done { pushed: Pushed::Unchanged, kept }));
+                }
+                Err(failure) => drop(written.insert(key.clone(), Err(failure))),
+            }
+        }
+        if writes.is_empty() {
+            return Ok(again);
+        }
+        let answers = self.fetcher.call(session.as_ref(), session.push(&writes)).await;
+        let answers = answers.map_err(|error| refused(&name, None, session, error))?;
+        for ((write, mut kept), answer) in writes.iter().zip(kept).zip(answers) {
+            // Where nothing was when it was read, something is now.
+            let overtaken = read.contains(&&write.key)
+                && !write.replace
+                && answer.as_ref().is_ok_and(|it| *it == Pushed::Unchanged);
+            if overtaken || matches!(answer, Err(ProviderError::Conflict(_))) {
+                again.push(write.key.clone());
+            }
+            let answer = match answer {
+                Ok(_) if overtaken => Err(refused(
+                    &name,
+                    Some(&write.key),
+                    session,
+                    ProviderError::Conflict(Untrusted::new("it is changed again and again")).into(),
+                )),
+                Ok(pushed) => {
+                    if pushed == Pushed::Unchanged && !write.replace {
+                        kept.insert(String::new());
+                    }
+                    Ok(Done { pushed, kept })
+                }
+                Err(error) => Err(refused(&name, Some(&write.key), session, error.into())),
+            };
+            written.insert(write.key.clone(), answer);
+        }
+        Ok(again)
+    }
+
+    /// What is stored there; `None` where nothing is.
+    pub(super) async fn push_read<'k>(
+        &self,
+        session: &Arc<Session>,
+        name: &StoreName,
+        keys: &[&'k String],
+    ) -> Result<BTreeMap<&'k str, Result<Option<Value>, Failure>>, Failure> {
+        if keys.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let item = |key: &&String| Item {
+            key: (*key).clone(),
+            version: None,
+            facet: Facet::Value,
+            nature: Nature::Stored,
+        };
+        let items: Vec<Item> = keys.iter().map(item).collect();
+        let answers = self.fetcher.call(session.as_ref(), session.get(&items)).await;
+        let answers = answers.map_err(|error| refused(name, None, session, error))?;
+        let found = keys.iter().zip(answers).map(|(key, answer)| {
+            let answer = match answer {
+                Ok(value) => Ok(Some(value)),
+                Err(ProviderError::NotFound(_)) => Ok(None),
+                Err(error) => Err(refused(name, Some(key), session, error.into())),
+            };
+            (key.as_str(), answer)
+        });
+        Ok(found.collect())
+    }
+}
+
+/// Whether what is there has to be known: properties are set, and not in a value that is pushed whole.
+fn reads(entries: &[&Entry]) -> bool {
+    entries.iter().all(|entry| !entry.place.property.is_empty())
+}
+
+pub(super) fn way(session: &Session) -> Way {
+    Way::of(session.plugin().description().map_or(&[], |description| &description.property_order))
+}
+
+/// The plugin's own checks of what is attached, before anything is asked.
+fn check(session: &Session, store: &StoreName, entries: &[&Entry]) -> Result<(), Failure> {
+    for entry in entries {
+        if let Some(metadata) = &entry.metadata {
+            let checked = session.plugin().check_push_metadata(metadata);
+            checked.map_err(|error| match error {
+                ProviderError::InvalidConfig { path, detail } => Failure::ManifestInvalid {
+                    object: format!("{store}: metadata of {} at {path:?}", entry.place),
+                    detail,
+                },
+                error => refused(store, Some(&entry.place.key), session, error.into()),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of a value as a whole.
+pub(super) fn whole(value: &Value) -> SecretBytes {
+    match &value.entries {
+        Some(entries) if value.data.is_empty() => shape::whole(entries),
+        _ => value.data.duplicate(),
+    }
+}
+
+/// `there`: what is stored, where that was asked.
+fn job(
+    key: &str,
+    entries: &[&Entry],
+    there: Option<Option<Value>>,
+    policy: UpdatePolicy,
+    way: Way,
+) -> Result<Job, Failure> {
+    let replace = policy == UpdatePolicy::Replace;
+    let metadata = entries.iter().rev().find_map(|entry| entry.metadata.clone());
+    let pushed =
+        entries.iter().find(|entry| entry.place.property.is_empty()).map(|entry| entry.value.clone());
+    let (stored, version, is_new) = match (&pushed, &there) {
+        (Some(_), _) => (None, None, false),
+        (None, Some(Some(value))) => (Some(Arc::new(whole(value))), value.version.clone(), false),
+        (None, _) => (None, None, true),
+    };
+    let of_whole = pushed.is_some();
+    let mut current = pushed.or(stored);
+    let mut changed = of_whole || is_new;
+    let mut kept = BTreeSet::new();
+    for entry in entries.iter().filter(|entry| !entry.place.property.is_empty()) {
+        let failed = |error: claviger_core::push::PropertyError| Failure::ValueNotUsable {
+            place: entry.place.to_string(),
+            why: error.to_string(),
+        };
+        let bytes = current.as_ref().map(|current| current.expose());
+        // What is there stays, whoever put it there.
+        if !replace
+            && !of_whole
+            && let Some(bytes) = bytes
+        {
+            let property = &entry.place.property;
+            if holds(bytes, property, way).map_err(failed)?.is_some() && !is_new {
+                kept.insert(property.clone());
+                continue;
+            }
+        }
+        if let Some(made) = set(bytes, &entry.place.property, way, entry.value.expose()).map_err(failed)? {
+            current = Some(Arc::new(made));
+            changed = true;
+        }
+    }
+    // With metadata the plugin has to compare that, too.
+    if !changed && (metadata.is_none() || !replace) {
+        return Ok(Job { write: None, kept });
+    }
+    let write = current.map(|value| Write {
+        key: key.to_owned(),
+        value,
+        expected_version: version,
+        metadata,
+        replace: if of_whole { replace } else { !is_new },
+    });
+    Ok(Job { write, kept })
+}
+
+pub(super) fn refused(store: &StoreName, key: Option<&str>, session: &Session, error: CallError) -> Failure {
+    match error {
+        CallError::Provider(ProviderError::Denied(detail)) => Failure::WriteRefused {
+            store: store.clone(),
+            plugin: session.plugin().id().to_string(),
+            key: key.map(ToOwned::to_owned),
+            detail,
+        },
+        error => Failure::from_call(store, key, None, session.plugin().id(), error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use claviger_core::push::Place;
+    use claviger_crds::push_secret::PushData;
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry(property: &str, value: &str, metadata: bool) -> Entry {
+        Entry {
+            place: Place { key: "k".to_owned(), property: property.to_owned() },
+            value: Arc::new(SecretBytes::copied_from(value.as_bytes())),
+            metadata: metadata.then(|| json!({"kind": "PushSecretMetadata"})),
+            recorded: PushData::default(),
+        }
+    }
+
+    fn stored(data: &str) -> Value {
+        Value {
+            data: SecretBytes::copied_from(data.as_bytes()),
+            entries: None,
+            version: Some("7".to_owned()),
+            lease: None,
+            shareable: true,
+            dynamic: false,
+        }
+    }
+
+    /// What is written (value, version, replace), and what stays.
+    fn look(
+        entries: &[Entry],
+        there: Option<Option<Value>>,
+        policy: UpdatePolicy,
+    ) -> (Option<(String, Option<String>, bool)>, Vec<String>) {
+        let entries: Vec<&Entry> = entries.iter().collect();
+        let Job { write, kept } = job("k", &entries, there, policy, Way::Path).unwrap();
+        let text = |value: &SecretBytes| String::from_utf8(value.expose().to_vec()).unwrap();
+        let write = write.map(|write| (text(&write.value), write.expected_version, write.replace));
+        (write, kept.into_iter().collect())
+    }
+
+    #[test]
+    fn one_write_a_key_and_none_for_what_is_there() {
+        use UpdatePolicy::{IfNotExists, Replace};
+        let write = |value: &str, version: Option<&str>, replace: bool| {
+            Some((value.to_owned(), version.map(ToOwned::to_owned), replace))
+        };
+        let kept = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let (p, q) = (|| entry("p", "1", false), || entry("q", "2", false));
+        #[rustfmt::skip]
+        let cases = [
+            ("the whole", vec![entry("", "v", false)], None, Replace, (write("v", None, true), kept(&[]))),
+            ("the whole, if nothing is there", vec![entry("", "v", false)], None, IfNotExists, (write("v", None, false), kept(&[]))),
+            ("properties in the whole", vec![q(), entry("", "{}", false), p()], None, Replace, (write(r#"{"q":"2","p":"1"}"#, None, true), kept(&[]))),
+            ("a first property", vec![p()], Some(None), Replace, (write(r#"{"p":"1"}"#, None, false), kept(&[]))),
+            ("beside another", vec![p(), q()], Some(Some(r#"{"x":0}"#)), Replace, (write(r#"{"x":0,"p":"1","q":"2"}"#, Some("7"), true), kept(&[]))),
+            ("as it is", vec![p()], Some(Some(r#"{"p":"1"}"#)), Replace, (None, kept(&[]))),
+            ("as it is, and marked", vec![entry("p", "1", true)], Some(Some(r#"{"p":"1"}"#)), Replace, (write(r#"{"p":"1"}"#, Some("7"), true), kept(&[]))),
+            ("another is there", vec![p()], Some(Some(r#"{"p":"0"}"#)), IfNotExists, (None, kept(&["p"]))),
+            ("one of two is there", vec![p(), q()], Some(Some(r#"{"p":"0"}"#)), IfNotExists, (write(r#"{"p":"0","q":"2"}"#, Some("7"), true), kept(&["p"]))),
+            ("two new ones", vec![p(), q()], Some(None), IfNotExists, (write(r#"{"p":"1","q":"2"}"#, None, false), kept(&[]))),
+        ];
+        for (what, entries, there, policy, expected) in cases {
+            assert_eq!(look(&entries, there.map(|there| there.map(stored)), policy), expected, "{what}");
+        }
+        let refused = job("k", &[&p()], Some(Some(stored("a text"))), Replace, Way::Path);
+        assert!(matches!(refused, Err(Failure::ValueNotUsable { .. })));
+    }
+}

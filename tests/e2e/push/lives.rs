@@ -1,0 +1,133 @@
+//! The life of a PushSecret: its finalizer, a Secret or a store that goes, a restart.
+
+use serde_json::{Value, json};
+
+use super::{calls, counts, entry, fake, push, secret, store, synced, wait_there};
+use crate::support::{Operator, World, world};
+
+const FINALIZER: &str = "pushsecret.externalsecrets.io/finalizer";
+
+fn finalizers(world: &World, name: &str) -> Value {
+    world.get("pushsecret", name).unwrap_or_default()["metadata"]["finalizers"].clone()
+}
+
+fn wait_gone(world: &World, name: &str) {
+    world.wait("the PushSecret to go", || {
+        world.get("pushsecret", name).map_or(Ok(()), |it| Err(it.to_string()))
+    });
+}
+
+#[test]
+fn what_was_pushed_goes_with_it_and_with_its_secret() {
+    let world = world!("push-deletion");
+    fake(&world);
+    secret(&world, "source", &json!({}), &json!({"k": "v"}));
+    let _operator = Operator::start(&world);
+    push(
+        &world,
+        "app",
+        &json!({"deletionPolicy": "Delete", "data": [entry("k", "gone"), entry("k", "part#p")]}),
+    );
+    push(&world, "stays", &json!({"data": [entry("k", "stays")]}));
+    synced(&world, "app");
+    synced(&world, "stays");
+    assert_eq!((finalizers(&world, "app"), finalizers(&world, "stays")), (json!([FINALIZER]), Value::Null));
+
+    // The Secret goes, and comes back.
+    world.kubectl(&["-n", &world.name, "delete", "secret", "source"]);
+    let message = world.wait_reason("pushsecret", "app", "SourceDeleted");
+    assert_eq!(message, "source secret deleted; provider secrets cleaned up");
+    assert!(world.wait_reason("pushsecret", "stays", "Errored").starts_with("could not get source secret"));
+    wait_there(&world, "fake", "gone", None);
+    wait_there(&world, "fake", "stays", Some("v"));
+    secret(&world, "source", &json!({}), &json!({"k": "again"}));
+    wait_there(&world, "fake", "gone", Some("again"));
+
+    for name in ["app", "stays"] {
+        world.kubectl(&["-n", &world.name, "delete", "pushsecret", name]);
+        wait_gone(&world, name);
+    }
+    wait_there(&world, "fake", "gone", None);
+    wait_there(&world, "fake", "part", None);
+    wait_there(&world, "fake", "stays", Some("again"));
+}
+
+#[test]
+fn a_store_that_is_gone_holds_the_deletion_and_says_the_way_out() {
+    let world = world!("push-store-gone");
+    fake(&world);
+    secret(&world, "source", &json!({}), &json!({"k": "v"}));
+    let _operator = Operator::start(&world);
+    push(&world, "app", &json!({"deletionPolicy": "Delete", "data": [entry("k", "k")]}));
+    synced(&world, "app");
+    world.kubectl(&["-n", &world.name, "delete", "secretstore", "fake"]);
+    world.kubectl(&["-n", &world.name, "delete", "pushsecret", "app", "--wait=false"]);
+    let said = world.wait("what is in the way", || match world.ready("pushsecret", "app") {
+        Some((_, reason, message)) if reason == "Errored" && message.contains("Failed to Delete") => {
+            Ok(message)
+        }
+        other => Err(format!("{other:?}")),
+    });
+    assert!(said.contains("SecretStore push-store-gone/fake does not exist"), "{said}");
+    assert!(said.contains("deletionPolicy None"), "{said}");
+    assert_eq!(finalizers(&world, "app"), json!([FINALIZER]));
+    // The way out.
+    let patch = json!({"spec": {"deletionPolicy": "None"}}).to_string();
+    world.kubectl(&["-n", &world.name, "patch", "pushsecret", "app", "--type=merge", "-p", &patch]);
+    wait_gone(&world, "app");
+}
+
+#[test]
+fn a_restart_asks_nobody() {
+    let world = world!("push-restart");
+    fake(&world);
+    secret(&world, "source", &json!({}), &json!({"k": "v"}));
+    let mut operator = Operator::start(&world);
+    push(&world, "app", &json!({"data": [entry("k", "k"), entry("k", "object#p")]}));
+    synced(&world, "app");
+    operator.kill();
+    operator.restart();
+    // The store is validated, once: then everything was looked at.
+    world.wait("a look", || {
+        if operator.log().matches("a push with nothing to do").count() > 0 {
+            Ok(())
+        } else {
+            Err(operator.log())
+        }
+    });
+    world
+        .wait("the store's validation", || if calls(&operator) > 0.0 { Ok(()) } else { Err(operator.log()) });
+    assert_eq!(counts(&operator), [0; 5]);
+    // What changes while nobody works is pushed at the start. (What fake was given is lost with its process.)
+    operator.kill();
+    secret(&world, "source", &json!({}), &json!({"k": "changed"}));
+    operator.restart();
+    wait_there(&world, "fake", "k", Some("changed"));
+    assert_eq!(counts(&operator), [2, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_store_that_comes_later_or_begins_to_work_is_pushed_to() {
+    let world = world!("push-later");
+    fake(&world);
+    secret(&world, "source", &json!({}), &json!({"k": "v"}));
+    let _operator = Operator::start(&world);
+    store(&world, "broken", &json!({"to": "both"}), &json!({"fake": {"data": [], "validationResult": 2}}));
+    world.wait_reason("secretstore", "broken", "ProviderUnavailable");
+    push(
+        &world,
+        "app",
+        &json!({
+        "secretStoreRefs": [{"name": "fake"}, {"labelSelector": {"matchLabels": {"to": "both"}}}],
+        "data": [entry("k", "k")]}),
+    );
+    let message = world.wait_reason("pushsecret", "app", "Errored");
+    assert!(message.contains("SecretStore push-later/broken is not ready"), "{message}");
+    wait_there(&world, "fake", "k", Some("v"));
+    store(&world, "broken", &json!({"to": "both"}), &json!({"fake": {"data": []}}));
+    let status = synced(&world, "app");
+    let stores: Vec<&String> = status["syncedPushSecrets"].as_object().unwrap().keys().collect();
+    assert_eq!(stores, ["SecretStore/broken", "SecretStore/fake"]);
+    store(&world, "late", &json!({"to": "both"}), &json!({"fake": {"data": []}}));
+    wait_there(&world, "late", "k", Some("v"));
+}
