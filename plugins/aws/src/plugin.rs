@@ -13,7 +13,7 @@ use crate::aws::Aws;
 use crate::config::{Config, PLACES};
 use crate::{find, health, parameter_store, secret, secrets_manager};
 
-struct Plugin;
+pub(crate) struct Plugin;
 
 impl Connection for Plugin {
     fn connect(input: ConnectInput) -> Result<Step, Error> {
@@ -47,13 +47,14 @@ impl Provider for Plugin {
             name: "aws".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config_schema: include_str!("../config-schema.json").to_owned(),
-            push_metadata_schema: None,
+            push_metadata_schema: Some(include_str!("../push-metadata-schema.json").to_owned()),
             capabilities: Capability::GET
                 | Capability::FIND_BY_NAME
                 | Capability::FIND_BY_PATH
                 | Capability::FIND_BY_TAGS
                 | Capability::METADATA
-                | Capability::VERSIONS,
+                | Capability::VERSIONS
+                | Capability::WRITER,
             // As ESO: with its dots escaped first, then as it stands; of tags too.
             property_order: vec![PropertyStep::EscapedPath, PropertyStep::Path],
             metadata_order: vec![PropertyStep::EscapedPath, PropertyStep::Path],
@@ -110,4 +111,4 @@ impl Provider for Plugin {
     }
 }
 
-claviger_plugin_sdk::provider::export_provider!(Plugin);
+claviger_plugin_sdk::provider::export_writing_provider!(Plugin);
