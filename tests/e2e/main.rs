@@ -11,6 +11,7 @@ mod aws;
 mod azure;
 mod bad_input;
 mod cases;
+mod chart;
 mod commands;
 mod conformance;
 mod controller_class;

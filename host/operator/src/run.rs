@@ -21,7 +21,7 @@ use crate::reconcile::{self, Context};
 use crate::server::{Exhibit, Server};
 use crate::state::State;
 use crate::sync::Pipeline;
-use crate::watch::streams;
+use crate::watch::{api_server, streams};
 use crate::webhook::authority::Keeper;
 use crate::webhook::certificate::Certificates;
 use crate::webhook::{Webhook, files};
@@ -91,6 +91,8 @@ pub async fn run(
         }
         background.spawn(server.serve(context.clone(), stop.clone()));
     }
+    api_server::deny(&client, registry.host()).await;
+    background.spawn(api_server::follow(client.clone(), registry.host().clone(), stop.clone()));
     streams::start(&client, &context.config, &state, &stop, &mut background);
 
     while !state.synced() {

@@ -1,4 +1,4 @@
-//! The `aws` provider: Secrets Manager and Parameter Store.
+//! The `aws` provider: Secrets Manager and Parameter Store; and the generators of ECR's and STS's tokens.
 //!
 //! ESO's spelling of the config and the reference document's. What decides (names, versions, filters, which
 //! answer belongs to which item) is in plain modules with native tests; the others talk to the host, through
@@ -17,6 +17,7 @@ pub mod renewal;
 pub mod secret;
 pub mod secret_push;
 pub mod tags;
+pub mod token;
 
 #[cfg(target_arch = "wasm32")]
 mod aws;
@@ -32,5 +33,7 @@ mod plugin;
 mod secret_writer;
 #[cfg(target_arch = "wasm32")]
 mod secrets_manager;
+#[cfg(target_arch = "wasm32")]
+mod token_calls;
 #[cfg(target_arch = "wasm32")]
 mod writer;

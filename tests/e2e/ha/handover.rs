@@ -7,7 +7,7 @@ use crate::support::{Operator, world};
 
 const OBJECTS: usize = 20;
 const KEYS: usize = 4;
-const SYNCED: Duration = Duration::from_secs(60);
+const SYNCED: Duration = Duration::from_secs(120);
 /// From the request to stop to the next replica's work: the work in flight, and its next look at the lease.
 const HANDOVER: Duration = Duration::from_secs(9);
 

@@ -8,7 +8,7 @@ use crate::support::{Operator, world};
 const OBJECTS: usize = 200;
 const KEYS: usize = 8;
 const PAUSE: Duration = Duration::from_secs(30);
-const SYNCED: Duration = Duration::from_secs(60);
+const SYNCED: Duration = Duration::from_secs(120);
 
 #[test]
 fn a_leader_that_was_stopped_writes_nothing_and_asks_nobody_when_it_goes_on() {

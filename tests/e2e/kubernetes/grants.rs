@@ -72,6 +72,35 @@ fn the_own_api_server_and_its_tokens() {
         });
         assert!(message.contains(words), "{name}: {message}");
     }
+    // Another of its addresses, from when the cluster publishes it until it does not any more. Nobody has it here.
+    let elsewhere = "https://10.250.7.9:6443";
+    remote.store("published", json!({"server": {"url": elsewhere, "caBundle": ca}, "auth": bearer}));
+    let published = |wanted: bool| {
+        world.wait(&format!("its address to be denied: {wanted}"), || {
+            match world.ready("secretstore", "published") {
+                Some((status, _, message))
+                    if status == "False"
+                        && message.contains("the Kubernetes API server's address") == wanted =>
+                {
+                    Ok(())
+                }
+                other => Err(format!("{other:?}")),
+            }
+        });
+    };
+    published(false);
+    world.apply_json(&json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+        "metadata": {
+            "name": "k8s-grants", "namespace": "default",
+            "labels": {"kubernetes.io/service-name": "kubernetes"},
+        },
+        "addressType": "IPv4", "endpoints": [{"addresses": ["10.250.7.9"]}],
+        "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
+    }));
+    published(true);
+    world.kubectl(&["-n", "default", "delete", "endpointslice", "k8s-grants"]);
+    published(false);
     // An audience of somebody else's needs no grant, and is of no use here.
     remote.store("elsewhere", json!({"server": remote.server(), "auth": account(json!(["elsewhere"]))}));
     remote.refused("secretstore", "elsewhere", "AuthenticationFailed", &["another audience"]);

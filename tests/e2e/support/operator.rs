@@ -15,8 +15,13 @@ use super::corner::{DEADLINE, World};
 pub(crate) const AMBIENT_VALUE: &str = "MARKED-ambient-value";
 
 /// ESO's variables for AWS's endpoints.
-pub(crate) const ENDPOINTS: [&str; 3] =
-    ["AWS_SECRETSMANAGER_ENDPOINT", "AWS_SSM_ENDPOINT", "AWS_STS_ENDPOINT"];
+pub(crate) const ENDPOINTS: [&str; 5] = [
+    "AWS_SECRETSMANAGER_ENDPOINT",
+    "AWS_SSM_ENDPOINT",
+    "AWS_STS_ENDPOINT",
+    "AWS_ECR_ENDPOINT",
+    "AWS_ECR_PUBLIC_ENDPOINT",
+];
 
 /// A running operator; it is stopped when dropped.
 pub(crate) struct Operator {
@@ -113,6 +118,33 @@ impl Operator {
         self
     }
 
+    /// One as a Deployment in `namespace` describes it, with the rights of its ServiceAccount and no others. Ports are the
+    /// system's to choose; the cluster, the built-in plugins and the cache are the test's.
+    pub(crate) fn deployed(
+        world: &World,
+        namespace: &str,
+        account: &str,
+        args: &[String],
+        env: &[(String, String)],
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let kubeconfig = world.env.cluster.kubeconfig_for_service_account(namespace, account).unwrap();
+        let own = |arg: &&String| !["--listen=", "--webhook-port="].iter().any(|port| arg.starts_with(port));
+        let mut command = Command::new(&world.env.claviger);
+        command.args(args.iter().filter(own)).args([
+            "--listen=127.0.0.1:0",
+            "--webhook-port=0",
+            "--kubeconfig",
+        ]);
+        command.arg(&kubeconfig).arg("--plugin-dir").arg(&world.env.plugin_dir);
+        command
+            .envs(env.iter().map(|(name, value)| (name, value)))
+            .env("CLAVIGER_CACHE_DIR", &world.env.cache_dir);
+        let operator = Self::spawn(command, dir, format!("system:serviceaccount:{namespace}:{account}"));
+        operator.wait_ready();
+        operator
+    }
+
     fn granted(world: &World, launch: Launch<'_>) -> Self {
         grant(world, launch.account);
         let operator = Self::launch(world, launch);
@@ -122,8 +154,6 @@ impl Operator {
 
     fn launch(world: &World, Launch { account, plugin_dir, variables, flags, server }: Launch<'_>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("operator.log");
-        let out = File::create(&log).unwrap();
         let ns = &world.name;
         world.apply(&format!(
             "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {account}, namespace: {ns}}}\n"
@@ -162,12 +192,14 @@ impl Operator {
             .envs(trusted)
             .envs(variables.iter().copied())
             .env("CLAVIGER_TEST_AMBIENT", AMBIENT_VALUE)
-            .env("CLAVIGER_TEST_AMBIENT_FILE", &ambient)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(out);
+            .env("CLAVIGER_TEST_AMBIENT_FILE", &ambient);
+        Self::spawn(command, dir, format!("system:serviceaccount:{}:{account}", world.name))
+    }
+
+    fn spawn(mut command: Command, dir: tempfile::TempDir, user: String) -> Self {
+        let log = dir.path().join("operator.log");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
         let child = command.spawn().unwrap();
-        let user = format!("system:serviceaccount:{}:{account}", world.name);
         let mut operator = Self { command, child, log, begin: 0, address: String::new(), user, _dir: dir };
         operator.find();
         operator
@@ -296,12 +328,16 @@ fn account(world: &World, which: &str) -> String {
     format!("operator-{}{which}", world.name)
 }
 
-/// Binds the operator's ClusterRole to a ServiceAccount of the test's.
+/// Binds the operator's ClusterRole, and its Role in `default`, to a ServiceAccount of the test's.
 fn grant(world: &World, account: &str) {
     world.apply(&format!(
         "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: {account}}}\n\
          roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: claviger}}\n\
-         subjects: [{{kind: ServiceAccount, name: {account}, namespace: {}}}]\n",
-        world.name
+         subjects: [{{kind: ServiceAccount, name: {account}, namespace: {ns}}}]\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\n\
+         metadata: {{name: {account}, namespace: default}}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: claviger-api-server-addresses}}\n\
+         subjects: [{{kind: ServiceAccount, name: {account}, namespace: {ns}}}]\n",
+        ns = world.name
     ));
 }

@@ -6,86 +6,14 @@ mod eso;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use claviger_testenv::{Cluster, Mark, Moment, PlainApi, Proxy, RunDir, Trap, workspace_root};
+use claviger_testenv::{Cluster, Moment, PlainApi, Proxy, RunDir, Trap, workspace_root};
 use serde_json::{Value, json};
 
 use self::eso::{REFRESHED, SECRETS};
-use crate::support::{Operator, World, world};
-
-/// A person at a shell, with a ServiceAccount of a cluster admin.
-struct Person<'a> {
-    world: &'a World,
-    dir: &'a Path,
-    kubeconfig: PathBuf,
-    user: String,
-}
-
-impl<'a> Person<'a> {
-    fn new(world: &'a World, dir: &'a Path) -> Self {
-        let ns = &world.name;
-        world.apply(&format!(
-            "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: person, namespace: {ns}}}\n---\n\
-             apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: person}}\n\
-             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}}\n\
-             subjects: [{{kind: ServiceAccount, name: person, namespace: {ns}}}]\n"
-        ));
-        let tools = &world.env.tools;
-        let programs = [
-            ("claviger", Some(&world.env.claviger)),
-            ("kubectl", Some(&tools.kubectl)),
-            ("helm", tools.helm.as_ref()),
-        ];
-        std::fs::create_dir(dir.join("bin")).unwrap();
-        for (name, program) in programs {
-            std::os::unix::fs::symlink(program.unwrap(), dir.join("bin").join(name)).unwrap();
-        }
-        let kubeconfig = world.env.cluster.kubeconfig_for_service_account(ns, "person").unwrap();
-        Self { world, dir, kubeconfig, user: format!("system:serviceaccount:{ns}:person") }
-    }
-
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new("sh");
-        let path = format!("{}:/usr/bin:/bin", self.dir.join("bin").display());
-        command
-            .args(["-c", line])
-            .current_dir(workspace_root())
-            .env("PATH", path)
-            .env("HOME", self.dir)
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env("CLAVIGER_PLUGIN_DIR", &self.world.env.plugin_dir)
-            .env("CLAVIGER_CACHE_DIR", &self.world.env.cache_dir)
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn tries(&self, line: &str) -> (Option<i32>, String) {
-        let Output { status, stdout, stderr } = self.command(line).output().unwrap();
-        let said = format!("{}{}", String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
-        assert!(!said.contains("MARKED"), "{line}: {said}");
-        (status.code(), said)
-    }
-
-    fn does(&self, line: &str) -> String {
-        let (code, said) = self.tries(line);
-        assert_eq!(code, Some(0), "{line}: {said}");
-        said
-    }
-
-    /// What somebody wrote since then.
-    fn writes(&self, user: &str, since: Mark) -> Vec<String> {
-        let requests = self.world.env.cluster.audit_requests(since).unwrap().into_iter();
-        requests
-            .filter(|request| request.user == user)
-            .filter(|request| !matches!(request.verb.as_str(), "get" | "list" | "watch"))
-            .filter(|request| !request.uri.contains("selfsubject") && !request.uri.ends_with("/token"))
-            .map(|request| format!("{} {}", request.verb, request.uri))
-            .collect()
-    }
-}
+use crate::support::{Operator, Person, World, world};
 
 /// The commands of one section of docs/migrate.md.
 fn commands(section: &str) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! What the operator sees of the cluster: caches of its own kinds, a reduced view of the Secrets it
 //! manages, and the index of who depends on what. It decides nothing and writes nothing.
 
+pub(crate) mod api_server;
 pub mod cache;
 pub mod index;
 pub mod managed;

@@ -4,6 +4,7 @@
 //! metadata addresses and the API server's are not, unless granted.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a session may reach besides the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,13 +38,37 @@ pub enum Refusal {
     ApiServer,
 }
 
-/// Checks one address.
+/// Addresses that no plugin may connect to, as they become known.
+#[derive(Debug, Default)]
+pub(super) struct Denied {
+    /// Known from the start, for good.
+    always: Vec<SocketAddr>,
+    now: RwLock<Arc<[SocketAddr]>>,
+}
+
+impl Denied {
+    pub(super) fn new(always: Vec<SocketAddr>) -> Self {
+        Self { now: RwLock::new(always.clone().into()), always }
+    }
+
+    /// These besides those of the start, and no others.
+    pub(super) fn set(&self, also: impl IntoIterator<Item = SocketAddr>) {
+        let all = self.always.iter().copied().chain(also).collect();
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = all;
+    }
+
+    pub(super) fn now(&self) -> Arc<[SocketAddr]> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Checks one address. A denied address with port 0 is denied at every port.
 ///
 /// # Errors
 /// Which rule refuses it.
 pub fn check(address: SocketAddr, reach: Reach, denied: &[SocketAddr]) -> Result<(), Refusal> {
     let ip = plain(address.ip());
-    if denied.iter().any(|denied| plain(denied.ip()) == ip && denied.port() == address.port()) {
+    if denied.iter().any(|denied| plain(denied.ip()) == ip && [0, address.port()].contains(&denied.port())) {
         // Its grant covers it wherever it lies: on loopback, in tests and on single nodes.
         return if reach.api_server { Ok(()) } else { Err(Refusal::ApiServer) };
     }
@@ -123,7 +148,7 @@ mod tests {
     #[test]
     fn every_dress_of_a_forbidden_address() {
         use Refusal::{ApiServer, LinkLocal, Loopback, NotAHost};
-        let denied = ["10.96.0.1:443".parse().unwrap()];
+        let denied = ["10.96.0.1:443".parse().unwrap(), "10.0.0.7:0".parse().unwrap()];
         for (address, expected) in [
             ("10.0.0.5:8200", Ok(())),
             ("192.168.1.1:80", Ok(())),
@@ -159,9 +184,20 @@ mod tests {
             ("10.96.0.1:443", Err(ApiServer)),
             ("[::ffff:10.96.0.1]:443", Err(ApiServer)),
             ("10.96.0.1:8200", Ok(())),
+            ("10.0.0.7:8200", Err(ApiServer)),
         ] {
             assert_eq!(check(address.parse().unwrap(), Reach::default(), &denied), expected, "{address}");
         }
+    }
+
+    #[test]
+    fn what_is_denied_changes_and_the_start_s_stay() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let denied = Denied::new(vec![address("10.96.0.1:443")]);
+        denied.set([address("10.0.0.1:6443"), address("10.0.0.2:6443")]);
+        assert_eq!(*denied.now(), ["10.96.0.1:443", "10.0.0.1:6443", "10.0.0.2:6443"].map(address));
+        denied.set([address("10.0.0.3:6443")]);
+        assert_eq!(*denied.now(), ["10.96.0.1:443", "10.0.0.3:6443"].map(address));
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub struct EgressConfig {
     /// Whether the cloud's metadata services here are this process's own, to be asked for a plugin that is
     /// granted it: in the operator's pod, and not on the machine of somebody who renders files.
     pub metadata: bool,
-    /// Addresses that no plugin may connect to: the API server's.
+    /// Addresses that no plugin may connect to: the API server's, as far as they are known at the start
+    /// ([`EgressPool::deny`] adds others).
     pub denied: Vec<SocketAddr>,
     /// Bytes of a request's body.
     pub max_request_bytes: u64,

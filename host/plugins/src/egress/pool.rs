@@ -12,7 +12,7 @@ use reqwest::{Certificate, Client, Identity};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::address::{Reach, check};
+use super::address::{Denied, Reach, check};
 use super::origin::Origin;
 use super::resolver::Checked;
 use super::words::explained;
@@ -41,7 +41,7 @@ pub struct Counters {
 /// All clients of the process.
 pub struct EgressPool {
     config: EgressConfig,
-    denied: Arc<[SocketAddr]>,
+    denied: Arc<Denied>,
     clients: Cache<String, Client>,
     counters: Arc<Counters>,
 }
@@ -57,7 +57,7 @@ pub(super) struct Target {
 pub struct EgressSession {
     pub(super) targets: Vec<Target>,
     pub(super) config: EgressConfig,
-    pub(super) denied: Arc<[SocketAddr]>,
+    pub(super) denied: Arc<Denied>,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -66,7 +66,7 @@ impl EgressPool {
     pub fn new(config: EgressConfig) -> Self {
         // The process's provider may be installed already; either way there is one after this.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let denied = config.denied.clone().into();
+        let denied = Arc::new(Denied::new(config.denied.clone()));
         let clients = Cache::builder().max_capacity(MAX_CLIENTS).time_to_idle(IDLE_CLIENT).build();
         Self { config, denied, clients, counters: Arc::default() }
     }
@@ -74,6 +74,12 @@ impl EgressPool {
     /// Counts since the start.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Denies these addresses besides the configured ones, from the next connection on, in place of those that were given
+    /// before: the API server's, as they become known. Port 0 is every port.
+    pub fn deny(&self, addresses: impl IntoIterator<Item = SocketAddr>) {
+        self.denied.set(addresses);
     }
 
     /// The rules of one store's session.
@@ -220,7 +226,7 @@ impl EgressSession {
         }
         // A name is checked when it is looked up; an address is never looked up.
         if let Ok(ip) = origin.host().parse::<IpAddr>()
-            && let Err(why) = check(SocketAddr::new(ip, origin.port()), target.reach, &self.denied)
+            && let Err(why) = check(SocketAddr::new(ip, origin.port()), target.reach, &self.denied.now())
         {
             return refuse(origin.to_string(), &why.to_string());
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::address::{Reach, Refusal, check};
+use super::address::{Denied, Reach, Refusal, check};
 
 /// Resolves for one origin.
 pub(super) struct Checked {
@@ -15,7 +15,7 @@ pub(super) struct Checked {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) reach: Reach,
-    pub(super) denied: Arc<[SocketAddr]>,
+    pub(super) denied: Arc<Denied>,
 }
 
 /// An address was refused; found again in the client's error chain.
@@ -29,6 +29,7 @@ impl Resolve for Checked {
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), port)).await?.collect();
             // All must be allowed: a name that resolves to a good and a forbidden address is a trick.
+            let denied = denied.now();
             for address in &found {
                 check(*address, reach, &denied).map_err(Refused)?;
             }
