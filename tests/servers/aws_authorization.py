@@ -49,8 +49,10 @@ class Authorization(access_control.IAMRequest):
             return
         asked = parameters(self._data, self._body)
         for name in resources(self._action, asked, self.account_id, self._region):
-            if not permitted(key, self._action, name, request_context(asked)):
-                deny(key, self._action, name)
+            context = {**request_context(asked), **resource_context(name, self.account_id, self._region)}
+            for action in [self._action, *besides(self._action, asked)]:
+                if not permitted(key, action, name, context):
+                    deny(key, action, name)
         if self._action == "sts:AssumeRole":
             if tags(asked) and not permitted(key, "sts:TagSession", asked["RoleArn"], request_context(asked)):
                 deny(key, "sts:TagSession", asked["RoleArn"])
@@ -202,6 +204,30 @@ def request_context(asked: dict[str, Any]) -> dict[str, list[str]]:
     return {**context, "aws:tagkeys": list(found)} if found else context
 
 
+def besides(action: str, asked: dict[str, Any]) -> list[str]:
+    """Further actions that a request needs ("Required permissions" of CreateSecret; "Control access to parameters using
+    tags": PutParameter with tags needs ssm:AddTagsToResource)."""
+    needed = {
+        "secretsmanager:CreateSecret": {
+            "Tags": "secretsmanager:TagResource",
+            "AddReplicaRegions": "secretsmanager:ReplicateSecretToRegions",
+        },
+        "ssm:PutParameter": {"Tags": "ssm:AddTagsToResource"},
+    }
+    return [further for name, further in needed.get(action, {}).items() if asked.get(name)]
+
+
+def resource_context(arn: str, account: str, region: str) -> dict[str, list[str]]:
+    """Condition keys from a secret: its tags."""
+    stored = secretsmanager_backends[account][region].secrets
+    found = (stored[arn].tags or []) if arn.startswith("arn:aws:secretsmanager:") and arn in stored else []
+    return {
+        f"{service}:resourcetag/{tag['Key'].lower()}": [tag["Value"]]
+        for tag in found
+        for service in ("aws", "secretsmanager")
+    }
+
+
 def caller_context(key: Any) -> dict[str, list[str]]:
     """Condition keys from the caller: the tags of its session."""
     if not isinstance(key, access_control.AssumedRoleAccessKey):
@@ -217,6 +243,9 @@ def resources(action: str, asked: dict[str, Any], account: str, region: str) -> 
     names = asked.get("Names") or [asked[name] for name in ("Name", "Path", "ResourceId", "SecretId") if name in asked]
     if action.startswith("ssm:") and names:
         return [parameter_arn(name, account, region) for name in names]
+    if action == "secretsmanager:CreateSecret":
+        # Its ARN will end in six characters that nobody knows yet.
+        return [f"arn:aws:secretsmanager:{region}:{account}:secret:{asked.get('Name', '')}-AbCdEf"]
     if action.startswith("secretsmanager:") and names:
         stored = secretsmanager_backends[account][region].secrets
         # A secret that does not exist has no ARN; AWS's denial then shows the name that was sent.

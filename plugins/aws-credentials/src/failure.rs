@@ -66,6 +66,8 @@ const THROTTLED: [&str; 6] = [
 ];
 /// Not `InvalidResourceId`: `ListTagsForResource` says it of ids too that it does not understand.
 const NOT_FOUND: [&str; 3] = ["ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound"];
+/// What of it `InvalidRequestException` says, it says of much else.
+const CONFLICTS: [&str; 3] = ["ResourceExistsException", "ParameterAlreadyExists", "TooManyUpdates"];
 const UNAVAILABLE: [&str; 6] = [
     "InternalServiceError",
     "InternalFailure",
@@ -145,6 +147,11 @@ impl Failure {
     /// credentials of the same role may do it.
     pub fn is_explicit_deny(&self) -> bool {
         self.knows_signer() && self.message.contains("explicit deny")
+    }
+
+    /// Of a write: it is there already, or not there any more, or another write is not done yet.
+    pub fn is_conflict(&self) -> bool {
+        CONFLICTS.contains(&self.code.as_str()) || self.class() == Class::NotFound
     }
 
     /// Takes the credentials in use out of what AWS says: it may quote what was sent.

@@ -191,3 +191,30 @@ fn code_and_words_are_cleaned() {
     let failure = json(400, "Odd-t0k3n", "it is s3cr3t").clean(&own);
     assert_eq!(failure.said(), "Odd-[redacted]: it is [redacted]");
 }
+
+/// Codes and words of the API references of CreateSecret, PutSecretValue and PutParameter.
+#[test]
+fn conflicts_of_writes() {
+    for (code, message, expected) in [
+        (
+            "ResourceExistsException",
+            "You can't use ClientRequestToken 1 because that value is already in use",
+            true,
+        ),
+        ("ParameterAlreadyExists", "The parameter already exists.", true),
+        ("TooManyUpdates", "There are concurrent updates for a resource", true),
+        ("ResourceNotFoundException", "Secrets Manager can't find the specified secret.", true),
+        ("ParameterNotFound", "", true),
+        ("InvalidRequestException", "You can't perform this operation: it was marked for deletion.", true),
+        (
+            "InvalidRequestException",
+            "A parameter value is not valid for the current state of the resource.",
+            false,
+        ),
+        ("AccessDeniedException", "", false),
+        ("ThrottlingException", "Rate exceeded", false),
+        ("LimitExceededException", "", false),
+    ] {
+        assert_eq!(json(400, code, message).is_conflict(), expected, "{code}: {message}");
+    }
+}

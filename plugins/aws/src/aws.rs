@@ -119,6 +119,17 @@ impl Aws {
         }
     }
 
+    /// As [`Aws::error`] of what writes, or of what was there a moment ago: somebody else was there in between.
+    pub(crate) fn write_error<E>(&self, error: &CallError<E>, action: &str, what: &str) -> Error {
+        match self.trouble(error) {
+            Trouble::Answer(failure) if failure.is_conflict() => {
+                Error::Conflict(format!("{what}: {}", failure.said()))
+            }
+            Trouble::Answer(failure) => failure.error(action, what),
+            Trouble::Nothing(error) => error,
+        }
+    }
+
     /// The failure of one secret in an answer that is a success, as an error.
     pub(crate) fn item_error(&self, code: &str, message: &str, action: &str, what: &str) -> Error {
         let failure = Failure::of_item(code, message).clean(&self.login.credentials);

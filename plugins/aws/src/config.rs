@@ -17,8 +17,34 @@ pub struct Config {
     pub region: String,
     /// Put before every key.
     pub prefix: String,
+    /// How secrets are deleted.
+    pub deletion: Deletion,
     /// Everything.
     pub json: Value,
+}
+
+/// The store's `secretsManager`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deletion {
+    /// Without a time in which it can be undone.
+    pub at_once: bool,
+    /// That time; AWS's 30 days, if nothing is said.
+    pub window_days: Option<i64>,
+}
+
+impl Deletion {
+    /// By the rules of `DeleteSecret`, as ESO checks them.
+    fn parse(json: &Value) -> Result<Self, Error> {
+        let at = |name: &str| json.pointer(&format!("/secretsManager/{name}"));
+        let at_once = at("forceDeleteWithoutRecovery").and_then(Value::as_bool).unwrap_or(false);
+        let window_days = at("recoveryWindowInDays").and_then(Value::as_i64).filter(|days| *days != 0);
+        let wrong = |detail: &str| Err(invalid_config("/secretsManager/recoveryWindowInDays", detail));
+        match window_days {
+            Some(_) if at_once => wrong("forceDeleteWithoutRecovery leaves no time for it: one of the two"),
+            Some(days) if !(7..=30).contains(&days) => wrong("7 to 30 days, or 0 for AWS's own"),
+            _ => Ok(Self { at_once, window_days }),
+        }
+    }
 }
 
 impl Config {
@@ -44,7 +70,8 @@ impl Config {
         };
         let region = endpoint::region(&json, "/region")?.to_owned();
         let prefix = text(&json, "/prefix").unwrap_or_default().to_owned();
-        Ok(Self { service, region, prefix, json })
+        let deletion = Deletion::parse(&json)?;
+        Ok(Self { service, region, prefix, deletion, json })
     }
 }
 
@@ -71,6 +98,27 @@ mod tests {
         assert!(
             matches!(certificates, Err(Error::Unsupported(detail)) if detail.contains("CertificateManager"))
         );
+    }
+
+    /// The ranges of the API reference of `DeleteSecret`.
+    #[test]
+    fn how_secrets_are_deleted() {
+        for (given, expected) in [
+            (json!({}), Ok((false, None))),
+            (json!({"forceDeleteWithoutRecovery": true}), Ok((true, None))),
+            (json!({"forceDeleteWithoutRecovery": true, "recoveryWindowInDays": 0}), Ok((true, None))),
+            (json!({"recoveryWindowInDays": 7}), Ok((false, Some(7)))),
+            (json!({"recoveryWindowInDays": 30}), Ok((false, Some(30)))),
+            (json!({"recoveryWindowInDays": 6}), Err(())),
+            (json!({"recoveryWindowInDays": 31}), Err(())),
+            (json!({"recoveryWindowInDays": -1}), Err(())),
+            (json!({"forceDeleteWithoutRecovery": true, "recoveryWindowInDays": 7}), Err(())),
+        ] {
+            let config = json!({"service": "SecretsManager", "region": "eu-west-1", "secretsManager": given});
+            let found = Config::parse(&config.to_string()).map(|config| config.deletion);
+            let found = found.map(|deletion| (deletion.at_once, deletion.window_days)).map_err(|_| ());
+            assert_eq!(found, expected, "{given}");
+        }
     }
 
     /// Every field of ESO's, as its definition of SecretStore lists them, is one that the schema takes.

@@ -14,7 +14,7 @@ use crate::aws::Aws;
 use crate::config::{Config, PLACES};
 use crate::{find, health, parameter_store, secret, secrets_manager, token, token_calls};
 
-struct Plugin;
+pub(crate) struct Plugin;
 
 impl Connection for Plugin {
     fn connect(input: ConnectInput) -> Result<Step, Error> {
@@ -51,13 +51,14 @@ impl Provider for Plugin {
             name: "aws".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config_schema: include_str!("../config-schema.json").to_owned(),
-            push_metadata_schema: None,
+            push_metadata_schema: Some(include_str!("../push-metadata-schema.json").to_owned()),
             capabilities: Capability::GET
                 | Capability::FIND_BY_NAME
                 | Capability::FIND_BY_PATH
                 | Capability::FIND_BY_TAGS
                 | Capability::METADATA
                 | Capability::VERSIONS
+                | Capability::WRITER
                 | Capability::GENERATOR,
             // As ESO: with its dots escaped first, then as it stands; of tags too.
             property_order: vec![PropertyStep::EscapedPath, PropertyStep::Path],
@@ -136,4 +137,4 @@ impl Generator for Plugin {
     }
 }
 
-claviger_plugin_sdk::provider::export_generating_provider!(Plugin);
+claviger_plugin_sdk::provider::export_managing_provider!(Plugin);

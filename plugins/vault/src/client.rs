@@ -122,6 +122,8 @@ impl<'a> Client<'a> {
     fn checked(&self, ask: &Ask, answer: Result<Reply, Error>) -> Result<Reply, Error> {
         let capability = match ask.method {
             "LIST" => "list",
+            // Which of the two depends on whether it is there.
+            "PUT" if ask.of == Of::Kv => "create update",
             "PUT" => "update",
             "DELETE" => "delete",
             _ => "read",

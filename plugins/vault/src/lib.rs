@@ -2,7 +2,7 @@
 //!
 //! Token, AppRole, JWT, Kubernetes, userpass, LDAP, certificate, AWS and Google logins; ESO's spelling of the config
 //! and the reference document's. What decides is in plain modules with native tests; `plugin` and
-//! the end of `world` talk to the host. Pushing is not here.
+//! the end of `world` talk to the host.
 
 pub mod answer;
 pub mod ask;
@@ -23,12 +23,14 @@ pub mod login;
 pub mod mount;
 mod own;
 pub mod path;
+mod push;
 pub mod read;
 pub mod refusal;
 pub mod reserved;
 pub mod session;
 pub mod tls;
 pub mod world;
+pub mod writer;
 
 #[cfg(test)]
 mod fake;

@@ -11,6 +11,7 @@ use claviger_plugin_sdk::provider::interface::{
     Value,
 };
 use claviger_plugin_sdk::provider::leases::Guest as Leases;
+use claviger_plugin_sdk::provider::writer::{Guest as Writer, Outcome, Removal, Write};
 use claviger_plugin_sdk::{Error, invalid_config, json};
 use google_credentials::Endpoints;
 
@@ -19,7 +20,7 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::tls::Tls;
 use crate::world::Host;
-use crate::{find, gcp, generator, iam, leases, read};
+use crate::{find, gcp, generator, iam, leases, read, writer};
 
 struct Vault;
 
@@ -181,13 +182,14 @@ impl Provider for Vault {
             name: "vault".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config_schema: include_str!("../config-schema.json").to_owned(),
-            push_metadata_schema: None,
+            push_metadata_schema: Some(include_str!("../push-metadata-schema.json").to_owned()),
             capabilities: Capability::GET
                 | Capability::FIND_BY_NAME
                 | Capability::FIND_BY_PATH
                 | Capability::FIND_BY_TAGS
                 | Capability::METADATA
                 | Capability::VERSIONS
+                | Capability::WRITER
                 | Capability::LEASES
                 | Capability::GENERATOR
                 | Capability::DYNAMIC,
@@ -212,6 +214,20 @@ impl Provider for Vault {
 
     fn find(session: Session, query: Query, cursor: Option<String>) -> Result<Page, Error> {
         find::find(&Client::new(&session, &Host)?, &query, cursor.as_deref())
+    }
+}
+
+impl Writer for Vault {
+    fn push(session: Session, writes: Vec<Write>) -> Result<Vec<Result<Outcome, Error>>, Error> {
+        writer::push(&Client::new(&session, &Host)?, &writes)
+    }
+
+    fn delete(session: Session, removals: Vec<Removal>) -> Result<Vec<Result<(), Error>>, Error> {
+        writer::delete(&Client::new(&session, &Host)?, &removals)
+    }
+
+    fn exists(session: Session, keys: Vec<String>) -> Result<Vec<Result<bool, Error>>, Error> {
+        writer::exists(&Client::new(&session, &Host)?, &keys)
     }
 }
 
@@ -246,4 +262,4 @@ impl Generator for Vault {
     }
 }
 
-claviger_plugin_sdk::provider::export_leasing_provider!(Vault);
+claviger_plugin_sdk::provider::export_full_provider!(Vault);

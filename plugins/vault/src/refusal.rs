@@ -21,7 +21,7 @@ pub struct Refused<'a> {
 pub struct Asked<'a> {
     /// Path below `/v1/`, which is no secret.
     pub path: &'a str,
-    /// What a policy must allow there: `read`, `list`, `update`, `delete`.
+    /// What a policy must allow there: `read`, `list`, `update`, `delete`, `create update`.
     pub capability: &'static str,
     /// In which namespace.
     pub namespace: Option<&'a str>,
@@ -105,6 +105,8 @@ pub fn error(refused: &Refused<'_>, asked: &Asked<'_>) -> Error {
         404 => not_found(refused.body, asked, detail),
         401 => Error::Unauthenticated(detail),
         400 if detail.contains("missing client token") => Error::Unauthenticated(detail),
+        // Of OpenBao's metadata it "does not match".
+        400 if detail.contains("check-and-set parameter d") => Error::Conflict(detail),
         403 => {
             let (path, within) = asked.rule();
             // A list is asked for with a slash at its end, and goes on into what it finds.
@@ -116,8 +118,9 @@ pub fn error(refused: &Refused<'_>, asked: &Asked<'_>) -> Error {
                     "The token may be refused for its address (bound CIDRs) or its entity, or its policies lack"
                 }
             };
+            let capabilities = capability.replace(' ', "\", \"");
             Error::Denied(format!(
-                "{detail}. {because}: path \"{path}\" {{ capabilities = [\"{capability}\"] }}{within}"
+                "{detail}. {because}: path \"{path}\" {{ capabilities = [\"{capabilities}\"] }}{within}"
             ))
         }
         405 => Error::Other(format!("{detail}. What is mounted there cannot do that: is it a KV engine?")),

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use claviger_testenv::{Aws, AwsIdentity, AwsOptions};
 use serde_json::{Map, Value, json};
 
-use super::{conforms, read_only, with_usual};
+use super::{conforms, pushes, with_usual};
 use crate::support::{Account, World, allow, world};
 
 const REGION: &str = "eu-central-1";
@@ -81,9 +81,20 @@ fn secrets_manager_conforms() {
             ],
             &["*"],
         ),
+        allow(
+            &[
+                "secretsmanager:CreateSecret",
+                "secretsmanager:PutSecretValue",
+                "secretsmanager:RestoreSecret",
+                "secretsmanager:TagResource",
+                "secretsmanager:DeleteSecret",
+            ],
+            &["arn:aws:secretsmanager:*:*:secret:pushed/*"],
+        ),
         deny("arn:aws:secretsmanager:*:*:secret:forbidden/*"),
     ]);
     let mut cases = cases("app/", "tagged/", "many/k-{n}", "^app/");
+    cases.extend(pushes("pushed/", "app/login", &metadata()));
     cases.insert("binary".to_owned(), json!({"key": "app/bytes", "expect": {"base64": bytes}}));
     cases.insert(
         "version".to_owned(),
@@ -110,7 +121,7 @@ fn secrets_manager_conforms() {
         json!({}),
     );
     let table = conforms(&world, "aws", &bench);
-    assert!(table.ends_with(" passed, 0 failed, 6 not supported\n"), "{table}");
+    assert!(table.ends_with(" passed, 0 failed, 0 not supported\n"), "{table}");
 }
 
 #[test]
@@ -141,6 +152,7 @@ fn parameter_store_conforms() {
     }
     let allowed = json!([allow(&["ssm:*"], &["*"]), deny("arn:aws:ssm:*:*:parameter/forbidden/*")]);
     let mut cases = cases("/app/", "/tagged/", "/many/k-{n}", "^/app/");
+    cases.extend(pushes("/pushed/", "/app/login", &metadata()));
     cases.insert(
         "version".to_owned(),
         json!([
@@ -162,7 +174,7 @@ fn parameter_store_conforms() {
         json!({"binary": NO_BYTES, "large": SMALL}),
     );
     let table = conforms(&world, "aws", &bench);
-    assert!(table.ends_with(" passed, 0 failed, 8 not supported\n"), "{table}");
+    assert!(table.ends_with(" passed, 0 failed, 2 not supported\n"), "{table}");
     assert!(table.contains(NO_BYTES) && table.contains(SMALL), "{table}");
 }
 
@@ -233,6 +245,20 @@ fn bench(
         "loginRequests": [{"method": "POST", "body": "Action=AssumeRole"}],
         "dataRequests": [{"header": {"name": "x-amz-target", "regex": data}}],
         "cases": cases,
-        "unsupported": read_only(unsupported),
+        "unsupported": unsupported,
+    })
+}
+
+/// What both services know, and what neither does.
+fn metadata() -> Value {
+    let spec = |spec: Value| {
+        json!({
+            "apiVersion": "kubernetes.external-secrets.io/v1alpha1", "kind": "PushSecretMetadata", "spec": spec,
+        })
+    };
+    json!({
+        "metadata": spec(json!({"description": "of the suite", "tags": {"team": "red-team"}})),
+        "expect": {"team": "red-team", "managed-by": "external-secrets"},
+        "refused": spec(json!({"labels": {"team": "red-team"}})),
     })
 }

@@ -63,3 +63,21 @@ fn read_only(unsupported: Value) -> Value {
     unsupported.extend(cases.map(|case| (case.to_owned(), json!("it cannot be written to"))));
     unsupported.into()
 }
+
+/// Cases of what is written to, below a folder; `unmanaged` is a key that is there.
+fn pushes(folder: &str, unmanaged: &str, metadata: &Value) -> Map<String, Value> {
+    let key = |name: &str| json!({"key": format!("{folder}{name}")});
+    let mut with_metadata = key("metadata");
+    with_metadata.as_object_mut().unwrap().extend(metadata.as_object().unwrap().clone());
+    [
+        ("push", key("push")),
+        ("createOnly", key("create-only")),
+        ("pushUnmanaged", json!({"key": unmanaged})),
+        ("pushConflict", key("conflict")),
+        ("pushMetadata", with_metadata),
+        ("deletePushed", key("deleted")),
+    ]
+    .map(|(case, bench)| (case.to_owned(), bench))
+    .into_iter()
+    .collect()
+}

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{conforms, read_only, with_usual};
+use super::{conforms, pushes, with_usual};
 use crate::support::{Mount, world};
 
 /// What keeps a case from being tried, in words that stand in the table.
@@ -20,7 +20,7 @@ fn vault_conforms() {
     let revoker = revoker(&mount, &path);
     let bench = bench(&mount, world.env.bao.address(), &path, &role_id, &secret_id, &revoker);
     let table = conforms(&world, "vault", &bench);
-    assert!(table.ends_with("33 passed, 0 failed, 7 not supported\n"), "{table}");
+    assert!(table.ends_with("39 passed, 0 failed, 1 not supported\n"), "{table}");
     assert!(table.contains(BINARY), "{table}");
 }
 
@@ -28,7 +28,9 @@ fn prepare(mount: &Mount<'_>) {
     let policy = format!(
         "path \"{p}/data/*\" {{ capabilities = [\"read\"] }}\n\
          path \"{p}/data/forbidden/*\" {{ capabilities = [\"deny\"] }}\n\
-         path \"{p}/metadata/*\" {{ capabilities = [\"read\", \"list\"] }}",
+         path \"{p}/metadata/*\" {{ capabilities = [\"read\", \"list\"] }}\n\
+         path \"{p}/data/pushed/*\" {{ capabilities = [\"create\", \"read\", \"update\"] }}\n\
+         path \"{p}/metadata/pushed/*\" {{ capabilities = [\"create\", \"read\", \"update\", \"delete\"] }}",
         p = mount.path
     );
     mount.api("PUT", &format!("sys/policies/acl/{}", mount.path), json!({"policy": policy}));
@@ -79,6 +81,7 @@ fn bench(
     }});
     let mut cases = reads();
     cases.extend(searches());
+    cases.extend(pushes("pushed/", "app/login", &metadata()));
     let refused = json!({"status": 400, "body": "{\"errors\":[\"invalid role or secret ID\"]}"});
     cases.insert("tokenRefusedForEver".to_owned(), json!({"loginAnswer": refused}));
     cases.insert("expiredToken".to_owned(), json!({"expire": expire}));
@@ -98,7 +101,7 @@ fn bench(
         "dataRequests": [{"method": "GET", "path": format!("^/v1/{}/data/", mount.path)}],
         "loginRequests": [{"method": "POST", "path": format!("^/v1/auth/{path}/login$")}],
         "cases": cases,
-        "unsupported": read_only(json!({"binary": BINARY})),
+        "unsupported": {"binary": BINARY},
     })
 }
 
@@ -152,4 +155,13 @@ fn searches() -> Map<String, Value> {
         panic!("an object")
     };
     cases
+}
+
+fn metadata() -> Value {
+    let custom = |custom: Value| json!({"spec": {"customMetadata": custom}});
+    json!({
+        "metadata": custom(json!({"team": "red-team"})),
+        "expect": {"team": "red-team", "managed-by": "external-secrets", "current_version": "1"},
+        "refused": custom(json!({"managed-by": "red-team"})),
+    })
 }
