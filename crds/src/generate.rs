@@ -13,7 +13,10 @@ use serde_json::Value;
 
 use crate::cluster_external_secret::ClusterExternalSecret;
 use crate::external_secret::ExternalSecret;
-use crate::generators::{ClusterGenerator, Fake, Password, SSHKey, UUID, VaultDynamicSecret};
+use crate::generators::{
+    ACRAccessToken, ClusterGenerator, ECRAuthorizationToken, Fake, GCRAccessToken, GeneratorState, Password,
+    SSHKey, STSSessionToken, UUID, VaultDynamicSecret,
+};
 use crate::plugin::Plugin;
 use crate::store::{ClusterSecretStore, SecretStore};
 
@@ -33,10 +36,15 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         with_deprecated_version(finish(ExternalSecret::crd())),
         with_deprecated_version(finish(ClusterExternalSecret::crd())),
         finish(Plugin::crd()),
+        generator(finish(ACRAccessToken::crd())),
         generator(finish(ClusterGenerator::crd())),
+        generator(finish(ECRAuthorizationToken::crd())),
         generator(finish(Fake::crd())),
+        generator(finish(GCRAccessToken::crd())),
+        finish(GeneratorState::crd()),
         generator(finish(Password::crd())),
         generator(finish(SSHKey::crd())),
+        generator(finish(STSSessionToken::crd())),
         generator(finish(UUID::crd())),
         generator(finish(VaultDynamicSecret::crd())),
     ]

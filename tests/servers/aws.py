@@ -1,14 +1,15 @@
-"""AWS for the tests: Secrets Manager, Parameter Store, STS and IAM, of moto, behind AWS's own rules.
+"""AWS for the tests: Secrets Manager, Parameter Store, ECR, STS and IAM, of moto, behind AWS's own rules.
 
 What is verified of every request: that it is signed (SigV4 by an existing key, fresh, the body's hash, all
 `x-amz-*` headers), that its session has not ended, and that policies allow it, resources and conditions
-included (`aws_authorization`); web identity tokens against the cluster's keys (`aws_sts`). What is not:
+included (`aws_authorization`); web identity tokens against the cluster's keys (`aws_sts`); what tokens and sessions of
+users want (`aws_tokens`). What is not:
 throttling and outages, which tests put in front of this; KMS (an undecrypted SecureString is its plain text
 behind `kms:`); service names and regions of the signature against the URL, since all share one address.
 
     aws.py --port N --issuer URL --jwks FILE --access-log FILE [--metadata ADDRESS:PORT]...
 
-`POST /_test/call` and `POST /_test/expire-sessions` are for tests alone; the access log has one JSON object per
+`POST /_test/call`, `/_test/expire-sessions` and `/_test/mfa-code` are for tests alone; the access log has one JSON object per
 request, written before it is answered.
 """
 
@@ -29,6 +30,7 @@ from xml.sax.saxutils import escape
 
 import aws_authorization
 import aws_client
+import aws_tokens
 from aws_authorization import ACCOUNT, Refused
 from aws_metadata import INSTANCE_ROLE, POD_ROLE, Metadata
 from aws_sts import XMLNS, Issuer, assume_role_with_web_identity
@@ -41,7 +43,7 @@ from waitress import serve
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request, Response
 
-SERVICES: tuple[SERVICE_NAMES, ...] = ("iam", "secretsmanager", "ssm", "sts")
+SERVICES: tuple[SERVICE_NAMES, ...] = ("ecr", "iam", "secretsmanager", "ssm", "sts")
 # Where the metadata's credentials say they are.
 REGION = "eu-central-1"
 # "Signature Version 4 request signing": the time stamp must be within five minutes of AWS's clock.
@@ -113,6 +115,9 @@ class Aws:
             return json_response(aws_client.call(self.endpoint, request.get_json()))(environ, start_response)
         if request.path == "/_test/expire-sessions":
             return json_response({"ended": aws_authorization.end_sessions()})(environ, start_response)
+        if request.path == "/_test/mfa-code":
+            found = aws_tokens.mfa_code(request.get_json()["serial"])
+            return json_response(found)(environ, start_response)
         asked = Asked(request)
         try:
             response = self.answer(asked, environ)
@@ -129,10 +134,12 @@ class Aws:
             text = assume_role_with_web_identity(asked.form, self.issuer, asked.region)
             return Response(text, content_type="text/xml")
         asked.check_signing()
-        if asked.service not in self.moto or environ["PATH_INFO"] != "/":
+        # moto has no ECR Public; it verifies what is signed for it all the same.
+        service = "ecr" if asked.service == "ecr-public" else asked.service
+        if service not in self.moto or environ["PATH_INFO"] != "/":
             raise Refused("UnknownOperationException", f"no such operation of {asked.service}", 400)
         environ["wsgi.input"] = io.BytesIO(asked.body)
-        parts, status, headers = run_wsgi_app(self.moto[asked.service], environ)
+        parts, status, headers = run_wsgi_app(self.moto[service], environ)
         response = Response(b"".join(parts), int(status.split()[0]), headers)
         for differs, correct in CORRECTIONS:
             if differs(asked, response):
@@ -201,6 +208,18 @@ def batch_with_denials(asked: Asked, response: Response) -> None:
     response.set_data(json.dumps({**found, "SecretValues": kept}))
 
 
+def registry_token(asked: Asked, response: Response) -> None:
+    """A token of its own, and one that has not ended."""
+    public = asked.service == "ecr-public"
+    made = aws_tokens.registry_token(json.loads(response.get_data()), asked.region, public)
+    response.set_data(json.dumps(made))
+
+
+def user_session(asked: Asked, response: Response) -> None:
+    """A session that signs."""
+    response.set_data(aws_tokens.as_xml(aws_tokens.session(asked.key, asked.form), XMLNS))
+
+
 def client_error_is_400(_: Asked, response: Response) -> None:
     """moto's 404 of ResourceNotFoundException and the like."""
     response.status_code = 400
@@ -215,6 +234,15 @@ CORRECTIONS: list[tuple[Callable[[Asked, Response], bool], Callable[[Asked, Resp
         lambda asked, response: asked.action == "BatchGetSecretValue" and response.status_code == 200,
         batch_with_denials,
     ),
+    # moto's tokens are constants, and ended in 2015.
+    (
+        lambda asked, response: asked.action == "GetAuthorizationToken" and response.status_code == 200,
+        registry_token,
+    ),
+    (
+        lambda asked, response: asked.action == "GetSessionToken" and response.status_code == 200,
+        user_session,
+    ),
 ]
 
 
@@ -228,6 +256,7 @@ def main() -> None:
     options = parser.parse_args()
     issuer = Issuer(options.issuer, json.loads(options.jwks.read_text()))
     aws_authorization.install()
+    aws_tokens.install()
     iam = iam_backends[ACCOUNT]["aws"]
     iam.create_open_id_connect_provider(issuer.url, [], ["sts.amazonaws.com"], [])
     for name, service in [(INSTANCE_ROLE, "ec2.amazonaws.com"), (POD_ROLE, "pods.eks.amazonaws.com")]:

@@ -6,7 +6,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{FakeSpec, PasswordSpec, SSHKeySpec, UUIDSpec, VaultDynamicSecretSpec};
+use super::{
+    ACRAccessTokenSpec, ECRAuthorizationTokenSpec, FakeSpec, GCRAccessTokenSpec, PasswordSpec, SSHKeySpec,
+    STSSessionTokenSpec, UUIDSpec, VaultDynamicSecretSpec,
+};
 use crate::schema::open_object;
 
 /// A generator of some kind.
@@ -50,10 +53,18 @@ pub struct GeneratorSpec {
     /// Of kind VaultDynamicSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_dynamic_secret_spec: Option<VaultDynamicSecretSpec>,
-    /// Of kind ACRAccessToken; for a plugin that has it.
+    /// Of kind ACRAccessToken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "open_object")]
-    pub acr_access_token_spec: Option<Value>,
+    pub acr_access_token_spec: Option<ACRAccessTokenSpec>,
+    /// Of kind ECRAuthorizationToken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ecr_authorization_token_spec: Option<ECRAuthorizationTokenSpec>,
+    /// Of kind GCRAccessToken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gcr_access_token_spec: Option<GCRAccessTokenSpec>,
+    /// Of kind STSSessionToken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sts_session_token_spec: Option<STSSessionTokenSpec>,
     /// Of kind BeyondtrustWorkloadCredentialsDynamicSecret; for a plugin that has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "open_object")]
@@ -62,14 +73,6 @@ pub struct GeneratorSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "open_object")]
     pub cloudsmith_access_token_spec: Option<Value>,
-    /// Of kind ECRAuthorizationToken; for a plugin that has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "open_object")]
-    pub ecr_authorization_token_spec: Option<Value>,
-    /// Of kind GCRAccessToken; for a plugin that has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "open_object")]
-    pub gcr_access_token_spec: Option<Value>,
     /// Of kind GithubAccessToken; for a plugin that has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "open_object")]
@@ -82,10 +85,6 @@ pub struct GeneratorSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "open_object")]
     pub quay_access_token_spec: Option<Value>,
-    /// Of kind STSSessionToken; for a plugin that has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "open_object")]
-    pub sts_session_token_spec: Option<Value>,
     /// Of kind Webhook; for a plugin that has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "open_object")]

@@ -62,6 +62,32 @@ const LISTS: &[(&str, &str, &str)] = &[
         "ClusterGenerator",
         "spec.generator.vaultDynamicSecretSpec.provider",
     ),
+    (include_str!("../eso-fields/acr-access-token-spec.txt"), "ACRAccessToken", "spec"),
+    (
+        include_str!("../eso-fields/acr-access-token-spec.txt"),
+        "ClusterGenerator",
+        "spec.generator.acrAccessTokenSpec",
+    ),
+    (include_str!("../eso-fields/ecr-authorization-token-spec.txt"), "ECRAuthorizationToken", "spec"),
+    (
+        include_str!("../eso-fields/ecr-authorization-token-spec.txt"),
+        "ClusterGenerator",
+        "spec.generator.ecrAuthorizationTokenSpec",
+    ),
+    (include_str!("../eso-fields/gcr-access-token-spec.txt"), "GCRAccessToken", "spec"),
+    (
+        include_str!("../eso-fields/gcr-access-token-spec.txt"),
+        "ClusterGenerator",
+        "spec.generator.gcrAccessTokenSpec",
+    ),
+    (include_str!("../eso-fields/sts-session-token-spec.txt"), "STSSessionToken", "spec"),
+    (
+        include_str!("../eso-fields/sts-session-token-spec.txt"),
+        "ClusterGenerator",
+        "spec.generator.stsSessionTokenSpec",
+    ),
+    (include_str!("../eso-fields/generatorstate-spec.txt"), "GeneratorState", "spec"),
+    (include_str!("../eso-fields/generatorstate-status.txt"), "GeneratorState", "status"),
 ];
 
 /// Where Claviger accepts more than its peer, and what is not compared there.
@@ -141,6 +167,11 @@ fn nothing_is_declared_that_no_list_has() {
         "Fake",
         "UUID",
         "ClusterGenerator",
+        "ACRAccessToken",
+        "ECRAuthorizationToken",
+        "GCRAccessToken",
+        "STSSessionToken",
+        "GeneratorState",
     ] {
         let expected: Vec<_> = LISTS
             .iter()

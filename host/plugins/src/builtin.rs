@@ -29,6 +29,9 @@ const ENTRA: [&str; 5] = [
     "https://login.microsoftonline.de",
 ];
 
+/// The container registry that an ACRAccessToken names.
+const ACR: &str = "https://{host:/registry}";
+
 /// What Entra wants a token of another issuer to be for: public, US Government, China, Germany.
 const ENTRA_EXCHANGE: [&str; 4] = [
     "api://AzureADTokenExchange",
@@ -97,7 +100,7 @@ pub fn builtin_grants(name: &str) -> Grants {
         },
         // Data, parameters, logins: in the region that the store names.
         "aws" => Grants {
-            store_origins: ["secretsmanager", "ssm", "sts"]
+            store_origins: ["secretsmanager", "ssm", "sts", "api.ecr", "api.ecr-public"]
                 .into_iter()
                 .flat_map(|service| aws_origins(service, "/region"))
                 .collect(),
@@ -106,7 +109,12 @@ pub fn builtin_grants(name: &str) -> Grants {
             ..base
         },
         // The vault is the store's own URL.
-        "azurekv" => Grants { store_origins: owned(&ENTRA), audiences: owned(&ENTRA_EXCHANGE), ..base },
+        // A registry is named by its host.
+        "azurekv" => Grants {
+            store_origins: owned(&ENTRA).into_iter().chain([ACR.to_owned()]).collect(),
+            audiences: owned(&ENTRA_EXCHANGE),
+            ..base
+        },
         "gcpsm" => Grants {
             store_origins: [SECRET_MANAGER, SECRET_MANAGER_REGIONAL, GOOGLE_STS]
                 .iter()

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use claviger_core::generator::CLUSTER_GENERATOR;
 use claviger_core::provider::{CallError, Generated};
 use serde_json::Value as Json;
 
 use crate::bindings::provider::claviger::plugin::types as wit;
 use crate::bindings::provider::exports::claviger::plugin::generator as guest;
 use crate::component;
+use crate::connect::connect;
 use crate::convert;
 use crate::error::PluginsError;
 use crate::leases::unsupported;
@@ -20,6 +22,9 @@ use crate::source::CredentialSource;
 
 /// Kinds of one plugin; ESO has 17 in all.
 const MAX_KINDS: usize = 32;
+
+/// Kinds of other objects that make values, or stand for a generator: a record of what was made says who made it by these.
+const RESERVED: [&str; 3] = ["SecretStore", "ClusterSecretStore", CLUSTER_GENERATOR];
 
 /// A kind of generator.
 pub(crate) struct Kind {
@@ -39,6 +44,9 @@ pub(crate) fn kinds(said: Vec<guest::Kind>) -> Result<Kinds, PluginsError> {
     let mut kinds = Kinds::new();
     for kind in said {
         let name = component::label("kind of generator", kind.name)?;
+        if RESERVED.contains(&name.as_str()) {
+            return Err(wrong(format!("a kind of generators must not be called {name}")));
+        }
         let schema = ConfigSchema::new(&kind.spec_schema).map_err(wrong)?;
         if !(kind.config_at.is_empty() || kind.config_at.starts_with('/')) {
             return Err(wrong(format!("config-at of {name} is no JSON pointer")));
@@ -56,8 +64,8 @@ impl Plugin {
         self.provider_code().is_some_and(|provider| provider.kinds.contains_key(kind))
     }
 
-    /// Connects a generator, whose kind is `generator.kind`. Its spec is held to the kind's schema, the config in it to
-    /// the plugin's own.
+    /// Connects a generator, whose kind is `generator.kind`. Its spec is held to the kind's schema, and a config in it to
+    /// the plugin's own; where the spec as a whole is the config, the kind's schema is that of the config.
     ///
     /// # Errors
     /// As [`Plugin::connect`]; a pointer in the error is into the config.
@@ -71,6 +79,10 @@ impl Plugin {
         let kind = self.provider_code().and_then(|provider| provider.kinds.get(&generator.kind));
         let kind = kind.ok_or_else(|| unsupported("it does not generate that"))?;
         kind.schema.check(spec)?;
+        if kind.config_at.is_empty() {
+            // Its own fields stand beside those about connecting: what it refers to is what its own schema marks.
+            return connect(self, generator, requester, spec.clone(), &kind.schema, source.as_ref()).await;
+        }
         let config = spec.pointer(&kind.config_at).cloned().unwrap_or_default();
         self.check_config(&config)?;
         self.connect(generator, requester, config, source).await
@@ -132,6 +144,8 @@ mod tests {
             ("two generators", vec![one(), one()]),
             ("no JSON pointer", vec![kind("x", "{}", "provider")]),
             ("kind of generator", vec![kind("a b", "{}", "")]),
+            ("must not be called SecretStore", vec![kind("SecretStore", "{}", "")]),
+            ("must not be called ClusterGenerator", vec![kind("ClusterGenerator", "{}", "")]),
             ("schema", vec![kind("x", "{", "")]),
             ("more than 32", many),
         ] {

@@ -217,7 +217,8 @@ impl Plugin {
         config: Json,
         source: Arc<dyn CredentialSource>,
     ) -> Result<Arc<Session>, CallError> {
-        connect::connect(self, store, requester, config, source.as_ref()).await
+        let schema = self.schema().ok_or_else(|| Fault::BadAnswer("it has no config schema".to_owned()))?;
+        connect::connect(self, store, requester, config, schema, source.as_ref()).await
     }
 
     /// Renders templates, each against all of the data, in order.

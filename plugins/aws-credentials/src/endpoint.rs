@@ -15,15 +15,21 @@ pub enum Service {
     Ssm,
     /// Security Token Service.
     Sts,
+    /// Elastic Container Registry.
+    Ecr,
+    /// Its public registry, which is at us-east-1 alone.
+    EcrPublic,
 }
 
 impl Service {
-    /// As in hostnames, and in the settings.
+    /// As in the settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::SecretsManager => "secretsmanager",
             Self::Ssm => "ssm",
             Self::Sts => "sts",
+            Self::Ecr => "ecr",
+            Self::EcrPublic => "ecr-public",
         }
     }
 
@@ -32,6 +38,17 @@ impl Service {
             Self::SecretsManager => "AWS Secrets Manager",
             Self::Ssm => "AWS Systems Manager (Parameter Store)",
             Self::Sts => "AWS STS",
+            Self::Ecr => "Amazon ECR",
+            Self::EcrPublic => "Amazon ECR Public",
+        }
+    }
+
+    /// As hostnames begin: the registries' have their images, and another their API.
+    pub fn host(self) -> &'static str {
+        match self {
+            Self::Ecr => "api.ecr",
+            Self::EcrPublic => "api.ecr-public",
+            _ => self.name(),
         }
     }
 }
@@ -90,14 +107,14 @@ pub fn url(service: Service, region: &str, settings: &str) -> Result<String, Err
             return Err(Error::Other(format!(
                 "the operator's endpoint for {} is not a URL: set AWS_{}_ENDPOINT to https://host",
                 service.name(),
-                service.name().to_uppercase()
+                service.name().replace('-', "_").to_uppercase()
             )));
         }
         return Ok(url.trim_end_matches('/').to_owned());
     }
     let suffix = SUFFIXES.iter().find(|(start, _)| region.starts_with(start));
     let suffix = suffix.map_or("amazonaws.com", |(_, suffix)| suffix);
-    Ok(format!("https://{}.{region}.{suffix}", service.name()))
+    Ok(format!("https://{}.{region}.{suffix}", service.host()))
 }
 
 /// What `connect` names for a service.
@@ -138,6 +155,9 @@ mod tests {
             (Service::Sts, "eu-isoe-west-1", "https://sts.eu-isoe-west-1.cloud.adc-e.uk"),
             (Service::Sts, "us-isof-east-1", "https://sts.us-isof-east-1.csp.hci.ic.gov"),
             (Service::Sts, "eusc-de-east-1", "https://sts.eusc-de-east-1.amazonaws.eu"),
+            (Service::Ecr, "eu-central-1", "https://api.ecr.eu-central-1.amazonaws.com"),
+            (Service::Ecr, "cn-north-1", "https://api.ecr.cn-north-1.amazonaws.com.cn"),
+            (Service::EcrPublic, "us-east-1", "https://api.ecr-public.us-east-1.amazonaws.com"),
         ] {
             assert_eq!(url(service, region, "{}").unwrap(), expected);
             assert_eq!(origin(service, region, "").unwrap().url, expected);
@@ -154,6 +174,9 @@ mod tests {
         assert!(
             matches!(url(Service::Sts, "eu-west-1", &odd), Err(Error::Other(detail)) if detail.contains("AWS_STS_ENDPOINT"))
         );
+        let odd = json!({"endpoints": {"ecr-public": "localhost"}}).to_string();
+        let found = url(Service::EcrPublic, "us-east-1", &odd);
+        assert!(matches!(found, Err(Error::Other(detail)) if detail.contains("AWS_ECR_PUBLIC_ENDPOINT")));
     }
 
     #[test]

@@ -65,21 +65,29 @@ impl Logins for OfSession<'_> {
     }
 }
 
+/// Does something with a session's login, and once more with a newer one if that may help.
+pub(crate) fn with_login<T>(
+    session: &Session,
+    access: Access,
+    region: &str,
+    work: impl Fn(&Login) -> (Result<T, Error>, Seen),
+) -> Result<T, Error> {
+    let sts = endpoint::url(Service::Sts, region, &session.settings)?;
+    renewal::with(&OfSession { access, session, region: region.to_owned(), sts }, work)?
+}
+
 impl Aws {
     /// Does something with AWS. If credentials from the memo turn out not to be valid any more, or may have
     /// been revoked, they are made anew and it is done once more.
     pub(crate) fn with<T>(session: &Session, work: impl Fn(&Self) -> Result<T, Error>) -> Result<T, Error> {
         let config = Config::parse(&session.config)?;
         let access = Access::parse(&config.json, PLACES, &session.store, &session.requester)?;
-        let region = config.region.clone();
-        let sts = endpoint::url(Service::Sts, &region, &session.settings)?;
-        let url = endpoint::url(config.service, &region, &session.settings)?;
-        let logins = OfSession { access, session, region, sts };
-        renewal::with(&logins, |login| {
+        let url = endpoint::url(config.service, &config.region, &session.settings)?;
+        with_login(session, access, &config.region, |login| {
             let (config, url) = (config.clone(), url.clone());
             let aws = Self { login: login.clone(), url, seen: Cell::default(), config };
             (work(&aws), aws.seen.get())
-        })?
+        })
     }
 
     pub(crate) fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
@@ -119,11 +127,7 @@ impl Aws {
     }
 
     fn note(&self, failure: &Failure) {
-        let Seen { refused, explicitly_denied } = self.seen.get();
-        self.seen.set(Seen {
-            refused: refused || failure.class() == Class::Refused,
-            explicitly_denied: explicitly_denied || failure.is_explicit_deny(),
-        });
+        self.seen.set(self.seen.get().and(failure));
     }
 }
 

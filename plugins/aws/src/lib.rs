@@ -1,4 +1,4 @@
-//! The `aws` provider: Secrets Manager and Parameter Store.
+//! The `aws` provider: Secrets Manager and Parameter Store; and the generators of ECR's and STS's tokens.
 //!
 //! ESO's spelling of the config and the reference document's. What decides (names, versions, filters, which
 //! answer belongs to which item) is in plain modules with native tests; the others talk to the host, through
@@ -13,6 +13,7 @@ pub mod parameter;
 pub mod renewal;
 pub mod secret;
 pub mod tags;
+pub mod token;
 
 #[cfg(target_arch = "wasm32")]
 mod aws;
@@ -24,3 +25,5 @@ mod parameter_store;
 mod plugin;
 #[cfg(target_arch = "wasm32")]
 mod secrets_manager;
+#[cfg(target_arch = "wasm32")]
+mod token_calls;

@@ -4,6 +4,7 @@ use aws_credentials::client::Trouble;
 use aws_credentials::{Access, Service, endpoint};
 use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::connection::{ConnectInput, Guest as Connection, Ready, Step};
+use claviger_plugin_sdk::provider::generator::{Generated, Guest as Generator, Kind, Options};
 use claviger_plugin_sdk::provider::interface::{
     Capability, Description, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
 };
@@ -11,12 +12,15 @@ use wstd::runtime::block_on;
 
 use crate::aws::Aws;
 use crate::config::{Config, PLACES};
-use crate::{find, health, parameter_store, secret, secrets_manager};
+use crate::{find, health, parameter_store, secret, secrets_manager, token, token_calls};
 
 struct Plugin;
 
 impl Connection for Plugin {
     fn connect(input: ConnectInput) -> Result<Step, Error> {
+        if token::is(&input.store.kind) {
+            return token::connect(&input);
+        }
         let config = Config::parse(&input.config)?;
         let access = Access::parse(&config.json, PLACES, &input.store, &input.requester)?;
         let needs = access.needs(&config.json, &input.have)?;
@@ -53,12 +57,13 @@ impl Provider for Plugin {
                 | Capability::FIND_BY_PATH
                 | Capability::FIND_BY_TAGS
                 | Capability::METADATA
-                | Capability::VERSIONS,
+                | Capability::VERSIONS
+                | Capability::GENERATOR,
             // As ESO: with its dots escaped first, then as it stands; of tags too.
             property_order: vec![PropertyStep::EscapedPath, PropertyStep::Path],
             metadata_order: vec![PropertyStep::EscapedPath, PropertyStep::Path],
-            origins: [Service::SecretsManager, Service::Ssm, Service::Sts]
-                .map(|service| format!("https://{}.REGION.amazonaws.com", service.name()))
+            origins: [Service::SecretsManager, Service::Ssm, Service::Sts, Service::Ecr, Service::EcrPublic]
+                .map(|service| format!("https://{}.REGION.amazonaws.com", service.host()))
                 .to_vec(),
             // What one BatchGetSecretValue takes.
             max_batch: secret::BATCH as u32,
@@ -110,4 +115,25 @@ impl Provider for Plugin {
     }
 }
 
-claviger_plugin_sdk::provider::export_provider!(Plugin);
+impl Generator for Plugin {
+    fn kinds() -> Vec<Kind> {
+        token::kinds()
+    }
+
+    fn generate(
+        session: Session,
+        kind: String,
+        spec: String,
+        _previous: Option<String>,
+        _options: Options,
+    ) -> Result<Generated, Error> {
+        token_calls::generate(&session, &kind, &spec)
+    }
+
+    /// There is no way to end a token, and nothing to clean up after one.
+    fn cleanup(_session: Session, _kind: String, _spec: String, _state: String) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+claviger_plugin_sdk::provider::export_generating_provider!(Plugin);

@@ -3,6 +3,8 @@
 //! denial of a policy, which a newer login does not change, so it is tried once in a while and not for each
 //! denied key.
 
+use aws_credentials::Failure;
+use aws_credentials::failure::Class;
 use claviger_plugin_sdk::Error;
 
 /// What a login's use has shown of it.
@@ -12,6 +14,17 @@ pub struct Seen {
     pub refused: bool,
     /// Something was denied explicitly.
     pub explicitly_denied: bool,
+}
+
+impl Seen {
+    /// The same, and a failure.
+    #[must_use]
+    pub fn and(self, failure: &Failure) -> Self {
+        Self {
+            refused: self.refused || failure.class() == Class::Refused,
+            explicitly_denied: self.explicitly_denied || failure.is_explicit_deny(),
+        }
+    }
 }
 
 /// Where logins come from.

@@ -51,6 +51,8 @@ pub enum Auth {
     },
     /// A ServiceAccount that an application trusts.
     Account {
+        /// Pointer to the reference.
+        at: &'static str,
         /// Of the application; else an annotation has it.
         client_id: Option<Id>,
         /// As above; else an annotation or the operator's environment has it.
@@ -93,9 +95,10 @@ impl Auth {
                 Ok(Self::Managed { at: at.filter(|at| text(config, at).is_some()) })
             }
             "WorkloadIdentity" if given(config, ACCOUNT_AT) => Ok(Self::Account {
+                at: ACCOUNT_AT,
                 client_id: client_id(config)?,
                 tenant: tenant(config),
-                audiences: audiences(config),
+                audiences: audiences(config, ACCOUNT_AT),
             }),
             "WorkloadIdentity" => {
                 let ids = [CLIENT_ID_REF, CLIENT_ID, TENANT_ID_REF];
@@ -125,8 +128,8 @@ impl Auth {
             Self::ClientSecret { client_id, tenant, at } | Self::Certificate { client_id, tenant, at } => {
                 (tenant.iter().chain([client_id]).collect(), Some(*at))
             }
-            Self::Account { client_id, tenant, .. } => {
-                (tenant.iter().chain(client_id).collect(), Some(ACCOUNT_AT))
+            Self::Account { at, client_id, tenant, .. } => {
+                (tenant.iter().chain(client_id).collect(), Some(*at))
             }
             Self::Managed { .. } | Self::Pod { .. } => (Vec::new(), None),
         };
@@ -201,8 +204,8 @@ fn plain(config: &Value, at: &'static str) -> Option<Id> {
 }
 
 /// As ESO: its default, and those beside the reference.
-fn audiences(config: &Value) -> Vec<String> {
-    let more = config.pointer("/serviceAccountRef/audiences").and_then(Value::as_array);
+pub(crate) fn audiences(config: &Value, at: &str) -> Vec<String> {
+    let more = config.pointer(&format!("{at}/audiences")).and_then(Value::as_array);
     let more = more.into_iter().flatten().filter_map(Value::as_str);
     let mut audiences = vec![AUDIENCE.to_owned()];
     for audience in more {

@@ -60,11 +60,17 @@ fn every_login_in_every_spelling() {
         ),
         (
             json!({"authType": "WorkloadIdentity", "serviceAccountRef": {"name": "sa"}}),
-            Auth::Account { client_id: None, tenant: vec![], audiences: vec![AUDIENCE.to_owned()] },
+            Auth::Account {
+                at: ACCOUNT_AT,
+                client_id: None,
+                tenant: vec![],
+                audiences: vec![AUDIENCE.to_owned()],
+            },
         ),
         (
             json!({"authType": "WorkloadIdentity", "tenantId": "t", "authSecretRef": {"clientId": reference, "tenantId": reference}, "serviceAccountRef": {"name": "sa", "audiences": ["x", AUDIENCE]}}),
             Auth::Account {
+                at: ACCOUNT_AT,
                 client_id: Some(Id::Referred { at: "/authSecretRef/clientId" }),
                 tenant: vec![plain("/tenantId", "t"), Id::Referred { at: "/authSecretRef/tenantId" }],
                 audiences: vec![AUDIENCE.to_owned(), "x".to_owned()],

@@ -53,7 +53,12 @@ impl<'a> Client<'a> {
     /// A wrong config.
     pub fn new(session: &'a Session, world: &'a dyn World) -> Result<Self, Error> {
         let config = Config::parse(&session.config, &session.settings)?;
-        Ok(Self { config, world, session, secrets: Secrets::default() })
+        Ok(Self::of(config, session, world))
+    }
+
+    /// Of a session whose config was read another way.
+    pub(crate) fn of(config: Config, session: &'a Session, world: &'a dyn World) -> Self {
+        Self { config, world, session, secrets: Secrets::default() }
     }
 
     /// One request.

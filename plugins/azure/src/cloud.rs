@@ -10,22 +10,42 @@ pub struct Cloud {
     pub suffix: &'static str,
     /// Where tokens come from.
     pub login: &'static str,
+    /// The resource of tokens that container registries take: the cloud's management.
+    pub management: &'static str,
+    /// What the hosts of its container registries end in; Germany's had none.
+    pub registries: Option<&'static str>,
 }
 
 /// Hosts from the tables of Azure's SDKs (go-autorest's `azure/environments.go`, which ESO's default client
 /// uses). The German cloud was closed in 2021; its stores are still understood.
 pub const CLOUDS: [Cloud; 4] = [
-    Cloud { name: "PublicCloud", suffix: ".vault.azure.net", login: "https://login.microsoftonline.com" },
+    Cloud {
+        name: "PublicCloud",
+        suffix: ".vault.azure.net",
+        login: "https://login.microsoftonline.com",
+        management: "https://management.azure.com",
+        registries: Some("azurecr.io"),
+    },
     Cloud {
         name: "USGovernmentCloud",
         suffix: ".vault.usgovcloudapi.net",
         login: "https://login.microsoftonline.us",
+        management: "https://management.usgovcloudapi.net",
+        registries: Some("azurecr.us"),
     },
-    Cloud { name: "ChinaCloud", suffix: ".vault.azure.cn", login: "https://login.chinacloudapi.cn" },
+    Cloud {
+        name: "ChinaCloud",
+        suffix: ".vault.azure.cn",
+        login: "https://login.chinacloudapi.cn",
+        management: "https://management.chinacloudapi.cn",
+        registries: Some("azurecr.cn"),
+    },
     Cloud {
         name: "GermanCloud",
         suffix: ".vault.microsoftazure.de",
         login: "https://login.microsoftonline.de",
+        management: "https://management.microsoftazure.de",
+        registries: None,
     },
 ];
 

@@ -111,7 +111,10 @@ impl Config {
 }
 
 /// The store's cloud; none for a custom one.
-fn environment(json: &Value) -> Result<Option<&'static Cloud>, Error> {
+///
+/// # Errors
+/// If it is none of Azure's.
+pub(crate) fn environment(json: &Value) -> Result<Option<&'static Cloud>, Error> {
     let name = text(json, "/environmentType").unwrap_or("PublicCloud");
     if name == CUSTOM {
         return Ok(None);
@@ -190,7 +193,10 @@ fn own_resource(json: &Value, vault: &Url) -> Result<Url, Error> {
 }
 
 /// The login endpoint of the admin's settings (`{"endpoints": {"login": "https://…"}}`).
-fn admins_login(settings: &str) -> Result<Option<Url>, Error> {
+///
+/// # Errors
+/// If it is no URL.
+pub(crate) fn admins_login(settings: &str) -> Result<Option<Url>, Error> {
     if settings.trim().is_empty() {
         return Ok(None);
     }

@@ -85,7 +85,8 @@ pub fn error(refused: &Refused<'_>, config: &Config, identity: &Identity) -> Err
         About::Tenant => wrong(&identity.tenant, "tenant"),
         About::Resource if config.names_resource() => invalid_config(RESOURCE_AT, detail),
         About::Resource => Error::Unauthenticated(format!(
-            "{login}: the tenant knows no Key Vault of this cloud: is environmentType right? {quoted}"
+            "{login}: the tenant does not know {}: is environmentType right? {quoted}",
+            config.resource
         )),
         About::Clock => Error::Unauthenticated(format!(
             "{login}: AADSTS{}: the assertion is outside the time for which it is valid: is the node's clock right, and the token fresh?",

@@ -3,7 +3,7 @@
 
 use claviger_plugin_sdk::{Error, invalid_config};
 
-use crate::auth::{ACCOUNT_AT, Auth, Id};
+use crate::auth::{Auth, Id};
 use crate::slots::Slots;
 
 /// Slot of the client id in a Secret.
@@ -70,18 +70,22 @@ pub fn of(auth: &Auth, slots: Slots<'_>) -> Result<Option<Identity>, Error> {
 /// # Errors
 /// If there is none, or there are two.
 pub fn client_id(auth: &Auth, slots: Slots<'_>) -> Result<Found, Error> {
-    let (id, annotated) = match auth {
-        Auth::ClientSecret { client_id, .. } | Auth::Certificate { client_id, .. } => (Some(client_id), None),
-        Auth::Account { client_id, .. } => (client_id.as_ref(), slots.annotation(ACCOUNT, CLIENT_ANNOTATION)),
+    let (id, annotated, account_at) = match auth {
+        Auth::ClientSecret { client_id, .. } | Auth::Certificate { client_id, .. } => {
+            (Some(client_id), None, "")
+        }
+        Auth::Account { at, client_id, .. } => {
+            (client_id.as_ref(), slots.annotation(ACCOUNT, CLIENT_ANNOTATION), *at)
+        }
         Auth::Managed { .. } | Auth::Pod { .. } => return environment(slots, ENV_CLIENT_ID),
     };
     let found = id.map(|id| resolved(id, slots, CLIENT_ID)).transpose()?;
-    let annotated = annotated.map(|value| Found { value, at: ACCOUNT_AT, from: Some(CLIENT_ANNOTATION) });
+    let annotated = annotated.map(|value| Found { value, at: account_at, from: Some(CLIENT_ANNOTATION) });
     agreed([found, annotated].into_iter().flatten(), "client id")?.ok_or_else(|| {
         let detail = format!(
             "the ServiceAccount has no annotation {CLIENT_ANNOTATION}, and the store no client id (authSecretRef.clientId or clientId): it names the application"
         );
-        invalid_config(ACCOUNT_AT, detail)
+        invalid_config(account_at, detail)
     })
 }
 
@@ -90,9 +94,9 @@ pub fn client_id(auth: &Auth, slots: Slots<'_>) -> Result<Found, Error> {
 /// # Errors
 /// If there are two, or it is no tenant's name.
 pub fn tenant(auth: &Auth, slots: Slots<'_>) -> Result<Option<Found>, Error> {
-    let (ids, annotated) = match auth {
-        Auth::ClientSecret { tenant, .. } | Auth::Certificate { tenant, .. } => (tenant, None),
-        Auth::Account { tenant, .. } => (tenant, slots.annotation(ACCOUNT, TENANT_ANNOTATION)),
+    let (ids, annotated, account_at) = match auth {
+        Auth::ClientSecret { tenant, .. } | Auth::Certificate { tenant, .. } => (tenant, None, ""),
+        Auth::Account { at, tenant, .. } => (tenant, slots.annotation(ACCOUNT, TENANT_ANNOTATION), *at),
         Auth::Managed { .. } => return Ok(None),
         Auth::Pod { tenant } => {
             let own = tenant.as_ref().map(|id| resolved(id, slots, TENANT_ID)).transpose()?;
@@ -104,7 +108,7 @@ pub fn tenant(auth: &Auth, slots: Slots<'_>) -> Result<Option<Found>, Error> {
     for id in ids {
         found.push(resolved(id, slots, TENANT_ID)?);
     }
-    found.extend(annotated.map(|value| Found { value, at: ACCOUNT_AT, from: Some(TENANT_ANNOTATION) }));
+    found.extend(annotated.map(|value| Found { value, at: account_at, from: Some(TENANT_ANNOTATION) }));
     // As ESO: the operator's own is the last resort.
     if found.is_empty()
         && let Some(value) = slots.text(ENV_TENANT_ID)?

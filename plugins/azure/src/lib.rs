@@ -20,6 +20,7 @@ pub mod object;
 pub mod read;
 pub mod ready;
 pub mod refusal;
+pub mod registry;
 pub mod session;
 pub mod slots;
 pub mod world;

@@ -5,7 +5,7 @@ use claviger_plugin_sdk::provider::connection::{
     AccountNeed, AmbientKind, AmbientNeed, Need, ObjectKind, ObjectNeed, SlotValue, TokenNeed,
 };
 
-use crate::auth::{ACCOUNT_AT, Auth, Id};
+use crate::auth::{Auth, Id};
 use crate::config::Config;
 use crate::identity::{
     self, ACCOUNT, CLIENT_ANNOTATION, CLIENT_ID, ENV_CLIENT_ID, ENV_TENANT_ID, TENANT_ANNOTATION, TENANT_ID,
@@ -46,8 +46,8 @@ pub fn next(config: &Config, have: &[SlotValue]) -> Result<Vec<Need>, Error> {
             ambient(ENV_TENANT_ID, AmbientKind::Env, "AZURE_TENANT_ID", false),
             ambient(ACCOUNT_TOKEN, AmbientKind::FileByEnv, "AZURE_FEDERATED_TOKEN_FILE", false),
         ],
-        Auth::Account { client_id, tenant, audiences } => {
-            return account(&config.auth, client_id.as_ref(), tenant, audiences, slots);
+        Auth::Account { at, client_id, tenant, audiences } => {
+            return account(&config.auth, at, client_id.as_ref(), tenant, audiences, slots);
         }
     };
     // None of these depends on what another brings.
@@ -63,6 +63,7 @@ fn principal(client_id: &Id, tenant: &[Id], credential: Need) -> Vec<Need> {
 
 fn account(
     auth: &Auth,
+    at: &str,
     client_id: Option<&Id>,
     tenant: &[Id],
     audiences: &[String],
@@ -71,7 +72,7 @@ fn account(
     if !slots.asked(ACCOUNT) {
         let mut needs = vec![Need::Account(AccountNeed {
             slot: ACCOUNT.to_owned(),
-            at: ACCOUNT_AT.to_owned(),
+            at: at.to_owned(),
             annotations: vec![CLIENT_ANNOTATION.to_owned(), TENANT_ANNOTATION.to_owned()],
         })];
         needs.extend(client_id.and_then(|client_id| id(CLIENT_ID, client_id)));
@@ -91,7 +92,7 @@ fn account(
     }
     Ok(vec![Need::Token(TokenNeed {
         slot: ACCOUNT_TOKEN.to_owned(),
-        at: ACCOUNT_AT.to_owned(),
+        at: at.to_owned(),
         audiences: audiences.to_vec(),
         audiences_at: None,
         expiration_seconds: None,

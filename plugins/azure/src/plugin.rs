@@ -2,6 +2,7 @@
 
 use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::connection::{ConnectInput, Guest as Connection, Step};
+use claviger_plugin_sdk::provider::generator::{Generated, Guest as Generator, Kind, Options};
 use claviger_plugin_sdk::provider::interface::{
     Capability, Description, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
 };
@@ -9,12 +10,15 @@ use claviger_plugin_sdk::provider::interface::{
 use crate::client::Client;
 use crate::config::Config;
 use crate::world::Host;
-use crate::{find, health, needs, read, ready};
+use crate::{find, health, needs, read, ready, registry};
 
 struct Azure;
 
 impl Connection for Azure {
     fn connect(input: ConnectInput) -> Result<Step, Error> {
+        if input.store.kind == registry::KIND {
+            return registry::connect(&input);
+        }
         let config = Config::parse(&input.config, &input.settings)?;
         let needs = needs::next(&config, &input.have)?;
         if !needs.is_empty() {
@@ -35,13 +39,15 @@ impl Provider for Azure {
                 | Capability::FIND_BY_NAME
                 | Capability::FIND_BY_TAGS
                 | Capability::METADATA
-                | Capability::VERSIONS,
+                | Capability::VERSIONS
+                | Capability::GENERATOR,
             // As ESO: a path as it stands, then with its dots escaped; a tag by its name, or a path into one.
             property_order: vec![PropertyStep::Path, PropertyStep::EscapedPath],
             metadata_order: vec![PropertyStep::Literal, PropertyStep::Nested],
             origins: vec![
                 "https://*.vault.azure.net".to_owned(),
                 "https://login.microsoftonline.com".to_owned(),
+                "the registry of an ACRAccessToken".to_owned(),
                 "those of the other clouds, and of the store's customCloudConfig".to_owned(),
             ],
             max_batch: read::AT_ONCE as u32,
@@ -61,4 +67,25 @@ impl Provider for Azure {
     }
 }
 
-claviger_plugin_sdk::provider::export_provider!(Azure);
+impl Generator for Azure {
+    fn kinds() -> Vec<Kind> {
+        vec![registry::kind()]
+    }
+
+    fn generate(
+        session: Session,
+        _kind: String,
+        _spec: String,
+        _previous: Option<String>,
+        _options: Options,
+    ) -> Result<Generated, Error> {
+        registry::generate(&session, &Host)
+    }
+
+    /// There is nothing to clean up after a token.
+    fn cleanup(_session: Session, _kind: String, _spec: String, _state: String) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+claviger_plugin_sdk::provider::export_generating_provider!(Azure);

@@ -42,7 +42,7 @@ fn origins(config: &Config, endpoint: Option<&str>) -> Vec<Origin> {
     ]
 }
 
-fn origin(url: String, paths: Vec<String>, purpose: &str) -> Origin {
+pub(crate) fn origin(url: String, paths: Vec<String>, purpose: &str) -> Origin {
     Origin {
         url,
         reach: Reach::Network,
@@ -55,7 +55,7 @@ fn origin(url: String, paths: Vec<String>, purpose: &str) -> Origin {
 }
 
 /// Whether a reference in use means the namespace of whoever asks: in a ClusterSecretStore, without one of its own.
-fn depends_on_requester(config: &Config, session: &Session) -> bool {
+pub(crate) fn depends_on_requester(config: &Config, session: &Session) -> bool {
     let open = |at: &&str| json::text(&config.json, &format!("{at}/namespace")).is_none();
     session.store.namespace.is_none() && config.auth.references().iter().any(open)
 }

@@ -12,6 +12,7 @@ pub mod health;
 pub mod name;
 pub mod read;
 pub mod session;
+pub mod token;
 pub mod world;
 
 #[cfg(test)]

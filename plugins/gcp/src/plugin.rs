@@ -2,6 +2,7 @@
 
 use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::connection::{ConnectInput, Guest as Connection, Ready, Step};
+use claviger_plugin_sdk::provider::generator::{Generated, Guest as Generator, Kind, Options};
 use claviger_plugin_sdk::provider::interface::{
     Capability, Description, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
 };
@@ -10,12 +11,15 @@ use google_credentials::{Endpoints, Service, endpoint};
 use crate::client::Client;
 use crate::config::Config;
 use crate::world::Host;
-use crate::{find, health, read};
+use crate::{find, health, read, token};
 
 struct Plugin;
 
 impl Connection for Plugin {
     fn connect(input: ConnectInput) -> Result<Step, Error> {
+        if input.store.kind == token::KIND {
+            return token::connect(&input);
+        }
         let config = Config::parse(&input.config)?;
         let endpoints = Endpoints::parse(&input.settings)?;
         let needs = config.access.needs(config.lacks_project(), &input.have)?;
@@ -52,7 +56,8 @@ impl Provider for Plugin {
                 | Capability::FIND_BY_PATH
                 | Capability::FIND_BY_TAGS
                 | Capability::METADATA
-                | Capability::VERSIONS,
+                | Capability::VERSIONS
+                | Capability::GENERATOR,
             // As ESO: with its dots escaped first, then as it stands; annotations.x and labels.x by their very
             // names.
             property_order: vec![PropertyStep::EscapedPath, PropertyStep::Path],
@@ -85,4 +90,25 @@ impl Provider for Plugin {
     }
 }
 
-claviger_plugin_sdk::provider::export_provider!(Plugin);
+impl Generator for Plugin {
+    fn kinds() -> Vec<Kind> {
+        vec![token::kind()]
+    }
+
+    fn generate(
+        session: Session,
+        _kind: String,
+        _spec: String,
+        _previous: Option<String>,
+        _options: Options,
+    ) -> Result<Generated, Error> {
+        token::generate(&session, &Host)
+    }
+
+    /// There is nothing to clean up after a token.
+    fn cleanup(_session: Session, _kind: String, _spec: String, _state: String) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+claviger_plugin_sdk::provider::export_generating_provider!(Plugin);

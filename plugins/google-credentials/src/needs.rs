@@ -185,6 +185,20 @@ impl Access {
     }
 }
 
+/// For how long the host keeps an answer of the metadata server's, in seconds.
+const KEPT_SECONDS: u64 = 30;
+
+/// How long the metadata server's token of a session lives at least, in seconds: none, if there is none.
+pub fn metadata_seconds(have: &[SlotValue]) -> u64 {
+    #[derive(Deserialize)]
+    struct Metadata {
+        expires_in: u64,
+    }
+    let Some(Resolved::Bytes(json)) = find(have, TOKEN) else { return 0 };
+    let answer = serde_json::from_slice::<Metadata>(json);
+    answer.map_or(0, |answer| answer.expires_in.saturating_sub(KEPT_SECONDS))
+}
+
 /// In which project the operator runs, as far as the metadata server told it.
 ///
 /// # Errors

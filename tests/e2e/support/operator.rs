@@ -15,8 +15,13 @@ use super::corner::{DEADLINE, World};
 pub(crate) const AMBIENT_VALUE: &str = "MARKED-ambient-value";
 
 /// ESO's variables for AWS's endpoints.
-pub(crate) const ENDPOINTS: [&str; 3] =
-    ["AWS_SECRETSMANAGER_ENDPOINT", "AWS_SSM_ENDPOINT", "AWS_STS_ENDPOINT"];
+pub(crate) const ENDPOINTS: [&str; 5] = [
+    "AWS_SECRETSMANAGER_ENDPOINT",
+    "AWS_SSM_ENDPOINT",
+    "AWS_STS_ENDPOINT",
+    "AWS_ECR_ENDPOINT",
+    "AWS_ECR_PUBLIC_ENDPOINT",
+];
 
 /// A running operator; it is stopped when dropped.
 pub(crate) struct Operator {

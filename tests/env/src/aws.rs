@@ -216,6 +216,21 @@ impl AwsView {
         })
     }
 
+    /// The code that an MFA device of the account shows now.
+    ///
+    /// # Errors
+    /// If the server does not answer, or there is no such device.
+    pub fn mfa_code(&self, serial: &str) -> Result<String> {
+        let (_, answer) = http::call(
+            "POST",
+            &format!("{}/_test/mfa-code", self.address),
+            &[],
+            Some(&json!({"serial": serial})),
+        )?;
+        let missing = || Error::Answer { what: format!("the code of {serial}"), answer: answer.to_string() };
+        answer["code"].as_str().map(ToOwned::to_owned).ok_or_else(missing)
+    }
+
     /// Lets all temporary credentials that were given out expire now.
     ///
     /// # Errors

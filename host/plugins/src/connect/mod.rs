@@ -19,6 +19,7 @@ use crate::convert;
 use crate::needs::{Reference, Rules};
 use crate::plugin::Plugin;
 use crate::rooms::Room;
+use crate::schema::ConfigSchema;
 use crate::session::{Input, Requester, Session, Slot, StoreRef};
 use crate::source::CredentialSource;
 use crate::template::Surroundings;
@@ -35,6 +36,7 @@ pub(crate) async fn connect(
     store: StoreRef,
     requester: Requester,
     config: Json,
+    schema: &ConfigSchema,
     source: &dyn CredentialSource,
 ) -> Result<Arc<Session>, CallError> {
     let settings = plugin.grants().settings.clone();
@@ -42,6 +44,7 @@ pub(crate) async fn connect(
     let mut work = Work {
         room: plugin.rooms.of(&requester.namespace),
         plugin,
+        schema,
         source,
         input: Input { store, requester, config, settings, slots: Vec::new() },
         identities: BTreeSet::new(),
@@ -65,6 +68,8 @@ pub(crate) async fn connect(
 struct Work<'a> {
     room: Room,
     plugin: &'a Arc<Plugin>,
+    /// Of the config: which places in it are references.
+    schema: &'a ConfigSchema,
     source: &'a dyn CredentialSource,
     input: Input,
     /// What the credentials are, without being them.
@@ -116,18 +121,16 @@ impl Work<'_> {
         Err(wrong(format!("connect was not ready after {MAX_ROUNDS} rounds")))
     }
 
-    fn rules(&self) -> Result<Rules<'_>, CallError> {
-        let schema =
-            self.plugin.schema().ok_or_else(|| Fault::BadAnswer("it has no config schema".to_owned()))?;
-        Ok(Rules {
+    fn rules(&self) -> Rules<'_> {
+        Rules {
             store: &self.input.store,
             requester: &self.input.requester,
             config: &self.input.config,
-            schema,
+            schema: self.schema,
             grants: self.plugin.grants(),
             stand_in: self.stand_in.as_deref(),
             surroundings: &self.surroundings,
-        })
+        }
     }
 
     async fn resolve(&mut self, need: guest::Need) -> Result<(), CallError> {

@@ -65,7 +65,7 @@ impl Work<'_> {
             guest::ObjectKind::ConfigMap => Some(ObjectKind::ConfigMap),
             guest::ObjectKind::Either => None,
         };
-        let (kind, reference, key) = self.rules()?.object(&need.at, wanted, need.default_key.as_deref())?;
+        let (kind, reference, key) = self.rules().object(&need.at, wanted, need.default_key.as_deref())?;
         let (mut missing, mut found) = (None, None);
         for place in self.places(reference) {
             match self.source.object(kind, &place.namespace, &place.name, &key).await {
@@ -92,7 +92,7 @@ impl Work<'_> {
         if wanted.len() > MAX_ANNOTATIONS {
             return Err(wrong(format!("connect asks for {} annotations of one account", wanted.len())));
         }
-        let reference = self.rules()?.account(&need.at)?;
+        let reference = self.rules().account(&need.at)?;
         let (mut missing, mut found) = (None, None);
         for place in self.places(reference) {
             match self.source.account(&place.namespace, &place.name).await {
@@ -120,7 +120,7 @@ impl Work<'_> {
     }
 
     pub(super) async fn token(&mut self, need: guest::TokenNeed) -> Result<Slot, CallError> {
-        let reference = self.rules()?.account(&need.at)?;
+        let reference = self.rules().account(&need.at)?;
         let api_server = self.source.api_server_audiences();
         let expiration = need
             .expiration_seconds
@@ -129,7 +129,7 @@ impl Work<'_> {
         for place in self.places(reference) {
             let shown = self.annotations.get(&place).map(Vec::as_slice).unwrap_or_default();
             let at = need.audiences_at.as_deref();
-            self.rules()?.audiences(&need.at, at, &need.audiences, shown, &api_server)?;
+            self.rules().audiences(&need.at, at, &need.audiences, shown, &api_server)?;
             match self.source.token(&place.namespace, &place.name, &need.audiences, expiration).await {
                 Err(error @ NeedError::NotFound { .. }) => {
                     missing.get_or_insert(error);
