@@ -40,6 +40,12 @@ pub enum Case {
     TokenRefusedForEver,
     Validate,
     ValidateBadCredential,
+    Push,
+    CreateOnly,
+    PushUnmanaged,
+    PushConflict,
+    PushMetadata,
+    DeletePushed,
     NoLeaks,
 }
 
@@ -88,6 +94,28 @@ const TABLE: &[(Case, &str, &str)] = &[
         "validateBadCredential",
         "validating with a wrong credential is `unauthenticated`",
     ),
+    (
+        Push,
+        "push",
+        "what is pushed is read back; again it is `unchanged` and makes no version; another is `updated`",
+    ),
+    (CreateOnly, "createOnly", "without `replace` nothing is written over"),
+    (
+        PushUnmanaged,
+        "pushUnmanaged",
+        "what is there without the mark is `denied` to pushes and deletions, and stays",
+    ),
+    (PushConflict, "pushConflict", "where another version is expected, a push and a deletion are `conflict`"),
+    (
+        PushMetadata,
+        "pushMetadata",
+        "metadata is kept, makes no version when it is the same, and is refused when it is none",
+    ),
+    (
+        DeletePushed,
+        "deletePushed",
+        "what was pushed is deleted and pushed again; that it is not there is no error",
+    ),
     (NoLeaks, "noLeaks", "no error and no log line of any case holds a credential or a value"),
 ];
 
@@ -122,6 +150,8 @@ impl Case {
             FindByPath => &["find-by-path"],
             FindByTags => &["find-by-tags"],
             FindNothing => &["find-by-name", "find-by-path", "find-by-tags"],
+            Push | CreateOnly | PushUnmanaged | DeletePushed => &["writer"],
+            // Not every backend that can be written to has versions and metadata.
             // A backend that lists all in one answer has no pages.
             _ => &[],
         }

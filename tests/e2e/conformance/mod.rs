@@ -54,3 +54,11 @@ fn with_usual(cases: Map<String, Value>) -> Map<String, Value> {
     ];
     usual.into_iter().map(|case| (case.to_owned(), json!({}))).chain(cases).collect()
 }
+
+/// What a provider cannot do that is not written to, and why.
+fn read_only(unsupported: Value) -> Value {
+    let cases = ["push", "createOnly", "pushUnmanaged", "pushConflict", "pushMetadata", "deletePushed"];
+    let Value::Object(mut unsupported) = unsupported else { panic!("{unsupported}") };
+    unsupported.extend(cases.map(|case| (case.to_owned(), json!("it cannot be written to"))));
+    unsupported.into()
+}

@@ -126,6 +126,42 @@ pub(crate) struct MetadataCase {
     pub(crate) expect: Json,
 }
 
+/// A key that is the suite's to write.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PushCase {
+    pub(crate) key: String,
+    #[serde(default = "first_value")]
+    pub(crate) value: String,
+    /// Another value.
+    #[serde(default = "second_value")]
+    pub(crate) other: String,
+}
+
+/// What every backend takes: a JSON object, in which no number and no spelling changes on the way.
+fn first_value() -> String {
+    r#"{"pushed":"first-value-of-the-suite"}"#.to_owned()
+}
+
+fn second_value() -> String {
+    r#"{"pushed":"second-value-of-the-suite"}"#.to_owned()
+}
+
+/// Metadata of a push.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PushMetadataCase {
+    pub(crate) key: String,
+    #[serde(default = "first_value")]
+    pub(crate) value: String,
+    pub(crate) metadata: Json,
+    /// What the key's metadata has then, at least, where the provider claims to read it.
+    #[serde(default)]
+    pub(crate) expect: Json,
+    /// What the plugin's schema or the plugin refuses.
+    pub(crate) refused: Json,
+}
+
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LoginCase {
@@ -234,6 +270,12 @@ cases! {
     token_refused_for_ever: RefusedCase => TokenRefusedForEver,
     validate: NoInput => Validate,
     validate_bad_credential: NoInput => ValidateBadCredential,
+    push: PushCase => Push,
+    create_only: PushCase => CreateOnly,
+    push_unmanaged: KeyCase => PushUnmanaged,
+    push_conflict: PushCase => PushConflict,
+    push_metadata: PushMetadataCase => PushMetadata,
+    delete_pushed: PushCase => DeletePushed,
 }
 
 impl Cases {

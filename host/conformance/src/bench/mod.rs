@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 
 use crate::case::Case;
 use crate::proxy::{Matcher, Upstream};
-pub(crate) use cases::{Answer, Cases, Expire, ExpireRequest, FaultCase, Find, KeyCase};
+pub(crate) use cases::{Answer, Cases, Expire, ExpireRequest, FaultCase, Find, KeyCase, PushCase};
 pub(crate) use expand::{expand, numbered};
 pub(crate) use expected::Expected;
 use grants::GrantsGiven;

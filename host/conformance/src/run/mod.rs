@@ -8,6 +8,7 @@ mod logins;
 mod session;
 mod unclaimed;
 mod values;
+mod writes;
 
 use std::io;
 
@@ -164,6 +165,12 @@ async fn check(suite: &session::Running<'_>) -> Verdict {
         Case::TokenRefusedForEver => logins::refused_for_ever(suite).await,
         Case::Validate => logins::validate(suite).await,
         Case::ValidateBadCredential => logins::validate_bad_credential(suite).await,
+        Case::Push => writes::push(suite).await,
+        Case::CreateOnly => writes::create_only(suite).await,
+        Case::PushUnmanaged => writes::unmanaged(suite).await,
+        Case::PushConflict => writes::conflict(suite).await,
+        Case::PushMetadata => writes::metadata(suite).await,
+        Case::DeletePushed => writes::delete(suite).await,
         Case::NoLeaks => no_leaks(suite),
     }
 }

@@ -55,6 +55,15 @@ async fn tried(suite: &Running<'_>) -> Verdict {
         Case::FindByTags => {
             Query { tags: BTreeMap::from([("a".to_owned(), "b".to_owned())]), ..Query::default() }
         }
+        Case::Push => {
+            let session = suite.fresh().await?;
+            let outcome = session.exists(&["absent".to_owned()]).await;
+            return suite.failed(
+                &outcome,
+                "unsupported, asked whether a key is there to be pushed",
+                |error| matches!(error, CallError::Provider(ProviderError::Unsupported(_))),
+            );
+        }
         _ => return Ok(()),
     };
     unsupported(suite, "such a search", None, Some(query)).await

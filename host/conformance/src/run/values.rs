@@ -99,7 +99,7 @@ pub(super) async fn metadata(suite: &Running<'_>) -> Verdict {
 }
 
 /// The first place of `expected` that `found` does not have like that.
-fn lacking(expected: &Json, found: &Json, place: String) -> Option<String> {
+pub(super) fn lacking(expected: &Json, found: &Json, place: String) -> Option<String> {
     match (expected, found) {
         (Json::Object(expected), Json::Object(found)) => expected.iter().find_map(|(key, value)| {
             lacking(value, found.get(key).unwrap_or(&Json::Null), format!("{place}/{key}"))
