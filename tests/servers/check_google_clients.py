@@ -1,7 +1,7 @@
 """Google's own Python libraries against the stand-in: their signing, their exchanges, their reading of answers.
 
 Reads JSON from standard input: `address`, `project`, `key` (a service account's, which may read and list all),
-`subject_token`, `provider`, `aws_provider`, `aws` (`key`, `secret`), `impersonate` (an account's e-mail), `user`
+`writer` (that of another, which may do all), `subject_token`, `provider`, `aws_provider`, `aws` (`key`, `secret`), `impersonate` (an account's e-mail), `user`
 (an authorised user's credentials). Writes what came of each try as JSON: the value that was read, or the
 error's class and words. `GCE_METADATA_HOST` is where metadata is asked for. Run it where no packet can leave the
 machine: the libraries know Google's own addresses.
@@ -100,6 +100,47 @@ def main() -> None:
         found = client(credentials).list_secrets(request=asked)
         return [len(page.secrets) for page in found.pages]
 
+    def written(credentials: Any) -> list[Any]:
+        """A secret's life, as its answers tell it; the words of an error have its class first."""
+        writer, parent = client(credentials), f"projects/{project}"
+        asked = {"labels": {"team": "red"}, "replication": {"automatic": {}}}
+        made = writer.create_secret(parent=parent, secret_id="written", secret=asked)
+        name = f"{parent}/secrets/written"
+        payload = {"data": b"123456789", "data_crc32c": 3808858755}
+        added = writer.add_secret_version(parent=name, payload=payload)
+        labels = {"name": name, "labels": {"team": "blue"}, "etag": made.etag}
+        mask = {"paths": ["labels"]}
+        changed = writer.update_secret(secret=labels, update_mask=mask)
+        stale = {"name": name, "etag": made.etag}
+
+        def again() -> Any:
+            return writer.create_secret(parent=parent, secret_id="written", secret=asked)
+
+        refused = [
+            tried(lambda _: again(), lambda: None),
+            tried(lambda _: writer.update_secret(secret=labels, update_mask=mask), lambda: None),
+            tried(lambda _: writer.delete_secret(request=stale), lambda: None),
+        ]
+        value = writer.access_secret_version(name=f"{name}/versions/latest").payload.data.decode()
+        writer.delete_secret(request={"name": name, "etag": changed.etag})
+        gone = tried(lambda _: writer.get_secret(name=name), lambda: None)
+        classes = [str(each).partition(":")[0] for each in [*refused, gone]]
+        return [dict(made.labels), added.name.rpartition("/")[2], dict(changed.labels), value, classes]
+
+    def forbidden(credentials: Any) -> list[str]:
+        """What who may only read is told of each write."""
+        reader, parent = client(credentials), f"projects/{project}"
+        name = f"{parent}/secrets/one"
+        asked = {"replication": {"automatic": {}}}
+        calls = [
+            lambda: reader.create_secret(parent=parent, secret_id="no", secret=asked),
+            lambda: reader.add_secret_version(parent=name, payload={"data": b"x"}),
+            lambda: reader.update_secret(secret={"name": name}, update_mask={"paths": ["labels"]}),
+            lambda: reader.delete_secret(name=name),
+        ]
+        said = [str(tried(lambda _, call=call: call(), lambda: None)) for call in calls]
+        return [f"{each.partition(':')[0]} {(each.split(chr(39)) + [''])[1]}" for each in said]
+
     subject, one = Subject(given["subject_token"]), access("secrets/one/versions/latest")
     names = ("client_id", "client_secret", "refresh_token")
     user = {**{name: given["user"][name] for name in names}, "token_uri": f"{address}/token"}
@@ -132,6 +173,8 @@ def main() -> None:
         "disabled": tried(access("secrets/disabled/versions/latest"), by_key),
         "all": tried(listed, by_key),
         "pages of three": tried(counted, by_key),
+        "written": tried(written, lambda: by_key(**given["writer"])),
+        "forbidden": tried(forbidden, by_key),
     }
     json.dump(found, sys.stdout)
 

@@ -29,6 +29,13 @@ ROLES = {
         "secretmanager.versions.get",
         "secretmanager.versions.list",
     },
+    "roles/secretmanager.secretVersionAdder": {"secretmanager.versions.add"},
+    "roles/secretmanager.admin": {
+        *(f"secretmanager.secrets.{each}" for each in ("create", "delete", "get", "list", "update")),
+        *(f"secretmanager.versions.{each}" for each in ("access", "add", "destroy", "disable", "enable")),
+        "secretmanager.versions.get",
+        "secretmanager.versions.list",
+    },
     "roles/iam.workloadIdentityUser": {"iam.serviceAccounts.getAccessToken"},
     "roles/iam.serviceAccountTokenCreator": {
         "iam.serviceAccounts.getAccessToken",

@@ -3,8 +3,9 @@
 After the REST reference: names come back with the project's number, whichever way it was asked; `latest` is the
 version created last, whatever its state; a checksum is verified where it is given and always handed out; lists
 are newest first and `totalSize` is left out under a filter. A regional secret and a global one of the same name
-are two. Permissions are looked at before existence, so who has none cannot tell what exists. Not here: rotation,
-topics' messages, customer-managed keys, expiry, delayed destruction, allow policies of secrets over the wire.
+are two. Permissions are looked at before existence, so who has none cannot tell what exists. Topics and customer-managed
+keys are kept by their names, and nothing is sent to the ones or encrypted with the others. Not here: rotation, expiry,
+delayed destruction, allow policies of secrets over the wire.
 """
 
 import base64
@@ -18,7 +19,7 @@ from typing import Any
 import google_filters
 from google_errors import Refused, Status, answer, error_info, invalid
 from google_iam import Caller, Iam
-from google_secret_fields import check_secret, crc32c
+from google_secret_fields import check_secret, crc32c, replication_status
 from werkzeug.wrappers import Request, Response
 
 SERVICE = "secretmanager.googleapis.com"
@@ -44,6 +45,8 @@ ROUTES = [(method, re.compile(path), rpc, permission) for method, path, rpc, per
 # "If not set, or if it is 0, the server decides": few enough that nobody can do without pages.
 DEFAULT_PAGE = 25
 LONGEST_PAGE = 25_000
+# What an update mask may name. A global secret's replication is for ever.
+CHANGEABLE = {"labels", "annotations", "versionAliases", "topics", "ttl", "expireTime", "customerManagedEncryption"}
 PARAMETERS = {"ListSecrets": {"pageSize", "pageToken", "filter"}, "CreateSecret": {"secretId"}}
 PARAMETERS |= {
     "ListSecretVersions": PARAMETERS["ListSecrets"],
@@ -183,11 +186,12 @@ class SecretManager:
             raise invalid("The update_mask is required.")
         check_etag(secret.fields, given.get("etag"))
         changed = {name: given.get(name) for name in paths if name != "etag"}
-        if not changed.keys() <= {"labels", "annotations", "versionAliases", "topics", "ttl", "expireTime"}:
+        if not changed.keys() <= CHANGEABLE:
             raise invalid(f"Update mask has a field that may not be changed: {paths}")
         kept = {name: value for name, value in changed.items() if value}
+        replication = {name: secret.fields[name] for name in ("replication",) if name in secret.fields}
         check_secret(
-            {**kept, "replication": {"automatic": {}}}, regional=False, versions=len(secret.versions)
+            {**kept, **replication}, regional="/locations/" in asked.parent, versions=len(secret.versions)
         )
         left = {name: value for name, value in secret.fields.items() if name not in changed}
         secret.fields = {**left, **kept, "etag": etag()}
@@ -219,7 +223,7 @@ class SecretManager:
             "etag": etag(),
         }
         if "replication" in secret.fields:
-            fields["replicationStatus"] = {"automatic": {}}
+            fields["replicationStatus"] = replication_status(secret.fields["replication"])
         if said is not None:
             fields["clientSpecifiedPayloadChecksum"] = True
         secret.versions.append(Version(fields, data))

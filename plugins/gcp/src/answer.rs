@@ -15,8 +15,13 @@ use crate::name;
 /// CRC32C, as Google calls it.
 const CRC32C: Crc<u32, crc::Table<1>> = Crc::<u32, crc::Table<1>>::new(&CRC_32_ISCSI);
 
-fn odd(what: &str) -> Error {
+pub(crate) fn odd(what: &str) -> Error {
     Error::Unavailable(format!("{what}: the answer is not Secret Manager's: a proxy's?"))
+}
+
+/// The checksum of a value.
+pub(crate) fn crc32c(data: &[u8]) -> u32 {
+    CRC32C.checksum(data)
 }
 
 /// A version's payload.
@@ -57,7 +62,7 @@ pub fn payload(body: &[u8], what: &str) -> Result<Payload, Error> {
         Value::String(text) => Some(text.parse::<u64>().map_err(|_| odd(what))?),
         other => Some(other.as_u64().ok_or_else(|| odd(what))?),
     };
-    if told.is_some_and(|told| told != u64::from(CRC32C.checksum(&data))) {
+    if told.is_some_and(|told| told != u64::from(crc32c(&data))) {
         return Err(Error::Unavailable(format!(
             "{what}: the data does not have the checksum that came with it (CRC32C): it was damaged on the way"
         )));

@@ -1,5 +1,5 @@
 //! Requests to Secret Manager: with a token that is in the memo, logging in when there is none or it has ended.
-//! Which paths are asked for is `read`'s and `find`'s; where the token comes from, `session`'s.
+//! Which paths are asked for is `read`'s, `find`'s and `writer`'s; where the token comes from, `session`'s.
 
 use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::connection::Session;
@@ -39,6 +39,24 @@ impl Trouble {
 /// The body of a success, or what it is instead.
 pub type Answer = Result<Vec<u8>, Trouble>;
 
+/// A request below `/v1/`.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Its method.
+    pub method: &'static str,
+    /// Its path, with its query.
+    pub path: String,
+    /// Its JSON; empty if it has none.
+    pub body: Vec<u8>,
+}
+
+impl Ask {
+    /// A read.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: "GET", path: path.into(), body: Vec::new() }
+    }
+}
+
 /// A connected Secret Manager.
 pub struct Client<'a> {
     /// The store's.
@@ -68,20 +86,36 @@ impl<'a> Client<'a> {
     /// One read.
     ///
     /// # Errors
-    /// As [`Client::call`].
+    /// As [`Client::ask`].
     pub fn one(&self, path: String) -> Result<Answer, Error> {
-        let none = || Err(Trouble::Nothing(Error::Other("a request without an answer".to_owned())));
-        Ok(self.call(&[path])?.pop().unwrap_or_else(none))
+        self.send_one(Ask::get(path))
     }
 
-    /// Reads of paths below `/v1/` (with their queries), each of which is answered with success or its trouble. A
-    /// token that was refused is given up and logged in for once more, for all of them.
+    /// One request.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub fn send_one(&self, ask: Ask) -> Result<Answer, Error> {
+        let none = || Err(Trouble::Nothing(Error::Other("a request without an answer".to_owned())));
+        Ok(self.ask(&[ask])?.pop().unwrap_or_else(none))
+    }
+
+    /// Reads of paths below `/v1/`, with their queries.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub fn call(&self, paths: &[String]) -> Result<Vec<Answer>, Error> {
+        self.ask(&paths.iter().map(Ask::get).collect::<Vec<_>>())
+    }
+
+    /// Requests, each of which is answered with success or its trouble. A token that was refused is given up and logged
+    /// in for once more, for all of them: what was refused for it has done nothing.
     ///
     /// # Errors
     /// If there is no token to ask with.
-    pub fn call(&self, paths: &[String]) -> Result<Vec<Answer>, Error> {
+    pub fn ask(&self, asks: &[Ask]) -> Result<Vec<Answer>, Error> {
         let token = self.token()?;
-        let mut answers = self.send(paths.iter(), &token);
+        let mut answers = self.send(asks.iter(), &token);
         let is_refused = |answer: &Answer| answer.as_ref().is_err_and(Trouble::is_refused);
         let again: Vec<usize> =
             answers.iter().enumerate().filter(|(_, answer)| is_refused(answer)).map(|(at, _)| at).collect();
@@ -90,7 +124,7 @@ impl<'a> Client<'a> {
         }
         self.world.memo().evict(TOKEN, token.token.0.as_bytes());
         let anew = match self.token() {
-            Ok(token) => self.send(again.iter().filter_map(|at| paths.get(*at)), &token),
+            Ok(token) => self.send(again.iter().filter_map(|at| asks.get(*at)), &token),
             Err(error) => again.iter().map(|_| Err(Trouble::Nothing(error.clone()))).collect(),
         };
         if anew.iter().any(is_refused) {
@@ -104,16 +138,20 @@ impl<'a> Client<'a> {
         Ok(answers)
     }
 
-    fn send<'p>(&self, paths: impl Iterator<Item = &'p String>, token: &Token) -> Vec<Answer> {
+    fn send<'p>(&self, asks: impl Iterator<Item = &'p Ask>, token: &Token) -> Vec<Answer> {
         let secret = token.token.0.as_str();
         let mut headers = vec![("authorization".to_owned(), format!("Bearer {secret}"))];
         let quota = self.plan.quota_project.iter();
         headers.extend(quota.map(|project| ("x-goog-user-project".to_owned(), project.clone())));
-        let request = |path: &String| Request {
-            method: "GET",
-            url: format!("{}/v1/{path}", self.base),
-            headers: headers.clone(),
-            body: Vec::new(),
+        let request = |ask: &Ask| {
+            let json =
+                (!ask.body.is_empty()).then(|| ("content-type".to_owned(), "application/json".to_owned()));
+            Request {
+                method: ask.method,
+                url: format!("{}/v1/{}", self.base, ask.path),
+                headers: headers.iter().cloned().chain(json).collect(),
+                body: ask.body.clone(),
+            }
         };
         let answer = |reply: Result<Reply, Error>| match reply {
             Ok(reply) if (200..=299).contains(&reply.status) => Ok(reply.body),
@@ -125,7 +163,7 @@ impl<'a> Client<'a> {
             }
             Err(error) => Err(Trouble::Nothing(error)),
         };
-        self.world.send(paths.map(request).collect()).into_iter().map(answer).collect()
+        self.world.send(asks.map(request).collect()).into_iter().map(answer).collect()
     }
 }
 

@@ -6,12 +6,13 @@ use claviger_plugin_sdk::provider::generator::{Generated, Guest as Generator, Ki
 use claviger_plugin_sdk::provider::interface::{
     Capability, Description, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
 };
+use claviger_plugin_sdk::provider::writer::{Guest as Writer, Outcome, Removal, Write};
 use google_credentials::{Endpoints, Service, endpoint};
 
 use crate::client::Client;
 use crate::config::Config;
 use crate::world::Host;
-use crate::{find, health, read, token};
+use crate::{find, health, read, token, writer};
 
 struct Plugin;
 
@@ -50,13 +51,14 @@ impl Provider for Plugin {
             name: "gcpsm".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config_schema: include_str!("../config-schema.json").to_owned(),
-            push_metadata_schema: None,
+            push_metadata_schema: Some(include_str!("../push-metadata-schema.json").to_owned()),
             capabilities: Capability::GET
                 | Capability::FIND_BY_NAME
                 | Capability::FIND_BY_PATH
                 | Capability::FIND_BY_TAGS
                 | Capability::METADATA
                 | Capability::VERSIONS
+                | Capability::WRITER
                 | Capability::GENERATOR,
             // As ESO: with its dots escaped first, then as it stands; annotations.x and labels.x by their very
             // names.
@@ -90,6 +92,20 @@ impl Provider for Plugin {
     }
 }
 
+impl Writer for Plugin {
+    fn push(session: Session, writes: Vec<Write>) -> Result<Vec<Result<Outcome, Error>>, Error> {
+        writer::push(&Client::new(&session, &Host)?, &writes)
+    }
+
+    fn delete(session: Session, removals: Vec<Removal>) -> Result<Vec<Result<(), Error>>, Error> {
+        writer::delete(&Client::new(&session, &Host)?, &removals)
+    }
+
+    fn exists(session: Session, keys: Vec<String>) -> Result<Vec<Result<bool, Error>>, Error> {
+        writer::exists(&Client::new(&session, &Host)?, &keys)
+    }
+}
+
 impl Generator for Plugin {
     fn kinds() -> Vec<Kind> {
         vec![token::kind()]
@@ -111,4 +127,4 @@ impl Generator for Plugin {
     }
 }
 
-claviger_plugin_sdk::provider::export_generating_provider!(Plugin);
+claviger_plugin_sdk::provider::export_managing_provider!(Plugin);

@@ -13,9 +13,9 @@ use crate::name;
 pub const BATCH: usize = 32;
 
 /// The right to a value.
-const ACCESS: &str = "secretmanager.versions.access";
+pub(crate) const ACCESS: &str = "secretmanager.versions.access";
 /// The right to what is said about a secret.
-const GET: &str = "secretmanager.secrets.get";
+pub(crate) const GET: &str = "secretmanager.secrets.get";
 /// The right to its versions.
 const LIST_VERSIONS: &str = "secretmanager.versions.list";
 

@@ -3,10 +3,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use claviger_testenv::{Google, GoogleAccount, GoogleOptions};
+use claviger_testenv::{Google, GoogleAccount, GoogleOptions, Mark};
 use serde_json::{Map, Value, json};
 
-use super::{conforms, read_only, with_usual};
+use super::{conforms, with_usual};
 use crate::support::{ACCESSOR, Project, VIEWER, member, world};
 
 const GREETING: &str = "Grüße aus Zürich – 你好 🗝";
@@ -14,8 +14,11 @@ const LOGIN: &str = r#"{"user":"app-user-1","password":"correct-horse","deep":{"
 const OLDER: &str = r#"{"user":"app-user-0","password":"older-battery"}"#;
 const NOT_TO_BE_READ: &str = "never-to-be-read";
 const BYTES: [u8; 8] = [0, 159, 146, 150, 255, 10, 13, 0];
+const TOPIC: &str = "projects/conformance/topics/rotation";
 const TAGGED: [(&str, &str); 3] =
     [("tagged-one", "red-team"), ("tagged-two", "red-team"), ("tagged-three", "blue-team")];
+/// Not written by a push: it lacks the mark.
+const THEIRS: &str = "value-of-somebody-else";
 /// Five pages of a thousand.
 const PAGE: usize = 200;
 
@@ -35,6 +38,16 @@ fn gcp_conforms() {
         google.grant(&member(&account), &format!("{}/secrets/{prefix}*", project.parent), ACCESSOR).unwrap();
     }
     project.grant(&member(&account), VIEWER);
+    // As the provider's documentation has it, with the right to delete.
+    let writer = |resource: String, permissions: Value| {
+        let grant = json!({"member": member(&account), "resource": resource, "permissions": permissions});
+        google.control("grant", &grant).unwrap();
+    };
+    writer(project.parent.clone(), json!(["secretmanager.secrets.create"]));
+    let below = ["secrets.update", "secrets.delete", "versions.access", "versions.add"];
+    let below: Vec<String> = below.iter().map(|right| format!("secretmanager.{right}")).collect();
+    writer(format!("{}/secrets/push-*", project.parent), json!(below));
+    project.secret("push-theirs", THEIRS);
     project.secret("app-login", OLDER);
     project.version("app-login", LOGIN);
     project.secret("app-greeting", GREETING);
@@ -48,8 +61,44 @@ fn gcp_conforms() {
     for n in 0..1_000 {
         project.secret(&format!("many-{n}"), &format!("value-of-{n}"));
     }
+    let mark = google.mark();
     let table = conforms(&world, "gcp", &bench(&project, &account));
-    assert!(table.ends_with("34 passed, 0 failed, 6 not supported\n"), "{table}");
+    assert!(table.ends_with("40 passed, 0 failed, 0 not supported\n"), "{table}");
+    written(&project, mark);
+}
+
+/// What the suite's pushes left at Google, and by which requests: it reads with the plugin that wrote.
+fn written(project: &Project<'_>, since: Mark) {
+    let path = |name: &str| format!("{}/secrets/{name}", project.parent);
+    let secret = |name: &str| project.google.admin("GET", &path(name), &Value::Null).unwrap();
+    let value = |name: &str| {
+        let latest = format!("{}/versions/latest:access", path(name));
+        let payload = project.google.admin("GET", &latest, &Value::Null).unwrap()["payload"]["data"].take();
+        STANDARD.decode(payload.as_str().unwrap()).unwrap()
+    };
+    let requests = project.requests(since);
+    let count = |action: &str, name: &str| {
+        let of = format!("/secrets/{name}");
+        let sent = requests.iter().filter(|request| request.action == action && request.status == 200);
+        sent.filter(|request| request.path.split(':').next().unwrap().ends_with(&of)).count()
+    };
+    let mark = json!({"managed-by": "external-secrets"});
+    assert_eq!(secret("push-value")["labels"], mark);
+    assert_eq!(secret("push-value")["replication"], json!({"automatic": {}}));
+    assert_eq!(value("push-value"), br#"{"pushed":"second-value-of-the-suite"}"#);
+    assert_eq!((count("AddSecretVersion", "push-value"), count("UpdateSecret", "push-value")), (2, 0));
+    assert_eq!(count("AddSecretVersion", "push-once"), 1, "it was there, and nothing replaces it");
+    let kept = secret("push-metadata");
+    assert_eq!(kept["labels"], json!({"managed-by": "external-secrets", "team": "payments"}));
+    assert_eq!(kept["annotations"], json!({"note": "of the suite"}));
+    assert_eq!(kept["topics"], json!([{"name": TOPIC}]));
+    assert_eq!(kept["replication"], json!({"userManaged": {"replicas": [{"location": "europe-west3"}]}}));
+    assert_eq!((count("AddSecretVersion", "push-metadata"), count("UpdateSecret", "push-metadata")), (1, 0));
+    assert_eq!((value("push-theirs"), &secret("push-theirs")["labels"]), (THEIRS.into(), &Value::Null));
+    assert_eq!(count("DeleteSecret", "push-theirs"), 0);
+    // The suite deletes it once; what bears no mark or is of an older version does not go.
+    assert_eq!(count("DeleteSecret", "push-gone"), 1);
+    assert_eq!(count("DeleteSecret", "push-stale"), 0);
 }
 
 fn bench(project: &Project<'_>, account: &GoogleAccount) -> Value {
@@ -67,7 +116,6 @@ fn bench(project: &Project<'_>, account: &GoogleAccount) -> Value {
         "loginRequests": [{"method": "POST", "path": "^/token$"}],
         "dataRequests": [{"method": "GET", "path": ":access$"}],
         "cases": cases(&member(account)),
-        "unsupported": read_only(json!({})),
     })
 }
 
@@ -106,6 +154,23 @@ fn cases(member: &str) -> Map<String, Value> {
         "findNothing": {"path": "no-such", "name": "."},
         "paging": {"path": "many-", "pages": 5, "expect": {"pattern": "many-{n}", "times": 1_000}},
         "metadata": {"key": "tagged-one", "expect": {"labels": {"team": "red-team", "stage": "test"}}},
+        "push": {"key": "push-value"},
+        "createOnly": {"key": "push-once"},
+        "pushUnmanaged": {"key": "push-theirs"},
+        "pushConflict": {"key": "push-stale"},
+        "pushMetadata": {
+            "key": "push-metadata",
+            "metadata": metadata(json!({
+                "labels": {"team": "payments"}, "annotations": {"note": "of the suite"}, "topics": [TOPIC],
+                "replicationLocations": ["europe-west3"],
+            })),
+            "expect": {
+                "labels": {"managed-by": "external-secrets", "team": "payments"},
+                "annotations": {"note": "of the suite"},
+            },
+            "refused": metadata(json!({"replicas": ["europe-west3"]})),
+        },
+        "deletePushed": {"key": "push-gone"},
         "throttled": {"answer": {"status": 429, "headers": {"content-type": json}, "body": limit.to_string()}},
         "expiredToken": {"expire": {"request": {
             "method": "POST", "url": "${GOOGLE}/_test/end-tokens",
@@ -116,4 +181,11 @@ fn cases(member: &str) -> Map<String, Value> {
         }},
     });
     with_usual(std::mem::take(cases.as_object_mut().unwrap()))
+}
+
+/// Of a push.
+fn metadata(spec: Value) -> Value {
+    json!({
+        "apiVersion": "kubernetes.external-secrets.io/v1alpha1", "kind": "PushSecretMetadata", "spec": spec,
+    })
 }

@@ -144,6 +144,9 @@ fn googles_own_libraries_read_by_every_kind_of_credential() {
     for at in 0..8 {
         google.secret(parent, &format!("page{at}"), b"value", &json!({})).unwrap();
     }
+    let writer = google.service_account(project, "writer").unwrap();
+    let by_writer = format!("serviceAccount:{}", writer.email);
+    google.grant(&by_writer, parent, "roles/secretmanager.admin").unwrap();
     let provider = |more: Value| {
         let mut asked = json!({"project": project, "pool": "pool"});
         asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -172,7 +175,7 @@ fn googles_own_libraries_read_by_every_kind_of_credential() {
         "address": google.address(), "project": project, "key": account.key,
         "other_key": signing_key().unwrap().0, "subject_token": subject.unwrap(), "provider": audience,
         "aws_provider": aws["audience"], "aws": {"key": "AKIAENV", "secret": "aws secret"},
-        "impersonate": account.email,
+        "impersonate": account.email, "writer": writer.key,
         "user": google.control("authorized-user", &json!({"member": by_user})).unwrap(),
     });
     let found: BTreeMap<String, Value> =
@@ -203,7 +206,12 @@ fn googles_own_libraries_read_by_every_kind_of_credential() {
     let names = ["disabled", "one", "page0", "page1", "page2", "page3", "page4", "page5", "page6", "page7"];
     assert_eq!(found["all"], json!(names));
     assert_eq!(found["pages of three"], json!([3, 3, 2]));
-    assert_eq!(found.len(), reads.len() + refused.len() + 2);
+    let classes = ["Conflict", "BadRequest", "BadRequest", "NotFound"];
+    let life = json!([{"team": "red"}, "1", {"team": "blue"}, "123456789", classes]);
+    assert_eq!(found["written"], life, "created, a version, labels, its value, and what is refused");
+    let rights = ["secrets.create", "versions.add", "secrets.update", "secrets.delete"];
+    assert_eq!(found["forbidden"], json!(rights.map(|right| format!("Forbidden secretmanager.{right}"))));
+    assert_eq!(found.len(), reads.len() + refused.len() + 4);
 }
 
 #[test]
