@@ -25,6 +25,7 @@ mod ha;
 mod kubernetes;
 mod leases;
 mod limits;
+mod onepassword;
 mod plugins;
 mod policies;
 mod push;

@@ -9,6 +9,7 @@ pub mod azurekv;
 pub mod fake;
 pub mod gcpsm;
 pub mod kubernetes;
+pub mod onepassword;
 pub mod openbao;
 pub mod vault;
 pub mod webhook;

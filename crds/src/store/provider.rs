@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::providers::{aws, azurekv, fake, gcpsm, kubernetes, openbao, vault, webhook};
+use crate::providers::{aws, azurekv, fake, gcpsm, kubernetes, onepassword, openbao, vault, webhook};
 
 /// The provider's block, as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct Provider(pub BTreeMap<String, Value>);
 /// Names whose blocks the definition declares. No plugin from outside can be called so: its own fields
 /// would be pruned.
 pub const DECLARED: &[&str] =
-    &["aws", "azurekv", "fake", "gcpsm", "kubernetes", "openBao", "vault", "webhook"];
+    &["aws", "azurekv", "fake", "gcpsm", "kubernetes", "onepassword", "openBao", "vault", "webhook"];
 
 impl Provider {
     /// Name and settings; none where the object does not have exactly one entry, which the API server
@@ -50,6 +50,7 @@ impl JsonSchema for Provider {
                 "fake": generator.subschema_for::<fake::Fake>(),
                 "gcpsm": generator.subschema_for::<gcpsm::GcpSm>(),
                 "kubernetes": generator.subschema_for::<kubernetes::Kubernetes>(),
+                "onepassword": generator.subschema_for::<onepassword::OnePassword>(),
                 "openBao": generator.subschema_for::<openbao::OpenBao>(),
                 "vault": generator.subschema_for::<vault::Vault>(),
                 "webhook": generator.subschema_for::<webhook::Webhook>(),

@@ -42,6 +42,7 @@ const LISTS: &[(&str, &str, &str)] = &[
     (include_str!("../eso-fields/provider-gcpsm.txt"), "SecretStore", "spec.provider.gcpsm"),
     (include_str!("../eso-fields/provider-kubernetes.txt"), "SecretStore", "spec.provider.kubernetes"),
     (include_str!("../eso-fields/provider-openbao.txt"), "SecretStore", "spec.provider.openBao"),
+    (include_str!("../eso-fields/provider-onepassword.txt"), "SecretStore", "spec.provider.onepassword"),
     (include_str!("../eso-fields/provider-fake.txt"), "SecretStore", "spec.provider.fake"),
     (include_str!("../eso-fields/provider-webhook.txt"), "SecretStore", "spec.provider.webhook"),
     (include_str!("../eso-fields/also-accepted.txt"), "SecretStore", "spec.provider"),
@@ -257,6 +258,9 @@ fn type_difference(kind: &str, schema: &Value) -> Option<String> {
         "map[string]array" => schema["type"] == "object" && schema["additionalProperties"]["type"] == "array",
         "[]string" => schema["type"] == "array" && schema["items"]["type"] == "string",
         "[]object" => schema["type"] == "array" && schema["items"]["type"] == "object",
+        "map[string]integer" => {
+            schema["type"] == "object" && schema["additionalProperties"]["type"] == "integer"
+        }
         "map[string]string" => {
             schema["type"] == "object" && schema["additionalProperties"]["type"] == "string"
         }

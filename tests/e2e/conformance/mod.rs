@@ -6,6 +6,7 @@ mod azure;
 mod etcd;
 mod gcp;
 mod kubernetes;
+mod onepassword;
 mod vault;
 mod webhook;
 

@@ -23,6 +23,13 @@ pub(super) fn configs(provider: &str, server: &str, victim: &str) -> Vec<(&'stat
         "gcpsm" => gcpsm(&names),
         "kubernetes" => kubernetes(&names, victim),
         "vault" => vault(&names, server, victim),
+        "onepassword" => vec![(
+            "/auth/secretRef/connectTokenSecretRef",
+            json!({
+                "connectHost": "https://connect.example", "vaults": {"v": 1},
+                "auth": {"secretRef": {"connectTokenSecretRef": names.theirs}},
+            }),
+        )],
         "webhook" => webhook(&names, victim),
         other => panic!("no configs for {other}"),
     }

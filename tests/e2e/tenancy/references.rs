@@ -55,6 +55,7 @@ fn no_reference_leaves_the_namespace() {
         ("azurekv", "azure"),
         ("gcpsm", "gcp"),
         ("kubernetes", "kubernetes"),
+        ("onepassword", "onepassword"),
         ("webhook", "webhook"),
     ] {
         let configs = configs(provider, world.env.bao.address(), &victim.name);

@@ -45,6 +45,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
     own("generators", "generators.wasm"),
     own("jinja", "template-jinja.wasm"),
     own("kubernetes", "kubernetes.wasm"),
+    own("onepassword", "onepassword.wasm"),
     BuiltIn { name: "openBao", file: "vault.wasm", lent: true },
     own("v2", "template-go.wasm"),
     own("vault", "vault.wasm"),

@@ -145,7 +145,13 @@ impl Store {
 
     /// What `get` tells of the version.
     async fn version(&self, key: &str) -> String {
-        let item = Item { key: key.to_owned(), version: None, facet: Facet::Value, nature: Nature::Stored };
+        let item = Item {
+            key: key.to_owned(),
+            version: None,
+            property: None,
+            facet: Facet::Value,
+            nature: Nature::Stored,
+        };
         let value = self.0.get(&[item]).await.unwrap().remove(0).unwrap();
         value.version.unwrap()
     }

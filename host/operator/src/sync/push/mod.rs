@@ -132,12 +132,28 @@ impl Pipeline {
             return Err(unusable(&format!("{} {}", generator.kind, generator.name), why));
         }
         let now_ms = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0);
-        let call = session.generate(&view.spec, now_ms, rand::random());
+        let call = session.generate(&view.spec, None, now_ms, rand::random());
         let made = self.fetcher.call(session.as_ref(), call).await.map_err(|error| {
             let name = generator_name(&source.kind, namespace, &source.name);
             Failure::from_call(&name, None, None, session.plugin().id(), error)
         })?;
         made.values.values().for_each(|value| redactor.seed(value));
+        if let Some(state) = &made.state {
+            // What nobody records nobody would take back later.
+            let call = session.clean_up(&view.spec, state);
+            let taken_back = self.fetcher.call(session.as_ref(), call).await;
+            let why = match taken_back {
+                Ok(()) => {
+                    "it leaves something to be taken back later, which a PushSecret cannot record: let an ExternalSecret \
+                           make it, and push its Secret"
+                }
+                Err(_) => {
+                    "it leaves something to be taken back later, which a PushSecret cannot record, and taking it back \
+                           failed: look for it in the backend, and let an ExternalSecret make it"
+                }
+            };
+            return Err(unusable(&format!("{} {}", generator.kind, generator.name), why));
+        }
         Ok(made.values.into_iter().map(|(key, value)| (key, Arc::new(value))).collect())
     }
 

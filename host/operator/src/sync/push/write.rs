@@ -156,6 +156,7 @@ impl Pipeline {
         let item = |key: &&String| Item {
             key: (*key).clone(),
             version: None,
+            property: None,
             facet: Facet::Value,
             nature: Nature::Stored,
         };
@@ -307,11 +308,9 @@ mod tests {
     }
 
     /// What is written (value, version, replace), and what stays.
-    fn look(
-        entries: &[Entry],
-        there: Option<Option<Value>>,
-        policy: UpdatePolicy,
-    ) -> (Option<(String, Option<String>, bool)>, Vec<String>) {
+    type Looked = (Option<(String, Option<String>, bool)>, Vec<String>);
+
+    fn look(entries: &[Entry], there: Option<Option<Value>>, policy: UpdatePolicy) -> Looked {
         let entries: Vec<&Entry> = entries.iter().collect();
         let Job { write, kept } = job("k", &entries, there, policy, Way::Path).unwrap();
         let text = |value: &SecretBytes| String::from_utf8(value.expose().to_vec()).unwrap();
