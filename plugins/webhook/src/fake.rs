@@ -11,14 +11,17 @@ use serde_json::Value;
 use crate::request::Moment;
 use crate::world::{Reply, Request, World};
 
+/// What a server says: status and body.
+pub(crate) type Said = (u16, String);
+
 /// See the module.
 pub(crate) struct Fake<'f> {
-    server: Box<dyn Fn(&Request) -> (u16, String) + 'f>,
+    server: Box<dyn Fn(&Request) -> Said + 'f>,
     count: Cell<usize>,
 }
 
 impl<'f> Fake<'f> {
-    pub(crate) fn new(server: impl Fn(&Request) -> (u16, String) + 'f) -> Self {
+    pub(crate) fn new(server: impl Fn(&Request) -> Said + 'f) -> Self {
         Self { server: Box::new(server), count: Cell::new(0) }
     }
 

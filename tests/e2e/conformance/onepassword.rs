@@ -30,7 +30,7 @@ fn onepassword_conforms() {
     let login = |token: &str| json!([{"kind": "Secret", "name": "login", "stringData": {"token": token}}]);
     let bench = json!({
         "plugin": "onepassword",
-        "servers": {"CONNECT": {"url": connect.address()}},
+        "servers": {"CONNECT": connect.address()},
         "store": {
             "connectHost": "${CONNECT}", "vaults": {"main": 1, "other": 2},
             "auth": {"secretRef": {"connectTokenSecretRef": {"name": "login", "key": "token"}}},

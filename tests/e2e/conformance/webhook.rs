@@ -26,7 +26,7 @@ fn webhook_conforms() {
     let login = |token: &str| json!([{"kind": "Secret", "name": "login", "stringData": {"token": token}}]);
     let bench = json!({
         "plugin": "webhook",
-        "servers": {"API": {"url": api.url()}},
+        "servers": {"API": api.url()},
         "store": {
             "url": "${API}/v1/{{ .remoteRef.key }}?version={{ .remoteRef.version }}",
             "headers": {"X-Token": "{{ .auth.token }}"},
@@ -96,7 +96,7 @@ fn cases() -> Map<String, Value> {
         "unicode": {"key": "app-greeting", "expect": GREETING},
         "large": {"key": "app-large", "expect": {"repeat": {"text": "x", "times": 65_536}}},
         "thousandKeys": {"key": "many-{n}", "expect": "value-of-{n}", "times": MANY},
-        "oneBadKeyInBatch": {"keys": ["app-login", "app-greeting"]},
+        "oneBadKeyInBatch": {"keys": ["app-versions", "app-greeting"]},
     }) else {
         panic!("an object")
     };

@@ -138,7 +138,9 @@ pub(super) async fn flag(context: &Context, namespace: &str, name: &str, due: Ti
         Patch::Merge(json!({"spec": {"garbageCollectionDeadline": claviger_core::status::rfc3339(due)}}));
     match api(context, namespace).patch(name, &params(), &patch).await {
         Ok(object) => context.state.left_written(object),
-        Err(kube::Error::Api(status)) if status.code == 404 => {}
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            context.state.left_gone(&Name::new(namespace, name));
+        }
         Err(error) => tracing::warn!(%error, name, "a generator's state is not flagged yet"),
     }
 }
@@ -195,7 +197,11 @@ async fn round(context: &Arc<Context>, waits: &mut Waits) -> Duration {
     for (object, outcome) in ended {
         let name = Name::of(&*object);
         let Err(failure) = outcome else {
-            waits.remove(&name);
+            // What the watch still shows of it for a moment is not asked for again.
+            match object.metadata.deletion_timestamp {
+                Some(_) => drop(waits.insert(name, (Instant::now() + AGAIN, AGAIN))),
+                None => drop(waits.remove(&name)),
+            }
             continue;
         };
         let wait = waits.get(&name).map_or(AGAIN, |(_, wait)| (*wait * 2).min(MOST));
@@ -233,7 +239,10 @@ async fn delete(context: &Context, object: &GeneratorState) -> Result<(), Failur
             Ok(())
         }
         // Gone, or another of that name.
-        Err(kube::Error::Api(status)) if [404, 409].contains(&status.code) => Ok(()),
+        Err(kube::Error::Api(status)) if [404, 409].contains(&status.code) => {
+            context.state.left_gone(&name);
+            Ok(())
+        }
         Err(error) => Err(failed("deleting", &name.namespace, &name.name, &error)),
     }
 }
@@ -260,12 +269,18 @@ async fn take_back(context: &Arc<Context>, object: &GeneratorState) -> Result<()
         "metadata": {"finalizers": rest, "resourceVersion": object.resource_version(), "uid": object.uid()},
     }));
     match api(context, &name.namespace).patch(&name.name, &params(), &patch).await {
-        Ok(object) if object.finalizers().is_empty() => Ok(()),
-        Ok(object) => {
+        Ok(object) if !object.finalizers().is_empty() => {
             context.state.left_written(object);
             Ok(())
         }
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Ok(_) => {
+            context.state.left_gone(&name);
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            context.state.left_gone(&name);
+            Ok(())
+        }
         Err(error) => Err(failed("releasing", &name.namespace, &name.name, &error)),
     }
 }
@@ -287,8 +302,11 @@ async fn say(context: &Context, object: &GeneratorState, failure: &Failure, mess
     let status = GeneratorStateStatus { conditions: vec![condition] };
     let name = Name::of(object);
     let patch = Patch::Merge(json!({"status": status}));
-    if let Err(error) = api(context, &name.namespace).patch_status(&name.name, &params(), &patch).await {
-        tracing::warn!(%error, state = %name, "the status of a generator's state is not written");
+    match api(context, &name.namespace).patch_status(&name.name, &params(), &patch).await {
+        Ok(object) => context.state.left_written(object),
+        Err(error) => {
+            tracing::warn!(%error, state = %name, "the status of a generator's state is not written")
+        }
     }
 }
 

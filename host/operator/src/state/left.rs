@@ -34,6 +34,11 @@ impl State {
         self.left_changed.notify_one();
     }
 
+    /// It is not there any more, whatever the watch has said last.
+    pub fn left_gone(&self, name: &Name) {
+        self.lock().left.remove(name);
+    }
+
     /// Waits until one of them changed.
     pub async fn left_changed(&self) {
         self.left_changed.notified().await;
@@ -41,17 +46,20 @@ impl State {
 
     /// All that operators of that class made.
     pub fn left(&self, class: &str) -> Vec<Arc<GeneratorState>> {
+        self.left_where(class, |_| true)
+    }
+
+    fn left_where(&self, class: &str, which: impl Fn(&GeneratorState) -> bool) -> Vec<Arc<GeneratorState>> {
         let ours = |object: &&Arc<GeneratorState>| {
-            object.annotations().get(ANNOTATION_CLASS).is_some_and(|own| own == class)
+            object.annotations().get(ANNOTATION_CLASS).is_some_and(|own| own == class) && which(object)
         };
         self.lock().left.iter().map(|(_, object)| object).filter(ours).cloned().collect()
     }
 
     /// Those of an ExternalSecret that are to stay, oldest first: they are neither flagged nor deleted.
     pub fn left_for(&self, class: &str, namespace: &str, uid: &str) -> Vec<Arc<GeneratorState>> {
-        let mut all = self.left(class);
-        all.retain(|object| {
-            object.namespace().as_deref() == Some(namespace)
+        let mut all = self.left_where(class, |object| {
+            object.metadata.namespace.as_deref() == Some(namespace)
                 && object.owner_references().iter().any(|owner| owner.uid == uid)
                 && object.metadata.deletion_timestamp.is_none()
                 && object.spec.garbage_collection_deadline.is_none()
@@ -61,5 +69,57 @@ impl State {
             (object.creation_timestamp().map(|time| time.0), object.metadata.name.clone())
         });
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+
+    use claviger_crds::generators::GeneratorStateSpec;
+    use jiff::Timestamp;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
+
+    use super::*;
+    use crate::metrics::Metrics;
+
+    fn object(name: &str, second: i64) -> GeneratorState {
+        let mut object = GeneratorState::new(name, GeneratorStateSpec::default());
+        let meta = &mut object.metadata;
+        meta.namespace = Some("ns".to_owned());
+        meta.creation_timestamp = Some(Time(Timestamp::from_second(second).unwrap()));
+        meta.annotations = Some(BTreeMap::from([(ANNOTATION_CLASS.to_owned(), "blue".to_owned())]));
+        meta.owner_references = Some(vec![OwnerReference { uid: "es".to_owned(), ..Default::default() }]);
+        object
+    }
+
+    #[test]
+    fn what_is_in_use_and_in_which_order() {
+        let state = State::new(Arc::new(Metrics::default()));
+        let names = |state: &State| -> Vec<String> {
+            state.left_for("blue", "ns", "es").iter().map(|object| object.name_any()).collect()
+        };
+        // The last two within one second.
+        for (name, second) in [("gen-c", 20), ("gen-a", 10), ("gen-b", 20)] {
+            state.left_written(object(name, second));
+        }
+        let mut flagged = object("flagged", 30);
+        flagged.spec.garbage_collection_deadline = Some(Time(Timestamp::UNIX_EPOCH));
+        let mut deleted = object("deleted", 30);
+        deleted.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+        let mut of_eso = object("of-eso", 30);
+        of_eso.metadata.annotations = None;
+        let mut another = object("another", 30);
+        another.metadata.owner_references = None;
+        for object in [flagged, deleted, of_eso, another] {
+            state.left_written(object);
+        }
+        assert_eq!(names(&state), ["gen-a", "gen-b", "gen-c"]);
+        assert_eq!(state.left("blue").len(), 6, "all but what ESO has left behind");
+        assert!(state.left_for("green", "ns", "es").is_empty());
+        assert!(state.left_for("blue", "other", "es").is_empty());
+        state.left_gone(&Name::new("ns", "gen-c"));
+        assert_eq!(names(&state), ["gen-a", "gen-b"]);
     }
 }
