@@ -24,6 +24,8 @@ struct Bundle {
     key: Option<serde_json::Map<String, Value>>,
     #[serde(default)]
     attributes: Attributes,
+    #[serde(default, rename = "contentType")]
+    content_type: Option<String>,
     #[serde(default)]
     tags: Option<Tags>,
 }
@@ -83,6 +85,51 @@ pub fn value(body: &[u8], kind: Kind) -> Result<(Vec<u8>, Option<String>), Error
             Ok((Value::Object(key).to_string().into_bytes(), version))
         }
     }
+}
+
+/// What a push looks at.
+#[derive(Debug, Default)]
+pub struct Pushable {
+    /// As [`value`] reads it; none of a certificate that was not issued yet.
+    pub data: Option<Vec<u8>>,
+    /// Of a key too.
+    pub version: Option<String>,
+    /// Of a secret.
+    pub content_type: Option<String>,
+    /// Seconds since 1970.
+    pub expires: Option<i64>,
+    /// All of them.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An object, as a push compares it.
+///
+/// # Errors
+/// If the answer is not Key Vault's.
+pub fn pushable(body: &[u8], kind: Kind) -> Result<Pushable, Error> {
+    let found = bundle(body, kind)?;
+    let (data, version) = match value(body, kind) {
+        Ok((data, version)) => (Some(data), version),
+        Err(Error::Other(_)) => (None, last(&found.id)),
+        Err(error) => return Err(error),
+    };
+    let tags = found.tags.unwrap_or_default().into_iter();
+    Ok(Pushable {
+        data,
+        version,
+        content_type: found.content_type,
+        expires: found.attributes.exp,
+        tags: tags.filter_map(|(name, tag)| Some((name, tag?))).collect(),
+    })
+}
+
+/// The tags of what was deleted.
+///
+/// # Errors
+/// If the answer is not Key Vault's.
+pub fn deleted_tags(body: &[u8]) -> Result<BTreeMap<String, String>, Error> {
+    let found: Bundle = serde_json::from_slice(body).map_err(|_| odd())?;
+    Ok(found.tags.unwrap_or_default().into_iter().filter_map(|(name, tag)| Some((name, tag?))).collect())
 }
 
 fn last(id: &str) -> Option<String> {

@@ -4,10 +4,11 @@
 use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::login::Secrets;
 use claviger_plugin_sdk::provider::connection::Session;
+use serde_json::Value;
 
 use crate::config::Config;
 use crate::object::{API_VERSION, Object};
-use crate::refusal::{self, Asked, Refused};
+use crate::refusal::{self, Asked, Refused, Way};
 use crate::slots::Slots;
 use crate::world::{Reply, Request, World};
 
@@ -15,9 +16,11 @@ use crate::world::{Reply, Request, World};
 /// is not tried for so long.
 const REFUSED: (&str, u64) = ("refused", 60_000);
 
-/// A read or a list.
-#[derive(Clone, Debug)]
+/// A request.
+#[derive(Clone)]
 pub struct Ask {
+    method: &'static str,
+    body: Vec<u8>,
     path: String,
     query: String,
     asked: Asked,
@@ -27,12 +30,24 @@ impl Ask {
     /// A read of an object.
     pub fn get(object: Object) -> Self {
         let query = format!("api-version={API_VERSION}");
-        Self { path: object.path(), query, asked: Asked::Get(object) }
+        Self { method: "GET", body: Vec::new(), path: object.path(), query, asked: Asked::Get(object) }
     }
 
     /// A page of the list of secrets, by its query.
     pub fn list(query: String) -> Self {
-        Self { path: "/secrets".to_owned(), query, asked: Asked::List }
+        Self { method: "GET", body: Vec::new(), path: "/secrets".to_owned(), query, asked: Asked::List }
+    }
+
+    /// A look at what is deleted and can be recovered.
+    pub(crate) fn deleted(path: String, object: Object) -> Self {
+        let query = format!("api-version={API_VERSION}");
+        Self { method: "GET", body: Vec::new(), path, query, asked: Asked::Get(object) }
+    }
+
+    /// One that changes something; the body is JSON, or nothing where it is null.
+    pub(crate) fn write(method: &'static str, path: String, body: &Value, way: Way) -> Self {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        Self { method, body, path, query: format!("api-version={API_VERSION}"), asked: Asked::Write(way) }
     }
 }
 
@@ -122,13 +137,18 @@ impl<'a> Client<'a> {
     fn send<'r>(&self, asks: impl Iterator<Item = &'r Ask>, token: &str) -> Vec<Result<Reply, Error>> {
         let vault = self.config.vault.origin();
         let request = |ask: &Ask| Request {
-            method: "GET",
+            method: ask.method,
             url: format!("{vault}{}?{}", ask.path, ask.query),
-            headers: vec![
-                ("authorization".to_owned(), format!("Bearer {token}")),
-                ("accept".to_owned(), "application/json".to_owned()),
-            ],
-            body: Vec::new(),
+            headers: [
+                ("authorization", format!("Bearer {token}")),
+                ("accept", "application/json".to_owned()),
+                ("content-type", "application/json".to_owned()),
+            ]
+            .into_iter()
+            .filter(|(name, _)| *name != "content-type" || !ask.body.is_empty())
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+            body: ask.body.clone(),
         };
         self.world.send(asks.map(request).collect())
     }

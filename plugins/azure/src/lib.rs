@@ -2,7 +2,7 @@
 //!
 //! Service principals by secret or certificate, managed identities and federated ServiceAccounts; ESO's
 //! spelling of the config and the reference document's. What decides is in plain modules with native tests;
-//! `plugin` and the end of `world` talk to the host. Managed HSMs and pushing are not here.
+//! `plugin` and the end of `world` talk to the host. Managed HSMs are not here.
 
 pub mod answer;
 pub mod assertion;
@@ -17,6 +17,7 @@ pub mod identity;
 pub mod login;
 pub mod needs;
 pub mod object;
+mod push;
 pub mod read;
 pub mod ready;
 pub mod refusal;
@@ -24,6 +25,7 @@ pub mod registry;
 pub mod session;
 pub mod slots;
 pub mod world;
+pub mod writer;
 
 #[cfg(test)]
 mod fake;

@@ -54,6 +54,17 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The least of Azure's built-in roles that may write it.
+    pub fn officer(self) -> &'static str {
+        match self {
+            Self::Secret => "Key Vault Secrets Officer",
+            Self::Certificate => "Key Vault Certificates Officer",
+            Self::Key => "Key Vault Crypto Officer",
+        }
+    }
+}
+
 /// An object, and a version of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {

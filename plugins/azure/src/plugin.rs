@@ -6,11 +6,12 @@ use claviger_plugin_sdk::provider::generator::{Generated, Guest as Generator, Ki
 use claviger_plugin_sdk::provider::interface::{
     Capability, Description, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
 };
+use claviger_plugin_sdk::provider::writer::{Guest as Writer, Outcome, Removal, Write};
 
 use crate::client::Client;
 use crate::config::Config;
 use crate::world::Host;
-use crate::{find, health, needs, read, ready, registry};
+use crate::{find, health, needs, read, ready, registry, writer};
 
 struct Azure;
 
@@ -34,12 +35,13 @@ impl Provider for Azure {
             name: "azurekv".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config_schema: include_str!("../config-schema.json").to_owned(),
-            push_metadata_schema: None,
+            push_metadata_schema: Some(include_str!("../push-metadata-schema.json").to_owned()),
             capabilities: Capability::GET
                 | Capability::FIND_BY_NAME
                 | Capability::FIND_BY_TAGS
                 | Capability::METADATA
                 | Capability::VERSIONS
+                | Capability::WRITER
                 | Capability::GENERATOR,
             // As ESO: a path as it stands, then with its dots escaped; a tag by its name, or a path into one.
             property_order: vec![PropertyStep::Path, PropertyStep::EscapedPath],
@@ -67,6 +69,20 @@ impl Provider for Azure {
     }
 }
 
+impl Writer for Azure {
+    fn push(session: Session, writes: Vec<Write>) -> Result<Vec<Result<Outcome, Error>>, Error> {
+        writer::push(&Client::new(&session, &Host)?, &writes)
+    }
+
+    fn delete(session: Session, removals: Vec<Removal>) -> Result<Vec<Result<(), Error>>, Error> {
+        writer::delete(&Client::new(&session, &Host)?, &removals)
+    }
+
+    fn exists(session: Session, keys: Vec<String>) -> Result<Vec<Result<bool, Error>>, Error> {
+        writer::exists(&Client::new(&session, &Host)?, &keys)
+    }
+}
+
 impl Generator for Azure {
     fn kinds() -> Vec<Kind> {
         vec![registry::kind()]
@@ -88,4 +104,4 @@ impl Generator for Azure {
     }
 }
 
-claviger_plugin_sdk::provider::export_generating_provider!(Azure);
+claviger_plugin_sdk::provider::export_managing_provider!(Azure);

@@ -33,6 +33,37 @@ pub enum Asked {
     Get(Object),
     /// The vault's secrets.
     List,
+    /// A change.
+    Write(Way),
+}
+
+/// How something is changed.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// Written, or what is known of it.
+    Set(Object),
+    /// Deleted.
+    Delete(Object),
+    /// Brought back after it was deleted.
+    Recover(Object),
+}
+
+impl Way {
+    fn object(&self) -> &Object {
+        let (Self::Set(object) | Self::Delete(object) | Self::Recover(object)) = self;
+        object
+    }
+
+    /// As access policies call it.
+    fn permission(&self) -> &'static str {
+        match self {
+            Self::Set(object) if object.kind == Kind::Secret => "Set",
+            // And Update, for tags alone.
+            Self::Set(_) => "Import",
+            Self::Delete(_) => "Delete",
+            Self::Recover(_) => "Recover",
+        }
+    }
 }
 
 impl Asked {
@@ -40,6 +71,7 @@ impl Asked {
         match self {
             Self::Get(object) => object.text(),
             Self::List => "the list of secrets".to_owned(),
+            Self::Write(way) => way.object().text(),
         }
     }
 
@@ -48,10 +80,11 @@ impl Asked {
         let (kind, permission) = match self {
             Self::Get(object) => (object.kind, "Get"),
             Self::List => (Kind::Secret, "List"),
+            Self::Write(way) => (way.object().kind, way.permission()),
         };
+        let role = if matches!(self, Self::Write(_)) { kind.officer() } else { kind.role() };
         format!(
-            "the role {} (or, where the vault has access policies, the {} permission {permission})",
-            kind.role(),
+            "the role {role} (or, where the vault has access policies, the {} permission {permission})",
             kind.word()
         )
     }
@@ -137,11 +170,14 @@ pub fn error(refused: &Refused<'_>, asked: &Asked) -> Error {
         }),
         404 if ["SecretNotFound", "CertificateNotFound", "KeyNotFound"].contains(&said.code.as_str()) => {
             match asked {
-                Asked::Get(_) => Error::NotFound(format!("{what}: it is not in the vault: {words}")),
+                Asked::Get(_) | Asked::Write(_) => {
+                    Error::NotFound(format!("{what}: it is not in the vault: {words}"))
+                }
                 // A list is never missing.
                 Asked::List => Error::Other(format!("{what}: {detail}")),
             }
         }
+        409 if matches!(asked, Asked::Write(_)) => Error::Conflict(format!("{what}: {detail}")),
         429 => Error::RateLimited(RateLimit {
             retry_after_ms: refused.retry_after_ms,
             detail: format!("{what}: {detail}"),

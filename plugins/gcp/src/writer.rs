@@ -174,6 +174,7 @@ impl<'c, 's> Place<'c, 's> {
             key: self.id.clone(),
             version: None,
             facet: Facet::Value,
+            property: None,
             known_version: None,
             nature: Nature::Stored,
         };

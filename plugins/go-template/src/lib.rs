@@ -10,6 +10,7 @@ mod format;
 mod functions;
 mod language;
 mod limits;
+pub mod material;
 mod mentions;
 mod pki;
 mod render;

@@ -131,6 +131,7 @@ pub(crate) fn asked(key: &str, property: Option<&str>) -> Item {
         version: None,
         property: property.map(ToOwned::to_owned),
         facet: Facet::Value,
+        property: None,
         known_version: None,
         nature: Nature::Stored,
     }

@@ -76,6 +76,7 @@ pub(crate) fn item(key: &str) -> Item {
         version: None,
         property: None,
         facet: Facet::Value,
+        property: None,
         known_version: None,
         nature: Nature::Stored,
     }
