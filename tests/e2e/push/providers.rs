@@ -74,13 +74,15 @@ fn pushes(world: &World, operator: &Operator, provider: &Provider<'_>) {
     // What is there stays, with IfNotExists.
     push(
         world,
-        "careful",
+        "wary",
         &to(json!({"updatePolicy": "IfNotExists", "deletionPolicy": "None",
         "data": [entry("one", &format!("{}#two", key("parts"))), entry("whole", &key("careful"))]})),
     );
-    let message = world.wait_reason("pushsecret", "careful", "Errored");
+    let message = world.wait_reason("pushsecret", "wary", "Errored");
     assert!(message.contains("is written by PushSecret"), "{message}");
     wait_has(world, provider, &key("careful"), Some(&json!({"a": "2"})));
+    // It waits for the place, and would take it.
+    world.kubectl(&["-n", &world.name, "delete", "pushsecret", "wary"]);
 
     if let Some(put) = provider.put_unmanaged {
         put(&key("foreign"));

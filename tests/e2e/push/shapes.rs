@@ -105,7 +105,7 @@ fn the_manifest_is_checked_as_esos_definition_has_it() {
     #[rustfmt::skip]
     let cases = [
         (base(json!({})), None),
-        (base(json!({"selector": {}})), Some("should have at least 1 properties")),
+        (base(json!({"selector": {"secret": {"name": "s"}, "generatorRef": {"kind": "UUID", "name": "g"}}})), Some("spec.selector")),
         (base(json!({"dataTo": [{}]})), Some("storeRef must specify either name or labelSelector")),
         (base(json!({"dataTo": [{"storeRef": {"name": "a"}, "remoteKey": "b", "rewrite": [{"regexp": {"source": "a", "target": "b"}}]}]})), Some("mutually exclusive")),
         (base(json!({"dataTo": [{"storeRef": {"name": "a"}, "rewrite": [{}]}]})), Some("exactly one of regexp or transform must be set")),

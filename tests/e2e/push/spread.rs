@@ -93,10 +93,10 @@ fn each_selected_namespace_has_one() {
     // What somebody edits is repaired, a label that is given no more goes, and so does one that is not selected.
     let edit = json!({"spec": {"refreshInterval": "5m"}}).to_string();
     world.kubectl(&["-n", &one, "patch", "pushsecret", &world.name, "--type=merge", "-p", &edit]);
-    cps(&world, &json!({"pushSecretMetadata": {}}));
+    cps(&world, &json!({"pushSecretMetadata": {"labels": {"tier": "b"}}}));
     world.wait("the repair", || {
         let found = child(&world, &one, &world.name).unwrap_or_default();
-        if found["spec"] == made["spec"] && found["metadata"]["labels"].is_null() {
+        if found["spec"] == made["spec"] && found["metadata"]["labels"] == json!({"tier": "b"}) {
             Ok(())
         } else {
             Err(found.to_string())
