@@ -173,6 +173,7 @@ impl<'c, 's> Place<'c, 's> {
         let item = Item {
             key: self.id.clone(),
             version: None,
+            property: None,
             facet: Facet::Value,
             property: None,
             known_version: None,
