@@ -2,6 +2,7 @@
 //! for what is there then (`providers`). What was asked of a provider is counted, at the operator's own counters.
 
 mod docs;
+mod google;
 mod lives;
 mod mechanics;
 mod places;

@@ -9,23 +9,23 @@ use super::{counts, entry, push, secret, synced};
 use crate::support::{Mount, Operator, World, world};
 
 /// A provider, as the suite needs it.
-struct Provider<'a> {
+pub(super) struct Provider<'a> {
     /// The value of a key, as the backend has it; `None`: it is not there.
-    read: &'a dyn Fn(&str) -> Option<Vec<u8>>,
+    pub(super) read: &'a dyn Fn(&str) -> Option<Vec<u8>>,
     /// Puts a value there that nobody manages; `None`: the provider marks nothing.
-    put_unmanaged: Option<&'a dyn Fn(&str)>,
+    pub(super) put_unmanaged: Option<&'a dyn Fn(&str)>,
     /// What the provider attaches; `None`: nothing.
-    metadata: Option<Attached<'a>>,
+    pub(super) metadata: Option<Attached<'a>>,
     /// What keys begin with.
-    prefix: &'a str,
+    pub(super) prefix: &'a str,
 }
 
 /// Something that is attached to a value.
-struct Attached<'a> {
+pub(super) struct Attached<'a> {
     /// `metadata` of the entry.
-    metadata: Value,
+    pub(super) metadata: Value,
     /// Whether the backend shows it for a key.
-    shows: &'a dyn Fn(&str) -> bool,
+    pub(super) shows: &'a dyn Fn(&str) -> bool,
 }
 
 /// Waits until the backend has that.
@@ -40,7 +40,7 @@ fn wait_has(world: &World, provider: &Provider<'_>, key: &str, expected: Option<
 }
 
 /// Create, nothing without a change, update, properties, IfNotExists, what is not managed, metadata, deletion.
-fn pushes(world: &World, operator: &Operator, provider: &Provider<'_>) {
+pub(super) fn pushes(world: &World, operator: &Operator, provider: &Provider<'_>) {
     let key = |name: &str| format!("{}{name}", provider.prefix);
     let to = |spec: Value| {
         let mut full = json!({"secretStoreRefs": [{"name": "there"}], "deletionPolicy": "Delete"});
