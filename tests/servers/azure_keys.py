@@ -6,6 +6,8 @@ from azure_directory import base64url, number
 from azure_errors import bad_parameter
 from azure_objects import Asked, Kind, Version
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from jwt.exceptions import InvalidKeyError
 
 CURVES: dict[str, ec.EllipticCurve] = {
     "P-256": ec.SECP256R1(),
@@ -23,7 +25,7 @@ class Keys(Kind):
     """The keys of one vault."""
 
     name, word, code = "keys", "key", "KeyNotFound"
-    writes = {("POST", "create"): "create", ("PATCH", ""): "update"}
+    writes = {("POST", "create"): "create", ("PUT", ""): "import", ("PATCH", ""): "update"}
 
     def bundle(self, asked: Asked, name: str, version: Version) -> dict[str, Any]:
         found = self.item(asked, name, version, True)
@@ -36,6 +38,10 @@ class Keys(Kind):
     def write(self, asked: Asked, name: str, rest: str) -> dict[str, Any]:
         if asked.method == "POST":
             content = {"jwk": jwk(made(asked.body), asked.body.get("key_ops"))}
+            return self.bundle(asked, name, self.add(name, content, asked))
+        if asked.method == "PUT":
+            given = asked.body.get("key") or {}
+            content = {"jwk": jwk(imported(given), given.get("key_ops"))}
             return self.bundle(asked, name, self.add(name, content, asked))
         version = self.version(name, rest)
         self.update(asked, version)
@@ -52,6 +58,20 @@ def made(wanted: dict[str, Any]) -> Any:
     if kty == "EC" and curve in CURVES:
         return ec.generate_private_key(CURVES[curve])
     raise bad_parameter(f"Property kty, key_size or crv has invalid value: {kty} {size} {curve}")
+
+
+def imported(given: dict[str, Any]) -> Any:
+    """The private key of a JWK, as PyJWT reads it; one whose halves do not belong together is none."""
+    algorithm = {"RSA": RSAAlgorithm, "EC": ECAlgorithm}.get(given.get("kty", ""))
+    if algorithm is None:
+        raise bad_parameter(f"Property kty has invalid value: {given.get('kty')}")
+    try:
+        private = algorithm.from_jwk(given)
+    except (InvalidKeyError, ValueError, TypeError) as error:
+        raise bad_parameter("The specified key material can not be read.") from error
+    if not isinstance(private, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
+        raise bad_parameter("Private key is not specified in the specified key material.")
+    return private
 
 
 def jwk(private: Any, operations: list[str] | None = None) -> dict[str, Any]:
