@@ -175,7 +175,6 @@ impl<'c, 's> Place<'c, 's> {
             version: None,
             property: None,
             facet: Facet::Value,
-            property: None,
             known_version: None,
             nature: Nature::Stored,
         };

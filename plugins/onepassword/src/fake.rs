@@ -131,7 +131,6 @@ pub(crate) fn asked(key: &str, property: Option<&str>) -> Item {
         version: None,
         property: property.map(ToOwned::to_owned),
         facet: Facet::Value,
-        property: None,
         known_version: None,
         nature: Nature::Stored,
     }

@@ -76,7 +76,6 @@ pub(crate) fn item(key: &str) -> Item {
         version: None,
         property: None,
         facet: Facet::Value,
-        property: None,
         known_version: None,
         nature: Nature::Stored,
     }
