@@ -111,6 +111,8 @@ const RELAXED: &[(&str, &str)] = &[
     ("spec.externalSecretSpec.data[].sourceRef.generatorRef.kind", "enum"),
     ("spec.dataFrom[].sourceRef.generatorRef.kind", "enum"),
     ("spec.externalSecretSpec.dataFrom[].sourceRef.generatorRef.kind", "enum"),
+    ("spec.selector.generatorRef.kind", "enum"),
+    ("spec.pushSecretSpec.selector.generatorRef.kind", "enum"),
     ("spec.template.engineVersion", "enum"),
     ("spec.pushSecretSpec.template.engineVersion", "enum"),
     // Claviger may report more aspects than readiness.

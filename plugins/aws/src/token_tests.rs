@@ -1,3 +1,5 @@
+//! What tokens are asked for and where, by tables. Only tests.
+
 #![allow(clippy::unwrap_used)]
 use claviger_plugin_sdk::provider::claviger::plugin::types::{Requester, StoreRef};
 use claviger_plugin_sdk::provider::connection::{Resolved, SlotValue};

@@ -1,3 +1,5 @@
+//! Where a registry's tokens come from, and what may be told whom. Only tests.
+
 #![allow(clippy::unwrap_used)]
 use claviger_plugin_sdk::provider::connection::{Need, Resolved};
 

@@ -1,3 +1,5 @@
+//! Specs of access tokens and what comes of them. Only tests.
+
 #![allow(clippy::unwrap_used)]
 use std::collections::BTreeMap;
 

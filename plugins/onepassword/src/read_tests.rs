@@ -1,3 +1,5 @@
+//! Items and their fields, from a server that is a function. Only tests.
+
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::fake::{BY_ID, Fake, asked, kind, session_of};

@@ -1,3 +1,5 @@
+//! Configs, good and bad. Only tests.
+
 #![allow(clippy::unwrap_used)]
 use serde_json::json;
 

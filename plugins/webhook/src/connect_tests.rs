@@ -1,3 +1,5 @@
+//! What a store needs before it is ready. Only tests.
+
 #![allow(clippy::unwrap_used)]
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! What answers become, from a server that is a function. Only tests.
+
 #![allow(clippy::unwrap_used)]
 use serde_json::json;
 

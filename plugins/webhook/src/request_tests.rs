@@ -1,3 +1,5 @@
+//! Requests, as templates make them. Only tests.
+
 #![allow(clippy::unwrap_used)]
 use serde_json::{Value, json};
 

@@ -52,6 +52,54 @@ fn what_was_pushed_goes_with_it_and_with_its_secret() {
     wait_there(&world, "fake", "stays", Some("again"));
 }
 
+/// Whoever replaces a Secret deletes it first; a store may be on its way out; a manifest may be wrong when it is deleted.
+#[test]
+fn nothing_is_deleted_that_somebody_still_wants() {
+    let world = world!("push-wanted");
+    fake(&world);
+    store(&world, "held", &json!({}), &json!({"fake": {"data": []}}));
+    let finalizer = json!({"metadata": {"finalizers": ["example.com/held"]}}).to_string();
+    world.kubectl(&["-n", &world.name, "patch", "secretstore", "held", "--type=merge", "-p", &finalizer]);
+    secret(&world, "source", &json!({}), &json!({"k": "v"}));
+    let operator = Operator::start(&world);
+    push(
+        &world,
+        "app",
+        &json!({"deletionPolicy": "Delete", "secretStoreRefs": [{"name": "fake"}, {"name": "held"}], "data": [entry("k", "k")]}),
+    );
+    synced(&world, "app");
+    // The Secret is replaced, and one of the stores is being deleted.
+    world.kubectl(&["-n", &world.name, "delete", "secret", "source"]);
+    secret(&world, "source", &json!({}), &json!({"k": "new"}));
+    wait_there(&world, "fake", "k", Some("new"));
+    world.kubectl(&["-n", &world.name, "delete", "secretstore", "held", "--wait=false"]);
+    secret(&world, "source", &json!({}), &json!({"k": "newer"}));
+    wait_there(&world, "fake", "k", Some("newer"));
+    let status = synced(&world, "app");
+    assert_eq!(counts(&operator)[3], 0, "nothing was deleted");
+    assert_eq!(status["syncedPushSecrets"].as_object().unwrap().len(), 2, "{status}");
+    let none = json!({"metadata": {"finalizers": null}}).to_string();
+    world.kubectl(&["-n", &world.name, "patch", "secretstore", "held", "--type=merge", "-p", &none]);
+    // It is told by now that this store is gone, and what it said of its interval was never one.
+    push(
+        &world,
+        "app",
+        &json!({"refreshInterval": "1x", "deletionPolicy": "Delete", "data": [entry("k", "k")]}),
+    );
+    world.wait("the interval to be refused", || match world.ready("pushsecret", "app") {
+        Some((_, _, message)) if message.contains("refreshInterval") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    world.kubectl(&["-n", &world.name, "delete", "pushsecret", "app", "--wait=false"]);
+    world.wait("what was pushed to be taken back", || match counts(&operator)[3] {
+        1 => Ok(()),
+        other => Err(other.to_string()),
+    });
+    let patch = json!({"spec": {"deletionPolicy": "None"}}).to_string();
+    world.kubectl(&["-n", &world.name, "patch", "pushsecret", "app", "--type=merge", "-p", &patch]);
+    wait_gone(&world, "app");
+}
+
 #[test]
 fn a_store_that_is_gone_holds_the_deletion_and_says_the_way_out() {
     let world = world!("push-store-gone");

@@ -54,6 +54,40 @@ fn the_older_one_writes_and_the_other_says_so() {
     wait_there(&world, "fake", "object", None);
 }
 
+/// Who may not use a store keeps nobody from a place of it.
+#[test]
+fn a_wish_without_a_right_takes_no_place() {
+    let world = world!("push-no-right");
+    let ns = &world.name;
+    world.apply(&format!(
+        "apiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\nmetadata: {{name: {ns}}}\n\
+         spec:\n  controller: {ns}\n  conditions: [{{namespaces: [{ns}]}}]\n  provider: {{fake: {{data: []}}}}\n---\n\
+         apiVersion: v1\nkind: Namespace\nmetadata: {{name: {ns}-outside}}\n---\n\
+         apiVersion: v1\nkind: Secret\nmetadata: {{name: source, namespace: {ns}-outside}}\nstringData: {{k: theirs}}\n"
+    ));
+    world.wait("the store to be there", || world.get("clustersecretstore", ns).ok_or(String::new()));
+    secret(&world, "source", &json!({}), &json!({"k": "ours"}));
+    let _operator = Operator::start(&world);
+    let spec = json!({
+        "refreshInterval": "1h", "secretStoreRefs": [{"name": ns, "kind": "ClusterSecretStore"}],
+        "selector": {"secret": {"name": "source"}}, "data": [entry("k", "pay")],
+    });
+    let outside = json!({
+        "apiVersion": "external-secrets.io/v1alpha1", "kind": "PushSecret",
+        "metadata": {"name": "older", "namespace": format!("{ns}-outside")}, "spec": spec,
+    });
+    world.apply(&outside.to_string());
+    world.wait("it to be refused", || {
+        let path = "jsonpath={.status.conditions[0].reason}";
+        let reason =
+            world.kubectl(&["-n", &format!("{ns}-outside"), "get", "pushsecret", "older", "-o", path]);
+        if reason == "Errored" { Ok(()) } else { Err(reason) }
+    });
+    push(&world, "ours", &spec);
+    let status = synced(&world, "ours");
+    assert_eq!(places(&status, &format!("ClusterSecretStore/{ns}")), ["pay"]);
+}
+
 #[test]
 fn what_is_wanted_no_more_goes_and_a_neighbour_stays() {
     let world = world!("push-stale");

@@ -9,6 +9,9 @@ use super::source::reverse_key;
 use super::{Data, reverse_keys};
 use crate::shape::{go_regexp, replace_all};
 
+/// Longest name that a rewrite may make, and longest target of one, in bytes: the longest names of the providers have 2 KiB.
+const MAX_NAME: usize = 2_048;
+
 /// An entry before its value is looked up.
 pub(super) struct Draft {
     /// As the status records it.
@@ -65,9 +68,23 @@ impl<'a> Bulk<'a> {
     }
 
     /// Gives each its next name, in the order of [`Self::names`].
-    pub fn rename(&mut self, names: Vec<String>) {
+    ///
+    /// # Errors
+    /// If one is too long.
+    pub fn rename(&mut self, names: Vec<String>) -> Result<(), String> {
         for ((_, name), new) in self.names.values_mut().zip(names) {
             *name = new;
+        }
+        self.bounded()
+    }
+
+    /// Steps that double a name would fill the memory.
+    fn bounded(&self) -> Result<(), String> {
+        match self.names.values().any(|(_, name)| name.len() > MAX_NAME) {
+            true => {
+                Err(format!("dataTo[{}]: a rewrite made a name of more than {MAX_NAME} bytes", self.index))
+            }
+            false => Ok(()),
         }
     }
 
@@ -79,10 +96,13 @@ impl<'a> Bulk<'a> {
         let regexp = go_regexp(&rewrite.source).ok_or_else(|| {
             format!("dataTo[{}]: rewrite {:?} is not a regular expression (RE2)", self.index, rewrite.source)
         })?;
+        if rewrite.target.len() > MAX_NAME {
+            return Err(format!("dataTo[{}]: a rewrite's target of more than {MAX_NAME} bytes", self.index));
+        }
         for (_, name) in self.names.values_mut() {
             *name = replace_all(&regexp, name, &rewrite.target);
         }
-        Ok(())
+        self.bounded()
     }
 
     /// Its entries. `seen` are the names that earlier entries of `dataTo` have, and which.

@@ -125,7 +125,9 @@ impl Claims {
             });
             match older {
                 Some(older) => {
-                    got.remove(target);
+                    if got.remove(target) {
+                        claimed.winners.insert(older.clone());
+                    }
                     claimed.taken.push((target.clone(), older.clone()));
                 }
                 None => {
@@ -146,6 +148,16 @@ pub struct Claimed {
     pub taken: Vec<(Target, Owner)>,
     /// Younger ones that had one of the places.
     pub losers: BTreeSet<Owner>,
+    /// Older ones that have a place by now which this one had: it may have written there at the same time.
+    pub winners: BTreeSet<Owner>,
+}
+
+/// Whether a place of one store may be what a place of another, or another spelling of its key, leads to: paths of some
+/// backends may begin with a slash, or with what the store says already.
+pub fn may_be_one(one: &Target, other: &Target) -> bool {
+    let (a, b) = (one.place.key.trim_matches('/'), other.place.key.trim_matches('/'));
+    let below = |long: &str, short: &str| long.strip_suffix(short).is_some_and(|rest| rest.ends_with('/'));
+    one != other && (a == b || below(a, b) || below(b, a))
 }
 
 fn key_of(target: &Target) -> (String, String) {

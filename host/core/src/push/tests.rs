@@ -7,7 +7,7 @@ use claviger_crds::push_secret::{DataTo, PushData, PushSecretSpec};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::push::place::{Claims, Owner};
+use crate::push::place::{Claims, Owner, may_be_one};
 use crate::secret::SecretBytes;
 
 fn data(pairs: &[(&str, &[u8])]) -> Data {
@@ -28,7 +28,7 @@ fn made(spec: Value, data: &Data) -> Result<Vec<(String, String)>, String> {
         for rewrite in &entry.rewrite {
             match &rewrite.regexp {
                 Some(regexp) => bulk.rewrite(regexp)?,
-                None => bulk.rename(bulk.names().iter().map(|name| name.to_uppercase()).collect()),
+                None => bulk.rename(bulk.names().iter().map(|name| name.to_uppercase()).collect())?,
             }
         }
         bulks.push(bulk);
@@ -193,6 +193,9 @@ fn the_older_one_has_the_place() {
     assert!(claims.loses(&owner("young")) && !claims.loses(&owner("old")));
     let got = claims.claim(&owner("young"), "2024-02-01T00:00:00Z", &wanted(&["a", "b"]));
     assert_eq!(got.taken, [(target("s", "b", ""), owner("old"))]);
+    assert_eq!(got.winners, BTreeSet::from([owner("old")]), "the younger may be writing there just now");
+    let got = claims.claim(&owner("young"), "2024-02-01T00:00:00Z", &wanted(&["a", "b"]));
+    assert!(got.winners.is_empty(), "it had nothing there any more");
     assert!(claims.others(&owner("old"), &target("s", "b", "p")).is_empty(), "the younger has lost it");
     assert_eq!(
         claims.others(&owner("young"), &target("s", "b", "p")),
@@ -208,6 +211,36 @@ fn the_older_one_has_the_place() {
     claims.remove(&owner("old"));
     let got = claims.claim(&owner("young"), "2024-02-01T00:00:00Z", &wanted(&["b"]));
     assert!(got.taken.is_empty(), "it is free again");
+}
+
+#[test]
+fn one_key_may_be_spelt_in_several_ways() {
+    for (one, other, expected) in [
+        (("a", "db"), ("b", "db"), true),
+        (("a", "db"), ("a", "/db"), true),
+        (("a", "db"), ("a", "secret/db"), true),
+        (("a", "projects/p/secrets/db"), ("a", "db"), true),
+        (("a", "db"), ("a", "db"), false),
+        (("a", "db"), ("a", "mydb"), false),
+        (("a", "db/one"), ("a", "db"), false),
+        (("a", "db"), ("b", "other"), false),
+    ] {
+        let place = |(store, key): (&str, &str)| target(store, key, "");
+        assert_eq!(may_be_one(&place(one), &place(other)), expected, "{one:?} {other:?}");
+        assert_eq!(may_be_one(&place(other), &place(one)), expected, "{other:?} {one:?}");
+    }
+}
+
+#[test]
+fn names_do_not_grow_without_end() {
+    let secret = data(&[("abcdefgh", b"v")]);
+    let doubled = json!({"regexp": {"source": "^(.*)$", "target": "$1$1"}});
+    let rewrites = |count: usize| json!({"dataTo": [{"rewrite": vec![doubled.clone(); count]}]});
+    assert_eq!(made(rewrites(8), &secret).unwrap()[0].0.len(), 2_048);
+    assert!(made(rewrites(9), &secret).unwrap_err().contains("more than 2048 bytes"));
+    assert!(made(rewrites(60), &secret).is_err());
+    let target = json!({"regexp": {"source": "a", "target": "$0".repeat(1_025)}});
+    assert!(made(json!({"dataTo": [{"rewrite": [target]}]}), &secret).unwrap_err().contains("target"));
 }
 
 #[test]

@@ -21,6 +21,10 @@ use crate::cluster::live::api_failure;
 /// Secrets of one page: each may be a megabyte.
 const PAGE: u32 = 50;
 
+/// Most bytes of all Secrets that one PushSecret selects, of keys and values: sixteen of the largest that there are. It holds
+/// them all while it pushes.
+const MAX_SELECTED: usize = 16 << 20;
+
 /// A Secret that is pushed.
 pub struct Source {
     /// Its name.
@@ -103,7 +107,7 @@ pub async fn versions_selected(
 /// The Secrets with those labels, in the order of their names.
 ///
 /// # Errors
-/// [`Failure::ApiServer`].
+/// [`Failure::ApiServer`], and that they are too much.
 pub async fn selected(
     client: &Client,
     namespace: &str,
@@ -116,6 +120,14 @@ pub async fn selected(
         let list = api.list(&params).await;
         let list = list.map_err(|error| api_failure("listing", "Secrets of", namespace, "", &error))?;
         found.extend(list.items.into_iter().map(source));
+        let entries = found.iter().flat_map(|source| &source.data);
+        if entries.map(|(key, value)| key.len() + value.len()).sum::<usize>() > MAX_SELECTED {
+            let why = format!(
+                "spec.selector.secret.selector selects more than {} MiB of Secrets",
+                MAX_SELECTED >> 20
+            );
+            return Err(Failure::PolicyInvalid { why });
+        }
         match list.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => params = params.continue_token(&token),
             None => break,

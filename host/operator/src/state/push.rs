@@ -50,6 +50,10 @@ pub struct PushProgress {
     pub unwritten: bool,
     /// Failures in a row.
     pub failures: u32,
+    /// Somebody else may have written or deleted at one of its places meanwhile: it has to look again.
+    pub again: bool,
+    /// Since when its Secret is not there.
+    pub gone: Option<Instant>,
 }
 
 impl State {
@@ -128,7 +132,11 @@ impl State {
     /// again.
     pub fn claim(&self, name: &Name, created: &str, wanted: &BTreeSet<Target>) -> Vec<(Target, Owner)> {
         let mut inner = self.lock();
+        if !inner.is_there(name, created) {
+            return Vec::new();
+        }
         let claimed = inner.pushing.claims.claim(&owner(name), created, wanted);
+        inner.push_again(claimed.winners);
         if claimed.taken.is_empty() {
             inner.pushing.waiting.remove(name);
         } else {
@@ -146,6 +154,9 @@ impl State {
     /// A PushSecret has these places and no others: who waits for one that it gave up looks again.
     pub fn keep_places(&self, name: &Name, created: &str, targets: BTreeSet<Target>) {
         let mut inner = self.lock();
+        if !inner.is_there(name, created) {
+            return;
+        }
         if inner.pushing.claims.set(&owner(name), created, targets) {
             inner.wake_waiting();
         }
@@ -158,6 +169,15 @@ impl State {
         self.lock().pushing.claims.loses(&owner(name))
     }
 
+    /// Something was deleted there: whoever has that place by now looks again.
+    pub fn deleted_at(&self, name: &Name, target: &Target) {
+        let mut inner = self.lock();
+        let others = inner.pushing.claims.others(&owner(name), target).into_iter().cloned().collect();
+        inner.push_again(others);
+        drop(inner);
+        self.wake.notify_one();
+    }
+
     /// Whether another PushSecret has something there.
     pub fn is_anothers(&self, name: &Name, target: &Target) -> bool {
         !self.lock().pushing.claims.others(&owner(name), target).is_empty()
@@ -165,6 +185,21 @@ impl State {
 }
 
 impl Inner {
+    /// Whether a PushSecret is still the one that was made then: one that is gone has no places.
+    fn is_there(&self, name: &Name, created_then: &str) -> bool {
+        self.push_secrets.get(name).is_some_and(|known| created(push_meta(&known)) == created_then)
+    }
+
+    fn push_again(&mut self, owners: BTreeSet<Owner>) {
+        for (namespace, name) in owners {
+            let name = Name::new(namespace, name);
+            if let Some(progress) = self.pushing.progress.get_mut(&name) {
+                progress.again = true;
+            }
+            self.queue.push(Object::PushSecret(name), Class::Fresh, Instant::now());
+        }
+    }
+
     /// What the objects say was pushed: this process begins to work, and remembers nothing.
     pub(super) fn claim_what_was_pushed(&mut self) {
         let known: Vec<_> =

@@ -32,7 +32,8 @@ impl Look<'_> {
         for (store, entries) in known {
             let Some((kind, name)) = parse_store_key(store) else { continue };
             // Of a store that could not be looked at nothing is known to be stale, nor of one that is another's.
-            let named = self.missing.iter().any(|(of, missing)| *of == kind && missing == name);
+            let unknown = self.missing.iter().chain(&self.going);
+            let named = unknown.into_iter().any(|(of, unknown)| *of == kind && unknown == name);
             if named || !self.is_ours(store) {
                 continue;
             }
@@ -83,10 +84,18 @@ impl Look<'_> {
                     continue;
                 }
             };
-            let done = entries.iter().filter(|(_, entry)| {
-                matches!(removed.get(&entry.match_.remote_ref.remote_key), Some(Ok(())))
-            });
-            forget(&mut report.synced, &store_key(kind, name), done.map(|(name, _)| name));
+            let done: Vec<_> = entries
+                .iter()
+                .filter(|(_, entry)| matches!(removed.get(&entry.match_.remote_ref.remote_key), Some(Ok(()))))
+                .collect();
+            for (_, entry) in &done {
+                let store = store_id(kind, &self.name.namespace, name);
+                let target = Target { store, place: place_of(entry) };
+                // Who took the place while it was being deleted has nothing there now.
+                self.context.state.deleted_at(self.name, &target);
+                report.taken_back.push(target);
+            }
+            forget(&mut report.synced, &store_key(kind, name), done.into_iter().map(|(name, _)| name));
             for outcome in removed.into_values() {
                 self.context.metrics.pushed(if outcome.is_ok() { "deleted" } else { "failed" });
                 report.changed |= outcome.is_ok();
@@ -105,6 +114,9 @@ impl Look<'_> {
             report.failures.push(Failure::SourceNotFound { secret });
             return report.found("", String::new(), Outcome::Synced);
         }
+        // What lies at a store that is not there has not been taken back, and that is said.
+        self.missing.clear();
+        self.going.clear();
         let stale = self.stale(&known, &BTreeSet::new(), &mut report);
         self.take_back(stale, &mut report).await;
         report.found("failed to cleanup provider secrets: ", String::new(), Outcome::SourceDeleted)
@@ -119,6 +131,7 @@ impl Look<'_> {
         let mut report = Report { synced: known.clone(), ..Report::default() };
         if self.ps.spec.deletion_policy == PushDeletionPolicy::Delete {
             self.missing.clear();
+            self.going.clear();
             let stale = self.stale(&known, &BTreeSet::new(), &mut report);
             self.take_back(stale, &mut report).await;
         } else {

@@ -7,6 +7,7 @@ mod delete;
 mod push;
 mod source;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,9 @@ use claviger_core::backoff::after_failure;
 use claviger_core::duration::parse_go;
 use claviger_core::error::{Failure, Retry};
 use claviger_core::hash::synced_resource_version;
-use claviger_core::push::{DELETED, FINALIZER, Outcome, StoreView, check_bulk, check_selectors, chosen};
+use claviger_core::push::{
+    DELETED, FINALIZER, Outcome, StoreView, Target, check_bulk, check_selectors, chosen,
+};
 use claviger_core::push::{next_status, targets_of, worth_writing};
 use claviger_core::redact::Redactor;
 use claviger_core::scheduler::Class;
@@ -38,6 +41,12 @@ use crate::watch::cache::Name;
 /// The object moved between looking and writing: look again soon, but let the watch catch up.
 const STALE: Duration = Duration::from_millis(200);
 
+/// How long a Secret may be away before what was pushed of it is deleted: whoever replaces one deletes it first.
+const COMES_BACK: Duration = Duration::from_secs(30);
+
+/// The interval of one that goes and says something else than an interval.
+const UNREADABLE: Duration = Duration::from_secs(3_600);
+
 /// After a status that could not be written.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
@@ -53,6 +62,8 @@ struct Look<'a> {
     stores: Vec<StoreView>,
     /// Stores that are named and not there.
     missing: Vec<(StoreKind, String)>,
+    /// Stores that are meant and being deleted: they take nothing more, and what they have is not stale.
+    going: Vec<(StoreKind, String)>,
 }
 
 /// What was found or done.
@@ -66,6 +77,8 @@ struct Found {
     source: String,
     /// Whether something was written or deleted.
     changed: bool,
+    /// Places that it took.
+    claimed: Option<BTreeSet<Target>>,
 }
 
 /// Reconciles one.
@@ -81,40 +94,49 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name) -> Next {
             return refused(context, name, &ps, why).await;
         }
     };
-    if let Err(why) = check_selectors(&ps.spec) {
+    // One that goes only takes back, whatever its manifest says of pushing.
+    let goes = ps.metadata.deletion_timestamp.is_some();
+    if let Err(why) = check_selectors(&ps.spec)
+        && !goes
+    {
         return refused(context, name, ps, why).await;
     }
     let interval = match parse_go(&ps.spec.refresh_interval) {
         Ok(interval) => interval,
+        Err(_) if goes => UNREADABLE,
         Err(error) => return refused(context, name, ps, format!("spec.refreshInterval: {error}")).await,
     };
     let mut progress = context.state.push_progress(name, ps.metadata.uid.as_deref().unwrap_or_default());
     progress.status = progress.status.or_else(|| ps.status.clone());
     let world = ClusterWorld { context: context.clone(), reader: Object::PushSecret(name.clone()) };
-    let (stores, missing, others) = stores(context, name, ps);
-    if others && stores.is_empty() && missing.is_empty() {
+    let Stores { ours: stores, missing, going, others } = stores(context, name, ps);
+    if others && stores.is_empty() && missing.is_empty() && going.is_empty() && !goes {
         context.metrics.forget_push_secret(&name.namespace, &name.name);
         return None;
     }
-    let mut look = Look { context, world, name, ps, progress, stores, missing };
+    let mut look = Look { context, world, name, ps, progress, stores, missing, going };
     let started = Instant::now();
-    let next = if ps.metadata.deletion_timestamp.is_some() {
-        look.deleted(interval).await
-    } else {
-        look.kept(interval).await
-    };
+    let next = if goes { look.deleted(interval).await } else { look.kept(interval).await };
     context.metrics.push_secret_took(&name.namespace, &name.name, started.elapsed());
     next
 }
 
-/// The stores that it means and that are ours, those that are not there, and whether some are another class's.
-fn stores(
-    context: &Context,
-    name: &Name,
-    ps: &PushSecret,
-) -> (Vec<StoreView>, Vec<(StoreKind, String)>, bool) {
+/// The stores that a PushSecret means.
+#[derive(Default)]
+struct Stores {
+    /// Those that are ours and stay.
+    ours: Vec<StoreView>,
+    /// Those that are not there.
+    missing: Vec<(StoreKind, String)>,
+    /// Those that are being deleted.
+    going: Vec<(StoreKind, String)>,
+    /// Whether some are another class's.
+    others: bool,
+}
+
+fn stores(context: &Context, name: &Name, ps: &PushSecret) -> Stores {
     let views = context.state.store_views(&name.namespace);
-    let (mut ours, mut missing, mut others) = (Vec::<StoreView>::new(), Vec::new(), false);
+    let Stores { mut ours, mut missing, mut going, mut others } = Stores::default();
     for reference in &ps.spec.secret_store_refs {
         for (kind, store) in chosen(reference, &views) {
             let Some(found) = context.state.store(&store_object(kind, &name.namespace, &store)) else {
@@ -128,15 +150,17 @@ fn stores(
                 others = true;
                 continue;
             }
-            // One that goes takes nothing more.
-            let going = found.metadata.deletion_timestamp.is_some();
+            if found.metadata.deletion_timestamp.is_some() {
+                going.push((kind, store));
+                continue;
+            }
             let view = views.iter().find(|view| view.kind == kind && view.name == store);
-            if let Some(view) = view.filter(|view| !going && !ours.contains(view)) {
+            if let Some(view) = view.filter(|view| !ours.contains(view)) {
                 ours.push(view.clone());
             }
         }
     }
-    (ours, missing, others)
+    Stores { ours, missing, going, others }
 }
 
 impl Look<'_> {
@@ -193,11 +217,30 @@ impl Look<'_> {
             );
             return until.map(|at| (Class::Refresh, Instant::now() + refresh::wait(at, now)));
         }
+        self.progress.again = false;
         let found = match stamp {
-            Some(stamp) => self.push(stamp).await,
-            None => self.source_is_gone().await,
+            Some(stamp) => {
+                self.progress.gone = None;
+                self.push(stamp).await
+            }
+            None => {
+                if let Some(at) = self.comes_back(deletes) {
+                    self.context.state.set_push_progress(self.name, self.progress.clone());
+                    return Some((Class::Retry, at));
+                }
+                self.source_is_gone().await
+            }
         };
         self.ended(found, &version, interval).await
+    }
+
+    /// Until when its Secret may come back before what was pushed of it is deleted, if there is something to be deleted.
+    fn comes_back(&mut self, deletes: bool) -> Option<Instant> {
+        if !deletes || self.synced().is_empty() {
+            return None;
+        }
+        let since = *self.progress.gone.get_or_insert_with(Instant::now);
+        (since.elapsed() < COMES_BACK).then_some(since + COMES_BACK)
     }
 
     fn version(&self) -> String {
@@ -217,11 +260,15 @@ impl Look<'_> {
         let condition = status.conditions.first()?;
         let same = status.synced_resource_version.as_deref() == Some(version)
             && status.synced_source.as_deref() == Some(stamp.unwrap_or_default());
-        if !same || !self.missing.is_empty() || self.context.state.loses_a_place(self.name) {
+        if !same
+            || self.progress.again
+            || !self.missing.is_empty()
+            || self.context.state.loses_a_place(self.name)
+        {
             return None;
         }
         if condition.reason.as_deref() == Some(DELETED) {
-            return stamp.is_none().then_some(None);
+            return (stamp.is_none() && status.synced_push_secrets.is_empty()).then_some(None);
         }
         if !status::is_ready(&status.conditions) {
             return None;
@@ -238,10 +285,10 @@ impl Look<'_> {
 
     /// What follows from what was found or done: status, event, metrics, and when to look again.
     async fn ended(&mut self, found: Found, version: &str, interval: Duration) -> Next {
-        let Found { outcome, failure, synced, source, changed } = found;
+        let Found { outcome, failure, synced, source, changed, claimed } = found;
         if let Some(Failure::PluginLoading { name }) = &failure {
             let in_order = self.status().is_some_and(|status| status::is_ready(&status.conditions));
-            if let Some(wait) = patience(self.context.registry.loading(name), in_order) {
+            if !changed && let Some(wait) = patience(self.context.registry.loading(name), in_order) {
                 return Some((Class::Retry, Instant::now() + wait));
             }
         }
@@ -259,10 +306,14 @@ impl Look<'_> {
         let is_ready = matches!(outcome, Outcome::Synced);
         let (namespace, name) = (&self.name.namespace, &self.name.name);
         self.context.metrics.push_secret_ready(namespace, name, is_ready);
-        if failure.is_none() {
+        if failure.is_none() || claimed.is_some() {
             let id = |kind, store: &str| store_id(kind, namespace, store);
-            let targets = targets_of(&new.synced_push_secrets, id);
+            let mut targets = targets_of(&new.synced_push_secrets, id);
+            // Where a write failed it will be tried again.
+            targets.extend(claimed.into_iter().flatten().filter(|_| failure.is_some()));
             self.context.state.keep_places(self.name, &created(&self.ps.metadata), targets);
+        }
+        if failure.is_none() {
             self.progress.last = Some(now);
             self.progress.failures = 0;
         }
@@ -301,6 +352,7 @@ impl Look<'_> {
             synced,
             source: String::new(),
             changed: false,
+            claimed: None,
         };
         self.ended(found, &version, interval).await
     }
@@ -360,7 +412,8 @@ async fn refused(context: &Arc<Context>, name: &Name, ps: &PushSecret, why: Stri
     let failure = Failure::ManifestInvalid { object, detail: Untrusted::new(why) };
     let progress = context.state.push_progress(name, ps.metadata.uid.as_deref().unwrap_or_default());
     let world = ClusterWorld { context: context.clone(), reader: Object::PushSecret(name.clone()) };
-    let mut look = Look { context, world, name, ps, progress, stores: Vec::new(), missing: Vec::new() };
+    let Stores { ours: stores, missing, going, .. } = Stores::default();
+    let mut look = Look { context, world, name, ps, progress, stores, missing, going };
     look.progress.status = look.progress.status.or_else(|| ps.status.clone());
     look.failed(failure, Duration::ZERO, "").await
 }

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_core::error::Failure;
 use claviger_core::provider::Pushed;
-use claviger_core::push::{Entry, Outcome, StoreView, Target, recorded, store_key};
+use claviger_core::push::place::may_be_one;
+use claviger_core::push::{Entry, Outcome, Place, StoreView, Target, recorded, store_key};
 use claviger_core::redact::Redactor;
+use claviger_crds::external_secret::StoreKind;
 use claviger_crds::push_secret::{PushDeletionPolicy, SyncedPushSecrets, UpdatePolicy};
 
 use super::{Found, Look};
@@ -27,6 +29,10 @@ pub(super) struct Report {
     pub(super) synced: SyncedPushSecrets,
     pub(super) changed: bool,
     pub(super) redactor: Redactor,
+    /// Places that it has, or is about to.
+    pub(super) claimed: Option<BTreeSet<Target>>,
+    /// Where something was deleted.
+    pub(super) taken_back: Vec<Target>,
 }
 
 impl Report {
@@ -42,8 +48,8 @@ impl Report {
                 Outcome::Failed(format!("{words}{}{more}", first.message(&self.redactor)))
             }
         };
-        let failure = self.failures.into_iter().next();
-        Found { outcome, failure, synced: self.synced, source, changed: self.changed }
+        let Self { failures, synced, changed, claimed, .. } = self;
+        Found { outcome, failure: failures.into_iter().next(), synced, source, changed, claimed }
     }
 }
 
@@ -72,10 +78,17 @@ impl Look<'_> {
             report.failures.push(Failure::StoreNotFound { store });
         }
         let mut all = self.wanted(given, report).await?;
+        let unusable = self.unusable(&mut all, report).await;
         self.take_places(&mut all, report);
-        let wanted: BTreeSet<Target> = all.iter().flat_map(|one| self.targets(one)).collect();
+        let claimed: BTreeSet<Target> = all.iter().flat_map(|one| self.targets(one)).collect();
+        report.claimed = Some(claimed.clone());
+        let wanted: BTreeSet<Target> = claimed.into_iter().chain(unusable).collect();
         for Wanted { store, entries } in &all {
             self.write(store, entries, report).await;
+        }
+        if self.stores.is_empty() {
+            // A label that a store lost for a moment is no reason to delete everything.
+            return Ok(());
         }
         let known = self.synced();
         let stale = self.stale(&known, &wanted, report);
@@ -86,9 +99,50 @@ impl Look<'_> {
                     forget(&mut report.synced, store, entries.keys());
                 }
             }
-            PushDeletionPolicy::Delete => self.take_back(stale, report).await,
+            PushDeletionPolicy::Delete => {
+                self.take_back(stale, report).await;
+                // Of a store under another name, or a key in another spelling, it may have been what was just pushed.
+                let lost = |target: &Target| report.taken_back.iter().any(|gone| may_be_one(gone, target));
+                let lost: BTreeSet<Target> = wanted.iter().filter(|target| lost(target)).cloned().collect();
+                for Wanted { store, entries } in &all {
+                    let of = |entry: &&Entry| lost.contains(&self.target(store, entry));
+                    let entries: Vec<Entry> = entries.iter().filter(of).cloned().collect();
+                    if !entries.is_empty() {
+                        self.write(store, &entries, report).await;
+                    }
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Leaves out stores that do not work, or to which nothing may be pushed from here: who may not write somewhere has no
+    /// places there that others could not have. Answers what was to go there.
+    async fn unusable(&self, all: &mut [Wanted], report: &mut Report) -> BTreeSet<Target> {
+        let (context, namespace) = (self.context, &self.name.namespace);
+        let mut held = BTreeSet::new();
+        for one in all {
+            let object = store_object(one.store.kind, namespace, &one.store.name);
+            let usable = match self.works(&object) {
+                // Nothing goes there, so nobody is asked.
+                Ok(()) if one.entries.is_empty() => continue,
+                Ok(()) => context.pipeline.push_allowed(&object, namespace, &self.world).await,
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = usable {
+                self.unwritten(&object, failure, report);
+                held.extend(self.targets(one));
+                one.entries.clear();
+            }
+        }
+        held
+    }
+
+    fn unwritten(&self, store: &crate::watch::Object, failure: Failure, report: &mut Report) {
+        if let Failure::AuthenticationFailed { .. } | Failure::ProviderUnavailable { .. } = failure {
+            self.context.state.doubt(store);
+        }
+        report.failures.push(failure);
     }
 
     async fn wanted(
@@ -100,6 +154,7 @@ impl Look<'_> {
         let mut all: Vec<Wanted> =
             self.stores.iter().map(|store| Wanted { store: store.clone(), entries: Vec::new() }).collect();
         let mut whose: BTreeMap<Target, String> = BTreeMap::new();
+        let mut recorded_as: BTreeMap<(StoreKind, String, String), Place> = BTreeMap::new();
         for source in given {
             let template = self.ps.spec.template.as_ref();
             let data = pipeline
@@ -110,6 +165,16 @@ impl Look<'_> {
                     pipeline.push_entries(&self.ps.spec, namespace, &data, &one.store, &self.world).await?;
                 for entry in entries {
                     let target = self.target(&one.store, &entry);
+                    let name = (one.store.kind, one.store.name.clone(), recorded(&entry.recorded).0);
+                    if let Some(other) =
+                        recorded_as.insert(name, entry.place.clone()).filter(|it| *it != entry.place)
+                    {
+                        let why = format!(
+                            "{other} and {} have one name in the status: only one can be pushed",
+                            entry.place
+                        );
+                        return Err(Failure::PolicyInvalid { why });
+                    }
                     // Several Secrets at one place would be written over one another for ever.
                     if let Some(other) = whose.insert(target, source.what.clone()) {
                         let why = format!("{other} and {} both go to {}", source.what, entry.place);
@@ -159,23 +224,14 @@ impl Look<'_> {
     async fn write(&self, store: &StoreView, entries: &[Entry], report: &mut Report) {
         let object = store_object(store.kind, &self.name.namespace, &store.name);
         let (context, namespace) = (self.context, &self.name.namespace);
-        let written = match self.works(&object) {
-            // Nothing goes there, so nobody is asked.
-            Ok(()) if entries.is_empty() => return,
-            Ok(()) => {
-                let policy = self.ps.spec.update_policy;
-                context.pipeline.push_write(&object, namespace, entries, policy, &self.world).await
-            }
-            Err(failure) => Err(failure),
-        };
+        if entries.is_empty() {
+            return;
+        }
+        let policy = self.ps.spec.update_policy;
+        let written = context.pipeline.push_write(&object, namespace, entries, policy, &self.world).await;
         let written = match written {
             Ok(written) => written,
-            Err(failure) => {
-                if let Failure::AuthenticationFailed { .. } | Failure::ProviderUnavailable { .. } = failure {
-                    context.state.doubt(&object);
-                }
-                return report.failures.push(failure);
-            }
+            Err(failure) => return self.unwritten(&object, failure, report),
         };
         let of_store = report.synced.entry(store_key(store.kind, &store.name)).or_default();
         for entry in entries {

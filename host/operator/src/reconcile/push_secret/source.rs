@@ -87,6 +87,13 @@ impl Look<'_> {
             (None, Some(selector)) => cluster::selected(client, namespace, selector).await?,
             (None, None) => Vec::new(),
         };
+        // A template brings values along too.
+        let template = self.ps.spec.template.iter().flat_map(sources_needed);
+        for (_, name) in template.filter(|(kind, _)| *kind == SourceKind::Secret) {
+            if let Some(read) = cluster::secret(client, namespace, &name).await? {
+                check_type(read.type_.as_deref())?;
+            }
+        }
         let mut given = Vec::new();
         for source in sources {
             check_type(source.type_.as_deref())?;

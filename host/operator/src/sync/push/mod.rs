@@ -82,7 +82,7 @@ impl Pipeline {
                         let keys = names.iter();
                         let made =
                             self.transformed(namespace, world, keys, &transform.template, &place).await?;
-                        bulk.rename(made);
+                        bulk.rename(made).map_err(meant)?;
                     }
                     (None, None) => {}
                 }
@@ -155,6 +155,19 @@ impl Pipeline {
             return Err(unusable(&format!("{} {}", generator.kind, generator.name), why));
         }
         Ok(made.values.into_iter().map(|(key, value)| (key, Arc::new(value))).collect())
+    }
+
+    /// Whether what is in that namespace may be pushed to a store at all.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) async fn push_allowed(
+        &self,
+        store: &Object,
+        namespace: &str,
+        world: &dyn World,
+    ) -> Result<(), Failure> {
+        self.push_session(store, namespace, world).await.map(drop)
     }
 
     /// A session with a store that is written to.

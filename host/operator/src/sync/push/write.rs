@@ -70,7 +70,16 @@ impl Pipeline {
                 if pending.is_empty() {
                     break;
                 }
-                let again = self.push_once(store, &session, &pending, policy, &mut written).await?;
+                let again = self.push_once(store, &session, &pending, policy, &mut written).await;
+                let again = match (again, pending.first()) {
+                    (Ok(again), _) => again,
+                    // What was written before is there, and has to be recorded.
+                    (Err(failure), Some((key, _))) if !written.is_empty() => {
+                        written.insert(key.clone(), Err(failure));
+                        return Ok(written);
+                    }
+                    (Err(failure), _) => return Err(failure),
+                };
                 if attempt < TRIES {
                     pending.retain(|(key, _)| again.contains(key));
                 }
