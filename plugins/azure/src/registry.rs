@@ -247,6 +247,7 @@ fn refused(reply: &Reply, answer: &Value, what: String) -> Error {
     let words: Vec<String> = ["code", "message"]
         .iter()
         .filter_map(|field| said[*field].as_str().map(one_line))
+        .map(|text| text.trim_end_matches('.').to_owned())
         .filter(|text| !text.is_empty())
         .collect();
     let detail = match words.is_empty() {

@@ -240,7 +240,7 @@ fn azures_own_library_finds_managed_identities() {
 }
 
 #[test]
-fn azures_own_library_lists_a_registry() {
+fn azures_own_library_takes_a_login_to_acr() {
     let env = handed_over();
     let (Some(clouds), azure) = (&env.clouds, &env.azure) else { return };
     let (somebody, nobody) = (azure.app("lists").unwrap(), azure.app("lists-nothing").unwrap());

@@ -1,5 +1,5 @@
 //! ACRAccessToken. Whether a token holds is the registry's word, which Azure's own library is the judge of
-//! (`azures_own_library_lists_a_registry`).
+//! (`azures_own_library_takes_a_login_to_acr`).
 
 use claviger_testenv::AzureView;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn a_login_to_acr() {
     azure.login_secret(&app.client_id, &secret);
     let nobody = azure.azure.app("tokens-acr-nobody").unwrap();
     let other = azure.azure.client_secret(&nobody).unwrap();
-    azure.secret("nobody", json!({"id": nobody.client_id, "secret": other}));
+    azure.secret("login-of-nobody", json!({"id": nobody.client_id, "secret": other}));
     let grants = json!({"host": REGISTRY, "principal": app.client_id, "grants": {"app": ["pull"]}});
     azure.azure.control("registry", &grants).unwrap();
     azure
@@ -53,7 +53,7 @@ fn a_login_to_acr() {
     let account = json!({"workloadIdentity": {"serviceAccountRef": {"name": "puller"}}});
     acr("account", account, json!({"scope": "repository:app:pull"}));
     acr("push", principal("login"), scoped("repository:app:pull,push"));
-    acr("nobody", principal("nobody"), tenant.clone());
+    acr("nobody", principal("login-of-nobody"), tenant.clone());
     let elsewhere = json!({"registry": "registry.evil.example"});
     acr("elsewhere", json!({"managedIdentity": {}}), elsewhere);
     let operator = Operator::start(&world);

@@ -16,16 +16,16 @@ fn a_login_to_gcr() {
     project.secret("of-the-project", "x");
     let account = project.google.service_account(&project.id, "puller").unwrap();
     project.grant(&member(&account), VIEWER);
-    project.key_secret("key", &account.key);
+    project.key_secret("login", &account.key);
     let mut gone = account.key.clone();
     gone["client_email"] = json!("gone@nowhere.iam.gserviceaccount.com");
-    project.key_secret("gone", &gone);
+    project.key_secret("login-gone", &gone);
     let spec = |secret: &str| json!({"auth": Project::key_auth(secret), "projectID": project.id});
-    generator(&world, "GCRAccessToken", "key", &spec("key"));
-    generator(&world, "GCRAccessToken", "gone", &spec("gone"));
+    generator(&world, "GCRAccessToken", "key", &spec("login"));
+    generator(&world, "GCRAccessToken", "gone", &spec("login-gone"));
     world.apply_json(&json!({
         "apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "ClusterGenerator", "metadata": {"name": ns},
-        "spec": {"kind": "GCRAccessToken", "generator": {"gcrAccessTokenSpec": spec("key")}},
+        "spec": {"kind": "GCRAccessToken", "generator": {"gcrAccessTokenSpec": spec("login")}},
     }));
     es(&world, "key", &[from("GCRAccessToken", "key")], &json!({"refreshInterval": "2s"}));
     es(&world, "gone", &[from("GCRAccessToken", "gone")], &json!({}));
