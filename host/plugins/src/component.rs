@@ -144,6 +144,13 @@ pub(crate) fn check_capabilities(capabilities: &[String], exports: &[String]) ->
             return Err(PluginsError::BadDescription(why));
         }
     }
+    // What is made for a key is made once, whichever of its properties is asked for first.
+    let claims = |name: &str| capabilities.iter().any(|capability| capability == name);
+    if claims("own-properties") && claims("dynamic") {
+        let why =
+            "it claims own-properties and dynamic: what is made cannot depend on the property".to_owned();
+        return Err(PluginsError::BadDescription(why));
+    }
     Ok(())
 }
 
@@ -252,6 +259,8 @@ mod tests {
     fn what_is_claimed_must_be_exported() {
         let claims = names(&["get", "writer"]);
         assert!(check_capabilities(&claims, &names(&["claviger:plugin/writer@0.1.0"])).is_ok());
+        assert!(check_capabilities(&names(&["own-properties"]), &[]).is_ok());
+        assert!(check_capabilities(&names(&["own-properties", "dynamic"]), &[]).is_err());
         assert!(check_capabilities(&claims, &[]).is_err());
         assert!(check_capabilities(&names(&["get"]), &[]).is_ok());
     }

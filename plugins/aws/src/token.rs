@@ -125,6 +125,12 @@ impl Token {
                     "STS gives session tokens to a user's access key alone: use secretRef",
                 ));
             }
+            if !given(&json, "/auth/secretRef") {
+                return Err(invalid_config(
+                    "/auth/secretRef",
+                    "the operator's own access key makes no session tokens for others: name a user's",
+                ));
+            }
             let field =
                 |name: &str| text(&json, &format!("/requestParameters/{name}")).map(ToOwned::to_owned);
             let duration = json["requestParameters"]["sessionDuration"].as_i64().map(i32::try_from);

@@ -78,12 +78,18 @@ fn what_cannot_be_asked_for_says_where() {
     let jwt = json!({"jwt": {"serviceAccountRef": {"name": "sa"}}});
     for (kind, spec, path) in [
         (ECR, json!({"region": "Frankfurt"}), "/region"),
-        (STS, json!({}), "/region"),
+        (STS, json!({"auth": keys()}), "/region"),
         (STS, json!({"region": "eu-west-1", "auth": jwt}), "/auth/jwt"),
         (
             STS,
-            json!({"region": "eu-west-1", "requestParameters": {"sessionDuration": 1_i64 << 40}}),
+            json!({"region": "eu-west-1", "auth": keys(), "requestParameters": {"sessionDuration": 1_i64 << 40}}),
             "/requestParameters/sessionDuration",
+        ),
+        (STS, json!({"region": "eu-west-1"}), "/auth/secretRef"),
+        (
+            STS,
+            json!({"region": "eu-west-1", "role": "arn:aws:iam::123456789012:role/pull"}),
+            "/auth/secretRef",
         ),
     ] {
         let Err(Error::InvalidConfig(wrong)) = Token::parse(kind, &spec.to_string()) else {
@@ -91,7 +97,7 @@ fn what_cannot_be_asked_for_says_where() {
         };
         assert_eq!(wrong.path, path);
     }
-    let spec = json!({"region": "eu-west-1", "requestParameters": {
+    let spec = json!({"region": "eu-west-1", "auth": keys(), "requestParameters": {
         "sessionDuration": 900, "serialNumber": "arn:aws:iam::1:mfa/u", "tokenCode": "012345"}});
     let asked = Token::parse(STS, &spec.to_string()).unwrap().asked;
     let expected = Asked::Session {

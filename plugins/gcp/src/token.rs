@@ -4,6 +4,7 @@
 use claviger_plugin_sdk::provider::connection::{ConnectInput, Ready, Session, Step};
 use claviger_plugin_sdk::provider::generator::{Generated, Kind};
 use claviger_plugin_sdk::{Error, invalid_config};
+use google_credentials::source::Source;
 use google_credentials::{Access, Endpoints, Places, World, login, needs, world};
 use serde_json::{Value, json};
 
@@ -48,6 +49,13 @@ impl Spec {
     fn parse(spec: &str) -> Result<Self, Error> {
         let json: Value = serde_json::from_str(spec).map_err(|_| invalid_config("", "it is not JSON"))?;
         let access = Access::parse(&json, PLACES)?;
+        if matches!(access.source, Source::Ambient) {
+            // A store reads by it what the operator lets it; a token would be the operator's identity itself.
+            return Err(invalid_config(
+                "/auth",
+                "the operator's own identity makes no tokens for others: name a key or a ServiceAccount",
+            ));
+        }
         let project = access.project.clone().filter(|project| needs::plain(project));
         let project =
             project.ok_or_else(|| invalid_config("/projectID", "it is not the id or number of a project"))?;
@@ -86,8 +94,7 @@ pub fn generate(session: &Session, world: &dyn World) -> Result<Generated, Error
     // Before it was asked for: it lives until then at least.
     let asked = world::seconds(world.now());
     let token = login(world, &plan, &endpoints)?;
-    let lives = if plan.is_ready() { needs::metadata_seconds(&session.have) } else { token.seconds };
-    let expiry = asked.saturating_add(lives).to_string();
+    let expiry = asked.saturating_add(token.seconds).to_string();
     let values = [("username", USER), ("password", token.token.0.as_str()), ("expiry", expiry.as_str())];
     let values = values.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
     Ok(Generated { values, state: None, lease: None })

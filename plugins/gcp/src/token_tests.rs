@@ -9,10 +9,26 @@ use google_credentials::World as _;
 use super::*;
 use crate::fake::{Fake, session, session_of_node};
 
+const LOGIN: &str = r#"{"secretRef": {"secretAccessKeySecretRef": {"name": "s", "key": "k"}}}"#;
+
+/// With a service account's key, and everything that a store could have besides.
 fn generator(session: Session, spec: &Value) -> Session {
+    let key = json!({
+        "type": "service_account", "client_email": "a@shop.iam.gserviceaccount.com", "private_key_id": "1",
+        "private_key": include_str!("../../google-credentials/src/test-key.pem"),
+        "token_uri": "https://oauth2.googleapis.com/token",
+    });
     let mut session = Session { config: spec.to_string(), ..session };
     session.store.kind = KIND.to_owned();
+    session.have.push(SlotValue {
+        slot: "google-key".to_owned(),
+        value: Resolved::Bytes(key.to_string().into_bytes()),
+    });
     session
+}
+
+fn spec() -> Value {
+    json!({"auth": serde_json::from_str::<Value>(LOGIN).unwrap(), "projectID": "shop"})
 }
 
 fn values(made: Generated) -> BTreeMap<String, String> {
@@ -21,7 +37,7 @@ fn values(made: Generated) -> BTreeMap<String, String> {
 
 #[test]
 fn an_access_token_is_a_password() {
-    let spec = json!({"auth": {}, "projectID": "shop"});
+    let spec = spec();
     let fake = Fake::new(|_| Fake::login(7));
     let by_file = generator(session(&json!({})), &spec);
     let Step::Ready(ready) = connect(&by_file).unwrap() else { panic!("it has all") };
@@ -37,25 +53,28 @@ fn an_access_token_is_a_password() {
     // Each is asked for.
     generate(&by_file, &fake).unwrap();
     assert_eq!(fake.count("/token"), 2);
+}
 
-    // The node's own token: no request, and the host may have it for half a minute.
-    let fake = Fake::new(|_| panic!("nobody is asked"));
-    let mut of_node = generator(session_of_node(), &spec);
-    of_node
-        .have
-        .push(SlotValue { slot: "google-application-credentials".to_owned(), value: Resolved::Absent });
-    let Step::Ready(ready) = connect(&of_node).unwrap() else { panic!("it has all") };
-    assert!(ready.origins.is_empty());
-    let found = values(generate(&of_node, &fake).unwrap());
-    let end = world::seconds(fake.now()) + 3599 - 30;
-    assert_eq!((found["password"].as_str(), found["expiry"].clone()), ("token-0", end.to_string()));
+/// Whatever the operator was granted for its stores.
+#[test]
+fn the_operator_s_own_identity_makes_no_tokens() {
+    let spec = json!({"auth": {}, "projectID": "shop"});
+    for session in [session(&json!({})), session_of_node()] {
+        let asked = generator(session, &spec);
+        let fake = Fake::new(|_| panic!("nobody is asked"));
+        for found in [connect(&asked).map(drop), generate(&asked, &fake).map(drop)] {
+            let Err(Error::InvalidConfig(wrong)) = found else { panic!("{found:?}") };
+            assert_eq!(wrong.path, "/auth");
+        }
+    }
 }
 
 #[test]
 fn what_is_wrong_says_where() {
     for (spec, path) in [
-        (json!({"auth": {}}), "/projectID"),
-        (json!({"auth": {}, "projectID": "a/b"}), "/projectID"),
+        (json!({"auth": spec()["auth"]}), "/projectID"),
+        (json!({"auth": spec()["auth"], "projectID": "a/b"}), "/projectID"),
+        (json!({"auth": {}, "projectID": "shop"}), "/auth"),
         (json!({"auth": {"secretRef": {}}, "projectID": "shop"}), "/auth/secretRef/secretAccessKeySecretRef"),
     ] {
         let found = connect(&generator(session(&json!({})), &spec));
@@ -63,7 +82,7 @@ fn what_is_wrong_says_where() {
         assert_eq!(wrong.path, path);
     }
     let fake = Fake::new(|_| (400, r#"{"error":"invalid_grant","error_description":"Bad"}"#.to_owned()));
-    let refused = generate(&generator(session(&json!({})), &json!({"auth": {}, "projectID": "shop"})), &fake);
+    let refused = generate(&generator(session(&json!({})), &spec()), &fake);
     assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{refused:?}");
 }
 

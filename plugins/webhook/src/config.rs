@@ -118,8 +118,6 @@ impl Config {
             .map(mentions)
             .collect();
         let secrets = secrets(&json, &templates)?;
-        let open = |secret: &Secret| of_cluster && text(&json, &format!("{}/namespace", secret.at)).is_none();
-        let apart = secrets.iter().any(open) || templates.iter().any(|names| names.contains("namespace"));
         Ok(Self {
             method,
             url: url.to_owned(),
@@ -130,7 +128,8 @@ impl Config {
             headers,
             secrets,
             ca: ca(&json, of_cluster)?,
-            apart,
+            // Whose request it is stands in it, if a template says so in any of many ways.
+            apart: of_cluster,
         })
     }
 }

@@ -74,8 +74,9 @@ fn who_shares_answers() {
             "https://a.example/{{ .remoteRef.key }}{{ .s.k }}",
             json!({"name": "s", "namespace": "n"}),
             true,
-            false,
+            true,
         ),
+        ("https://a.example/?{{ .remoteRef | toJson }}", json!({"name": "s", "namespace": "n"}), true, true),
         ("https://a.example/{{ .remoteRef.namespace }}", json!({"name": "s", "namespace": "n"}), true, true),
     ] {
         let config = json!({"url": url, "secrets": [{"name": "s", "secretRef": reference}]});

@@ -124,9 +124,15 @@ pub(super) async fn settle(context: &Context, owner: &Owner<'_>, written: Option
     let current: BTreeSet<&str> =
         written.iter().flat_map(|record| &record.held).filter_map(|held| held.state.as_deref()).collect();
     let due = Timestamp::now().checked_add(GRACE).unwrap_or(Timestamp::MAX);
-    for object in context.state.left_for(&context.config.controller_class, owner.namespace, owner.uid) {
+    let all = context.state.left_for(&context.config.controller_class, owner.namespace, owner.uid);
+    let in_use: Vec<_> = all.iter().filter(|object| current.contains(object.name_any().as_str())).collect();
+    for object in &all {
         let name = object.name_any();
-        if !current.contains(name.as_str()) {
+        // What a changed generator left behind again is what is in use: taking it back would take that.
+        let same = in_use.iter().any(|used| {
+            used.spec.state == object.spec.state && used.spec.resource["kind"] == object.spec.resource["kind"]
+        });
+        if !same {
             flag(context, owner.namespace, &name, due).await;
         }
     }

@@ -171,6 +171,7 @@ impl State {
         let lists = [
             ("externalsecrets", inner.external_secrets.synced()),
             ("secretstores", inner.stores.synced()),
+            ("generatorstates", inner.left.synced()),
             ("managed secrets", inner.managed.synced()),
             ("clustersecretstores", inner.cluster_stores.synced() || !cluster_scope),
             ("plugins", inner.plugins.synced() || !cluster_scope),
