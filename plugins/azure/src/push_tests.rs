@@ -10,6 +10,12 @@ const KEY: &str = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIObLW92AqkWunJXowVR2Z
 const X: &str = "QiVI-I-3gv-17KN0RFLHKh5Vj71vc75eSOkyMsxFxbE";
 const Y: &str = "bEzRDEy41bihcTnpSILImSVymTQl9BQZq36QpCpJQnI";
 
+/// A certificate and its RSA key, as PEM and as PKCS#12.
+const BUNDLE: &str = include_str!("../tests/certificates/pkcs8.pem");
+const PFX_BYTES: &[u8] = include_bytes!("../tests/certificates/pkcs8.pfx");
+/// A certificate before another's, and its key.
+const CHAIN: &str = include_str!("../tests/certificates/pkcs1-chain.pem");
+
 fn there(data: &str, more: &[(&str, &str)]) -> Pushable {
     let mut tags = BTreeMap::from([("managed-by".to_owned(), "external-secrets".to_owned())]);
     tags.extend(more.iter().map(|(name, tag)| ((*name).to_owned(), (*tag).to_owned())));
@@ -183,6 +189,73 @@ fn of_a_key() {
     assert_eq!(plan(Kind::Key, Some(&stored("EC", X)), &tagged).unwrap(), Plan::Patch(team));
     for value in ["symmetric", "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"] {
         assert_eq!(kind(&plan(Kind::Key, None, &wanted(value))), "other", "{value}");
+    }
+}
+
+/// An RSA key as Python's `cryptography` takes it apart: whoever swaps two of the numbers makes a key that is none.
+#[test]
+fn of_an_rsa_key() {
+    let expected: Value = serde_json::from_str(include_str!("../tests/certificates/pkcs8.jwk.json")).unwrap();
+    let key = &BUNDLE[BUNDLE.find("-----BEGIN PRIVATE KEY-----").unwrap()..];
+    let Plan::Write(body, Outcome::Created) = plan(Kind::Key, None, &wanted(key)).unwrap() else {
+        panic!("not made")
+    };
+    assert_eq!(body["key"], expected);
+    // Key Vault answers with the public half.
+    let public = json!({"kid": "k", "kty": "RSA", "n": expected["n"], "e": expected["e"]}).to_string();
+    assert_eq!(plan(Kind::Key, Some(&there(&public, &[])), &wanted(key)).unwrap(), Plan::Unchanged);
+    let other = public.replace("AQAB", "Aw");
+    let found = plan(Kind::Key, Some(&there(&other, &[])), &wanted(key)).unwrap();
+    assert_eq!(found, Plan::Write(body, Outcome::Updated));
+}
+
+/// The certificate in a PEM text, taken out by hand.
+fn first(text: &str) -> Vec<u8> {
+    let block = text.split("-----BEGIN CERTIFICATE-----").nth(1).unwrap();
+    let block = block.split("-----END").next().unwrap();
+    STANDARD.decode(block.split_whitespace().collect::<String>()).unwrap()
+}
+
+#[test]
+fn of_a_certificate() {
+    let of = |value: &'static [u8]| Wanted { value, ..wanted("") };
+    let (mine, chain) = (first(BUNDLE), first(CHAIN));
+    let stored = |der: &[u8]| Pushable { data: Some(der.to_vec()), ..there("", &[("a", "b")]) };
+    let policy = |content_type: &str| json!({"secret_props": {"contentType": content_type}});
+    let pem = |text: &str| (json!(text), policy("application/x-pem-file"));
+    // PFX_BYTES are what `openssl pkcs12 -export` makes of BUNDLE, without a password.
+    let pfx = (json!(STANDARD.encode(PFX_BYTES)), policy("application/x-pkcs12"));
+    for (what, value, der, (sent, policy)) in [
+        ("PEM", BUNDLE.as_bytes(), &mine, pem(BUNDLE)),
+        ("PEM with a chain", CHAIN.as_bytes(), &chain, pem(CHAIN)),
+        ("PKCS#12", PFX_BYTES, &mine, pfx),
+    ] {
+        let body = |tags: Value| json!({"value": sent, "policy": policy, "tags": tags});
+        let new = body(json!({"managed-by": "external-secrets"}));
+        let made = plan(Kind::Certificate, None, &of(value)).unwrap();
+        assert_eq!(made, Plan::Write(new, Outcome::Created), "{what}");
+        let same = plan(Kind::Certificate, Some(&stored(der)), &of(value)).unwrap();
+        assert_eq!(same, Plan::Unchanged, "{what}");
+        let again = body(json!({"managed-by": "external-secrets", "a": "b"}));
+        let pending = Pushable { data: None, ..stored(b"") };
+        for there in [stored(b"another"), pending] {
+            let found = plan(Kind::Certificate, Some(&there), &of(value)).unwrap();
+            assert_eq!(found, Plan::Write(again.clone(), Outcome::Updated), "{what}");
+        }
+        let mut theirs = stored(der);
+        theirs.tags.clear();
+        assert_eq!(kind(&plan(Kind::Certificate, Some(&theirs), &of(value))), "denied", "{what}");
+    }
+    // Its own end is the certificate's: a date in the metadata is a secret's.
+    let dated = spec(json!({"expirationDate": "2027-01-15T08:00:00Z"})).unwrap();
+    let dated = Wanted { spec: dated, ..of(BUNDLE.as_bytes()) };
+    assert_eq!(plan(Kind::Certificate, Some(&stored(&mine)), &dated).unwrap(), Plan::Unchanged);
+    let tagged = spec(json!({"tags": {"team": "red"}})).unwrap();
+    let tagged = Wanted { spec: tagged, ..of(BUNDLE.as_bytes()) };
+    let tags = json!({"tags": {"managed-by": "external-secrets", "a": "b", "team": "red"}});
+    assert_eq!(plan(Kind::Certificate, Some(&stored(&mine)), &tagged).unwrap(), Plan::Patch(tags));
+    for value in [KEY, "text", ""] {
+        assert_eq!(kind(&plan(Kind::Certificate, None, &wanted(value))), "other", "{value}");
     }
 }
 

@@ -40,8 +40,10 @@ pub enum Asked {
 /// How something is changed.
 #[derive(Clone, Debug)]
 pub enum Way {
-    /// Written, or what is known of it.
+    /// Another version.
     Set(Object),
+    /// What is known of a version: its tags.
+    Update(Object),
     /// Deleted.
     Delete(Object),
     /// Brought back after it was deleted.
@@ -50,16 +52,17 @@ pub enum Way {
 
 impl Way {
     fn object(&self) -> &Object {
-        let (Self::Set(object) | Self::Delete(object) | Self::Recover(object)) = self;
+        let (Self::Set(object) | Self::Update(object) | Self::Delete(object) | Self::Recover(object)) = self;
         object
     }
 
     /// As access policies call it.
     fn permission(&self) -> &'static str {
         match self {
-            Self::Set(object) if object.kind == Kind::Secret => "Set",
-            // And Update, for tags alone.
+            // Of a secret it is one permission.
+            Self::Set(object) | Self::Update(object) if object.kind == Kind::Secret => "Set",
             Self::Set(_) => "Import",
+            Self::Update(_) => "Update",
             Self::Delete(_) => "Delete",
             Self::Recover(_) => "Recover",
         }

@@ -79,7 +79,7 @@ impl<'c, 's> Place<'c, 's> {
             Plan::Patch(body) => {
                 let version = stored.and_then(|stored| stored.version);
                 let object = Object { version, ..self.object.clone() };
-                self.client.one(Ask::write("PATCH", object.path(), &body, Way::Set(object)))?;
+                self.client.one(Ask::write("PATCH", object.path(), &body, Way::Update(object)))?;
                 Ok(Outcome::Updated)
             }
         }

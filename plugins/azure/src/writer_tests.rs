@@ -134,3 +134,85 @@ fn deletions_and_looks() {
         assert_eq!(kind(&wrong), "other");
     }
 }
+
+/// The requests of Key Vault's REST API reference, and the permission that its access policies have for each.
+#[test]
+fn each_kind_has_requests_of_its_own() {
+    let pem = include_str!("../tests/certificates/pkcs8.pem");
+    let key = &pem[pem.find("-----BEGIN PRIVATE KEY-----").unwrap()..];
+    let jwk: Value = serde_json::from_str(include_str!("../tests/certificates/pkcs8.jwk.json")).unwrap();
+    let cer: String = pem
+        .split("-----BEGIN CERTIFICATE-----")
+        .nth(1)
+        .unwrap()
+        .split("-----END")
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    let id = |collection: &str| format!("https://my.vault.azure.net/{collection}/db/{VERSION}");
+    let mark = json!({"managed-by": "external-secrets"});
+    let tagged = json!({
+        "apiVersion": "kubernetes.external-secrets.io/v1alpha1", "kind": "PushSecretMetadata",
+        "spec": {"tags": {"team": "red"}},
+    });
+    for (name, value, stored, made, [create, update]) in [
+        (
+            "secret/db",
+            "v",
+            json!({"id": id("secrets"), "value": "v", "tags": mark}),
+            "PUT /secrets/db",
+            ["Set", "Set"],
+        ),
+        (
+            "cert/db",
+            pem,
+            json!({"id": id("certificates"), "cer": cer, "tags": mark}),
+            "POST /certificates/db/import",
+            ["Import", "Update"],
+        ),
+        (
+            "key/db",
+            key,
+            json!({"key": {"kid": id("keys"), "kty": "RSA", "n": jwk["n"], "e": jwk["e"]}, "tags": mark}),
+            "PUT /keys/db",
+            ["Import", "Update"],
+        ),
+    ] {
+        let collection = made.split('/').nth(1).unwrap();
+        let patched = format!("PATCH /{collection}/db/{VERSION}");
+        let code = match collection {
+            "secrets" => "SecretNotFound",
+            "certificates" => "CertificateNotFound",
+            _ => "KeyNotFound",
+        };
+        for (there, request, permission) in [(false, made, create), (true, patched.as_str(), update)] {
+            let sent = RefCell::new(Vec::new());
+            let fake = Fake::new(|request: &Request| {
+                if request.url.contains("/oauth2/") {
+                    return granted("token");
+                }
+                let path = request.url.split(".net").nth(1).unwrap().split('?').next().unwrap();
+                sent.borrow_mut().push(format!("{} {path}", request.method));
+                match request.method {
+                    "GET" if there => said(200, &stored.to_string()),
+                    "GET" => kv_error(404, code, "It was not found in this key vault.", None),
+                    _ => kv_error(403, "Forbidden", "Caller is not authorized to perform action.", None),
+                }
+            });
+            let session = session();
+            let client = Client::new(&session, &fake).unwrap();
+            let write = Write {
+                key: name.to_owned(),
+                value: value.as_bytes().to_vec(),
+                expected_version: Some(VERSION.to_owned()).filter(|_| there),
+                metadata: Some(tagged.to_string()),
+                replace: true,
+            };
+            let answer = push(&client, &[write]).unwrap().pop().unwrap();
+            let Err(Error::Denied(text)) = answer else { panic!("{name}: not denied") };
+            assert!(text.contains(&format!(" permission {permission})")), "{text}");
+            assert_eq!(sent.take(), [&format!("GET /{collection}/db"), request], "{name}");
+        }
+    }
+}
