@@ -105,7 +105,9 @@ pub(crate) fn plan(kind: Kind, stored: Option<&Pushable>, wanted: &Wanted<'_>) -
     check(stored, wanted.expected)?;
     let spec = &wanted.spec;
     let tagged = spec.tags.iter().all(|(name, tag)| stored.tags.get(name) == Some(tag));
-    let expires = kind != Kind::Secret || stored.expires == spec.expires;
+    // Who sets a property and says nothing of an end leaves what another said.
+    let silent = wanted.expected.is_some() && spec.expires.is_none();
+    let expires = kind != Kind::Secret || silent || stored.expires == spec.expires;
     let typed =
         kind != Kind::Secret || spec.content_type.is_none() || stored.content_type == spec.content_type;
     if !made.is(stored) || (stored.expires.is_some() && spec.expires.is_none() && !expires) {
@@ -189,7 +191,12 @@ impl<'a> Material<'a> {
                     other("the value is no certificate with its key, in PEM or in PKCS#12 without a password")
                 })?;
                 let (value, content_type) = match std::str::from_utf8(value) {
-                    Ok(text) if text.contains("-----BEGIN ") => (text.to_owned(), "application/x-pem-file"),
+                    // Key Vault takes keys as PKCS#8 alone, and PEM as it stands.
+                    Ok(text) if text.contains("-----BEGIN ") => {
+                        let text = material::bundle(value)
+                            .ok_or_else(|| other("the PEM has no private key beside its certificate"))?;
+                        (text, "application/x-pem-file")
+                    }
                     _ => (STANDARD.encode(value), "application/x-pkcs12"),
                 };
                 let policy = json!({"secret_props": {"contentType": content_type}});
@@ -244,7 +251,8 @@ impl<'a> Material<'a> {
                 if let Some(content_type) = spec.content_type.clone().or(there) {
                     body["contentType"] = json!(content_type);
                 }
-                if let Some(expires) = spec.expires {
+                let stays = stored.filter(|_| wanted.expected.is_some()).and_then(|stored| stored.expires);
+                if let Some(expires) = spec.expires.or(stays) {
                     body["attributes"]["exp"] = json!(expires);
                 }
                 body

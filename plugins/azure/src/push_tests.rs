@@ -119,6 +119,21 @@ fn of_a_secret() {
             Ok(Plan::Unchanged),
         ),
         (
+            "an end, of which a push of a property says nothing",
+            Some(ends(there("v", &[]))),
+            Wanted { expected: Some("v1"), ..wanted("v") },
+            Ok(Plan::Unchanged),
+        ),
+        (
+            "an end beside another value of a property",
+            Some(ends(there("w", &[]))),
+            Wanted { expected: Some("v1"), ..wanted("v") },
+            write(
+                json!({"value": "v", "tags": mark, "attributes": {"enabled": true, "exp": 1_800_000_000}}),
+                Outcome::Updated,
+            ),
+        ),
+        (
             "an end that is wanted no more",
             Some(ends(there("v", &[]))),
             wanted("v"),
@@ -219,15 +234,22 @@ fn first(text: &str) -> Vec<u8> {
 #[test]
 fn of_a_certificate() {
     let of = |value: &'static [u8]| Wanted { value, ..wanted("") };
-    let (mine, chain) = (first(BUNDLE), first(CHAIN));
+    // In CHAIN another certificate stands before the key's own.
+    let mine = first(BUNDLE);
+    assert_ne!(first(CHAIN), mine);
     let stored = |der: &[u8]| Pushable { data: Some(der.to_vec()), ..there("", &[("a", "b")]) };
     let policy = |content_type: &str| json!({"secret_props": {"contentType": content_type}});
+    // As `openssl pkcs8 -topk8` has the keys: Key Vault takes no others.
     let pem = |text: &str| (json!(text), policy("application/x-pem-file"));
+    let sent = (
+        include_str!("../tests/certificates/pkcs8.import.pem"),
+        include_str!("../tests/certificates/pkcs1-chain.import.pem"),
+    );
     // PFX_BYTES are what `openssl pkcs12 -export` makes of BUNDLE, without a password.
     let pfx = (json!(STANDARD.encode(PFX_BYTES)), policy("application/x-pkcs12"));
     for (what, value, der, (sent, policy)) in [
-        ("PEM", BUNDLE.as_bytes(), &mine, pem(BUNDLE)),
-        ("PEM with a chain", CHAIN.as_bytes(), &chain, pem(CHAIN)),
+        ("PEM", BUNDLE.as_bytes(), &mine, pem(sent.0)),
+        ("PEM with a chain", CHAIN.as_bytes(), &mine, pem(sent.1)),
         ("PKCS#12", PFX_BYTES, &mine, pfx),
     ] {
         let body = |tags: Value| json!({"value": sent, "policy": policy, "tags": tags});

@@ -71,7 +71,15 @@ impl<'c, 's> Place<'c, 's> {
             Plan::Write(body, outcome) => {
                 match self.client.one(self.write(&body)) {
                     // Who has read it a moment ago: it is deleted, and its name is taken until it is purged.
-                    Err(Error::Conflict(why)) if stored.is_none() => self.recovered(&body, why)?,
+                    Err(Error::Conflict(why)) if stored.is_none() && write.replace => {
+                        self.recovered(&body, why)?;
+                    }
+                    // What comes back would be there before, and stay.
+                    Err(Error::Conflict(why)) if stored.is_none() => {
+                        return Err(Error::Denied(format!(
+                            "it may only be made, and its name is taken (by what is deleted, until somebody purges it): {why}"
+                        )));
+                    }
                     answer => drop(answer?),
                 }
                 Ok(outcome)
@@ -79,8 +87,11 @@ impl<'c, 's> Place<'c, 's> {
             Plan::Patch(body) => {
                 let version = stored.and_then(|stored| stored.version);
                 let object = Object { version, ..self.object.clone() };
-                self.client.one(Ask::write("PATCH", object.path(), &body, Way::Update(object)))?;
-                Ok(Outcome::Updated)
+                match self.client.one(Ask::write("PATCH", object.path(), &body, Way::Update(object))) {
+                    Ok(_) => Ok(Outcome::Updated),
+                    Err(Error::NotFound(why)) => Err(Error::Conflict(why)),
+                    Err(error) => Err(error),
+                }
             }
         }
     }

@@ -27,6 +27,10 @@ fn deleted() -> Said {
 
 /// What becomes of a push of `v`, and what was sent: method, path, body.
 fn pushed(answer: impl Fn(&str, &str) -> Said) -> (&'static str, Vec<(String, String)>) {
+    pushed_as(true, answer)
+}
+
+fn pushed_as(replace: bool, answer: impl Fn(&str, &str) -> Said) -> (&'static str, Vec<(String, String)>) {
     let sent = RefCell::new(Vec::new());
     let fake = Fake::new(|request: &Request| {
         if request.url.contains("/oauth2/") {
@@ -40,13 +44,8 @@ fn pushed(answer: impl Fn(&str, &str) -> Said) -> (&'static str, Vec<(String, St
     });
     let session = session();
     let client = Client::new(&session, &fake).unwrap();
-    let write = Write {
-        key: "db".to_owned(),
-        value: b"v".to_vec(),
-        expected_version: None,
-        metadata: None,
-        replace: true,
-    };
+    let write =
+        Write { key: "db".to_owned(), value: b"v".to_vec(), expected_version: None, metadata: None, replace };
     let answer = push(&client, &[write]).unwrap().pop().unwrap();
     let said = match &answer {
         Ok(Outcome::Created) => "created",
@@ -98,6 +97,13 @@ fn what_was_deleted_comes_back_if_it_was_ours() {
         });
         assert_eq!((said, sent.len()), (expected, count), "{:?}", requests(&sent));
     }
+    // What may only be made is not brought back: it would be there before.
+    let made = pushed_as(false, |method, path| match (method, path) {
+        ("GET", "/secrets/db") => absent(),
+        ("PUT", _) => deleted(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(made.0, "denied");
     // It is not there at once.
     let (said, _) = pushed(|method, path| match (method, path) {
         ("GET", "/secrets/db") => absent(),

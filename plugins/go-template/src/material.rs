@@ -4,23 +4,56 @@ use crate::pki::cert::Certificate;
 use crate::pki::ec::Curve;
 use crate::pki::key::Key;
 use crate::pki::{der, pem, pkcs12};
+use crate::text::find;
 
-/// The certificate in PKCS#12 without a password, in DER or in PEM, as ESO tries them; its DER. None: it is in none of these.
+/// The certificate in PKCS#12 without a password, in DER or in PEM, as ESO tries them; its DER. Of several it is the one that
+/// goes with the key that is there too, wherever it stands. None: it is in none of these.
 pub fn certificate(value: &[u8]) -> Option<Vec<u8>> {
     if let Ok(contents) = pkcs12::decode(value, b"") {
-        return contents.certificates.into_iter().next().map(|certificate| certificate.raw);
+        let all = contents.certificates.into_iter().map(|certificate| certificate.raw).collect();
+        return leaf(all, Some(&contents.key));
     }
     if let Some(certificate) = Certificate::parse(value) {
         return Some(certificate.raw);
     }
-    let mut rest = value;
+    let (certificates, key) = blocks(value);
+    leaf(certificates, key.as_ref())
+}
+
+/// A PEM text with its private key first, as PKCS#8, and its certificates after it, the one that goes with the key before
+/// the others. None: there is no key or no certificate in it.
+pub fn bundle(text: &[u8]) -> Option<String> {
+    let (certificates, key) = blocks(text);
+    let key = key?;
+    let first = leaf(certificates.clone(), Some(&key))?;
+    let others = certificates.into_iter().filter(|raw| *raw != first);
+    let mut out = pem::encode("PRIVATE KEY", &key.to_pkcs8()?);
+    for raw in std::iter::once(first.clone()).chain(others) {
+        out.extend(pem::encode("CERTIFICATE", &raw));
+    }
+    String::from_utf8(out).ok()
+}
+
+/// The certificates of a PEM text, and its first private key.
+fn blocks(text: &[u8]) -> (Vec<Vec<u8>>, Option<Key>) {
+    let (mut certificates, mut key, mut rest) = (Vec::new(), None, text);
     while let Some((block, behind)) = pem::decode(rest) {
-        if let Some(certificate) = Certificate::parse(&block.bytes) {
-            return Some(certificate.raw);
+        match Certificate::parse(&block.bytes) {
+            Some(certificate) => certificates.push(certificate.raw),
+            None => key = key.or_else(|| Key::parse(&block.bytes)),
         }
         rest = behind;
     }
-    None
+    (certificates, key)
+}
+
+/// Of several certificates the key's, else the first.
+fn leaf(certificates: Vec<Vec<u8>>, key: Option<&Key>) -> Option<Vec<u8>> {
+    let public = key.and_then(Key::public);
+    // It stands in a certificate byte for byte.
+    let of_key = |raw: &&Vec<u8>| public.as_ref().is_some_and(|public| find(raw, public).is_some());
+    let own = certificates.iter().find(of_key).cloned();
+    own.or_else(|| certificates.into_iter().next())
 }
 
 /// A private key's numbers, big-endian, by the names of its JWK (RFC 7518).
