@@ -1,6 +1,8 @@
 //! PushSecrets against a real API server: with the fake provider for what the operator does and leaves, with real backends
 //! for what is there then (`providers`). What was asked of a provider is counted, at the operator's own counters.
 
+mod aws;
+mod azure;
 mod docs;
 mod google;
 mod lives;
