@@ -8,7 +8,8 @@ use crate::slots::Slots;
 use crate::{identity, login};
 
 /// All that is read of a vault.
-const VAULT_PATHS: [&str; 3] = ["/secrets", "/certificates", "/keys"];
+const VAULT_PATHS: [&str; 6] =
+    ["/secrets", "/certificates", "/keys", "/deletedsecrets", "/deletedcertificates", "/deletedkeys"];
 
 /// Decides it.
 ///

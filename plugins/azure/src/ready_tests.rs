@@ -9,7 +9,8 @@ use crate::fake::{bytes, kind_at, session_of};
 use crate::identity::{ACCOUNT, CLIENT_ANNOTATION, CLIENT_ID, ENV_CLIENT_ID, ENV_TENANT_ID, TENANT_ID};
 use crate::needs::{ACCOUNT_TOKEN, CLIENT_SECRET, MANAGED};
 
-const KINDS: [&str; 3] = ["/secrets", "/certificates", "/keys"];
+const KINDS: [&str; 6] =
+    ["/secrets", "/certificates", "/keys", "/deletedsecrets", "/deletedcertificates", "/deletedkeys"];
 
 /// A complete session of a team's SecretStore, or of a ClusterSecretStore that the team uses.
 fn session(config: &Value, cluster: bool) -> Session {
