@@ -39,7 +39,7 @@ fn a_login_to_gcr() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let lives = text(&found, "expiry").parse::<u64>().unwrap() - now;
         assert!((3300..=3600).contains(&lives), "{name}: {lives}");
-        let path = format!("/v1/{}/secrets", project.parent);
+        let path = format!("{}/secrets", project.parent);
         let (status, answer) =
             project.google.api_as(&text(&found, "password"), "GET", &path, &Value::Null).unwrap();
         assert_eq!((status, answer["totalSize"].as_u64()), (200, Some(1)), "{name}: {answer}");
