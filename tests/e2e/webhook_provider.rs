@@ -183,7 +183,10 @@ fn bodies_refreshes_and_deletions() {
     world.wait_data("posted", &[("v", r#"{"as":"MARKED-user-name","n":12,"on":true}"#)]);
     world.wait_data("parts", &[("as", "MARKED-user-name"), ("n", "12"), ("on", "true")]);
     // As ESO: 404 is a missing secret, and the policy decides.
-    world.wait_reason("externalsecret", "deleted", "SecretDeleted");
+    world.wait("SecretDeleted", || match world.ready("externalsecret", "deleted") {
+        Some((status, reason, _)) if status == "True" && reason == "SecretDeleted" => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
     let posts = || api.asked().iter().filter(|asked| asked.body.contains("quoted")).count();
     let before = posts();
     // Not shared: two ExternalSecrets are two requests at each refresh.
@@ -217,6 +220,8 @@ fn where_requests_go_is_no_templates_to_decide() {
     store(&world, "SecretStore", "ntlm", &json!({"url": api.url(), "auth": {"ntlm": ntlm}}));
     let message = world.wait_reason("secretstore", "ntlm", "InvalidProviderConfig");
     assert!(message.contains("/auth/ntlm") && message.contains("not supported"), "{message}");
+    external_secret(&world, "es", "host", &json!({"data": [{"secretKey": "v", "remoteRef": {"key": "x"}}]}));
+    world.wait_reason("externalsecret", "es", "StoreNotReady");
     assert!(api.asked().is_empty(), "{:?}", api.asked());
     assert_no_value_left(&world, &operator, &[TOKEN]);
 }

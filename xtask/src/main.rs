@@ -37,7 +37,7 @@ enum Command {
     },
     /// Run everything: checks, unit tests, then end to end against real servers
     Test {
-        /// Only tests whose name contains this; the checks are left out
+        /// Only tests whose name contains this, or one of these with commas between; the checks are left out
         filter: Option<String>,
     },
     /// Put the release binary into dist/bin and the plugins into dist/plugins below the target folder

@@ -106,8 +106,7 @@ fn install(world: &World) {
          versions:\n  - name: v1alpha1\n    served: true\n    storage: true\n    schema:\n      openAPIV3Schema:\n        \
          type: object\n        properties: {spec: {type: object, properties: {server: {type: string}}}}\n",
     );
-    let definition = "crd/testcredentials.generators.external-secrets.io";
-    world.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", definition]);
+    world.wait_established();
     world.apply_json(&json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": format!("{ns}-kinds")},
         "rules": [{

@@ -195,5 +195,5 @@ fn install(world: &World) {
     assert!(crds.status.success());
     world.apply(&String::from_utf8(crds.stdout).unwrap());
     world.apply(&std::fs::read_to_string(workspace_root().join("examples/cluster/rbac.yaml")).unwrap());
-    world.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+    world.wait_established();
 }

@@ -96,6 +96,19 @@ impl World {
         })
     }
 
+    /// Waits until every definition is served. (`kubectl wait` fails at once for one that has no status yet.)
+    pub(crate) fn wait_established(&self) {
+        self.wait("every definition to be established", || {
+            let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=5s"];
+            let output = self.try_kubectl(&wait);
+            if output.status.success() {
+                Ok(())
+            } else {
+                Err(String::from_utf8_lossy(&output.stderr).into_owned())
+            }
+        });
+    }
+
     /// Waits until the Secret's data is exactly that.
     pub(crate) fn wait_data(&self, name: &str, expected: &[(&str, &str)]) {
         self.wait(&format!("Secret {name} to hold what is expected"), || {

@@ -81,7 +81,7 @@ fn five_hundred_secrets_move_over_without_one_write() {
     chart::eso(&world, &eso);
     let release = format!("external-secrets {}", eso.display());
     person.does(&format!("helm -n external-secrets install --create-namespace {release}"));
-    world.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+    world.wait_established();
     world.kubectl(&["create", "namespace", "others"]);
     for namespace in [ns.as_str(), "others"] {
         world.apply(&eso::store(namespace));
@@ -196,7 +196,7 @@ fn five_hundred_secrets_move_over_without_one_write() {
     for command in commands("4. Install Claviger") {
         person.does(&command);
     }
-    world.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+    world.wait_established();
     let mark = world.env.cluster.audit_mark();
     let mut operator = Operator::start(&world);
     world.wait_for(Duration::from_secs(240), "every ExternalSecret to be refreshed", || {

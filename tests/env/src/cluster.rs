@@ -125,6 +125,8 @@ impl Cluster {
             "--authorization-mode=RBAC",
             "--service-cluster-ip-range=10.96.0.0/16",
             "--audit-log-mode=blocking",
+            // One file, whatever its size: tests know places in it.
+            "--audit-log-maxsize=4096",
         ]);
         flag(&mut apiserver, "tls-cert-file", &cert);
         flag(&mut apiserver, "tls-private-key-file", &key);

@@ -103,7 +103,7 @@ fn with_servers(
             .args(["--offline", "--no-fail-fast"])
             // They wait for servers most of the time.
             .args(["--", "--test-threads=4"])
-            .args(filter)
+            .args(super::names(filter))
             .env(ENV_VAR, &file);
         if let Some(missing) = without_postgres {
             tally.skip(format!("tests with a database: {missing}"));
@@ -152,9 +152,14 @@ fn test_command() -> Command {
 
 /// Whether any end-to-end test has a name that contains `filter`: servers are not started for nothing.
 fn wanted(filter: Option<&str>) -> Result<bool> {
-    let Some(filter) = filter else { return Ok(true) };
-    let output =
-        test_command().args(["--quiet", "--", "--list", filter]).output().context("list the tests")?;
+    if filter.is_none() {
+        return Ok(true);
+    }
+    let output = test_command()
+        .args(["--quiet", "--", "--list"])
+        .args(super::names(filter))
+        .output()
+        .context("list the tests")?;
     if !output.status.success() {
         bail!("they do not build:\n{}", String::from_utf8_lossy(&output.stderr));
     }

@@ -22,7 +22,7 @@ use crate::{build, check, paths};
 const E2E: &str = "claviger-tests";
 const ENVIRONMENT: &str = "claviger-testenv";
 
-/// Runs everything, or the tests whose name contains `filter`.
+/// Runs everything, or the tests whose name contains `filter`, or one of several with commas between them.
 ///
 /// # Errors
 /// Never for a test that fails; that is in the exit code.
@@ -39,12 +39,12 @@ pub(crate) fn run(progress: &Progress, filter: Option<&str>) -> Result<ExitCode>
     host.args(["--exclude", E2E, "--exclude", ENVIRONMENT]);
     // Where plugins could not be built, tests that load some must say so instead of passing.
     host.env("CLAVIGER_PLUGIN_DIR", paths::test_plugins()).env("CLAVIGER_REQUIRE_PLUGINS", "1");
-    run_tests("unit tests of the host", host.arg("--").args(filter), &mut tally);
+    run_tests("unit tests of the host", host.arg("--").args(names(filter)), &mut tally);
 
     progress.say("unit tests: plugins");
     let mut guests = build::guests_cargo("test");
     guests.args(["--workspace", "--no-fail-fast"]).env("CARGO_TARGET_DIR", paths::guests_host_target());
-    run_tests("unit tests of the plugins", guests.arg("--").args(filter), &mut tally);
+    run_tests("unit tests of the plugins", guests.arg("--").args(names(filter)), &mut tally);
 
     if filter.is_none() {
         oracle::run(progress, &mut tally);
@@ -56,6 +56,11 @@ pub(crate) fn run(progress: &Progress, filter: Option<&str>) -> Result<ExitCode>
     }
     progress.say("done");
     Ok(tally.conclude())
+}
+
+/// A filter is one part of a name, or several with commas between them.
+fn names(filter: Option<&str>) -> impl Iterator<Item = &str> {
+    filter.into_iter().flat_map(|filter| filter.split(','))
 }
 
 /// Runs a `cargo test`, shows its output as it comes and counts.
