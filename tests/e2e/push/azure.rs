@@ -25,7 +25,7 @@ const PERMISSIONS: [&str; 12] = [
 #[test]
 fn azure() {
     let world = world!("push-suite-azure");
-    let Some(vault) = Vault::new(&world, "push-suite") else { return };
+    let Some(vault) = Vault::new(&world, "other-vault") else { return };
     vault.login(&PERMISSIONS);
     let azurekv = json!({
         "vaultUrl": vault.url(), "tenantId": claviger_testenv::AzureView::TENANT, "authSecretRef": Vault::auth(),
