@@ -2,8 +2,10 @@
 //! and what of it is the newest is told here; creating, flagging and cleaning is `reconcile::states`'.
 
 use claviger_core::lease::Source;
-use claviger_crds::generators::GeneratorState;
+use claviger_crds::generators::{GeneratorState, GeneratorStateSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
+use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
 use std::sync::Arc;
 
@@ -23,8 +25,15 @@ pub fn owner_key(uid: &str, source: &Source) -> String {
 
 impl State {
     /// An event of the watch.
-    pub fn generator_state_event(&self, event: Event<GeneratorState>) {
-        self.lock().left.apply(event, |object| object);
+    pub fn generator_state_event(&self, event: Event<DeserializeGuard<GeneratorState>>) {
+        self.lock().left.apply(event, |guard| {
+            guard.0.unwrap_or_else(|invalid| {
+                // What cannot be read is nobody's to take back, and keeps no list from coming in.
+                let mut unread = GeneratorState::new("", GeneratorStateSpec::default());
+                unread.metadata = ObjectMeta { annotations: None, ..invalid.metadata };
+                unread
+            })
+        });
         self.left_changed.notify_one();
     }
 
@@ -77,7 +86,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::collections::BTreeMap;
 
-    use claviger_crds::generators::GeneratorStateSpec;
     use jiff::Timestamp;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 

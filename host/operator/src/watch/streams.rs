@@ -49,7 +49,7 @@ pub fn start(
         state,
         State::external_secret_event,
     );
-    let left: Api<GeneratorState> = scoped(client, namespace);
+    let left: Api<DeserializeGuard<GeneratorState>> = scoped(client, namespace);
     run(tasks, stop, "generatorstates", watcher(left, all()), state, State::generator_state_event);
     let stores: Api<DeserializeGuard<SecretStore>> = scoped(client, namespace);
     run(tasks, stop, "secretstores", watcher(stores, all()), state, State::store_event);
