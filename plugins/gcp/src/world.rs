@@ -23,21 +23,7 @@ impl Google for Host {
         &self,
         requests: Vec<google_credentials::Request>,
     ) -> Vec<Result<google_credentials::Reply, claviger_plugin_sdk::Error>> {
-        use claviger_plugin_sdk::http;
-        use google_credentials::{Reply, Request};
-        let requests = requests.into_iter().map(|Request { method, url, headers, body }| http::Request {
-            method,
-            url,
-            headers,
-            body,
-        });
-        let answers = http::send_all(requests.collect(), AT_ONCE);
-        let reply = |answer: http::Answer| Reply {
-            status: answer.status,
-            retry_after_ms: answer.retry_after_ms,
-            body: answer.body,
-        };
-        answers.into_iter().map(|answer| answer.map(reply)).collect()
+        claviger_plugin_sdk::http::replies(requests, AT_ONCE)
     }
 
     fn now(&self) -> std::time::SystemTime {

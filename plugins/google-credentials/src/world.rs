@@ -4,29 +4,7 @@
 use std::time::SystemTime;
 
 use claviger_plugin_sdk::Error;
-
-/// A request.
-#[derive(Clone)]
-pub struct Request {
-    /// Its method.
-    pub method: &'static str,
-    /// The whole URL.
-    pub url: String,
-    /// Its header fields.
-    pub headers: Vec<(String, String)>,
-    /// Its body.
-    pub body: Vec<u8>,
-}
-
-/// An answer.
-pub struct Reply {
-    /// HTTP status.
-    pub status: u16,
-    /// What `Retry-After` said.
-    pub retry_after_ms: Option<u64>,
-    /// The body.
-    pub body: Vec<u8>,
-}
+pub use claviger_plugin_sdk::request::{Reply, Request};
 
 /// See the module.
 pub trait World {

@@ -7,6 +7,7 @@ use futures_util::stream::{self, StreamExt as _};
 use wstd::http::{Body, Client, HeaderMap, Method};
 
 use crate::Error;
+use crate::request::{Reply, Request};
 
 /// To the first byte of an answer. Below the host's own limits, so that the plugin still says something.
 const FIRST_BYTE: Duration = Duration::from_secs(15);
@@ -30,17 +31,10 @@ impl Answer {
     }
 }
 
-/// A request.
-#[derive(Clone)]
-pub struct Request {
-    /// Its method.
-    pub method: &'static str,
-    /// The whole URL.
-    pub url: String,
-    /// Its header fields.
-    pub headers: Vec<(String, String)>,
-    /// Its body.
-    pub body: Vec<u8>,
+impl From<Answer> for Reply {
+    fn from(Answer { status, retry_after_ms, body, .. }: Answer) -> Self {
+        Self { status, retry_after_ms, body }
+    }
 }
 
 /// Sends a request and reads the whole answer.
@@ -73,6 +67,11 @@ pub fn send_all_within(
             .buffered(at_once.max(1))
             .collect(),
     )
+}
+
+/// As [`send_all`], where no header field of an answer matters.
+pub fn replies(requests: Vec<Request>, at_once: usize) -> Vec<Result<Reply, Error>> {
+    send_all(requests, at_once).into_iter().map(|answer| answer.map(Reply::from)).collect()
 }
 
 async fn exchange(

@@ -11,6 +11,7 @@ pub mod login;
 pub mod memo;
 pub mod provider;
 pub mod random;
+pub mod request;
 pub mod template;
 
 #[cfg(target_arch = "wasm32")]

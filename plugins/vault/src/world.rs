@@ -7,18 +7,7 @@ use aws_credentials::{Access, Credentials};
 use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::memo::Memo;
 use claviger_plugin_sdk::provider::connection::Session;
-
-/// A request.
-pub struct Request {
-    /// Its method.
-    pub method: &'static str,
-    /// The whole URL.
-    pub url: String,
-    /// Its header fields.
-    pub headers: Vec<(String, String)>,
-    /// Its body.
-    pub body: Vec<u8>,
-}
+pub use claviger_plugin_sdk::request::Request;
 
 /// An answer.
 pub struct Reply {
@@ -57,13 +46,7 @@ pub(crate) struct Host;
 impl World for Host {
     fn send(&self, requests: Vec<Request>) -> Vec<Result<Reply, Error>> {
         use claviger_plugin_sdk::http;
-        let requests = requests.into_iter().map(|Request { method, url, headers, body }| http::Request {
-            method,
-            url,
-            headers,
-            body,
-        });
-        let answers = http::send_all(requests.collect(), crate::read::AT_ONCE);
+        let answers = http::send_all(requests, crate::read::AT_ONCE);
         let reply = |answer: http::Answer| Reply {
             index: answer.header("x-vault-index").map(ToOwned::to_owned),
             status: answer.status,

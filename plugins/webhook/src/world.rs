@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use claviger_plugin_sdk::Error;
+pub use claviger_plugin_sdk::request::Reply;
 
 use crate::request::Moment;
 
@@ -19,16 +20,6 @@ pub struct Request {
     pub body: Vec<u8>,
     /// To the first byte of the answer; none: the SDK's.
     pub timeout: Option<Duration>,
-}
-
-/// An answer.
-pub struct Reply {
-    /// HTTP status.
-    pub status: u16,
-    /// What `Retry-After` said.
-    pub retry_after_ms: Option<u64>,
-    /// The body.
-    pub body: Vec<u8>,
 }
 
 /// See the module.
@@ -57,12 +48,7 @@ impl World for Host {
             body,
         });
         let answers = http::send_all_within(requests.collect(), crate::read::AT_ONCE, timeout);
-        let reply = |answer: http::Answer| Reply {
-            status: answer.status,
-            retry_after_ms: answer.retry_after_ms,
-            body: answer.body,
-        };
-        answers.into_iter().map(|answer| answer.map(reply)).collect()
+        answers.into_iter().map(|answer| answer.map(Reply::from)).collect()
     }
 
     fn moment(&self, _nth: usize) -> Moment {

@@ -8,33 +8,24 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use claviger_core::backoff::after_failure;
-use claviger_core::error::{Failure, Retry};
+use claviger_core::error::Failure;
 use claviger_core::redact::Redactor;
 use claviger_core::scheduler::Class;
 use claviger_core::secret::Untrusted;
-use claviger_core::spread::{self, Spread, Wanted};
+use claviger_core::spread;
 use claviger_core::status;
 use claviger_crds::cluster_external_secret::{ClusterExternalSecret, ClusterExternalSecretStatus};
 use claviger_crds::external_secret::{ExternalSecret, StoreKind};
-use futures::StreamExt;
 use jiff::Timestamp;
 use kube::Resource;
 
+use super::spread::carry_out;
 use super::{Context, Next};
-use crate::cluster::children::{self, Written};
 use crate::cluster::status as status_writer;
-use crate::state::children::Concerned;
+use crate::state::children::ChildWrite;
 use crate::state::store_refs;
 use crate::watch::Object;
 use crate::watch::cache::Name;
-
-/// Writes of one ClusterExternalSecret at once: a thousand namespaces take seconds, and the API server has others to
-/// serve.
-const AT_ONCE: usize = 8;
-
-/// An ExternalSecret moved between looking and writing: look again soon, but let the watch catch up.
-const STALE: Duration = Duration::from_millis(200);
 
 /// After a status that could not be written.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
@@ -71,7 +62,9 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     if spread.delete.is_empty() && spread.apply.is_empty() {
         tracing::debug!("a look with nothing to do");
     }
-    let done = carry_out(context, ces, &wanted, &concerned, spread).await;
+    let begin = |namespace: &str| context.state.write_child(namespace, &wanted.name);
+    let end = |write: ChildWrite<'_>, es: ExternalSecret| write.done(es);
+    let done = carry_out(&context.client, ces, &wanted, &concerned.namespaces, spread, begin, end).await;
 
     let reason = (!done.spread.failed.is_empty()).then_some("NamespacesFailed");
     context.metrics.reconciled("ClusterExternalSecret", started.elapsed(), reason);
@@ -82,96 +75,17 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
         return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
     }
     let counted = counted(name);
-    if !done.stale && done.again.is_none() {
+    if done.is_settled() {
         context.state.refreshed(&counted, now);
         return Some((Class::Refresh, Instant::now() + interval));
     }
-    // What is refused, or changes under us, again and again is tried less and less often.
-    let failures = context.state.failed(&counted);
-    let wait = match &done.again {
-        None if failures == 1 => STALE,
-        None => after_failure(Retry::Backoff, failures, interval, rand::random()),
-        Some(failure) => after_failure(failure.class().retry, failures, interval, rand::random()),
-    };
+    let wait = done.wait(context.state.failed(&counted), interval);
     Some((Class::Retry, Instant::now() + wait))
 }
 
 /// Under what its failures are counted: no ExternalSecret's name, which has a namespace.
 fn counted(name: &str) -> Name {
     Name::new("", name)
-}
-
-/// What came of it.
-struct Done {
-    spread: Spread,
-    /// Somebody else was quicker.
-    stale: bool,
-    /// The API server's refusal that is worth another try.
-    again: Option<Failure>,
-}
-
-async fn carry_out(
-    context: &Context,
-    ces: &ClusterExternalSecret,
-    wanted: &Wanted,
-    concerned: &Concerned,
-    mut spread: Spread,
-) -> Done {
-    let client = &context.client;
-    let known = &concerned.namespaces;
-    let deletions =
-        std::mem::take(&mut spread.delete).into_iter().map(|((namespace, name), seen)| async move {
-            // With it goes a Secret: not because a watch is behind.
-            let outcome =
-                match children::is_current(client, ces, &namespace, known.get(&namespace).map(AsRef::as_ref))
-                    .await
-                {
-                    Ok(true) => children::delete::<ExternalSecret>(client, &namespace, &name, &seen)
-                        .await
-                        .map(|()| true),
-                    other => other,
-                };
-            (namespace, outcome)
-        });
-    let deleted: Vec<_> = futures::stream::iter(deletions).buffer_unordered(AT_ONCE).collect().await;
-    let mut done = Done { spread, stale: false, again: None };
-    for (namespace, outcome) in deleted {
-        match outcome {
-            Ok(current) => done.stale |= !current,
-            Err(failure) => done.fail(namespace, failure),
-        }
-    }
-    let Some(owner) = children::owner(ces) else { return done };
-    let owner = &owner;
-    let applies = std::mem::take(&mut done.spread.apply).into_iter().map(|(namespace, seen)| async move {
-        let write = context.state.write_child(&namespace, &wanted.name);
-        let outcome = children::apply(client, &namespace, wanted, owner, seen.as_ref()).await;
-        (namespace, write, outcome)
-    });
-    let mut applied = std::pin::pin!(futures::stream::iter(applies).buffer_unordered(AT_ONCE));
-    while let Some((namespace, write, outcome)) = applied.next().await {
-        match outcome {
-            Ok(Written::Done(es)) => {
-                write.done(*es);
-                done.spread.in_order.insert(namespace);
-            }
-            Ok(Written::Stale) => {
-                // It is there all the same, and looked at again at once.
-                done.spread.in_order.insert(namespace);
-                done.stale = true;
-            }
-            Ok(Written::Foreign(why)) => drop(done.spread.failed.insert(namespace, why.to_owned())),
-            Err(failure) => done.fail(namespace, failure),
-        }
-    }
-    done
-}
-
-impl Done {
-    fn fail(&mut self, namespace: String, failure: Failure) {
-        self.spread.failed.insert(namespace, failure.message(&Redactor::default()));
-        self.again = Some(failure);
-    }
 }
 
 /// Whether no ClusterSecretStore that it names is of another controller class.

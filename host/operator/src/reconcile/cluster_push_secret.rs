@@ -7,33 +7,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use claviger_core::backoff::after_failure;
-use claviger_core::error::{Failure, Retry};
+use claviger_core::error::Failure;
 use claviger_core::push::spread;
 use claviger_core::redact::Redactor;
 use claviger_core::scheduler::Class;
 use claviger_core::secret::Untrusted;
-use claviger_core::spread::{Spread, Wanted};
 use claviger_core::status;
 use claviger_crds::cluster_push_secret::{ClusterPushSecret, ClusterPushSecretStatus};
 use claviger_crds::external_secret::StoreKind;
-use claviger_crds::push_secret::{PushSecret, PushSecretSpec};
-use futures::StreamExt;
+use claviger_crds::push_secret::PushSecret;
 use jiff::Timestamp;
 use kube::Resource;
 
+use super::spread::carry_out;
 use super::{Context, Next};
-use crate::cluster::children::{self, Written};
 use crate::cluster::status as status_writer;
-use crate::state::push_spread::PushConcerned;
 use crate::watch::Object;
 use crate::watch::cache::Name;
-
-/// Writes of one ClusterPushSecret at once.
-const AT_ONCE: usize = 8;
-
-/// A PushSecret moved between looking and writing: look again soon, but let the watch catch up.
-const STALE: Duration = Duration::from_millis(200);
 
 /// After a status that could not be written.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
@@ -67,7 +57,8 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     let uid = cps.metadata.uid.clone().unwrap_or_default();
     let concerned = context.state.push_concerned(&uid, &wanted.name);
     let todo = spread::decide(cps, &wanted, &concerned.namespaces, &concerned.children());
-    let done = carry_out(context, cps, &wanted, &concerned, todo).await;
+    let (begin, end) = (|_: &str| (), |(), _: PushSecret| ());
+    let done = carry_out(&context.client, cps, &wanted, &concerned.namespaces, todo, begin, end).await;
 
     let reason = (!done.spread.failed.is_empty()).then_some("NamespacesFailed");
     context.metrics.reconciled("ClusterPushSecret", started.elapsed(), reason);
@@ -78,89 +69,17 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
         return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
     }
     let counted = counted(name);
-    if !done.stale && done.again.is_none() {
+    if done.is_settled() {
         context.state.refreshed(&counted, now);
         return Some((Class::Refresh, Instant::now() + interval));
     }
-    let failures = context.state.failed(&counted);
-    let wait = match &done.again {
-        None if failures == 1 => STALE,
-        None => after_failure(Retry::Backoff, failures, interval, rand::random()),
-        Some(failure) => after_failure(failure.class().retry, failures, interval, rand::random()),
-    };
+    let wait = done.wait(context.state.failed(&counted), interval);
     Some((Class::Retry, Instant::now() + wait))
 }
 
 /// Under what its failures are counted: no namespace is called so, nor any ClusterExternalSecret's count.
 fn counted(name: &str) -> Name {
     Name::new("ClusterPushSecret", name)
-}
-
-/// What came of it.
-struct Done {
-    spread: Spread,
-    /// Somebody else was quicker.
-    stale: bool,
-    /// The API server's refusal that is worth another try.
-    again: Option<Failure>,
-}
-
-async fn carry_out(
-    context: &Context,
-    cps: &ClusterPushSecret,
-    wanted: &Wanted<PushSecretSpec>,
-    concerned: &PushConcerned,
-    mut spread: Spread,
-) -> Done {
-    let client = &context.client;
-    let known = &concerned.namespaces;
-    let deletions =
-        std::mem::take(&mut spread.delete).into_iter().map(|((namespace, name), seen)| async move {
-            // With it goes what it pushed: not because a watch is behind.
-            let view = known.get(&namespace).map(AsRef::as_ref);
-            let outcome = match children::is_current(client, cps, &namespace, view).await {
-                Ok(true) => {
-                    let deleted = children::delete::<PushSecret>(client, &namespace, &name, &seen).await;
-                    deleted.map(|()| true)
-                }
-                other => other,
-            };
-            (namespace, outcome)
-        });
-    let deleted: Vec<_> = futures::stream::iter(deletions).buffer_unordered(AT_ONCE).collect().await;
-    let mut done = Done { spread, stale: false, again: None };
-    for (namespace, outcome) in deleted {
-        match outcome {
-            Ok(current) => done.stale |= !current,
-            Err(failure) => done.fail(namespace, failure),
-        }
-    }
-    let Some(owner) = children::owner(cps) else { return done };
-    let owner = &owner;
-    let applies = std::mem::take(&mut done.spread.apply).into_iter().map(|(namespace, seen)| async move {
-        let outcome = children::apply::<PushSecret>(client, &namespace, wanted, owner, seen.as_ref()).await;
-        (namespace, outcome)
-    });
-    let mut applied = std::pin::pin!(futures::stream::iter(applies).buffer_unordered(AT_ONCE));
-    while let Some((namespace, outcome)) = applied.next().await {
-        match outcome {
-            Ok(Written::Done(_)) => drop(done.spread.in_order.insert(namespace)),
-            Ok(Written::Stale) => {
-                done.spread.in_order.insert(namespace);
-                done.stale = true;
-            }
-            Ok(Written::Foreign(why)) => drop(done.spread.failed.insert(namespace, why.to_owned())),
-            Err(failure) => done.fail(namespace, failure),
-        }
-    }
-    done
-}
-
-impl Done {
-    fn fail(&mut self, namespace: String, failure: Failure) {
-        self.spread.failed.insert(namespace, failure.message(&Redactor::default()));
-        self.again = Some(failure);
-    }
 }
 
 /// Whether no ClusterSecretStore that it names is of another controller class.

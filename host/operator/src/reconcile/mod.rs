@@ -15,6 +15,7 @@ mod revoke;
 mod rollout;
 #[cfg(test)]
 mod sim;
+mod spread;
 pub mod states;
 mod store;
 mod world;

@@ -91,7 +91,7 @@ pub(crate) async fn follow(client: Client, host: Arc<PluginHost>, stop: Cancella
                     }
                 }
             }
-            Err(error) => tracing::debug!(%error, "the watch of the API server's endpoints failed, retrying"),
+            Err(error) => tracing::warn!(%error, "the watch of the API server's endpoints failed, retrying"),
         }
     }
 }
