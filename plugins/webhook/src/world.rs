@@ -38,10 +38,10 @@ pub(crate) struct Host;
 #[cfg(target_arch = "wasm32")]
 impl World for Host {
     fn send(&self, requests: Vec<Request>) -> Vec<Result<Reply, Error>> {
-        use claviger_plugin_sdk::http;
+        use claviger_plugin_sdk::{http, request};
         // It is one store's, so the same for all.
         let timeout = requests.first().and_then(|request| request.timeout);
-        let requests = requests.into_iter().map(|Request { method, url, headers, body, .. }| http::Request {
+        let requests = requests.into_iter().map(|Request { method, url, headers, body, .. }| request::Request {
             method,
             url,
             headers,
