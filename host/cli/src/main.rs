@@ -3,6 +3,8 @@
 //! What a command does is in its own module; nothing here knows Kubernetes or plugins.
 
 mod args;
+mod completions;
+mod config;
 mod crds;
 mod diff;
 mod logging;
@@ -16,18 +18,26 @@ mod takeover;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 
-use crate::args::{Cli, Command, LogArgs, PluginCommand, TakeoverCommand};
+use crate::args::{Command, LogArgs, PluginCommand, TakeoverCommand};
+use crate::config::ConfigError;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match config::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(ConfigError::CommandLine(error)) => error.exit(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let (log, quiet) = (&cli.log, "warn");
     let outcome = match cli.command {
         // Takes limits on its own process: so before there is a second thread, and without a log, since
         // its last line on standard error is its answer.
         Command::Plugin(PluginCommand::Compile(args)) => return plugin::compile(&args),
         Command::Crds => crds::print(),
+        Command::Completions(args) => completions::print(&args),
         Command::Run(args) => on_runtime(log, "info", run::run(*args)),
         Command::Diff(args) => match on_runtime(log, quiet, diff::diff(&args)) {
             // 1 says that something differs.

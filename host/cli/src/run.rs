@@ -1,66 +1,38 @@
 //! `claviger run`: the operator, until SIGINT or SIGTERM. A second signal ends it at once.
 
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::Context;
-use claviger_operator::config::{
-    AuthorityConfig, CertificateSource, Election, OperatorConfig, WebhookConfig,
-};
+use anyhow::{Context, bail};
 use claviger_operator::plugins::Registry;
 use claviger_operator::reconcile::instance_name;
-use claviger_plugins::egress::EgressConfig;
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{RunArgs, WebhookArgs};
+use crate::args::RunArgs;
+use crate::config;
 
 /// Runs the operator.
 ///
 /// # Errors
 /// If it cannot start; the message says what is missing.
 pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let mut egress = config::egress(&args)?;
     let dir = crate::plugins_dir::find(&args.plugins)?;
-    let config = kube_config(args.kubeconfig.as_deref()).await?;
-    let api_server = api_server_addresses(&config).await;
-    let operator_namespace = args.operator_namespace.unwrap_or_else(|| config.default_namespace.clone());
-    let egress = EgressConfig {
-        allow_loopback: args.allow_loopback,
-        metadata: true,
-        denied: api_server,
-        ..EgressConfig::default()
-    };
+    let kube = kube_config(args.kubeconfig.as_deref()).await?;
+    egress.denied = api_server_addresses(&kube).await;
+    if let Some(file) = &args.config {
+        tracing::info!(file = %file.display(), "settings read");
+    }
     let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), egress)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
-    let (class, namespace) = (args.controller_class, args.namespace);
-    let election = args.election.enable.then(|| Election {
-        namespace: operator_namespace.clone(),
-        name: args.election.id.unwrap_or_else(|| Election::name(&class, namespace.as_deref())),
-        identity: Election::identity(instance_name().as_deref()),
-    });
-    let operator = OperatorConfig {
-        operator_namespace,
-        operator_namespace_fallback: args.operator_namespace_fallback,
-        allow_generic_targets: args.unsafe_allow_generic_targets,
-        namespace,
-        cluster_external_secrets: args.cluster_external_secrets,
-        push_secrets: args.push_secrets,
-        cluster_push_secrets: args.cluster_push_secrets,
-        controller_class: class,
-        delimiters: args.templates.delimiters(),
-        concurrency: usize::from(args.concurrency),
-        listen: args.listen.0,
-        webhook: webhook(args.webhook),
-        store_interval: Duration::from_secs(args.store_interval),
-        election,
-        ..OperatorConfig::default()
-    };
+    let namespace = args.operator_namespace.clone().unwrap_or_else(|| kube.default_namespace.clone());
+    let operator = config::operator(&args, namespace, instance_name().as_deref());
 
     let stop = CancellationToken::new();
     let mut signals = JoinSet::new();
@@ -74,34 +46,42 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         std::process::exit(130);
     });
-    claviger_operator::run::run(config, operator, registry, stop).await?;
+    claviger_operator::run::run(kube, operator, registry, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn webhook(args: WebhookArgs) -> Option<WebhookConfig> {
-    let authority = AuthorityConfig {
-        secret: args.secret_name,
-        service: args.service_name,
-        configuration: args.configuration_name,
-    };
-    args.enable_webhook.then(|| WebhookConfig {
-        listen: (Ipv4Addr::UNSPECIFIED, args.port).into(),
-        certificates: args.cert_dir.map_or(CertificateSource::Authority(authority), CertificateSource::Files),
-    })
-}
-
 /// The cluster that a person or a pod means.
+///
+/// # Errors
+/// If there is none, or it is to be reached by a proxy: the API server is asked directly. HTTPS_PROXY is for
+/// providers, though the library takes it for a kubeconfig's cluster too.
 pub(crate) async fn kube_config(file: Option<&Path>) -> anyhow::Result<Config> {
-    match file {
+    let mut config = match file {
         Some(file) => {
-            let kubeconfig = Kubeconfig::read_from(file)
-                .with_context(|| format!("kubeconfig {} cannot be used", file.display()))?;
+            let context = || format!("kubeconfig {} cannot be used", file.display());
+            let kubeconfig = Kubeconfig::read_from(file).with_context(context)?;
             Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
                 .await
-                .with_context(|| format!("kubeconfig {} cannot be used", file.display()))
+                .with_context(context)?
         }
-        None => Config::infer().await.context("neither a pod's ServiceAccount nor a kubeconfig was found"),
+        None => Config::infer().await.context("neither a pod's ServiceAccount nor a kubeconfig was found")?,
+    };
+    let by_variable = |proxy| {
+        let variables = ["HTTPS_PROXY", "https_proxy"].map(std::env::var);
+        variables.iter().flatten().any(|text| is_in(proxy, text))
+    };
+    match config.proxy_url.take() {
+        // Not with its URL, which may hold a password.
+        Some(proxy) if !by_variable(&proxy) => {
+            bail!("the kubeconfig names a proxy for the API server (proxy-url), which is not supported")
+        }
+        _ => Ok(config),
     }
+}
+
+/// Whether a text is that value.
+fn is_in<T: FromStr + PartialEq>(value: &T, text: &str) -> bool {
+    text.parse::<T>().is_ok_and(|other| other == *value)
 }
 
 /// Addresses that no plugin may connect to: the API server would take a token of the store's

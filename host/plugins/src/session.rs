@@ -154,6 +154,11 @@ impl Session {
         &self.stand_ins
     }
 
+    /// The proxies (`HOST:PORT`) that its requests go by: what they reach is then the proxies' to decide.
+    pub fn proxies(&self) -> impl IntoIterator<Item = String> {
+        self.egress.proxies()
+    }
+
     /// Whether it reaches nobody: what is made through it is known to nobody else, and has to be taken back nowhere.
     pub fn is_alone(&self) -> bool {
         self.egress.is_closed()

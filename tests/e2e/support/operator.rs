@@ -130,7 +130,7 @@ impl Operator {
         let dir = tempfile::tempdir().unwrap();
         let kubeconfig = world.env.cluster.kubeconfig_for_service_account(namespace, account).unwrap();
         let own = |arg: &&String| !["--listen=", "--webhook-port="].iter().any(|port| arg.starts_with(port));
-        let mut command = Command::new(&world.env.claviger);
+        let mut command = claviger(world);
         command.args(args.iter().filter(own)).args([
             "--listen=127.0.0.1:0",
             "--webhook-port=0",
@@ -168,7 +168,7 @@ impl Operator {
         }
         // The clouds' real names lead to the tests' servers there.
         let trusted = world.env.clouds.iter().map(|clouds| ("SSL_CERT_FILE", clouds.ca_file()));
-        let mut command = Command::new(&world.env.claviger);
+        let mut command = claviger(world);
         command
             .args([
                 "--log-format",
@@ -321,6 +321,15 @@ impl Drop for Operator {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program, without the proxies of the machine that the tests run on.
+fn claviger(world: &World) -> Command {
+    let mut command = Command::new(&world.env.claviger);
+    for proxy in ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
+        command.env_remove(proxy);
+    }
+    command
 }
 
 /// The name of a ServiceAccount of an operator of the test's.

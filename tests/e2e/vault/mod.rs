@@ -4,11 +4,13 @@
 mod clouds;
 mod deletion;
 mod google;
+mod in_transit;
 mod kv;
 mod login;
 mod namespaces;
 mod openbao;
 mod policy;
+mod proxy;
 mod render;
 mod store;
 mod tls;

@@ -199,15 +199,16 @@ fn end(pid: u32) -> IoResult<()> {
     kill(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)), Signal::SIGKILL).map_err(IoError::from)
 }
 
-struct Request {
-    method: String,
-    path: String,
+/// A request, whole.
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
     /// As it is passed on.
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Request {
-    fn read(client: &mut TcpStream) -> IoResult<Self> {
+    pub(crate) fn read(client: &mut TcpStream) -> IoResult<Self> {
         let broken = || IoError::from(ErrorKind::InvalidData);
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

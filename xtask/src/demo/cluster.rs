@@ -74,6 +74,8 @@ fn show(progress: &Progress, tools: &Tools, run: &RunDir, claviger: &Path, plugi
             .arg(plugins)
             .arg("--cache-dir")
             .arg(crate::paths::compiled_plugins())
+            // Everything is on this machine.
+            .args(["--https-proxy=", "--http-proxy="])
             .stdout(Stdio::null())
             .stderr(out),
     )?;

@@ -1,11 +1,15 @@
 //! The command line. Every flag's help says its unit, its default and the ESO flag it stands for.
 //!
-//! What concerns plugins is in `plugin`, what a takeover in `takeover`. Nothing here acts.
+//! What concerns `run` is in `run` and `network`, plugins in `plugin`, a takeover in `takeover`; texts of values are read in
+//! `values`. Where a setting comes from when no flag gives it (environment, file) is `config`'s. Nothing here acts.
 
+mod completions;
+mod network;
 mod plugin;
+mod run;
 mod takeover;
+mod values;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -13,10 +17,14 @@ use claviger_operator::sync::{Delimiters, Given};
 use claviger_plugins::Seed;
 use jiff::Timestamp;
 
+pub(crate) use completions::{CompletionsArgs, ShellArg};
+pub(crate) use network::{ProxyArgs, SecurityArgs};
 pub(crate) use plugin::{
     CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs, TestArgs,
 };
+pub(crate) use run::{AuditArgs, ElectionArgs, RunArgs, WebhookArgs};
 pub(crate) use takeover::{BackArgs, PlanArgs, TakeoverArgs, TakeoverCommand};
+pub(crate) use values::{parse_interval, parse_listen};
 
 /// Keeps Kubernetes Secrets in step with external secret systems, through WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -44,6 +52,8 @@ pub(crate) enum Command {
     Plugin(PluginCommand),
     /// Print the CustomResourceDefinitions
     Crds,
+    /// Print a script that completes commands and flags in a shell
+    Completions(CompletionsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -63,69 +73,6 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object a line
     Json,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RunArgs {
-    #[command(flatten)]
-    pub plugins: PluginDirArgs,
-    #[command(flatten)]
-    pub compile: CompileBudget,
-    /// Kubeconfig to use instead of the pod's ServiceAccount or $KUBECONFIG
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-    /// Namespace of the operator itself, where ConfigMaps with plugins lie [default: the pod's, or the
-    /// kubeconfig's]
-    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE")]
-    pub operator_namespace: Option<String>,
-    /// Watch this namespace only, and no cluster-scoped stores
-    #[arg(long, value_name = "NAMESPACE")]
-    pub namespace: Option<String>,
-    /// Let a ClusterSecretStore's reference without a namespace mean the operator's namespace, where the
-    /// namespace of the ExternalSecret has no such object; conditions say where that is so
-    #[arg(long, env = "CLUSTER_STORES_OPERATOR_NAMESPACE_FALLBACK")]
-    pub operator_namespace_fallback: bool,
-    /// Look after ClusterExternalSecrets; with --namespace they are left alone anyway
-    #[arg(long = "enable-cluster-external-secret-reconciler", value_name = "BOOL", num_args = 0..=1,
-          require_equals = true, default_value_t = true, default_missing_value = "true",
-          action = clap::ArgAction::Set)]
-    pub cluster_external_secrets: bool,
-    /// Look after PushSecrets
-    #[arg(long = "enable-push-secret-reconciler", value_name = "BOOL", num_args = 0..=1,
-          require_equals = true, default_value_t = true, default_missing_value = "true",
-          action = clap::ArgAction::Set)]
-    pub push_secrets: bool,
-    /// Look after ClusterPushSecrets; with --namespace, and without PushSecrets, they are left alone anyway
-    #[arg(long = "enable-cluster-push-secret-reconciler", value_name = "BOOL", num_args = 0..=1,
-          require_equals = true, default_value_t = true, default_missing_value = "true",
-          action = clap::ArgAction::Set)]
-    pub cluster_push_secrets: bool,
-    /// Let ExternalSecrets make objects of other kinds than Secret (target.manifest), as far as the operator's
-    /// ServiceAccount may write them; such objects are not guarded as Secrets are
-    #[arg(long)]
-    pub unsafe_allow_generic_targets: bool,
-    /// Leave stores with another spec.controller alone
-    #[arg(long, default_value = "default", value_name = "CLASS")]
-    pub controller_class: String,
-    #[command(flatten)]
-    pub templates: TemplateArgs,
-    /// Objects reconciled at once
-    #[arg(long = "concurrent", env = "CONCURRENT_RECONCILES", default_value_t = 10, value_name = "N",
-          value_parser = clap::value_parser!(u16).range(1..))]
-    pub concurrency: u16,
-    /// Address of metrics and health (/metrics, /healthz, /readyz); "off" for none
-    #[arg(long, default_value = "0.0.0.0:8080", value_name = "ADDRESS", value_parser = parse_listen)]
-    pub listen: Listen,
-    /// Seconds between validations of a store that sets no refreshInterval
-    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub store_interval: u64,
-    #[command(flatten)]
-    pub webhook: WebhookArgs,
-    #[command(flatten)]
-    pub election: ElectionArgs,
-    /// Let stores reach loopback addresses, for trying things out on one machine
-    #[arg(long)]
-    pub allow_loopback: bool,
 }
 
 /// How templates are spelt.
@@ -181,59 +128,6 @@ fn parse_seed(text: &str) -> Result<Seed, String> {
         *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|error| error.to_string())?;
     }
     digits.then_some(seed).ok_or_else(|| "expected 64 hexadecimal digits".to_owned())
-}
-
-/// The validating webhook.
-#[derive(Debug, Args)]
-pub(crate) struct WebhookArgs {
-    /// Serve the validating webhook for ExternalSecrets, SecretStores and ClusterSecretStores
-    #[arg(long)]
-    pub enable_webhook: bool,
-    /// Port of the webhook, which speaks HTTPS
-    #[arg(long = "webhook-port", default_value_t = 10250, value_name = "PORT")]
-    pub port: u16,
-    /// Folder with the webhook's tls.crt and tls.key, which are read again when they change [default: the
-    /// operator is its own authority, and keeps it in a Secret]
-    #[arg(long = "webhook-cert-dir", value_name = "DIR",
-          conflicts_with_all = ["secret_name", "service_name", "configuration_name"])]
-    pub cert_dir: Option<PathBuf>,
-    /// Secret in the operator's namespace that holds the webhook's own authority and certificate
-    #[arg(long = "webhook-secret-name", default_value = "claviger-webhook", value_name = "NAME")]
-    pub secret_name: String,
-    /// Service in the operator's namespace by which the API server asks the webhook: the name that the
-    /// certificate is for
-    #[arg(long = "webhook-service-name", default_value = "claviger-webhook", value_name = "NAME")]
-    pub service_name: String,
-    /// ValidatingWebhookConfiguration whose caBundle is kept up to date
-    #[arg(long = "webhook-configuration-name", default_value = "claviger-webhook", value_name = "NAME")]
-    pub configuration_name: String,
-}
-
-/// Which of several replicas works.
-#[derive(Debug, Args)]
-pub(crate) struct ElectionArgs {
-    /// Run as one of several replicas: one works, the others stand by with caches filled and plugins loaded, and
-    /// take over within 15 seconds
-    #[arg(long = "enable-leader-election", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
-    pub enable: bool,
-    /// Name of the Lease object in the operator's namespace, the same for all replicas [default:
-    /// claviger-controller, and with --controller-class or --namespace claviger-controller.CLASS.NAMESPACE]
-    #[arg(long = "leader-election-id", value_name = "NAME")]
-    pub id: Option<String>,
-}
-
-/// Where to serve, if at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Listen(pub Option<SocketAddr>);
-
-fn parse_listen(text: &str) -> Result<Listen, String> {
-    if text == "off" {
-        return Ok(Listen(None));
-    }
-    text.parse()
-        .map(|address| Listen(Some(address)))
-        .map_err(|_| "expected IP:PORT, such as 127.0.0.1:8080, or off".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -293,13 +187,6 @@ mod tests {
     }
 
     #[test]
-    fn listen_takes_an_address_or_off() {
-        assert_eq!(parse_listen("off"), Ok(Listen(None)));
-        assert!(parse_listen("127.0.0.1:0").is_ok());
-        assert!(parse_listen(":8080").is_err_and(|message| message.contains("127.0.0.1:8080")));
-    }
-
-    #[test]
     fn clock_and_seed_are_given_in_full_or_not_at_all() {
         let given = |flags: &[&str]| {
             let cli = Cli::try_parse_from(["claviger", "render", "-f", "x"].iter().chain(flags));
@@ -326,51 +213,5 @@ mod tests {
         ] {
             assert_eq!(given(&[flag, text]), None, "{flag} {text}");
         }
-    }
-
-    #[test]
-    fn leader_election_is_spelt_as_with_eso() {
-        let election = |flags: &[&str]| {
-            let cli = Cli::parse_from(["claviger", "run"].iter().chain(flags));
-            match cli.command {
-                Command::Run(run) => (run.election.enable, run.election.id),
-                other => panic!("{other:?}"),
-            }
-        };
-        assert_eq!(election(&[]), (false, None));
-        assert_eq!(election(&["--enable-leader-election"]), (true, None));
-        assert_eq!(election(&["--enable-leader-election=false"]), (false, None));
-        let both = ["--enable-leader-election=true", "--leader-election-id=mine"];
-        assert_eq!(election(&both), (true, Some("mine".to_owned())));
-    }
-
-    #[test]
-    fn a_webhook_has_its_certificate_from_one_place() {
-        let parsed = |flags: &[&str]| Cli::try_parse_from(["claviger", "run"].iter().chain(flags));
-        let webhook = |flags: &[&str]| match parsed(flags).map(|cli| cli.command) {
-            Ok(Command::Run(run)) => run.webhook,
-            other => panic!("{other:?}"),
-        };
-        let own = webhook(&["--enable-webhook"]);
-        assert_eq!((own.enable_webhook, own.port, own.cert_dir), (true, 10250, None));
-        let names = [own.secret_name, own.service_name, own.configuration_name];
-        assert_eq!(names, ["claviger-webhook"; 3]);
-        let files = webhook(&["--enable-webhook", "--webhook-cert-dir=/certs"]);
-        assert_eq!(files.cert_dir, Some(PathBuf::from("/certs")));
-        assert!(parsed(&["--webhook-cert-dir=/certs", "--webhook-secret-name=mine"]).is_err());
-    }
-
-    #[test]
-    fn every_kind_is_looked_after_as_with_eso() {
-        let Command::Run(run) = Cli::parse_from(["claviger", "run"]).command else { panic!("not run") };
-        assert!(run.cluster_external_secrets && run.push_secrets && run.cluster_push_secrets);
-        let off = [
-            "claviger",
-            "run",
-            "--enable-push-secret-reconciler=false",
-            "--enable-cluster-push-secret-reconciler=false",
-        ];
-        let Command::Run(run) = Cli::parse_from(off).command else { panic!("not run") };
-        assert!(!run.push_secrets && !run.cluster_push_secrets);
     }
 }

@@ -117,6 +117,16 @@ fn said<'a>(success: &str, stand_ins: impl IntoIterator<Item = &'a String>) -> S
     format!("{success}, as {} (--operator-namespace-fallback)", stand_ins.join(" and "))
 }
 
+/// A success, with the proxies that requests go by: what is reached is then theirs to decide.
+fn through(success: String, proxies: impl IntoIterator<Item = String>) -> String {
+    let proxies: Vec<String> = proxies.into_iter().collect();
+    if proxies.is_empty() {
+        success
+    } else {
+        format!("{success}, through the proxy {}", proxies.join(" and "))
+    }
+}
+
 /// What events show as the reporting instance: the pod's name, which Kubernetes makes the host's name.
 pub fn instance_name() -> Option<String> {
     let name = std::fs::read_to_string("/etc/hostname").ok()?;
@@ -127,6 +137,15 @@ pub fn instance_name() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_condition_says_by_which_proxy() {
+        let said =
+            |proxies: &[&str]| through("ok".to_owned(), proxies.iter().map(|proxy| (*proxy).to_owned()));
+        assert_eq!(said(&[]), "ok");
+        assert_eq!(said(&["10.0.0.1:3128"]), "ok, through the proxy 10.0.0.1:3128");
+        assert_eq!(said(&["a:1", "b:2"]), "ok, through the proxy a:1 and b:2");
+    }
 
     #[test]
     fn a_condition_says_as_whom() {

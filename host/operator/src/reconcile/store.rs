@@ -168,7 +168,7 @@ fn ready(reason: &'static str, message: String, session: &Session) -> Found {
 }
 
 fn warned(message: &str, session: &Session) -> String {
-    let message = super::said(message, session.stand_ins());
+    let message = super::through(super::said(message, session.stand_ins()), session.proxies());
     match session.warnings() {
         [] => message,
         warnings => format!("{message}; warning: {}", warnings.join("; ")),

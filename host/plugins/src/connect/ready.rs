@@ -126,17 +126,13 @@ impl Work<'_> {
             let count = asked.paths.len();
             return Err(wrong(format!("connect names {count} paths of {origin}, more than {MAX_PATHS}")));
         }
-        let tls = match asked.tls {
-            Some(profile) => {
-                let material = self.tls(profile)?;
-                if material.insecure {
-                    warnings
-                        .push(format!("the certificate of {origin} is not verified (insecureSkipVerify)"));
-                }
-                Some(material)
-            }
-            None => None,
-        };
+        let switch = asked.tls.as_ref().and_then(|profile| profile.insecure.clone());
+        let tls = asked.tls.map(|profile| self.tls(profile)).transpose()?;
+        let insecure_at = switch.filter(|_| tls.as_ref().is_some_and(|tls| tls.insecure));
+        self.plugin.egress().demands().check(&origin, insecure_at.as_deref(), config)?;
+        if insecure_at.is_some() {
+            warnings.push(format!("the certificate of {origin} is not verified (insecureSkipVerify)"));
+        }
         if !origin.is_tls() {
             warnings.push(format!("{origin} is plain http: secrets cross the network unencrypted"));
         }

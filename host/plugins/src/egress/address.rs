@@ -86,7 +86,7 @@ pub fn check(address: SocketAddr, reach: Reach, denied: &[SocketAddr]) -> Result
 
 /// An IPv4 address in IPv6 clothes is that IPv4 address: mapped, compatible, translated, NAT64 (RFC 6052,
 /// and the local prefix of RFC 8215), 6to4, ISATAP; Teredo's is turned around.
-fn plain(ip: IpAddr) -> IpAddr {
+pub(super) fn plain(ip: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = ip else { return ip };
     let segments = v6.segments();
     let tail = |high: u16, low: u16| {

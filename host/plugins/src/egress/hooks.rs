@@ -133,6 +133,8 @@ impl WasiHttpHooks for Hooks {
             // The body is whole, so its length is known, and not the guest's to say: the next request
             // on the connection would begin where it says.
             headers.remove(http::header::CONTENT_LENGTH);
+            // What a proxy is told is the host's.
+            headers.remove(http::header::PROXY_AUTHORIZATION);
             if let Some(name) = rule.tls.as_ref().and_then(|tls| tls.server_name.as_deref()) {
                 // The URL's host is what the client verifies and sends as SNI; the connection goes where
                 // the resolver says, and the server still sees whom it was asked for.
@@ -156,7 +158,7 @@ impl WasiHttpHooks for Hooks {
                 Ok(response) => response,
                 Err(error) => {
                     count(&session.counters.failed);
-                    return Err(failed(&error, &rule.origin.to_string(), &log));
+                    return Err(failed(&error, &target.place(), &log));
                 }
             };
             let max_header = rule.max_header_bytes.unwrap_or(u32::MAX).min(session.config.max_header_bytes);

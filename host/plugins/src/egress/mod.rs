@@ -5,12 +5,16 @@
 //! other: whoever follows one asks anew, and is checked anew.
 
 mod address;
+mod bypass;
+mod demands;
 mod hooks;
 mod origin;
 mod pool;
+mod proxy;
 mod resolver;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod words;
 
 use std::net::SocketAddr;
@@ -19,9 +23,13 @@ use std::time::Duration;
 use claviger_core::secret::SecretBytes;
 
 pub use address::{Reach, Refusal, check as check_address};
+pub use bypass::BypassError;
+pub use demands::Demands;
 pub(crate) use hooks::Hooks;
 pub use origin::{Origin, OriginError};
 pub use pool::{Counters, EgressPool, EgressSession};
+pub use proxy::{Proxies, Proxy, ProxyError};
+pub use trust::{Authorities, AuthoritiesError};
 
 /// Limits and rules for all plugins.
 #[derive(Clone, Debug)]
@@ -34,6 +42,12 @@ pub struct EgressConfig {
     /// Addresses that no plugin may connect to: the API server's, as far as they are known at the start
     /// ([`EgressPool::deny`] adds others).
     pub denied: Vec<SocketAddr>,
+    /// Proxies that providers' requests go by; requests to metadata services never do.
+    pub proxies: Proxies,
+    /// Authorities that are trusted besides the system's, where a store names none.
+    pub authorities: Authorities,
+    /// What every store's connections have to be.
+    pub demands: Demands,
     /// Bytes of a request's body.
     pub max_request_bytes: u64,
     /// Bytes of a response's body.
@@ -52,6 +66,9 @@ impl Default for EgressConfig {
             allow_loopback: false,
             metadata: false,
             denied: Vec::new(),
+            proxies: Proxies::default(),
+            authorities: Authorities::default(),
+            demands: Demands::default(),
             // A Secret is at most 1 MiB; base64 and JSON around it make 2.
             max_request_bytes: 2 * 1024 * 1024,
             // A page of a cloud's list is under 4 MiB.
@@ -64,7 +81,7 @@ impl Default for EgressConfig {
     }
 }
 
-/// TLS of one origin. Without CA: the system's roots. With: these and nothing else.
+/// TLS of one origin. Without CA: the system's roots and [`EgressConfig::authorities`]. With: these and nothing else.
 #[derive(Default)]
 pub struct TlsMaterial {
     /// PEM, each with one or more certificates.

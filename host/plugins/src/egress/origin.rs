@@ -70,6 +70,23 @@ impl Origin {
         }
     }
 
+    /// Where a document has a URL of this origin, as a JSON pointer.
+    pub(super) fn place_in(&self, document: &serde_json::Value) -> Option<String> {
+        use serde_json::Value;
+        let below = |name: &str, value: &Value| {
+            let name = name.replace('~', "~0").replace('/', "~1");
+            self.place_in(value).map(|rest| format!("/{name}{rest}"))
+        };
+        match document {
+            Value::String(text) => (Self::of_url(text).as_ref() == Some(self)).then(String::new),
+            Value::Array(items) => {
+                items.iter().enumerate().find_map(|(index, item)| below(&index.to_string(), item))
+            }
+            Value::Object(entries) => entries.iter().find_map(|(name, value)| below(name, value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => None,
+        }
+    }
+
     /// Whether it is https.
     pub fn is_tls(&self) -> bool {
         self.tls

@@ -1,5 +1,6 @@
 //! Clients with their connections, shared by all calls of one store, and the rules of one session.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,9 +15,10 @@ use url::Url;
 
 use super::address::{Denied, Reach, check};
 use super::origin::Origin;
+use super::proxy::{self, Proxy};
 use super::resolver::Checked;
 use super::words::explained;
-use super::{EgressConfig, OriginRule, TlsMaterial};
+use super::{Demands, EgressConfig, OriginRule, TlsMaterial};
 
 /// Clients at once: one per store, origin and TLS profile.
 const MAX_CLIENTS: u64 = 2048;
@@ -51,6 +53,18 @@ pub(super) struct Target {
     pub(super) rule: OriginRule,
     pub(super) client: Client,
     pub(super) reach: Reach,
+    /// The proxy that its requests go by.
+    pub(super) proxy: Option<Proxy>,
+}
+
+impl Target {
+    /// Whom a message is about when a connection fails.
+    pub(super) fn place(&self) -> String {
+        match &self.proxy {
+            Some(proxy) => format!("{} (through the proxy {proxy})", self.rule.origin),
+            None => self.rule.origin.to_string(),
+        }
+    }
 }
 
 /// What the calls of one connected store may reach.
@@ -82,6 +96,11 @@ impl EgressPool {
         self.denied.set(addresses);
     }
 
+    /// What every store's connections have to be.
+    pub(crate) fn demands(&self) -> Demands {
+        self.config.demands
+    }
+
     /// The rules of one store's session.
     ///
     /// # Errors
@@ -100,16 +119,17 @@ impl EgressPool {
                 link_local: granted.link_local && rule.link_local,
                 api_server: granted.api_server,
             };
+            let proxy = self.config.proxies.of(&rule.origin, rule.link_local).cloned();
             let key = key(plugin, store_uid, &rule, reach);
             let client = match self.clients.get(&key) {
                 Some(client) => client,
                 None => {
-                    let client = self.client(&rule, reach)?;
+                    let client = self.client(&rule, reach, proxy.as_ref())?;
                     self.clients.insert(key, client.clone());
                     client
                 }
             };
-            targets.push(Target { rule, client, reach });
+            targets.push(Target { rule, client, reach, proxy });
         }
         Ok(Arc::new(EgressSession {
             targets,
@@ -119,15 +139,29 @@ impl EgressPool {
         }))
     }
 
-    fn client(&self, rule: &OriginRule, reach: Reach) -> Result<Client, CallError> {
-        let resolver = Checked {
-            host: rule.origin.host().to_owned(),
-            port: rule.origin.port(),
-            reach,
-            denied: self.denied.clone(),
+    fn client(&self, rule: &OriginRule, reach: Reach, proxy: Option<&Proxy>) -> Result<Client, CallError> {
+        let (origin, denied) = (&rule.origin, self.denied.clone());
+        let (builder, resolver) = match proxy {
+            None => {
+                let (host, port) = (origin.host().to_owned(), origin.port());
+                (Client::builder().no_proxy(), Checked { host, port, reach, denied })
+            }
+            // Connections go to the proxy, and it looks up the origin's name.
+            Some(proxy) => {
+                let other_name = rule.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
+                if other_name.is_some_and(|name| !name.eq_ignore_ascii_case(origin.host())) {
+                    let why = format!(
+                        "another name than the address's (tls.serverName) cannot be verified through the proxy {proxy}: \
+                         let the host go past it (NO_PROXY)"
+                    );
+                    return Err(unusable(origin, &why));
+                }
+                let all = proxy.for_client().map_err(|why| unusable(origin, &why.to_string()))?;
+                let (host, port) = (proxy.host().to_owned(), proxy.port());
+                (Client::builder().proxy(all), Checked { host, port, reach: proxy::REACH, denied })
+            }
         };
-        let mut builder = Client::builder()
-            .no_proxy()
+        let mut builder = builder
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
@@ -137,10 +171,13 @@ impl EgressPool {
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .http2_max_header_list_size(self.config.max_header_bytes)
             .dns_resolver(Arc::new(resolver));
-        if let Some(tls) = &rule.tls {
-            builder = with_tls(builder, tls).map_err(|why| unusable(&rule.origin, &why))?;
+        if rule.tls.as_ref().is_none_or(|tls| tls.ca.is_empty()) && !self.config.authorities.is_empty() {
+            builder = builder.tls_certs_merge(self.config.authorities.certificates());
         }
-        builder.build().map_err(|error| unusable(&rule.origin, &explained(&innermost(&error))))
+        if let Some(tls) = &rule.tls {
+            builder = with_tls(builder, tls).map_err(|why| unusable(origin, &why))?;
+        }
+        builder.build().map_err(|error| unusable(origin, &explained(&innermost(&error))))
     }
 }
 
@@ -199,6 +236,11 @@ fn key(plugin: &PluginId, store_uid: &str, rule: &OriginRule, reach: Reach) -> S
 }
 
 impl EgressSession {
+    /// The proxies that its requests go by, each once.
+    pub(crate) fn proxies(&self) -> BTreeSet<String> {
+        self.targets.iter().filter_map(|target| target.proxy.as_ref()).map(ToString::to_string).collect()
+    }
+
     /// Whether it leads nowhere.
     pub(crate) fn is_closed(&self) -> bool {
         self.targets.is_empty()
@@ -224,11 +266,16 @@ impl EgressSession {
         if !paths.is_empty() && (climbs() || !paths.iter().any(|prefix| path.starts_with(prefix.as_str()))) {
             return refuse(origin.to_string(), "the path is not one that the plugin named when it connected");
         }
-        // A name is checked when it is looked up; an address is never looked up.
+        // A name is checked when it is looked up; an address is never looked up. And what a proxy would be asked for
+        // is looked up by nobody here.
+        let denied = self.denied.now();
         if let Ok(ip) = origin.host().parse::<IpAddr>()
-            && let Err(why) = check(SocketAddr::new(ip, origin.port()), target.reach, &self.denied.now())
+            && let Err(why) = check(SocketAddr::new(ip, origin.port()), target.reach, &denied)
         {
             return refuse(origin.to_string(), &why.to_string());
+        }
+        if let Some(Err(why)) = target.proxy.as_ref().map(|proxy| proxy.check(&denied)) {
+            return refuse(target.place(), &why.to_string());
         }
         Ok(target)
     }

@@ -11,7 +11,7 @@ use super::address::{Denied, Reach, Refusal, check};
 /// Resolves for one origin.
 pub(super) struct Checked {
     /// The name or address to look up whatever is asked for: where a certificate bears another name than
-    /// the server's address, requests carry the certificate's.
+    /// the server's address, requests carry the certificate's. With a proxy it is the proxy's.
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) reach: Reach,

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod proxy;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -104,12 +106,16 @@ fn ok(body: &str) -> String {
 
 fn hooks(server: &Server, tls: TlsMaterial) -> Result<Hooks, CallError> {
     let config = EgressConfig { allow_loopback: true, max_response_bytes: 1000, ..EgressConfig::default() };
+    configured(config, &server.origin, Some(tls))
+}
+
+fn configured(config: EgressConfig, origin: &str, tls: Option<TlsMaterial>) -> Result<Hooks, CallError> {
     let plugin = PluginId { name: "p".to_owned(), version: "1".to_owned(), digest: "sha256:0".to_owned() };
     let rule = OriginRule {
-        origin: Origin::parse(&server.origin).unwrap(),
+        origin: Origin::parse(origin).unwrap(),
         link_local: false,
         paths: vec!["/v1/".to_owned()],
-        tls: Some(tls),
+        tls,
         max_response_bytes: None,
         max_header_bytes: None,
     };

@@ -1,0 +1,114 @@
+//! What the settings lead to: the operator's and the network's configuration.
+//!
+//! Nothing is looked up here but the file with authorities; where the API server is, and in which namespace this runs, is
+//! told.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use anyhow::Context;
+use claviger_operator::config::{
+    Audit, AuthorityConfig, CertificateSource, Election, OperatorConfig, WebhookConfig,
+};
+use claviger_plugins::egress::{Authorities, Demands, EgressConfig, Proxies, Proxy};
+
+use crate::args::{AuditArgs, ProxyArgs, RunArgs, WebhookArgs};
+
+/// More than all public authorities, a hundred times.
+const MAX_BUNDLE: u64 = 16 * 1024 * 1024;
+
+/// The operator's, in `operator_namespace`, as the replica `instance`.
+pub(crate) fn operator(args: &RunArgs, operator_namespace: String, instance: Option<&str>) -> OperatorConfig {
+    let (class, namespace) = (args.controller_class.clone(), args.namespace.clone());
+    let election = args.election.enable.then(|| Election {
+        namespace: operator_namespace.clone(),
+        name: args.election.id.clone().unwrap_or_else(|| Election::name(&class, namespace.as_deref())),
+        identity: Election::identity(instance),
+    });
+    OperatorConfig {
+        operator_namespace,
+        operator_namespace_fallback: args.operator_namespace_fallback,
+        allow_generic_targets: args.unsafe_allow_generic_targets,
+        namespace,
+        cluster_external_secrets: args.cluster_external_secrets,
+        push_secrets: args.push_secrets,
+        cluster_push_secrets: args.cluster_push_secrets,
+        controller_class: class,
+        delimiters: args.templates.delimiters(),
+        concurrency: usize::from(args.concurrency),
+        listen: args.listen.0,
+        webhook: webhook(&args.webhook),
+        store_interval: args.store_interval,
+        election,
+        audit: audit(&args.audit),
+        object_metrics: args.metrics_per_object,
+        status_page: args.status_page,
+        ..OperatorConfig::default()
+    }
+}
+
+/// The network's, but for the API server's addresses.
+///
+/// # Errors
+/// If a proxy, the list of what goes past it, or the file with authorities cannot be used; never with a proxy's URL.
+pub(crate) fn egress(args: &RunArgs) -> anyhow::Result<EgressConfig> {
+    let security = &args.security;
+    Ok(EgressConfig {
+        allow_loopback: args.allow_loopback,
+        metadata: true,
+        proxies: proxies(&args.proxy)?,
+        authorities: security.ca_bundle.as_deref().map(authorities).transpose()?.unwrap_or_default(),
+        demands: Demands {
+            encryption: security.encryption_in_transit,
+            certificates: security.validate_remote_certificates,
+        },
+        ..EgressConfig::default()
+    })
+}
+
+/// Off as a whole means off; and one half that is switched on is on without the whole.
+fn audit(args: &AuditArgs) -> Audit {
+    let half = |given: Option<bool>| args.enabled != Some(false) && given.or(args.enabled).unwrap_or(false);
+    Audit { access: half(args.access), sync: half(args.sync) }
+}
+
+fn webhook(args: &WebhookArgs) -> Option<WebhookConfig> {
+    let authority = || AuthorityConfig {
+        secret: args.secret_name.clone(),
+        service: args.service_name.clone(),
+        configuration: args.configuration_name.clone(),
+    };
+    args.enable_webhook.then(|| WebhookConfig {
+        listen: (Ipv4Addr::UNSPECIFIED, args.port).into(),
+        certificates: match &args.cert_dir {
+            Some(dir) => CertificateSource::Files(dir.clone()),
+            None => CertificateSource::Authority(authority()),
+        },
+    })
+}
+
+fn proxies(args: &ProxyArgs) -> anyhow::Result<Proxies> {
+    let one = |given: Option<&str>, source: &'static str| -> anyhow::Result<Option<Proxy>> {
+        let given = given.filter(|text| !text.is_empty());
+        given.map(Proxy::parse).transpose().with_context(|| source)
+    };
+    let https =
+        one(args.https.as_ref().map(|text| text.0.as_str()), "--https-proxy (HTTPS_PROXY, proxy.https)")?;
+    let http = one(args.http.as_ref().map(|text| text.0.as_str()), "--http-proxy (HTTP_PROXY, proxy.http)")?;
+    if https.is_none() && http.is_none() {
+        // A list that is there for others, and that nobody here goes by.
+        return Ok(Proxies::default());
+    }
+    let proxies = Proxies::new(https, http, args.past.as_deref().unwrap_or_default());
+    proxies.context("--no-proxy (NO_PROXY, proxy.noProxy)")
+}
+
+fn authorities(path: &Path) -> anyhow::Result<Authorities> {
+    use std::io::Read;
+    let context =
+        || format!("CA bundle {} (--ca-bundle, CLAVIGER_CA_BUNDLE, caBundle) cannot be used", path.display());
+    let mut pem = Vec::new();
+    let file = std::fs::File::open(path).with_context(context)?;
+    file.take(MAX_BUNDLE).read_to_end(&mut pem).with_context(context)?;
+    Authorities::from_pem(&pem).with_context(context)
+}
