@@ -22,7 +22,7 @@ pub(crate) use network::{ProxyArgs, SecurityArgs};
 pub(crate) use plugin::{
     CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs, TestArgs,
 };
-pub(crate) use run::{AuditArgs, ElectionArgs, RunArgs, WebhookArgs};
+pub(crate) use run::{AuditArgs, RunArgs, WebhookArgs};
 pub(crate) use takeover::{BackArgs, PlanArgs, TakeoverArgs, TakeoverCommand};
 pub(crate) use values::{parse_interval, parse_listen};
 

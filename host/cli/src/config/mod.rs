@@ -102,11 +102,11 @@ fn command(defaults: &[(&'static Key, String)]) -> clap::Command {
 /// A variable that is empty is not set.
 fn without_empty(arg: clap::Arg) -> clap::Arg {
     let empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
-    if empty { arg.env(None::<OsStr>) } else { arg }
+    if empty { arg.env(None::<&str>) } else { arg }
 }
 
 /// Its flag counts seconds; it is read by [`poller`].
 fn in_its_unit(arg: clap::Arg) -> clap::Arg {
     let is_set = arg.get_long() == Some(POLLER_FLAG) && std::env::var_os(POLLER).is_some();
-    if is_set { arg.env(None::<OsStr>) } else { arg }
+    if is_set { arg.env(None::<&str>) } else { arg }
 }
