@@ -47,6 +47,21 @@ pub struct OperatorConfig {
     pub grace: Duration,
     /// Which lease decides whether this process works; none: it always does (ESO's `--enable-leader-election`).
     pub election: Option<Election>,
+    /// What is written to the audit log.
+    pub audit: Audit,
+    /// Whether metrics have a series for each object; without, only those of the whole process are there.
+    pub object_metrics: bool,
+    /// Whether the status page is served beside the metrics.
+    pub status_page: bool,
+}
+
+/// What the audit log has: never a value. The names of `config.yaml` are `logSecretAccess` and `logSecretSync`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// What providers were asked for, and what they were made to write.
+    pub access: bool,
+    /// What was written to Kubernetes.
+    pub sync: bool,
 }
 
 impl OperatorConfig {
@@ -167,6 +182,9 @@ impl Default for OperatorConfig {
             // Shorter than the 30 s that Kubernetes gives a pod by default, longer than a provider's call.
             grace: Duration::from_secs(20),
             election: None,
+            audit: Audit::default(),
+            object_metrics: true,
+            status_page: false,
         }
     }
 }
