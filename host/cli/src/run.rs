@@ -36,7 +36,8 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         denied: api_server,
         ..EgressConfig::default()
     };
-    let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), egress)?;
+    let ahead = Some(crate::plugins_dir::ahead(&dir));
+    let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), ahead, egress)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
     let (class, namespace) = (args.controller_class, args.namespace);
     let election = args.election.enable.then(|| Election {
