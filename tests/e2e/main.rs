@@ -22,6 +22,7 @@ mod external_secrets;
 mod gcp;
 mod generators;
 mod ha;
+mod image;
 mod kubernetes;
 mod leases;
 mod limits;

@@ -9,6 +9,7 @@ mod check;
 mod crds;
 mod demo;
 mod exec;
+mod image;
 mod isolation;
 mod paths;
 mod test;
@@ -42,6 +43,8 @@ enum Command {
     },
     /// Put the release binary into dist/bin and the plugins into dist/plugins below the target folder
     Dist,
+    /// Write the container image as an OCI archive, without a container engine, and say how large it is
+    Image(image::ImageArgs),
     /// Rules of the layout, generated files, format, lints, licences
     Check,
     /// Write crds/generated from the API types
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Demo { cluster: true } => demo::cluster(&progress),
         Command::Test { filter } => test::run(&progress, filter.as_deref()),
         Command::Dist => build::dist(&progress).map(|()| ExitCode::SUCCESS),
+        Command::Image(args) => image::make(&progress, args),
         Command::Check => check::run(&progress),
         Command::Crds => crds::write(&progress).map(|()| ExitCode::SUCCESS),
         Command::Plugins => build::plugins(&progress).map(|_| ExitCode::SUCCESS),

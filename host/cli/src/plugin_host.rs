@@ -12,13 +12,14 @@ use claviger_plugins::{ChildCompiler, Compiler, HostConfig, PluginHost};
 
 use crate::args::CompileBudget;
 
-/// Starts it.
+/// Starts it. `ahead_dir` is where components lie that were compiled ahead, see [`crate::plugins_dir::ahead`].
 ///
 /// # Errors
 /// If this machine cannot run it, or the cache directory cannot be used.
 pub(crate) fn start(
     budget: CompileBudget,
     cache_dir: Option<PathBuf>,
+    ahead_dir: Option<PathBuf>,
     egress: EgressConfig,
 ) -> anyhow::Result<Arc<PluginHost>> {
     let program = std::env::current_exe()
@@ -28,5 +29,6 @@ pub(crate) fn start(
         memory_mib: budget.compile_memory_mib,
         cpu: Duration::from_secs(budget.compile_cpu_seconds),
     });
-    PluginHost::new(HostConfig { cache_dir, compiler, egress }).context("the plugin host cannot start")
+    PluginHost::new(HostConfig { cache_dir, ahead_dir, compiler, egress })
+        .context("the plugin host cannot start")
 }

@@ -1,6 +1,6 @@
-//! Where the built-in plugins lie: as told, or beside the binary.
+//! Where the built-in plugins lie: as told, or beside the binary; and what was compiled of them ahead.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
@@ -28,4 +28,9 @@ pub(crate) fn find(args: &PluginDirArgs) -> anyhow::Result<PathBuf> {
              give one with --plugin-dir or CLAVIGER_PLUGIN_DIR"
         ),
     }
+}
+
+/// Where `claviger plugin precompile` puts what it makes of the plugins in `dir`.
+pub(crate) fn ahead(dir: &Path) -> PathBuf {
+    dir.join("compiled")
 }

@@ -29,7 +29,8 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.config {
         tracing::info!(file = %file.display(), "settings read");
     }
-    let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), egress)?;
+    let ahead = Some(crate::plugins_dir::ahead(&dir));
+    let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), ahead, egress)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
     let namespace = args.operator_namespace.clone().unwrap_or_else(|| kube.default_namespace.clone());
     let operator = config::operator(&args, namespace, instance_name().as_deref());

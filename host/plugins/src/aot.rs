@@ -2,7 +2,8 @@
 //!
 //! An artifact is machine code, so it is as trusted as this program: the directory is opened once, must
 //! be ours alone, and each file is named after its component and the engine's fingerprint and has a sum
-//! beside it. A file that does not fit in any way is compiled anew. Nothing from outside is ever taken for an artifact.
+//! beside it. A file that does not fit in any way is compiled anew. Nothing from outside is ever taken for an artifact:
+//! what was compiled ahead lies beside this program, put there by whoever put the program there.
 
 use std::fs::File;
 use std::hash::{BuildHasher as _, DefaultHasher, Hash, Hasher, RandomState};
@@ -25,12 +26,88 @@ const MAX_ARTIFACTS: usize = 64;
 /// Longer than any compilation.
 const TORSO: Duration = Duration::from_secs(3600);
 
-/// The cache directory.
-pub(crate) struct Cache {
+/// A directory with artifacts.
+struct Shelf {
     dir: Dir,
     /// wasmtime's version, its configuration and the CPU features it compiles for.
     fingerprint: String,
 }
+
+impl Shelf {
+    fn new(dir: Dir, engine: &Engine) -> Self {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Self { dir, fingerprint: format!("{:016x}", hasher.finish()) }
+    }
+
+    fn name(&self, digest: &str) -> String {
+        format!("{digest}-{}.cwasm", self.fingerprint)
+    }
+
+    /// The artifact of a component, if it is there and whole.
+    fn load(&self, engine: &Engine, digest: &str) -> Option<Component> {
+        let name = self.name(digest);
+        let mut file = self.dir.open(&name).ok()?.into_std();
+        let sum = self.dir.read(sum_name(&name)).ok()?;
+        if sum != sum_of(&mut file).ok()? {
+            tracing::warn!(digest, "a kept artifact is damaged, compiling anew");
+            return None;
+        }
+        match map(engine, &file) {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(digest, error = %first_line(&error), "a kept artifact does not fit, compiling anew");
+                None
+            }
+        }
+    }
+}
+
+/// What was compiled ahead, by `claviger plugin precompile`: the image's. It is only read.
+pub(crate) struct Ahead(Shelf);
+
+impl Ahead {
+    /// Opens it. None if it is not there, or not to be trusted: then there is a warning, and everything is compiled.
+    pub(crate) fn open(path: &Path, engine: &Engine) -> Option<Self> {
+        let dir = Dir::open_ambient_dir(path, ambient_authority()).ok()?;
+        match untrusted(&dir) {
+            Ok(None) => Some(Self(Shelf::new(dir, engine))),
+            Ok(Some(why)) => {
+                tracing::warn!(path = %path.display(), why, "what was compiled ahead is not used");
+                None
+            }
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "what was compiled ahead cannot be read");
+                None
+            }
+        }
+    }
+
+    /// The artifact of a component, if it is there and whole.
+    pub(crate) fn load(&self, engine: &Engine, digest: &str) -> Option<Component> {
+        self.0.load(engine, digest)
+    }
+}
+
+/// Why somebody else than us and the machine's administrator could have put machine code there; none: nobody could.
+fn untrusted(dir: &Dir) -> io::Result<Option<String>> {
+    let mut looked_at = vec![(".".to_owned(), dir.dir_metadata()?)];
+    for entry in dir.entries()? {
+        let entry = entry?;
+        looked_at.push((entry.file_name().to_string_lossy().into_owned(), entry.metadata()?));
+    }
+    let ours = |owner: u32| owner == 0 || owner == rustix::process::geteuid().as_raw();
+    for (name, metadata) in looked_at {
+        let (mode, owner) = (metadata.permissions().mode() & 0o777, metadata.uid());
+        if metadata.is_symlink() || mode & 0o022 != 0 || !ours(owner) {
+            return Ok(Some(format!("{name} (mode {mode:o}, owner {owner}) can be changed by others")));
+        }
+    }
+    Ok(None)
+}
+
+/// The cache directory.
+pub(crate) struct Cache(Shelf);
 
 impl Cache {
     /// Opens or makes it, for this user alone.
@@ -60,42 +137,23 @@ impl Cache {
             let why = format!("its mode is {mode:o}, so others may write machine code into it: chmod 700 it");
             return Err(refused(std::io::Error::other(why)));
         }
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { dir, fingerprint: format!("{:016x}", hasher.finish()) })
+        Ok(Self(Shelf::new(dir, engine)))
     }
 
     /// The artifact of a component, if it is there and whole.
     pub(crate) fn load(&self, engine: &Engine, digest: &str) -> Option<Component> {
-        let name = self.name(digest);
-        let mut file = self.dir.open(&name).ok()?.into_std();
-        let sum = self.dir.read(sum_name(&name)).ok()?;
-        if sum != sum_of(&mut file).ok()? {
-            tracing::warn!(digest, "a kept artifact is damaged, compiling anew");
-            return None;
-        }
-        match map(engine, &file) {
-            Ok(component) => Some(component),
-            Err(error) => {
-                tracing::warn!(digest, error = %first_line(&error), "a kept artifact does not fit, compiling anew");
-                None
-            }
-        }
+        self.0.load(engine, digest)
     }
 
     /// A file for a new artifact, under a name that nobody looks for.
     pub(crate) fn begin(&self, digest: &str) -> io::Result<Pending> {
-        let name = self.name(digest);
+        let name = self.0.name(digest);
         // Not the process id: every container's is 1, and replicas may share the folder.
         let new = format!("{name}.{:016x}.new", RandomState::new().build_hasher().finish());
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(0o600);
-        let file = self.dir.open_with(&new, &options)?.into_std();
-        Ok(Pending { dir: self.dir.try_clone()?, new, name, file, kept: false })
-    }
-
-    fn name(&self, digest: &str) -> String {
-        format!("{digest}-{}.cwasm", self.fingerprint)
+        let file = self.0.dir.open_with(&new, &options)?.into_std();
+        Ok(Pending { dir: self.0.dir.try_clone()?, new, name, file, kept: false })
     }
 }
 
@@ -189,7 +247,8 @@ pub(crate) fn map(engine: &Engine, file: &File) -> wasmtime::Result<Component> {
     // SAFETY: `deserialize_file` requires a file that `Engine::precompile_component` wrote and that is not
     // changed while it is mapped. This one was written by the compiler (this process, or the child that it
     // started with this very program) into a file without a name or in a directory that only this user can
-    // write to (its mode is checked when it is opened, and it is reached through its descriptor); its sum is
+    // write to (its mode is checked when it is opened, and it is reached through its descriptor), or it was
+    // compiled ahead and lies where only this user and root can write, as this program itself does; its sum is
     // checked where it comes from an earlier start; a file that has its final name is never written again,
     // only replaced by renaming. wasmtime itself checks its version and configuration. No byte of a
     // ConfigMap, a registry or any other outside source reaches this function.
@@ -271,6 +330,34 @@ mod tests {
         }
         assert!(one.load(&engine, "d").is_some());
         assert_eq!(names(&dir).len(), 2);
+    }
+
+    #[test]
+    fn what_was_compiled_ahead_is_read_where_nobody_else_can_write() {
+        let engine = Engine::default();
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("compiled");
+        assert!(Ahead::open(&dir, &engine).is_none(), "not there");
+        keep(&Cache::open(&dir, &engine).unwrap(), &engine);
+        let found = || Ahead::open(&dir, &engine).and_then(|ahead| ahead.load(&engine, "d"));
+        assert!(found().is_some());
+        assert!(Ahead::open(&dir, &engine).unwrap().load(&engine, "other").is_none());
+        let artifact = dir.join(&names(&dir)[0]);
+        let mode = |path: &Path, mode: u32| {
+            std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        };
+        // As an image has it.
+        mode(&dir, 0o755);
+        mode(&artifact, 0o644);
+        assert!(found().is_some());
+        for (path, bad, good) in [(&dir, 0o775, 0o755), (&dir, 0o757, 0o755), (&artifact, 0o664, 0o644)] {
+            mode(path, bad);
+            assert!(found().is_none(), "{} {bad:o}", path.display());
+            mode(path, good);
+        }
+        assert!(found().is_some());
+        std::os::unix::fs::symlink("/etc/passwd", dir.join("link")).unwrap();
+        assert!(found().is_none(), "a link leads elsewhere");
     }
 
     #[test]

@@ -34,7 +34,8 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn new() -> Result<Self, PluginsError> {
-        let engine = Engine::new(&config()).map_err(|error| PluginsError::Engine(first_line(&error)))?;
+        let engine = config().and_then(|config| Engine::new(&config));
+        let engine = engine.map_err(|error| PluginsError::Engine(first_line(&error)))?;
         let linked = |error: wasmtime::Error| PluginsError::Engine(first_line(&error));
         let provider = provider_linker(&engine).map_err(linked)?;
         let template = template_linker(&engine).map_err(linked)?;
@@ -46,9 +47,21 @@ impl Machine {
     }
 }
 
+/// What code is compiled for, for artifacts that fit every machine: those of the image, and those in a folder that
+/// replicas share. On x86-64 that is the first version of it (SSE2), on 64-bit ARM ARMv8.0: what both guarantee. What
+/// this very machine can do besides is not used. None: another system, on which nothing is compiled ahead.
+pub(crate) const BASELINE: Option<&str> = match (cfg!(target_os = "linux"), cfg!(target_arch = "x86_64")) {
+    (true, true) => Some("x86_64-unknown-linux-gnu"),
+    (true, false) if cfg!(target_arch = "aarch64") => Some("aarch64-unknown-linux-gnu"),
+    _ => None,
+};
+
 /// What code is compiled for; the child that compiles and the process that runs must agree.
-pub(crate) fn config() -> Config {
+pub(crate) fn config() -> wasmtime::Result<Config> {
     let mut config = Config::new();
+    if let Some(target) = BASELINE {
+        config.target(target)?;
+    }
     config
         .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK)
@@ -56,7 +69,7 @@ pub(crate) fn config() -> Config {
         // A wasm backtrace names guest functions; nobody reads it, and it costs at each trap.
         .wasm_backtrace_max_frames(None)
         .wasm_component_model(true);
-    config
+    Ok(config)
 }
 
 /// WASI without preopens, environment, arguments and sockets (see `CallState`), HTTP, memo, log.

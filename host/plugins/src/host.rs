@@ -13,7 +13,7 @@ use wasmtime::Store;
 use wasmtime::component::Component;
 
 use crate::ambient::Ambient;
-use crate::aot::{self, Cache};
+use crate::aot::{self, Ahead, Cache};
 use crate::bindings::engine::TemplateEnginePre;
 use crate::bindings::engine::exports::claviger::plugin::engine as engine_guest;
 use crate::call::{self, CallSetup, CallState};
@@ -38,6 +38,8 @@ use crate::usage::Usage;
 pub struct HostConfig {
     /// Where compiled components are kept between runs; none: compile at each load.
     pub cache_dir: Option<PathBuf>,
+    /// Where components lie that were compiled ahead, if that folder is there.
+    pub ahead_dir: Option<PathBuf>,
     /// Who compiles.
     pub compiler: Compiler,
     /// How plugins may reach the network.
@@ -48,6 +50,7 @@ pub struct HostConfig {
 pub struct PluginHost {
     machine: Arc<Machine>,
     cache: Option<Cache>,
+    ahead: Option<Ahead>,
     compiler: Compiler,
     /// One compilation at a time: each may take all the memory that can be spared.
     compiling: Semaphore,
@@ -64,9 +67,11 @@ impl PluginHost {
     pub fn new(config: HostConfig) -> Result<Arc<Self>, PluginsError> {
         let machine = Machine::new()?;
         let cache = config.cache_dir.map(|dir| Cache::open(&dir, &machine.engine)).transpose()?;
+        let ahead = config.ahead_dir.and_then(|dir| Ahead::open(&dir, &machine.engine));
         Ok(Arc::new(Self {
             machine: Arc::new(machine),
             cache,
+            ahead,
             compiler: config.compiler,
             compiling: Semaphore::new(1),
             ambient: config.egress.metadata.then(|| Arc::new(Ambient::new())),
@@ -149,9 +154,12 @@ impl PluginHost {
         })
     }
 
-    /// From the cache, or made now.
+    /// Compiled ahead, from the cache, or made now.
     async fn compiled(&self, bytes: Vec<u8>, digest: &str) -> Result<Component, PluginsError> {
         let engine = &self.machine.engine;
+        if let Some(component) = self.ahead.as_ref().and_then(|ahead| ahead.load(engine, digest)) {
+            return Ok(component);
+        }
         let kept = || self.cache.as_ref().and_then(|cache| cache.load(engine, digest));
         if let Some(component) = kept() {
             return Ok(component);

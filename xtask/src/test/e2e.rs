@@ -25,7 +25,7 @@ pub(super) fn run(progress: &Progress, plugins: &Path, filter: Option<&str>, tal
         Ok(false) => return,
         Err(error) => return tally.fail(format!("end-to-end tests: {error:#}")),
     }
-    let tools = match Tools::prepare(progress).and_then(|tools| tools.with_helm(progress)) {
+    let tools = match Tools::prepare(progress).and_then(|tools| tools.with_clients(progress)) {
         Ok(tools) => tools,
         Err(Error::Missing(missing)) => return tally.skip(format!("end-to-end tests: {missing}")),
         Err(error) => return tally.fail(format!("end-to-end tests: {error}")),
@@ -104,7 +104,9 @@ fn with_servers(
             // They wait for servers most of the time.
             .args(["--", "--test-threads=4"])
             .args(super::names(filter))
-            .env(ENV_VAR, &file);
+            .env(ENV_VAR, &file)
+            // For who tests what it makes.
+            .env("CLAVIGER_XTASK", std::env::current_exe()?);
         if let Some(missing) = without_postgres {
             tally.skip(format!("tests with a database: {missing}"));
             command.args(["--skip", "needs_postgres"]);

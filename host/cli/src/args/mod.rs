@@ -20,7 +20,8 @@ use jiff::Timestamp;
 pub(crate) use completions::{CompletionsArgs, ShellArg};
 pub(crate) use network::{ProxyArgs, SecurityArgs};
 pub(crate) use plugin::{
-    CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs, TestArgs,
+    CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs,
+    PrecompileArgs, TestArgs,
 };
 pub(crate) use run::{AuditArgs, RunArgs, WebhookArgs};
 pub(crate) use takeover::{BackArgs, PlanArgs, TakeoverArgs, TakeoverCommand};

@@ -24,6 +24,19 @@ pub(crate) enum PluginCommand {
     /// process of its own, for each component that it has not compiled before; there is no need to run it
     /// by hand, and what it writes is not accepted from anybody else
     Compile(CompileArgs),
+    /// Compile every component in the folder with the built-in plugins ahead, into compiled/ there: what an image or a
+    /// package does when it is built, so that no start has to. It fits every machine of this architecture and this very
+    /// version of the program, and is used only where nobody but root and the user who runs it can change it
+    Precompile(PrecompileArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrecompileArgs {
+    /// Folder with the built-in plugins [default: plugins/ beside the folder of this binary]
+    #[arg(long, env = "CLAVIGER_PLUGIN_DIR", value_name = "DIR")]
+    pub plugin_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub compile: CompileBudget,
 }
 
 #[derive(Debug, Args)]

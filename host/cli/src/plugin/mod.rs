@@ -7,6 +7,7 @@ mod inspect;
 mod name;
 mod object;
 mod pack;
+mod precompile;
 mod test;
 mod text;
 
@@ -22,6 +23,7 @@ pub(crate) use compile::compile;
 pub(crate) use inspect::inspect;
 pub(crate) use name::is_dns_label;
 pub(crate) use pack::pack;
+pub(crate) use precompile::precompile;
 pub(crate) use test::test;
 
 /// A component from a file, and how many bytes it has there: it may be compressed.

@@ -19,7 +19,8 @@ use crate::args::TestArgs;
 pub(crate) async fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let bench = Bench::load(&args.bench)?;
     let (component, _) = super::read(&args.file)?;
-    let host = crate::plugin_host::start(args.compile, args.cache_dir.clone(), EgressConfig::default())?;
+    let host =
+        crate::plugin_host::start(args.compile, args.cache_dir.clone(), None, EgressConfig::default())?;
     let row = |row: &CaseReport| println!("{}", shown(&row.to_string()));
     let name = args.name.as_deref();
     let report = claviger_conformance::run(&host, component, name, &bench, &args.only, row)

@@ -40,8 +40,10 @@ pub(super) async fn compare_all(
     let denied = crate::run::api_server_addresses(config).await;
     // As `claviger diff`: a person's own machine.
     let egress = EgressConfig { allow_loopback: true, denied, ..EgressConfig::default() };
-    let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), egress)?;
-    let registry = Arc::new(Registry::new(host, Path::new(&crate::plugins_dir::find(&args.plugins)?)));
+    let dir = crate::plugins_dir::find(&args.plugins)?;
+    let ahead = Some(crate::plugins_dir::ahead(&dir));
+    let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), ahead, egress)?;
+    let registry = Arc::new(Registry::new(host, Path::new(&dir)));
     registry.load_built_in().await;
     let pipeline = Pipeline::new(registry, args.templates.delimiters());
     let credentials =

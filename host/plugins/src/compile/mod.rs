@@ -78,8 +78,7 @@ pub fn child_main(memory_mib: u64, cpu: Duration) -> Result<(), PluginsError> {
 /// [`PluginsError::NotAComponent`], [`PluginsError::Compile`].
 pub(crate) fn here(bytes: &[u8]) -> Result<Vec<u8>, PluginsError> {
     component::check_encoding(bytes)?;
-    let mut config = engine::config();
-    config.parallel_compilation(false);
-    let engine = Engine::new(&config).map_err(|error| PluginsError::Engine(first_line(&error)))?;
+    let engine = engine::config().and_then(|mut config| Engine::new(config.parallel_compilation(false)));
+    let engine = engine.map_err(|error| PluginsError::Engine(first_line(&error)))?;
     engine.precompile_component(bytes).map_err(|error| PluginsError::Compile(first_line(&error)))
 }

@@ -215,6 +215,34 @@ async fn what_the_compiler_made_is_not_taken_on_trust() {
     }
 }
 
+/// As in the image: what was compiled ahead is taken, and nothing is compiled.
+#[tokio::test]
+async fn what_was_compiled_ahead_needs_no_compiler() {
+    let Some(bytes) = component("chameleon") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let ahead = dir.path().join("compiled");
+    let made = HostConfig { cache_dir: Some(ahead.clone()), ..HostConfig::default() };
+    PluginHost::new(made).unwrap().load("p", bytes.clone(), Grants::default()).await.unwrap();
+    let load = async |ahead_dir| {
+        let compiler = Compiler::Child(ChildCompiler::new("/nowhere/claviger".into()));
+        let host = PluginHost::new(HostConfig { compiler, ahead_dir, ..HostConfig::default() }).unwrap();
+        host.load("p", bytes.clone(), Grants::default()).await.map(drop).map_err(|error| error.reason())
+    };
+    assert_eq!(load(Some(ahead.clone())).await, Ok(()));
+    assert_eq!(load(None).await, Err("CompileFailed"));
+    assert_eq!(load(Some(dir.path().join("nothing"))).await, Err("CompileFailed"));
+    // A file that was changed since is not run, and the plugin is compiled.
+    for entry in std::fs::read_dir(&ahead).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "cwasm") {
+            let mut code = std::fs::read(&path).unwrap();
+            *code.last_mut().unwrap() ^= 1;
+            std::fs::write(&path, code).unwrap();
+        }
+    }
+    assert_eq!(load(Some(ahead)).await, Err("CompileFailed"));
+}
+
 /// The versions that upgrade tests use: other bytes, another version, the same code.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn versions_of_one_plugin() {

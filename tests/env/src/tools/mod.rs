@@ -4,7 +4,7 @@
 //! broken-off build is never taken for a finished one and two runs never see each other's half. What the
 //! machine must have already (Go, Python, PostgreSQL) is reported as [`Missing`](crate::Missing).
 
-mod helm;
+mod from_go;
 mod kube;
 mod openbao;
 mod postgres;
@@ -38,6 +38,8 @@ pub struct Tools {
     pub bao: PathBuf,
     /// Helm, if it was asked for.
     pub helm: Option<PathBuf>,
+    /// crane, with Helm.
+    pub crane: Option<PathBuf>,
     /// The interpreter that runs the servers of `tests/servers`.
     pub python: PathBuf,
     /// The folder with PostgreSQL's server programs (`initdb`, `postgres`), if it is installed.
@@ -64,17 +66,20 @@ impl Tools {
             kubectl: kube.kubectl,
             bao,
             helm: None,
+            crane: None,
             python: python::prepare(progress)?,
             postgres_bin: postgres::find(),
         })
     }
 
-    /// The same with Helm, which servers do without. It is built the first time, in about five minutes on two cores.
+    /// The same with Helm and crane, which servers do without. They are built the first time, in about five minutes on two
+    /// cores.
     ///
     /// # Errors
     /// As [`Tools::prepare`].
-    pub fn with_helm(mut self, progress: &Progress) -> Result<Self> {
-        self.helm = Some(helm::prepare(progress)?);
+    pub fn with_clients(mut self, progress: &Progress) -> Result<Self> {
+        self.helm = Some(from_go::HELM.prepare(progress)?);
+        self.crane = Some(from_go::CRANE.prepare(progress)?);
         Ok(self)
     }
 
