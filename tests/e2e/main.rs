@@ -30,6 +30,7 @@ mod plugins;
 mod policies;
 mod push;
 mod quota;
+mod recovery;
 mod scale;
 mod spread;
 mod support;
