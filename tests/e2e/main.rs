@@ -18,6 +18,7 @@ mod controller_class;
 mod counts;
 mod definitions;
 mod diff;
+mod document;
 mod external_secrets;
 mod gcp;
 mod generators;

@@ -21,7 +21,7 @@ fn commands(section: &str) -> Vec<String> {
 
 /// The commands for Kubernetes in the reference document's job.
 fn documents_backup() -> Vec<String> {
-    let path = workspace_root().join("tests/e2e/recovery/secrets-backup.yaml");
+    let path = workspace_root().join("tests/e2e/document/backup-job.yaml");
     let job: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let container = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
     let script = container["command"][2].as_str().unwrap();
@@ -98,7 +98,7 @@ fn everything_that_was_deleted_is_restored_and_every_secret_is_what_it_was() {
     assert_eq!(before.len(), 6, "{before:?}");
 
     // The API server takes the job; its commands are run here, since there is no kubelet.
-    let job = workspace_root().join("tests/e2e/recovery/secrets-backup.yaml");
+    let job = workspace_root().join("tests/e2e/document/backup-job.yaml");
     world.kubectl(&["create", "namespace", "external-secrets-system"]);
     person.does(&format!("kubectl create -f {}", job.display()));
     let documents = documents_backup();
