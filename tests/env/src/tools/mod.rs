@@ -74,8 +74,16 @@ impl Tools {
     /// # Errors
     /// As [`Tools::prepare`].
     pub fn with_helm(mut self, progress: &Progress) -> Result<Self> {
-        self.helm = Some(helm::prepare(progress)?);
+        self.helm = Some(Self::helm(progress)?);
         Ok(self)
+    }
+
+    /// Helm alone.
+    ///
+    /// # Errors
+    /// As [`Tools::prepare`].
+    pub fn helm(progress: &Progress) -> Result<PathBuf> {
+        helm::prepare(progress)
     }
 
     /// The folder with PostgreSQL's server programs.
