@@ -5,6 +5,7 @@
 //! `claviger_testenv::cache_home`. Nothing here is part of the product.
 
 mod build;
+mod chart;
 mod check;
 mod crds;
 mod demo;
@@ -49,6 +50,8 @@ enum Command {
     Check,
     /// Write crds/generated from the API types
     Crds,
+    /// Write the tables of charts/claviger/README.md and the rights in examples/cluster from the chart
+    Chart,
     /// Build the plugins into dist/plugins below the target folder
     Plugins,
 }
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Image(args) => image::make(&progress, args),
         Command::Check => check::run(&progress),
         Command::Crds => crds::write(&progress).map(|()| ExitCode::SUCCESS),
+        Command::Chart => chart::write(&progress).map(|()| ExitCode::SUCCESS),
         Command::Plugins => build::plugins(&progress).map(|_| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -337,15 +337,16 @@ fn account(world: &World, which: &str) -> String {
     format!("operator-{}{which}", world.name)
 }
 
-/// Binds the operator's ClusterRole, and its Role in `default`, to a ServiceAccount of the test's.
+/// Binds the chart's ClusterRole, and its Role in `default`, to a ServiceAccount of the test's.
 fn grant(world: &World, account: &str) {
     world.apply(&format!(
         "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: {account}}}\n\
-         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: claviger}}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: claviger-system-claviger}}\n\
          subjects: [{{kind: ServiceAccount, name: {account}, namespace: {ns}}}]\n---\n\
          apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\n\
          metadata: {{name: {account}, namespace: default}}\n\
-         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: claviger-api-server-addresses}}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, \
+         name: claviger-system-claviger-api-server-addresses}}\n\
          subjects: [{{kind: ServiceAccount, name: {account}, namespace: {ns}}}]\n",
         ns = world.name
     ));

@@ -123,6 +123,8 @@ impl Cluster {
             // A loopback address may not stand in the Endpoints of the kubernetes Service.
             "--endpoint-reconciler-type=none",
             "--authorization-mode=RBAC",
+            // As OpenShift has it: who names an owner that its object holds needs a right on the owner's finalizers.
+            "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
             "--service-cluster-ip-range=10.96.0.0/16",
             "--audit-log-mode=blocking",
             // One file, whatever its size: tests know places in it.

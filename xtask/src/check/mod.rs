@@ -13,7 +13,7 @@ use claviger_testenv::{Progress, workspace_root};
 
 use crate::exec::{self, cargo};
 use crate::test::Tally;
-use crate::{build, crds, paths};
+use crate::{build, chart, crds, paths};
 
 type Part = (&'static str, fn() -> Result<Outcome>);
 
@@ -81,6 +81,9 @@ fn generated() -> Result<Outcome> {
             "crds/generated is not what the API types say ({}); run `cargo xtask crds`",
             differing.join(", ")
         );
+    }
+    if chart::drift()? {
+        bail!("charts/claviger/README.md is not what values.yaml says; run `cargo xtask chart`");
     }
     Ok(Outcome::Passed)
 }

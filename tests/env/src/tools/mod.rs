@@ -78,9 +78,17 @@ impl Tools {
     /// # Errors
     /// As [`Tools::prepare`].
     pub fn with_clients(mut self, progress: &Progress) -> Result<Self> {
-        self.helm = Some(from_go::HELM.prepare(progress)?);
+        self.helm = Some(Self::helm(progress)?);
         self.crane = Some(from_go::CRANE.prepare(progress)?);
         Ok(self)
+    }
+
+    /// Helm alone.
+    ///
+    /// # Errors
+    /// As [`Tools::prepare`].
+    pub fn helm(progress: &Progress) -> Result<PathBuf> {
+        from_go::HELM.prepare(progress)
     }
 
     /// The folder with PostgreSQL's server programs.
