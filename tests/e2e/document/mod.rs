@@ -83,7 +83,7 @@ fn its_selectors_and_ports_find_what_the_chart_makes() {
     let dir = RunDir::create(&world.name).unwrap();
     let person = Person::new(&world, dir.path());
     let objects = rendered(&person);
-    let of_kind = |kind: &str| objects.iter().filter(move |object| object["kind"] == kind);
+    let of_kind = |kind: &'static str| objects.iter().filter(move |object| object["kind"] == kind);
     let deployment = of_kind("Deployment").next().unwrap();
     let pod = &deployment["spec"]["template"];
     let container = &pod["spec"]["containers"][0];

@@ -50,7 +50,7 @@ pub(super) fn write(layers: &[Layer], output: &Path) -> Result<Sizes> {
     for layer in layers {
         let tar = tar_of(layer)?;
         diff_ids.push(digest(&tar));
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(&tar)?;
         let packed = encoder.finish()?;
         sizes.push(LayerSize { what: layer.what, compressed: size(&packed), unpacked: size(&tar) });
