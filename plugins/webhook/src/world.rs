@@ -41,11 +41,8 @@ impl World for Host {
         use claviger_plugin_sdk::{http, request};
         // It is one store's, so the same for all.
         let timeout = requests.first().and_then(|request| request.timeout);
-        let requests = requests.into_iter().map(|Request { method, url, headers, body, .. }| request::Request {
-            method,
-            url,
-            headers,
-            body,
+        let requests = requests.into_iter().map(|Request { method, url, headers, body, .. }| {
+            request::Request { method, url, headers, body }
         });
         let answers = http::send_all_within(requests.collect(), crate::read::AT_ONCE, timeout);
         answers.into_iter().map(|answer| answer.map(Reply::from)).collect()
