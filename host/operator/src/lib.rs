@@ -12,6 +12,7 @@ pub mod plugins;
 mod preflight;
 mod readiness;
 pub mod reconcile;
+pub mod rights;
 pub mod run;
 pub mod server;
 pub mod state;
