@@ -1,7 +1,8 @@
 //! The command line. Every flag's help says its unit, its default and the ESO flag it stands for.
 //!
-//! What concerns plugins is in `plugin`, what a takeover in `takeover`. Nothing here acts.
+//! What concerns plugins is in `plugin`, a takeover in `takeover`, the looking in `doctor`. Nothing here acts.
 
+mod doctor;
 mod plugin;
 mod takeover;
 
@@ -13,6 +14,7 @@ use claviger_operator::sync::{Delimiters, Given};
 use claviger_plugins::Seed;
 use jiff::Timestamp;
 
+pub(crate) use doctor::{DoctorArgs, DoctorOutput};
 pub(crate) use plugin::{
     CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs, TestArgs,
 };
@@ -39,6 +41,8 @@ pub(crate) enum Command {
     /// Move a cluster over from ESO without a change to its Secrets, and back
     #[command(subcommand)]
     Takeover(TakeoverCommand),
+    /// Say what stands in the way of an installation, and what to do
+    Doctor(Box<DoctorArgs>),
     /// Look at plugins, and pack them for installing
     #[command(subcommand)]
     Plugin(PluginCommand),
