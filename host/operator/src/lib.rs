@@ -8,6 +8,7 @@ pub mod config;
 pub mod election;
 pub mod error;
 pub mod metrics;
+mod page;
 pub mod plugins;
 mod preflight;
 mod readiness;
