@@ -164,12 +164,15 @@ mod tests {
 
     #[test]
     fn settings_become_the_operators() {
-        let config = |flags: &[&str]| match Cli::parse_from(["claviger", "doctor"].iter().chain(flags)).command {
-            Command::Doctor(doctor) => doctor.settings.config("ops"),
-            other => panic!("{other:?}"),
-        };
+        let config =
+            |flags: &[&str]| match Cli::parse_from(["claviger", "doctor"].iter().chain(flags)).command {
+                Command::Doctor(doctor) => doctor.settings.config("ops"),
+                other => panic!("{other:?}"),
+            };
         let plain = config(&[]);
-        assert!(plain.spreads() && plain.spreads_pushes() && plain.election.is_none() && plain.webhook.is_none());
+        assert!(
+            plain.spreads() && plain.spreads_pushes() && plain.election.is_none() && plain.webhook.is_none()
+        );
         let lease = |flags: &[&str]| config(flags).election.map(|election| election.name);
         assert_eq!(lease(&["--enable-leader-election"]).as_deref(), Some("claviger-controller"));
         let scoped = ["--enable-leader-election", "--namespace=team"];
@@ -177,7 +180,10 @@ mod tests {
         let webhook = config(&["--enable-webhook", "--webhook-secret-name=mine"]).webhook.unwrap();
         match webhook.certificates {
             CertificateSource::Authority(names) => {
-                assert_eq!([names.secret, names.service, names.configuration], ["mine", "claviger-webhook", "claviger-webhook"]);
+                assert_eq!(
+                    [names.secret, names.service, names.configuration],
+                    ["mine", "claviger-webhook", "claviger-webhook"]
+                );
             }
             other => panic!("{other:?}"),
         }

@@ -20,7 +20,8 @@ pub(super) async fn look(client: &Client, config: &OperatorConfig) -> Vec<Findin
         Ok(found) => found,
         Err(error) => return vec![Finding::not_looked(CHECK, &error)],
     };
-    let ours = claviger_crds::generate::definitions().into_iter().filter_map(|crd| serde_json::to_value(crd).ok());
+    let ours =
+        claviger_crds::generate::definitions().into_iter().filter_map(|crd| serde_json::to_value(crd).ok());
     judge(&ours.collect::<Vec<_>>(), &found, config)
 }
 
@@ -66,7 +67,11 @@ fn judge(ours: &[Value], found: &[Value], config: &OperatorConfig) -> Vec<Findin
         }
         if there["spec"]["conversion"]["strategy"] == "Webhook" {
             let service = &there["spec"]["conversion"]["webhook"]["clientConfig"]["service"];
-            converted.push(format!("{name}: Service {}/{}", text(service, "/namespace"), text(service, "/name")));
+            converted.push(format!(
+                "{name}: Service {}/{}",
+                text(service, "/namespace"),
+                text(service, "/name")
+            ));
         }
     }
     let mut findings = Vec::new();
@@ -75,11 +80,22 @@ fn judge(ours: &[Value], found: &[Value], config: &OperatorConfig) -> Vec<Findin
             findings.push(finding.with_details(details).with_remedy(remedy));
         }
     };
-    add(Finding::problem(CHECK, "definitions are missing, and the operator does not start"), missing, INSTALL);
-    add(Finding::warning(CHECK, "definitions are missing; objects of these kinds cannot be made"), unneeded, INSTALL);
+    add(
+        Finding::problem(CHECK, "definitions are missing, and the operator does not start"),
+        missing,
+        INSTALL,
+    );
+    add(
+        Finding::warning(CHECK, "definitions are missing; objects of these kinds cannot be made"),
+        unneeded,
+        INSTALL,
+    );
     add(Finding::problem(CHECK, "definitions that do not serve what the operator asks for"), broken, INSTALL);
     add(
-        Finding::warning(CHECK, "definitions do not know fields of this version: they are dropped when somebody sets them"),
+        Finding::warning(
+            CHECK,
+            "definitions do not know fields of this version: they are dropped when somebody sets them",
+        ),
         old,
         INSTALL,
     );
@@ -89,7 +105,11 @@ fn judge(ours: &[Value], found: &[Value], config: &OperatorConfig) -> Vec<Findin
     add(Finding::warning(CHECK, "objects may be stored in older versions still"), stored, rewrite);
     let conversion = "see who answers there: after ESO nobody does, and objects of other versions cannot be read. claviger \
                       takeover plan says what frees them";
-    add(Finding::warning(CHECK, "definitions have their versions converted by a webhook"), converted, conversion);
+    add(
+        Finding::warning(CHECK, "definitions have their versions converted by a webhook"),
+        converted,
+        conversion,
+    );
     if findings.is_empty() {
         findings.push(Finding::ok(CHECK, format!("all {} are there, as this version has them", ours.len())));
     }

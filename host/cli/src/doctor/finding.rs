@@ -80,7 +80,8 @@ impl Finding {
             matches!(cause.downcast_ref::<kube::Error>(), Some(kube::Error::Api(status)) if status.code == 403)
         });
         let finding = Self::new(check, Level::NotLooked, format!("{why:#}"));
-        let remedy = "run this with a kubeconfig that may read it; what the operator itself may is another question";
+        let remedy =
+            "run this with a kubeconfig that may read it; what the operator itself may is another question";
         if refused { finding.with_remedy(remedy) } else { finding }
     }
 
@@ -199,7 +200,8 @@ rules:
 
     #[test]
     fn who_may_not_look_is_told_what_it_takes() {
-        let status = |code| kube::core::Status::failure("leases is forbidden", "Forbidden").with_code(code).boxed();
+        let status =
+            |code| kube::core::Status::failure("leases is forbidden", "Forbidden").with_code(code).boxed();
         let finding = |code| {
             let error = anyhow::Error::new(kube::Error::Api(status(code))).context("leases cannot be listed");
             Finding::not_looked("lease", &error)

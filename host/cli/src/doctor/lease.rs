@@ -24,14 +24,17 @@ pub(super) async fn look(client: &Client, election: &Election) -> Finding {
 const REMEDY: &str = "see that an operator runs with --enable-leader-election and this name, and what its log says of the lease";
 
 fn judge(name: &str, spec: Option<LeaseSpec>, now: Timestamp) -> Finding {
-    let absent = || Finding::warning(CHECK, format!("there is no Lease {name}: no replica has stood for election")).with_remedy(REMEDY);
+    let absent = || {
+        Finding::warning(CHECK, format!("there is no Lease {name}: no replica has stood for election"))
+            .with_remedy(REMEDY)
+    };
     let Some(spec) = spec else { return absent() };
     let holder = spec.holder_identity.filter(|holder| !holder.is_empty());
     let Some(holder) = holder else {
         return Finding::warning(CHECK, format!("nobody holds Lease {name}")).with_remedy(REMEDY);
     };
     let lasts = SignedDuration::from_secs(i64::from(spec.lease_duration_seconds.unwrap_or_default()));
-    let over = spec.renew_time.is_none_or(|renewed| now.duration_since(renewed.0) > lasts);
+    let over = spec.renew_time.as_ref().is_none_or(|renewed| now.duration_since(renewed.0) > lasts);
     if over {
         let last = spec.renew_time.map_or("never".to_owned(), |renewed| format!("at {}", second(renewed.0)));
         let message = format!("{holder} holds Lease {name} and renewed it {last}: nobody works");
@@ -62,9 +65,24 @@ mod tests {
         for (spec, now, level, words) in [
             (None, "2026-01-01T01:00:00Z", Level::Warning, "there is no Lease ns/l"),
             (Some(lease("")), "2026-01-01T01:00:00Z", Level::Warning, "nobody holds Lease ns/l"),
-            (Some(lease("pod_1")), "2026-01-01T01:00:10Z", Level::Ok, "pod_1 holds Lease ns/l since 2026-01-01T00:00:00Z"),
-            (Some(lease("pod_1")), "2026-01-01T01:00:11Z", Level::Warning, "renewed it at 2026-01-01T01:00:00Z: nobody works"),
-            (Some(json!({"holderIdentity": "pod_1"})), "2026-01-01T01:00:00Z", Level::Warning, "renewed it never"),
+            (
+                Some(lease("pod_1")),
+                "2026-01-01T01:00:10Z",
+                Level::Ok,
+                "pod_1 holds Lease ns/l since 2026-01-01T00:00:00Z",
+            ),
+            (
+                Some(lease("pod_1")),
+                "2026-01-01T01:00:11Z",
+                Level::Warning,
+                "renewed it at 2026-01-01T01:00:00Z: nobody works",
+            ),
+            (
+                Some(json!({"holderIdentity": "pod_1"})),
+                "2026-01-01T01:00:00Z",
+                Level::Warning,
+                "renewed it never",
+            ),
         ] {
             let spec = spec.map(|spec| serde_json::from_value(spec).unwrap());
             let found = judge("ns/l", spec, now.parse().unwrap());

@@ -35,7 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// If there is no kubeconfig that can be used.
 pub(crate) async fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     if args.print_rights {
-        let namespace = args.operator_namespace.clone().unwrap_or_else(|| OperatorConfig::default().operator_namespace);
+        let namespace =
+            args.operator_namespace.clone().unwrap_or_else(|| OperatorConfig::default().operator_namespace);
         print(&rights::all(&args.settings.config(&namespace), args.service_account.as_deref()))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -97,7 +98,8 @@ async fn running(client: &Client, config: &OperatorConfig) -> Vec<Finding> {
         Err(error) => return vec![Finding::not_looked(CHECK, &error)],
     };
     let scope: Vec<String> = config.namespace.iter().cloned().collect();
-    let concerned: Vec<_> = found.iter().filter(|running| running.controller && running.concerns(&scope)).collect();
+    let concerned: Vec<_> =
+        found.iter().filter(|running| running.controller && running.concerns(&scope)).collect();
     if concerned.is_empty() {
         return vec![Finding::ok(CHECK, "no controller of it runs for the same objects")];
     }

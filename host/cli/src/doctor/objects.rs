@@ -32,7 +32,9 @@ pub(super) struct Target {
 /// Looks at all of them; the targets are of those ExternalSecrets that make no Secret.
 pub(super) async fn look(client: &Client, config: &OperatorConfig) -> (Vec<Finding>, Vec<Target>) {
     let scope: Vec<String> = config.namespace.iter().cloned().collect();
-    let own = |kind: &str, plural: &str, namespaced| Kind::new("external-secrets.io", "v1", kind, plural, namespaced);
+    let own = |kind: &str, plural: &str, namespaced| {
+        Kind::new("external-secrets.io", "v1", kind, plural, namespaced)
+    };
     let push = |kind: &str, plural: &str, namespaced| {
         Kind::new("external-secrets.io", "v1alpha1", kind, plural, namespaced)
     };
@@ -215,7 +217,8 @@ impl Tally {
         if self.unseen.count > 0 {
             let message = format!("{} of {all} were looked at by nobody", self.unseen.count);
             let remedy = "see that an operator runs and leads, and that its --controller-class and --namespace mean them";
-            findings.push(Finding::warning(check, message).with_details(self.unseen.named()).with_remedy(remedy));
+            findings
+                .push(Finding::warning(check, message).with_details(self.unseen.named()).with_remedy(remedy));
         }
         let mut reasons: Vec<_> = self.reasons.into_iter().collect();
         reasons.sort_by(|(_, one), (_, other)| other.count.cmp(&one.count));
@@ -291,7 +294,10 @@ mod tests {
                 "1 of 7 not Ready, SecretSyncedError: a reason of another operator, or of another version",
             ]
         );
-        let named = ["a", "b", "c"].into_iter().zip(1..).map(|(name, hour)| format!("a/{name} since 2026-01-01T0{hour}:00:00Z"));
+        let named = ["a", "b", "c"]
+            .into_iter()
+            .zip(1..)
+            .map(|(name, hour)| format!("a/{name} since 2026-01-01T0{hour}:00:00Z"));
         assert_eq!(found[0].details, named.chain(["and 2 more".to_owned()]).collect::<Vec<_>>());
         assert_eq!(found[0].remedy.as_deref(), Some(Reason::RemoteKeyNotFound.remedy()));
         assert_eq!(found[0].see.as_deref(), Some("docs/troubleshooting.md#remotekeynotfound"));
@@ -323,7 +329,10 @@ mod tests {
             let mut tally = Tally::new("Plugins", now());
             tally.add(&plugin("etcd", digest));
             let found = tally.findings();
-            assert_eq!((found[0].level, found[0].details[0].as_str()), (level, "etcd since 2026-01-01T01:00:00Z"));
+            assert_eq!(
+                (found[0].level, found[0].details[0].as_str()),
+                (level, "etcd since 2026-01-01T01:00:00Z")
+            );
         }
     }
 

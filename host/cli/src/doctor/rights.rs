@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
 use claviger_operator::config::OperatorConfig;
 use claviger_operator::rights::{self, Account, Place, Purpose, Right};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -59,8 +58,8 @@ fn parse_user(user: &str) -> Option<Account> {
 
 /// The roles that give all rights, as YAML.
 pub(super) fn all(config: &OperatorConfig, account: Option<&str>) -> String {
-    let account = account
-        .map(|name| Account { namespace: config.operator_namespace.clone(), name: name.to_owned() });
+    let account =
+        account.map(|name| Account { namespace: config.operator_namespace.clone(), name: name.to_owned() });
     let rights = rights::rights(config, account.as_ref());
     yaml(&rights::manifests(&rights, "claviger", account.as_ref()))
 }
@@ -79,7 +78,8 @@ pub(super) async fn look(client: &Client, config: &OperatorConfig, whom: &Whom) 
 
 /// Asks for those that targets other than Secrets take.
 pub(super) async fn of_targets(client: &Client, whom: &Whom, targets: Vec<Target>) -> Vec<Finding> {
-    let each = targets.iter().map(|target| rights::of_targets(&target.group, &target.plural, &target.namespace));
+    let each =
+        targets.iter().map(|target| rights::of_targets(&target.group, &target.plural, &target.namespace));
     let wanted: Vec<Right> = each.flatten().collect();
     match missing(client, whom, &wanted).await {
         Ok(missing) if missing.is_empty() => Vec::new(),
@@ -120,7 +120,8 @@ async fn ask(client: &Client, whom: &Whom, right: &Right) -> Result<bool, kube::
         let review = SelfSubjectAccessReview { spec, ..Default::default() };
         return Ok(allowed(api.create(&params, &review).await?.status));
     };
-    let groups = ["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{}", account.namespace)];
+    let groups =
+        ["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{}", account.namespace)];
     let spec = SubjectAccessReviewSpec {
         resource_attributes: attributes,
         user: Some(user(account)),
@@ -158,7 +159,8 @@ fn judge(missing: &[Right], of: usize, whom: &Whom) -> Vec<Finding> {
     let found = parts.into_iter().filter(|(rights, ..)| !rights.is_empty());
     let finding = |(rights, level, what, name): (Vec<Right>, _, _, _)| {
         let message = format!("{} lacks {} of {of}, {what}", whom.shown, rights.len());
-        let subject = if whom.account.is_some() { "" } else { ", and bind them to the operator's ServiceAccount" };
+        let subject =
+            if whom.account.is_some() { "" } else { ", and bind them to the operator's ServiceAccount" };
         let mut finding = Finding::new(CHECK, level, message)
             .with_details(lines(&rights))
             .with_remedy(format!("apply the roles {name} below{subject}"));
@@ -186,7 +188,9 @@ fn lines(rights: &[Right]) -> Vec<String> {
         let spared = purpose.spared_by().map_or(String::new(), |flag| format!(" (not needed with {flag})"));
         lines.push(format!("{}{spared}:", purpose.says()));
         lines.extend(
-            resources.iter().map(|((resource, rest), verbs)| format!("  {} {resource}{rest}", verbs.join(", "))),
+            resources
+                .iter()
+                .map(|((resource, rest), verbs)| format!("  {} {resource}{rest}", verbs.join(", "))),
         );
     }
     lines
@@ -227,7 +231,8 @@ mod tests {
         ];
         assert_eq!(found[1].details, expected);
         assert!(found[0].message.starts_with("system:serviceaccount:ops:c lacks 6 of 90, "), "{found:?}");
-        let kinds: Vec<_> = found[1].manifests.iter().map(|one| one["kind"].as_str().unwrap_or_default()).collect();
+        let kinds: Vec<_> =
+            found[1].manifests.iter().map(|one| one["kind"].as_str().unwrap_or_default()).collect();
         assert_eq!(kinds, ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]);
     }
 

@@ -31,7 +31,8 @@ pub(super) async fn look(client: &Client, address: &str, patience: Duration) -> 
     }
 }
 
-const WAY: &str = "see that the address in the kubeconfig is right, that the API server runs, and what lies between";
+const WAY: &str =
+    "see that the address in the kubeconfig is right, that the API server runs, and what lies between";
 
 fn judge(address: &str, shown: &str, major: &str, minor: &str) -> Finding {
     // Some say 28+.
@@ -42,7 +43,10 @@ fn judge(address: &str, shown: &str, major: &str, minor: &str) -> Finding {
                 .with_remedy("upgrade the cluster")
         }
         ("1", Ok(_)) => Finding::ok(CHECK, format!("Kubernetes {shown} at {address}")),
-        _ => Finding::warning(CHECK, format!("{address} says it is {shown:?}, which is no version of Kubernetes")),
+        _ => Finding::warning(
+            CHECK,
+            format!("{address} says it is {shown:?}, which is no version of Kubernetes"),
+        ),
     }
 }
 

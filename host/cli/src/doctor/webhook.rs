@@ -27,7 +27,8 @@ pub(super) async fn look(
     let found = all(client, namespace, names, webhook).await;
     let mut findings = found.unwrap_or_else(|error| vec![Finding::not_looked(CHECK, &error)]);
     if findings.is_empty() {
-        let message = format!("API servers reach Service {namespace}/{} and take its certificate", names.service);
+        let message =
+            format!("API servers reach Service {namespace}/{} and take its certificate", names.service);
         findings.push(Finding::ok(CHECK, message));
     }
     findings.into_iter().map(|finding| finding.with_see(PAGE)).collect()
@@ -44,7 +45,8 @@ async fn all(
     let what = || format!("ValidatingWebhookConfiguration {name} cannot be read");
     let Some(configuration) = api.get_opt(name).await.with_context(what)? else {
         let message = format!("ValidatingWebhookConfiguration {name} is not there: nobody asks the webhook");
-        let remedy = "apply the one of examples/cluster/webhook.yaml, or run the operator without --enable-webhook";
+        let remedy =
+            "apply the one of examples/cluster/webhook.yaml, or run the operator without --enable-webhook";
         return Ok(vec![Finding::warning(CHECK, message).with_remedy(remedy)]);
     };
     let fails = |webhook: &k8s_openapi::api::admissionregistration::v1::ValidatingWebhook| {
@@ -93,7 +95,8 @@ async fn certificate(
         }
     }
     if !ours && !certificate.is_empty() {
-        let message = format!("Secret {namespace}/{name} is not the operator's: it has no label {LABEL_WEBHOOK}");
+        let message =
+            format!("Secret {namespace}/{name} is not the operator's: it has no label {LABEL_WEBHOOK}");
         let remedy = "choose another by --webhook-secret-name, or delete it";
         return Ok(Err(Box::new(Finding::problem(CHECK, message).with_remedy(remedy))));
     }
@@ -125,7 +128,9 @@ fn nobody(
             "apply the one of examples/cluster/webhook.yaml, or correct --webhook-service-name",
         ),
         // A name outside of the cluster has no endpoints in it.
-        Some(service) if service.spec.as_ref().is_some_and(|spec| spec.type_.as_deref() == Some("ExternalName")) => {
+        Some(service)
+            if service.spec.as_ref().is_some_and(|spec| spec.type_.as_deref() == Some("ExternalName")) =>
+        {
             return None;
         }
         Some(_) => {

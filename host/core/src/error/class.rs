@@ -56,8 +56,12 @@ impl Failure {
             Self::InvalidProviderConfig { .. } => (Reason::InvalidProviderConfig, Retry::Interval),
             Self::ReferenceNotFound { .. } => (Reason::ReferenceNotFound, Retry::Interval),
             Self::ReferenceForbidden { .. } => (Reason::ReferenceForbidden, Retry::Interval),
-            Self::ReferenceUnreadable { transient: true, .. } => (Reason::ReferenceUnreadable, Retry::Backoff),
-            Self::ReferenceUnreadable { transient: false, .. } => (Reason::ReferenceUnreadable, Retry::Interval),
+            Self::ReferenceUnreadable { transient: true, .. } => {
+                (Reason::ReferenceUnreadable, Retry::Backoff)
+            }
+            Self::ReferenceUnreadable { transient: false, .. } => {
+                (Reason::ReferenceUnreadable, Retry::Interval)
+            }
             Self::AuthenticationFailed { .. } => (Reason::AuthenticationFailed, Retry::Backoff),
             Self::AccessDenied { .. } => (Reason::AccessDenied, Retry::Backoff),
             // Often written a minute after the manifest that reads it, and nothing tells us.

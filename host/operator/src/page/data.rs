@@ -196,7 +196,10 @@ pub(super) fn page(
         |one| {
             let mut own = Own::of("PushSecret", Object::PushSecret);
             if let Ok(ps) = one.as_ref() {
-                let places = ps.status.as_ref().map(|status| status.synced_push_secrets.values().map(BTreeMap::len).sum());
+                let places = ps
+                    .status
+                    .as_ref()
+                    .map(|status| status.synced_push_secrets.values().map(BTreeMap::len).sum());
                 own.about.insert("places", places.unwrap_or(0_usize).to_string());
                 own.last = ps.status.as_ref().and_then(|status| status.refresh_time.clone());
             }
@@ -348,9 +351,11 @@ fn row(meta: &ObjectMeta, found: &Found<'_>, own: Own) -> Row {
     let text = |field: fn(&Condition) -> &Option<String>| {
         condition.and_then(|condition| field(condition).clone()).unwrap_or_default()
     };
-    let (mut reason, mut message) = (text(|condition| &condition.reason), text(|condition| &condition.message));
+    let (mut reason, mut message) =
+        (text(|condition| &condition.reason), text(|condition| &condition.message));
     if matches!(found, Found::Unreadable) {
-        (reason, message) = ("ManifestInvalid".to_owned(), "it does not parse: correct its manifest".to_owned());
+        (reason, message) =
+            ("ManifestInvalid".to_owned(), "it does not parse: correct its manifest".to_owned());
     }
     Row {
         kind: own.kind,
@@ -384,7 +389,8 @@ fn of_plugins(view: &View, listed: &[Listed], query: &Query) -> Section {
         .plugins
         .iter()
         .filter_map(|one| {
-            let meta = one.as_ref().as_ref().map_or_else(|invalid| &invalid.metadata, |plugin| &plugin.metadata);
+            let meta =
+                one.as_ref().as_ref().map_or_else(|invalid| &invalid.metadata, |plugin| &plugin.metadata);
             Some((meta.name.as_deref()?, one.as_ref()))
         })
         .collect();
@@ -397,7 +403,14 @@ fn of_plugins(view: &View, listed: &[Listed], query: &Query) -> Section {
             (None, None) => State::Pending,
         };
         let condition = objects.get(one.name.as_str()).and_then(|object| {
-            object.as_ref().ok()?.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == "Ready")
+            object
+                .as_ref()
+                .ok()?
+                .status
+                .as_ref()?
+                .conditions
+                .iter()
+                .find(|condition| condition.type_ == "Ready")
         });
         let reason = match (state, condition.and_then(|condition| condition.reason.clone())) {
             (State::Failing, Some(reason)) => reason,
@@ -449,7 +462,9 @@ impl Page {
         pushed: impl Fn(&Name, &str) -> PushProgress,
     ) {
         let (now, generated) = (Instant::now(), self.generated);
-        for section in [&mut self.stores, &mut self.external_secrets, &mut self.push_secrets, &mut self.plugins] {
+        for section in
+            [&mut self.stores, &mut self.external_secrets, &mut self.push_secrets, &mut self.plugins]
+        {
             let objects: Vec<Object> = section.rows.iter().map(|row| row.object.clone()).collect();
             for (row, timing) in section.rows.iter_mut().zip(timings(&objects)) {
                 row.next_look = timing.next.and_then(|next| at(generated, now, next));

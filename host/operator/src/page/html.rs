@@ -126,7 +126,11 @@ fn summary(f: &mut fmt::Formatter<'_>, page: &Page) -> fmt::Result {
     writeln!(f, "<section class=\"counts\">")?;
     for (title, section) in page.sections() {
         let class = if section.failing > 0 { "failing" } else { "ready" };
-        write!(f, "<div class=\"{class}\"><h3>{title}</h3><p><b>{}</b> of {} ready", section.ready, section.total)?;
+        write!(
+            f,
+            "<div class=\"{class}\"><h3>{title}</h3><p><b>{}</b> of {} ready",
+            section.ready, section.total
+        )?;
         for (count, what) in [(section.failing, "failing"), (section.pending, "not looked at yet")] {
             if count > 0 {
                 write!(f, "<br>{count} {what}")?;

@@ -13,7 +13,10 @@ mod tests;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Response, StatusCode};
 use jiff::Timestamp;
 
@@ -44,7 +47,10 @@ fn look(context: &Context, query: &Query) -> Page {
     };
     page.missing = crate::server::Exhibit::missing(context);
     page.scope.clone_from(&context.config.namespace);
-    page.fill_times(|objects| context.state.timings(objects), |name, uid| context.state.push_progress(name, uid));
+    page.fill_times(
+        |objects| context.state.timings(objects),
+        |name, uid| context.state.push_progress(name, uid),
+    );
     page
 }
 
@@ -53,7 +59,9 @@ fn shown(page: &Page, format: Format) -> Response<Full<Bytes>> {
         Format::Html => response(StatusCode::OK, "text/html; charset=utf-8", html::render(page)),
         Format::Json => match serde_json::to_string_pretty(page) {
             Ok(text) => response(StatusCode::OK, "application/json", format!("{text}\n")),
-            Err(_) => response(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "the page is no JSON\n".to_owned()),
+            Err(_) => {
+                response(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "the page is no JSON\n".to_owned())
+            }
         },
     }
 }

@@ -40,7 +40,9 @@ impl Query {
                 // As a form without a choice sends it.
                 ("namespace", "") => {}
                 ("namespace", value) if is_label(value) => query.namespace = Some(value.to_owned()),
-                ("namespace", _) => return Err("namespace is a name of lower-case letters, digits and hyphens"),
+                ("namespace", _) => {
+                    return Err("namespace is a name of lower-case letters, digits and hyphens");
+                }
                 ("format", "json") => query.format = Format::Json,
                 ("format", "html") => query.format = Format::Html,
                 ("format", _) => return Err("format is html or json"),
@@ -69,7 +71,11 @@ mod tests {
 
     #[test]
     fn what_is_no_question_is_refused() {
-        let query = |page, namespace: Option<&str>, format| Query { page, namespace: namespace.map(str::to_owned), format };
+        let query = |page, namespace: Option<&str>, format| Query {
+            page,
+            namespace: namespace.map(str::to_owned),
+            format,
+        };
         for (text, expected) in [
             ("", Ok(query(1, None, Format::Html))),
             ("page=3&namespace=team-a", Ok(query(3, Some("team-a"), Format::Html))),

@@ -72,8 +72,18 @@ fn view() -> View {
         )],
         external_secrets: vec![
             parsed(external_secret("team-a", "blues", "blue", None)),
-            parsed(external_secret("team-a", "good", "fake", Some(ready("True", "SecretSynced", "secret synced", "2025-12-01T00:00:00Z")))),
-            parsed(external_secret("team-a", "hostile", "fake", Some(ready("False", "ProviderFailed", hostile, "2026-01-02T10:00:00Z")))),
+            parsed(external_secret(
+                "team-a",
+                "good",
+                "fake",
+                Some(ready("True", "SecretSynced", "secret synced", "2025-12-01T00:00:00Z")),
+            )),
+            parsed(external_secret(
+                "team-a",
+                "hostile",
+                "fake",
+                Some(ready("False", "ProviderFailed", hostile, "2026-01-02T10:00:00Z")),
+            )),
             parsed(external_secret("team-b", "new", "fake", None)),
             Arc::new(Err(Box::new(unparsed))),
             parsed(external_secret(
@@ -120,7 +130,8 @@ fn shown(query: &Query) -> Page {
     let base = Instant::now();
     page.fill_times(
         |objects| {
-            let timing = |n: u32| Timing { failures: n, next: Some(base + Duration::from_secs(600)), last: None };
+            let timing =
+                |n: u32| Timing { failures: n, next: Some(base + Duration::from_secs(600)), last: None };
             (0..).zip(objects).map(|(n, _)| timing(n)).collect()
         },
         |_, _| PushProgress { last: "2026-01-02T11:30:00Z".parse().ok(), ..PushProgress::default() },
@@ -147,8 +158,14 @@ fn what_fails_comes_first_and_the_newest_of_it() {
     ];
     assert_eq!(rows, expected);
     let section = &page.external_secrets;
-    assert_eq!((section.total, section.ready, section.failing, section.pending, section.others), (5, 1, 3, 1, 1));
-    assert_eq!(section.reasons.keys().collect::<Vec<_>>(), ["ManifestInvalid", "ProviderFailed", "RemoteKeyNotFound"]);
+    assert_eq!(
+        (section.total, section.ready, section.failing, section.pending, section.others),
+        (5, 1, 3, 1, 1)
+    );
+    assert_eq!(
+        section.reasons.keys().collect::<Vec<_>>(),
+        ["ManifestInvalid", "ProviderFailed", "RemoteKeyNotFound"]
+    );
     assert_eq!((page.stores.total, page.stores.others), (2, 1), "another class's store");
     assert_eq!(page.push_secrets.rows[0].last_sync, "2026-01-02T11:30:00Z".parse().ok(), "the later one");
 }
@@ -192,7 +209,8 @@ fn the_page_is_safe_to_look_at() {
     let page = shown(&Query::default());
     let text = html::render(&page);
     assert!(!text.contains("MARKED"), "settings of a store, a parser's words");
-    for forbidden in ["<script", "<img", "<link", "<iframe", "javascript:", "http://", "https://", "\u{202e}"] {
+    for forbidden in ["<script", "<img", "<link", "<iframe", "javascript:", "http://", "https://", "\u{202e}"]
+    {
         assert!(!text.contains(forbidden), "{forbidden}");
     }
     assert!(text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));

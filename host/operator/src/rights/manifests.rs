@@ -34,7 +34,8 @@ pub fn manifests(rights: &[Right], name: &str, account: Option<&Account>) -> Vec
                 "subjects": [{"kind": "ServiceAccount", "name": account.name, "namespace": account.namespace}],
             })
         });
-        let role = json!({"apiVersion": version, "kind": role, "metadata": metadata, "rules": rules(&rights)});
+        let role =
+            json!({"apiVersion": version, "kind": role, "metadata": metadata, "rules": rules(&rights)});
         [Some(role), binding].into_iter().flatten().collect::<Vec<_>>()
     };
     places.into_iter().flat_map(role).collect()

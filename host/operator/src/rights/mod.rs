@@ -84,7 +84,9 @@ impl Purpose {
             Self::NamespaceLabels => "stores and plugins that choose namespaces by label",
             Self::ApiServer => "keeping stores from the API server's addresses",
             Self::Events => "events",
-            Self::Owners => "owner references, where the API server has OwnerReferencesPermissionEnforcement on",
+            Self::Owners => {
+                "owner references, where the API server has OwnerReferencesPermissionEnforcement on"
+            }
             Self::Restarts => "restarts of workloads (claviger.io/rollout-restart)",
         }
     }
@@ -181,7 +183,14 @@ struct Table {
 
 impl Table {
     /// Adds the verbs on each resource, unless they are there already for another purpose.
-    fn add(&mut self, purpose: Purpose, place: &Place, group: &str, resources: &[&str], verbs: &[&'static str]) {
+    fn add(
+        &mut self,
+        purpose: Purpose,
+        place: &Place,
+        group: &str,
+        resources: &[&str],
+        verbs: &[&'static str],
+    ) {
         self.named(purpose, place, group, resources, verbs, None);
     }
 
@@ -259,7 +268,8 @@ pub fn rights(config: &OperatorConfig, account: Option<&Account>) -> Vec<Right> 
     let kubernetes = Some("kubernetes");
     table.named(Purpose::ApiServer, &default, CORE, &["services"], &["get"], kubernetes);
 
-    if let Some(account) = account.filter(|account| scoped && Some(&account.namespace) != config.namespace.as_ref())
+    if let Some(account) =
+        account.filter(|account| scoped && Some(&account.namespace) != config.namespace.as_ref())
     {
         let place = Place::Namespace(account.namespace.clone());
         let (token, name) = (&["serviceaccounts/token"], Some(account.name.as_str()));
@@ -308,7 +318,8 @@ fn spreads(table: &mut Table, config: &OperatorConfig, work: &Place) {
 
 /// What the webhook's own authority is kept in, and told by.
 fn webhook(table: &mut Table, config: &OperatorConfig) {
-    let Some(CertificateSource::Authority(names)) = config.webhook.as_ref().map(|webhook| &webhook.certificates)
+    let Some(CertificateSource::Authority(names)) =
+        config.webhook.as_ref().map(|webhook| &webhook.certificates)
     else {
         return;
     };

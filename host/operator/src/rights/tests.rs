@@ -48,7 +48,11 @@ fn gives(roles: &[Value], right: &Right) -> bool {
             },
         };
         let named = |rule: &Value| match rule.get("resourceNames") {
-            Some(names) => names.as_array().unwrap().iter().any(|name| Some(name.as_str().unwrap()) == right.name.as_deref()),
+            Some(names) => names
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|name| Some(name.as_str().unwrap()) == right.name.as_deref()),
             None => true,
         };
         place
@@ -121,10 +125,14 @@ fn what_is_off_needs_no_rights() {
     let kind = |kind: &str| ["", "/finalizers", "/status"].map(|sub| format!("{kind}{sub}"));
     assert_eq!(spread, kind("clusterexternalsecrets"));
     let push = without(OperatorConfig { push_secrets: false, ..everything() });
-    let expected = [&kind("clusterpushsecrets")[..], &["pushsecrets", "pushsecrets/status"].map(str::to_owned)].concat();
+    let expected =
+        [&kind("clusterpushsecrets")[..], &["pushsecrets", "pushsecrets/status"].map(str::to_owned)].concat();
     assert_eq!(push, expected);
     let scoped = without(OperatorConfig { namespace: Some("team".to_owned()), ..everything() });
-    assert!(scoped.iter().any(|one| one == "plugins") && scoped.iter().any(|one| one == "namespaces"), "{scoped:?}");
+    assert!(
+        scoped.iter().any(|one| one == "plugins") && scoped.iter().any(|one| one == "namespaces"),
+        "{scoped:?}"
+    );
     let none = OperatorConfig { election: None, webhook: None, ..everything() };
     assert_eq!(without(none), ["leases", "validatingwebhookconfigurations"]);
     let files = CertificateSource::Files("/certs".into());
@@ -137,11 +145,13 @@ fn what_is_off_needs_no_rights() {
 
 #[test]
 fn one_namespace_is_all_that_a_scoped_operator_has_rights_in() {
-    let config = OperatorConfig { namespace: Some("team".to_owned()), election: None, webhook: None, ..everything() };
+    let config =
+        OperatorConfig { namespace: Some("team".to_owned()), election: None, webhook: None, ..everything() };
     let places = |account: Option<&Account>| -> BTreeSet<Place> {
         rights(&config, account).into_iter().map(|right| right.place).collect()
     };
-    let [default, team, own] = ["default", "team", "claviger-system"].map(|one| Place::Namespace(one.to_owned()));
+    let [default, team, own] =
+        ["default", "team", "claviger-system"].map(|one| Place::Namespace(one.to_owned()));
     assert_eq!(places(None), BTreeSet::from([default.clone(), team.clone()]));
     assert_eq!(places(Some(&account())), BTreeSet::from([default.clone(), team.clone(), own]));
     let within = Account { namespace: "team".to_owned(), name: "claviger".to_owned() };

@@ -58,7 +58,9 @@ impl State {
         let timing = |object: &Object| {
             let counted = match object {
                 Object::ExternalSecret(name) => Some(name.clone()),
-                Object::ClusterExternalSecret(name) | Object::ClusterPushSecret(name) => Some(Name::new("", name)),
+                Object::ClusterExternalSecret(name) | Object::ClusterPushSecret(name) => {
+                    Some(Name::new("", name))
+                }
                 _ => None,
             };
             let progress = counted.and_then(|name| inner.progress.get(&name).copied()).unwrap_or_default();

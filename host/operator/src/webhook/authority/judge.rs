@@ -46,13 +46,15 @@ pub fn judge(Seen { configuration, service, served }: Seen<'_>, now: Timestamp) 
     let configuration = Configuration::of(configuration, service);
     if !configuration.is_of_us() {
         let remedy = "correct --webhook-service-name, or clientConfig.service of its webhooks";
-        let message = format!("none of its webhooks is of Service {namespace}/{name}: nobody asks the operator");
+        let message =
+            format!("none of its webhooks is of Service {namespace}/{name}: nobody asks the operator");
         return vec![flaw(true, message, remedy)];
     }
     let remedy = if served.is_some() { OPERATOR } else { FILES };
     let mut flaws = Vec::new();
     if served.is_some() && configuration.is_injected() {
-        let message = "cert-manager is told to write its caBundle, and the operator leaves it alone".to_owned();
+        let message =
+            "cert-manager is told to write its caBundle, and the operator leaves it alone".to_owned();
         flaws.push(flaw(true, message, "take that annotation off, or give the operator --webhook-cert-dir"));
     }
     let chain = served.map(|pem| Certificate::all(pem).0);
@@ -78,7 +80,9 @@ pub fn judge(Seen { configuration, service, served }: Seen<'_>, now: Timestamp) 
         };
         if !taken {
             let message = match served {
-                Some(_) => format!("the served certificate is of no authority in caBundle of webhook {webhook}"),
+                Some(_) => {
+                    format!("the served certificate is of no authority in caBundle of webhook {webhook}")
+                }
                 None => format!("every authority in caBundle of webhook {webhook} is over"),
             };
             flaws.push(flaw(true, message, remedy));
@@ -142,7 +146,8 @@ mod tests {
     fn each_flaw_is_named_once() {
         let (one, other) = (made(), made());
         let both = format!("{}{}", other.authority, one.authority);
-        let damaged = format!("{}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", one.authority);
+        let damaged =
+            format!("{}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", one.authority);
         let (plain, injected) = ("a", "cert-manager.io/inject-ca-from");
         // (service, bundle, annotation, served, days later, severe, words)
         let cases = [
@@ -150,12 +155,33 @@ mod tests {
             ("hook", &one.authority, plain, Some(&one.served), 60, vec![]),
             ("hook", &one.authority, plain, Some(&one.served), 62, vec![(false, "should have been renewed")]),
             ("hook", &one.authority, plain, Some(&one.served), 91, vec![(true, "good until 2026-04-01")]),
-            ("hook", &other.authority, plain, Some(&one.served), 1, vec![(true, "is of no authority in caBundle of webhook validate.x")]),
+            (
+                "hook",
+                &other.authority,
+                plain,
+                Some(&one.served),
+                1,
+                vec![(true, "is of no authority in caBundle of webhook validate.x")],
+            ),
             ("hook", "", plain, Some(&one.served), 1, vec![(true, "has no authority in its caBundle")]),
             ("hook", &damaged, plain, Some(&one.served), 1, vec![(false, "in part no certificate")]),
             ("hook", &one.authority, injected, Some(&one.served), 1, vec![(true, "cert-manager is told")]),
-            ("hook", &one.authority, plain, Some("nonsense"), 1, vec![(true, "tls.crt of the Secret has no")]),
-            ("another", &one.authority, plain, Some(&one.served), 1, vec![(true, "none of its webhooks is of Service ours/hook")]),
+            (
+                "hook",
+                &one.authority,
+                plain,
+                Some("nonsense"),
+                1,
+                vec![(true, "tls.crt of the Secret has no")],
+            ),
+            (
+                "another",
+                &one.authority,
+                plain,
+                Some(&one.served),
+                1,
+                vec![(true, "none of its webhooks is of Service ours/hook")],
+            ),
             ("hook", &one.authority, injected, None, 364, vec![]),
             ("hook", &one.authority, plain, None, 366, vec![(true, "is over")]),
         ];
