@@ -7,7 +7,9 @@ mod completions;
 mod config;
 mod crds;
 mod diff;
+mod doctor;
 mod logging;
+mod objects;
 mod plugin;
 mod plugin_host;
 mod plugins_dir;
@@ -52,6 +54,14 @@ fn main() -> ExitCode {
             Err(error) if matches!(command, TakeoverCommand::Plan(_)) => {
                 eprintln!("error: {error:#}");
                 return ExitCode::from(takeover::NOT_PLANNED);
+            }
+            code => code,
+        },
+        Command::Doctor(args) => match on_runtime(log, quiet, doctor::doctor(&args)) {
+            // 1 says that there are warnings.
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                return ExitCode::from(doctor::PROBLEMS);
             }
             code => code,
         },

@@ -5,6 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Bytes;
 use kube::{Client, Config};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -141,5 +144,9 @@ impl Exhibit for Context {
         }
         let loading = |plugin: &str| self.registry.loading(plugin).is_some();
         self.readiness.missing(|| self.state.unlisted(), loading)
+    }
+
+    fn page(&self, query: &str) -> Option<Response<Full<Bytes>>> {
+        crate::page::answer(self, query)
     }
 }

@@ -1,4 +1,4 @@
-//! `/metrics`, `/healthz` and `/readyz` over plain HTTP.
+//! `/metrics`, `/healthz` and `/readyz` over plain HTTP, and `/status` where it is asked for (`page`).
 //!
 //! Ready means that the definitions are there, the caches filled and the plugins loaded, whether this replica leads
 //! or stands by; while it is not, the page says what is missing. It serves no secret and no write,
@@ -33,6 +33,9 @@ pub trait Exhibit: Send + Sync + 'static {
 
     /// What it waits for before it is ready; none: it is.
     fn missing(&self) -> Option<String>;
+
+    /// The status page, for what stands behind the question mark; none: there is none.
+    fn page(&self, query: &str) -> Option<Response<Full<Bytes>>>;
 }
 
 /// A bound listener, so that the address is known (and an occupied port is an error) before anything
@@ -88,6 +91,11 @@ impl Server {
 }
 
 fn answer(request: &Request<Incoming>, exhibit: &dyn Exhibit) -> Response<Full<Bytes>> {
+    if (request.method(), request.uri().path()) == (&Method::GET, "/status")
+        && let Some(page) = exhibit.page(request.uri().query().unwrap_or_default())
+    {
+        return page;
+    }
     let (status, kind, body) = match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => match exhibit.metrics() {
             Ok(text) => (StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text),

@@ -5,13 +5,15 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 
 use super::{Operator, World};
 
-/// Fails if one of `values` stands in the operator's log, its metrics, or any status or event of the
+/// Fails if one of `values` stands in the operator's log, its metrics, its status page, or any status or event of the
 /// test's namespace: plain, in base64 (any alignment) or in hex (either case).
 pub(crate) fn assert_no_value_left(world: &World, operator: &Operator, values: &[&str]) {
     let objects = "externalsecrets,pushsecrets,clusterpushsecrets,secretstores,clustersecretstores,plugins,events,events.events.k8s.io";
     let places = [
         ("the log", operator.log()),
         ("the metrics", operator.page("/metrics")),
+        // Where it is off, this is that it is.
+        ("the status page", operator.page("/status")),
         ("statuses and events", statuses(&world.kubectl(&["get", objects, "-A", "-o", "json"]))),
         ("kubectl describe", world.kubectl(&["-n", &world.name, "describe", "externalsecrets,pushsecrets"])),
     ];

@@ -3,6 +3,7 @@
 mod api;
 mod aws;
 mod azure;
+mod browser;
 mod corner;
 mod database;
 mod google;
@@ -20,6 +21,7 @@ mod watch;
 pub(crate) use api::{Api, Asked, Said, json_of};
 pub(crate) use aws::{Account, allow};
 pub(crate) use azure::Vault;
+pub(crate) use browser::Browser;
 pub(crate) use corner::World;
 pub(crate) use database::Database;
 pub(crate) use google::{ACCESSOR, Project, VIEWER, WORKLOAD, member, one};

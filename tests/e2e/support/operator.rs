@@ -264,6 +264,11 @@ impl Operator {
         page
     }
 
+    /// Where its own server listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// One series' value.
     pub(crate) fn metric(&self, series: &str) -> Option<f64> {
         let page = self.page("/metrics");

@@ -1,5 +1,6 @@
 //! The validating webhook, asked by the real API server: with a certificate from files, and with an authority of its own.
 
+mod doctor;
 mod files;
 mod own;
 mod rotation;

@@ -75,6 +75,7 @@ fn with_servers(
         install(cluster.view(), &claviger)?;
         let cache_dir = paths::compiled_plugins();
         let without_postgres = tools.postgres().err();
+        let without_chromium = tools.chromium().err();
         let env = Env {
             cluster: cluster.view().clone(),
             bao: bao.view().clone(),
@@ -110,6 +111,10 @@ fn with_servers(
         if let Some(missing) = without_postgres {
             tally.skip(format!("tests with a database: {missing}"));
             command.args(["--skip", "needs_postgres"]);
+        }
+        if let Some(missing) = without_chromium {
+            tally.skip(format!("tests with a browser: {missing}"));
+            command.args(["--skip", "needs_chromium"]);
         }
         let before = tally.failures();
         run_tests("end-to-end tests", &mut command, tally);

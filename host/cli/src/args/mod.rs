@@ -1,9 +1,10 @@
 //! The command line. Every flag's help says its unit, its default and the ESO flag it stands for.
 //!
-//! What concerns `run` is in `run` and `network`, plugins in `plugin`, a takeover in `takeover`; texts of values are read in
+//! What concerns `run` is in `run` and `network`, plugins in `plugin`, a takeover in `takeover`, the looking in `doctor`; texts of values are read in
 //! `values`. Where a setting comes from when no flag gives it (environment, file) is `config`'s. Nothing here acts.
 
 mod completions;
+mod doctor;
 mod network;
 mod plugin;
 mod run;
@@ -18,6 +19,7 @@ use claviger_plugins::Seed;
 use jiff::Timestamp;
 
 pub(crate) use completions::{CompletionsArgs, ShellArg};
+pub(crate) use doctor::{DoctorArgs, DoctorOutput};
 pub(crate) use network::{ProxyArgs, SecurityArgs};
 pub(crate) use plugin::{
     CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs,
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     /// Move a cluster over from ESO without a change to its Secrets, and back
     #[command(subcommand)]
     Takeover(TakeoverCommand),
+    /// Say what stands in the way of an installation, and what to do
+    Doctor(Box<DoctorArgs>),
     /// Look at plugins, and pack them for installing
     #[command(subcommand)]
     Plugin(PluginCommand),

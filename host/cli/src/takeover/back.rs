@@ -13,11 +13,12 @@ use kube::{Api, Client};
 use super::crds::Release;
 use super::differs::full_name;
 use super::forms::{holds_leases, unknown_to_eso};
-use super::live::{Step, carry_out, list};
+use super::live::{Step, carry_out};
 use super::look::{definition_kind, definitions, kind_of, wanted_release, webhook_kind, who_runs};
 use super::running::Product;
 use super::{crds, helm, refuse, webhooks};
 use crate::args::BackArgs;
+use crate::objects::list;
 
 /// Kinds whose objects may have forms of Claviger's alone.
 const KINDS: [&str; 5] =

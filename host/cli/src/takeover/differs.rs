@@ -25,7 +25,7 @@ fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
 }
 
 /// `NAMESPACE/NAME`, or the name alone.
-pub(super) fn full_name(object: &Value) -> String {
+pub(crate) fn full_name(object: &Value) -> String {
     match (text(object, "/metadata/namespace"), text(object, "/metadata/name")) {
         ("", name) => name.to_owned(),
         (namespace, name) => format!("{namespace}/{name}"),
@@ -33,7 +33,7 @@ pub(super) fn full_name(object: &Value) -> String {
 }
 
 /// A store: its kind, and its name with the namespace.
-pub(super) type Store = (String, String);
+pub(crate) type Store = (String, String);
 
 fn is_of_another_class(store: &Value, class: &str) -> bool {
     let own = text(store, "/spec/controller");
@@ -41,13 +41,13 @@ fn is_of_another_class(store: &Value, class: &str) -> bool {
 }
 
 /// The stores that another controller looks after.
-pub(super) fn of_another_class(stores: &[Value], class: &str) -> BTreeSet<Store> {
+pub(crate) fn of_another_class(stores: &[Value], class: &str) -> BTreeSet<Store> {
     let others = stores.iter().filter(|store| is_of_another_class(store, class));
     others.map(|store| (text(store, "/kind").to_owned(), full_name(store))).collect()
 }
 
 /// Whether an operator would look after it: one that is being deleted, or uses a store of another class, is left alone.
-pub(super) fn is_compared(es: &Value, left_out: &BTreeSet<Store>) -> bool {
+pub(crate) fn is_compared(es: &Value, left_out: &BTreeSet<Store>) -> bool {
     !es["metadata"]["deletionTimestamp"].is_string() && stores_of(es).is_disjoint(left_out)
 }
 

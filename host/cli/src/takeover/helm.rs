@@ -15,8 +15,9 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::crds::{Edit, Release, deleted_by, flux_release, owner_before};
-use super::live::{Kind, Step, get};
+use super::live::Step;
 use super::release::{Kept, keep};
+use crate::objects::{Kind, get};
 
 /// The type of a Secret with a revision of a release.
 const TYPE: &str = "helm.sh/release.v1";

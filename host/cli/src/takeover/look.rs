@@ -14,10 +14,11 @@ use super::differs::full_name;
 use super::dying;
 use super::finalizers::{self, Decision};
 use super::helm::{self, Releases};
-use super::live::{Kind, Step, list};
+use super::live::Step;
 use super::running::{Product, Running, running};
 use super::webhooks;
 use crate::args::TakeoverArgs;
+use crate::objects::{Kind, list};
 
 /// Kinds with finalizers of ESO's, by their definitions. What is of the whole cluster is looked at for the whole cluster.
 const FINALIZED: [(&str, bool); 5] = [
@@ -101,7 +102,7 @@ impl Look {
 ///
 /// # Errors
 /// If Deployments, Pods or Leases may not be listed.
-pub(super) async fn who_runs(client: &Client, product: Product) -> anyhow::Result<Vec<Running>> {
+pub(crate) async fn who_runs(client: &Client, product: Product) -> anyhow::Result<Vec<Running>> {
     let deployments = Kind::new("apps", "v1", "Deployment", "deployments", true);
     let pods = Kind::new("", "v1", "Pod", "pods", true);
     let leases = Kind::new("coordination.k8s.io", "v1", "Lease", "leases", true);
@@ -117,7 +118,7 @@ pub(super) async fn who_runs(client: &Client, product: Product) -> anyhow::Resul
 ///
 /// # Errors
 /// If they may not be listed.
-pub(super) async fn definitions(client: &Client) -> anyhow::Result<Vec<Value>> {
+pub(crate) async fn definitions(client: &Client) -> anyhow::Result<Vec<Value>> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let all = api.list(&ListParams::default()).await.context("the definitions cannot be listed")?;
     let all = all.items.into_iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;

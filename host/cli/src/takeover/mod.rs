@@ -28,10 +28,15 @@ use anyhow::Context;
 use kube::Client;
 use serde_json::Value;
 
-use self::live::{Kind, Step, carry_out_each, list};
+use self::live::{Step, carry_out_each};
 use self::look::{FINALIZERS, Look, STRANGERS, Then, kind_of, look};
 use self::running::Running;
 use crate::args::{PlanArgs, TakeoverArgs, TakeoverCommand};
+use crate::objects::{Kind, list};
+
+pub(crate) use self::differs::{Store, full_name, is_compared, of_another_class};
+pub(crate) use self::look::{definitions, who_runs};
+pub(crate) use self::running::Product;
 
 /// What plan says when something could not be looked at.
 pub(crate) const NOT_PLANNED: u8 = 2;

@@ -10,27 +10,27 @@ use serde_json::Value;
 
 /// Whose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Product {
+pub(crate) enum Product {
     Eso,
     Claviger,
 }
 
 /// What somebody runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Running {
+pub(crate) struct Running {
     /// `Deployment external-secrets/external-secrets`.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// Whether it writes objects; a webhook and a certificate controller do not.
-    pub(super) controller: bool,
+    pub(crate) controller: bool,
     /// The namespace that it is confined to.
-    pub(super) only: Option<String>,
+    pub(crate) only: Option<String>,
     /// What ends it.
-    pub(super) command: Option<String>,
+    pub(crate) command: Option<String>,
 }
 
 impl Running {
     /// Whether it looks after objects of those namespaces; none means all.
-    pub(super) fn concerns(&self, namespaces: &[String]) -> bool {
+    pub(crate) fn concerns(&self, namespaces: &[String]) -> bool {
         if namespaces.is_empty() {
             return true;
         }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Failure;
+use super::{Failure, Reason};
 
 /// When to try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Retry {
 /// What follows from a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Class {
-    /// Reason of the condition and label of the metric.
+    /// Reason of the condition and label of the metric: one of [`Reason`].
     pub reason: &'static str,
     /// Reason of the Warning event. ESO has one for all, which `kubectl get events` is filtered by.
     pub event: &'static str,
@@ -31,7 +31,7 @@ pub struct Class {
 }
 
 /// Reason of a sync that wrote what could be read and lacks the rest.
-pub const PARTIALLY_SYNCED: &str = "PartiallySynced";
+pub const PARTIALLY_SYNCED: &str = Reason::PartiallySynced.as_str();
 
 /// ESO's event for every failure of an ExternalSecret.
 const UPDATE_FAILED: &str = "UpdateFailed";
@@ -40,53 +40,57 @@ impl Failure {
     /// Reason, event and retry.
     pub fn class(&self) -> Class {
         let (reason, retry) = match self {
-            Self::ManifestInvalid { .. } => ("ManifestInvalid", Retry::Interval),
-            Self::PolicyInvalid { .. } => ("PolicyInvalid", Retry::Interval),
-            Self::StoreNotFound { .. } => ("StoreNotFound", Retry::Interval),
-            Self::OtherController { .. } => ("OtherController", Retry::Interval),
-            Self::GeneratorNotFound { .. } => ("GeneratorNotFound", Retry::Interval),
-            Self::GeneratorUnknown { .. } => ("GeneratorUnknown", Retry::Interval),
-            Self::StoreNotReady { .. } => ("StoreNotReady", Retry::Interval),
-            Self::StoreForbidden { .. } => ("StoreForbidden", Retry::Interval),
-            Self::StoreReferent { .. } => ("ValidationUnknown", Retry::Interval),
-            Self::ProviderUnknown { .. } => ("ProviderUnknown", Retry::Interval),
-            Self::PluginNotLoaded { .. } => ("PluginNotLoaded", Retry::Backoff),
-            Self::PluginLoading { .. } => ("PluginLoading", Retry::Backoff),
-            Self::PluginForbidden { .. } => ("PluginForbidden", Retry::Interval),
-            Self::InvalidProviderConfig { .. } => ("InvalidProviderConfig", Retry::Interval),
-            Self::ReferenceNotFound { .. } => ("ReferenceNotFound", Retry::Interval),
-            Self::ReferenceForbidden { .. } => ("ReferenceForbidden", Retry::Interval),
-            Self::ReferenceUnreadable { transient: true, .. } => ("ReferenceUnreadable", Retry::Backoff),
-            Self::ReferenceUnreadable { transient: false, .. } => ("ReferenceUnreadable", Retry::Interval),
-            Self::AuthenticationFailed { .. } => ("AuthenticationFailed", Retry::Backoff),
-            Self::AccessDenied { .. } => ("AccessDenied", Retry::Backoff),
+            Self::ManifestInvalid { .. } => (Reason::ManifestInvalid, Retry::Interval),
+            Self::PolicyInvalid { .. } => (Reason::PolicyInvalid, Retry::Interval),
+            Self::StoreNotFound { .. } => (Reason::StoreNotFound, Retry::Interval),
+            Self::OtherController { .. } => (Reason::OtherController, Retry::Interval),
+            Self::GeneratorNotFound { .. } => (Reason::GeneratorNotFound, Retry::Interval),
+            Self::GeneratorUnknown { .. } => (Reason::GeneratorUnknown, Retry::Interval),
+            Self::StoreNotReady { .. } => (Reason::StoreNotReady, Retry::Interval),
+            Self::StoreForbidden { .. } => (Reason::StoreForbidden, Retry::Interval),
+            Self::StoreReferent { .. } => (Reason::ValidationUnknown, Retry::Interval),
+            Self::ProviderUnknown { .. } => (Reason::ProviderUnknown, Retry::Interval),
+            Self::PluginNotLoaded { .. } => (Reason::PluginNotLoaded, Retry::Backoff),
+            Self::PluginLoading { .. } => (Reason::PluginLoading, Retry::Backoff),
+            Self::PluginForbidden { .. } => (Reason::PluginForbidden, Retry::Interval),
+            Self::InvalidProviderConfig { .. } => (Reason::InvalidProviderConfig, Retry::Interval),
+            Self::ReferenceNotFound { .. } => (Reason::ReferenceNotFound, Retry::Interval),
+            Self::ReferenceForbidden { .. } => (Reason::ReferenceForbidden, Retry::Interval),
+            Self::ReferenceUnreadable { transient: true, .. } => {
+                (Reason::ReferenceUnreadable, Retry::Backoff)
+            }
+            Self::ReferenceUnreadable { transient: false, .. } => {
+                (Reason::ReferenceUnreadable, Retry::Interval)
+            }
+            Self::AuthenticationFailed { .. } => (Reason::AuthenticationFailed, Retry::Backoff),
+            Self::AccessDenied { .. } => (Reason::AccessDenied, Retry::Backoff),
             // Often written a minute after the manifest that reads it, and nothing tells us.
-            Self::RemoteKeyNotFound { .. } => ("RemoteKeyNotFound", Retry::Backoff),
-            Self::PropertyNotFound { .. } => ("PropertyNotFound", Retry::Backoff),
-            Self::ValueNotUsable { .. } => ("ValueNotUsable", Retry::Interval),
-            Self::PartiallySynced { first, .. } => (PARTIALLY_SYNCED, first.class().retry),
-            Self::Held { left, .. } => ("BackendPaused", Retry::Held(*left)),
-            Self::RateLimited { retry_after: Some(after), .. } => ("RateLimited", Retry::After(*after)),
-            Self::RateLimited { retry_after: None, .. } => ("RateLimited", Retry::Backoff),
-            Self::ProviderUnavailable { .. } => ("ProviderUnavailable", Retry::Backoff),
-            Self::ProviderFailed { .. } => ("ProviderFailed", Retry::Backoff),
-            Self::PluginFault { .. } => ("PluginFault", Retry::Backoff),
-            Self::TemplateFailed { .. } => ("TemplateFailed", Retry::Interval),
-            Self::TemplateSourceNotFound { .. } => ("TemplateSourceNotFound", Retry::Interval),
-            Self::TargetOwned { .. } => ("TargetOwned", Retry::Interval),
-            Self::TargetConflict { .. } => ("TargetConflict", Retry::Interval),
-            Self::TargetImmutable { .. } => ("TargetImmutable", Retry::Interval),
-            Self::TargetTypeFixed { .. } => ("TargetTypeFixed", Retry::Interval),
-            Self::TargetTerminating { .. } => ("TargetTerminating", Retry::Backoff),
-            Self::TargetForbidden { .. } => ("TargetForbidden", Retry::Interval),
-            Self::SourceNotFound { .. } => ("SourceNotFound", Retry::Interval),
-            Self::PlaceTaken { .. } => ("PlaceTaken", Retry::Interval),
-            Self::StoreReadOnly { .. } => ("StoreReadOnly", Retry::Interval),
-            Self::WriteRefused { .. } => ("WriteRefused", Retry::Backoff),
-            Self::ApiServer { code: Some(403), .. } => ("ApiServerDenied", Retry::Backoff),
-            Self::ApiServer { .. } => ("ApiServerFailed", Retry::Backoff),
+            Self::RemoteKeyNotFound { .. } => (Reason::RemoteKeyNotFound, Retry::Backoff),
+            Self::PropertyNotFound { .. } => (Reason::PropertyNotFound, Retry::Backoff),
+            Self::ValueNotUsable { .. } => (Reason::ValueNotUsable, Retry::Interval),
+            Self::PartiallySynced { first, .. } => (Reason::PartiallySynced, first.class().retry),
+            Self::Held { left, .. } => (Reason::BackendPaused, Retry::Held(*left)),
+            Self::RateLimited { retry_after: Some(after), .. } => (Reason::RateLimited, Retry::After(*after)),
+            Self::RateLimited { retry_after: None, .. } => (Reason::RateLimited, Retry::Backoff),
+            Self::ProviderUnavailable { .. } => (Reason::ProviderUnavailable, Retry::Backoff),
+            Self::ProviderFailed { .. } => (Reason::ProviderFailed, Retry::Backoff),
+            Self::PluginFault { .. } => (Reason::PluginFault, Retry::Backoff),
+            Self::TemplateFailed { .. } => (Reason::TemplateFailed, Retry::Interval),
+            Self::TemplateSourceNotFound { .. } => (Reason::TemplateSourceNotFound, Retry::Interval),
+            Self::TargetOwned { .. } => (Reason::TargetOwned, Retry::Interval),
+            Self::TargetConflict { .. } => (Reason::TargetConflict, Retry::Interval),
+            Self::TargetImmutable { .. } => (Reason::TargetImmutable, Retry::Interval),
+            Self::TargetTypeFixed { .. } => (Reason::TargetTypeFixed, Retry::Interval),
+            Self::TargetTerminating { .. } => (Reason::TargetTerminating, Retry::Backoff),
+            Self::TargetForbidden { .. } => (Reason::TargetForbidden, Retry::Interval),
+            Self::SourceNotFound { .. } => (Reason::SourceNotFound, Retry::Interval),
+            Self::PlaceTaken { .. } => (Reason::PlaceTaken, Retry::Interval),
+            Self::StoreReadOnly { .. } => (Reason::StoreReadOnly, Retry::Interval),
+            Self::WriteRefused { .. } => (Reason::WriteRefused, Retry::Backoff),
+            Self::ApiServer { code: Some(403), .. } => (Reason::ApiServerDenied, Retry::Backoff),
+            Self::ApiServer { .. } => (Reason::ApiServerFailed, Retry::Backoff),
         };
-        Class { reason, event: UPDATE_FAILED, retry }
+        Class { reason: reason.as_str(), event: UPDATE_FAILED, retry }
     }
 
     /// ESO's words for the step that failed, which tools that read its conditions look for.

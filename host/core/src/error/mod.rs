@@ -7,6 +7,7 @@
 
 mod call;
 mod class;
+mod reason;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use crate::redact::Redactor;
 use crate::secret::Untrusted;
 
 pub use class::{Class, PARTIALLY_SYNCED, Retry};
+pub use reason::Reason;
 
 /// How messages name a store, or a generator: `SecretStore production/vault`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

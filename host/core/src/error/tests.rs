@@ -173,6 +173,17 @@ fn every_failure_has_a_reason_of_its_own() {
 }
 
 #[test]
+fn every_reason_is_some_failures_or_a_whole_objects() {
+    let mut seen: Vec<&str> = samples().iter().map(|failure| failure.class().reason).collect();
+    // Of PushSecrets, and of what is made in many namespaces.
+    seen.extend([crate::push::ERRORED, crate::push::DELETED, crate::spread::FAILED, "ApiServerFailed"]);
+    for reason in Reason::ALL {
+        assert!(seen.contains(&reason.as_str()), "{reason} is never said");
+    }
+    assert_eq!(seen.len(), Reason::ALL.len());
+}
+
+#[test]
 fn every_failure_reads_well() {
     let redactor = Redactor::default();
     let lines: Vec<String> = samples()

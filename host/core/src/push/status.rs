@@ -10,14 +10,15 @@ use jiff::Timestamp;
 
 use super::entries::place_of;
 use super::{Place, Target};
+use crate::error::Reason;
 use crate::status::{ready, rfc3339};
 
 /// ESO's reason when all was pushed.
 pub const SYNCED: &str = "Synced";
 /// ESO's reason when something was not.
-pub const ERRORED: &str = "Errored";
+pub const ERRORED: &str = Reason::Errored.as_str();
 /// ESO's reason when the Secret is gone and what was pushed of it too.
-pub const DELETED: &str = "SourceDeleted";
+pub const DELETED: &str = Reason::SourceDeleted.as_str();
 
 /// How a reconcile ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

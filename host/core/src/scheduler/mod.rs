@@ -31,6 +31,15 @@ const CLASSES: [Class; 3] = [Class::Fresh, Class::Retry, Class::Refresh];
 /// of changes slows refreshes to some tenth and not to nothing.
 const MAX_PASSED_OVER: u32 = 8;
 
+/// When an object is looked at next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It is being looked at.
+    InFlight,
+    /// Then, or as soon as there is room.
+    At(Instant),
+}
+
 /// What the queue has to know of an object: whose turn it uses up.
 pub trait Queued: Ord + Clone {
     /// The namespace, or "" for cluster-scoped objects.
@@ -132,6 +141,14 @@ impl<K: Queued> Scheduler<K> {
             return self.ripened;
         }
         self.later.first().map(|(due, _)| *due)
+    }
+
+    /// When that object is looked at next; none: nobody has queued it.
+    pub fn next_of(&self, object: &K) -> Option<Next> {
+        if self.in_flight.contains_key(object) {
+            return Some(Next::InFlight);
+        }
+        self.waits.get(object).map(|entry| Next::At(entry.wait.due))
     }
 
     /// Objects that wait, due or not.

@@ -200,3 +200,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_asks_is_told_when_an_objects_turn_is() {
+    let start = Instant::now();
+    let (due, key) = (start + SECOND, Key("a", 0));
+    let mut queue = Scheduler::default();
+    assert_eq!(queue.next_of(&key), None);
+    queue.push(key.clone(), Class::Refresh, due);
+    assert_eq!(queue.next_of(&key), Some(Next::At(due)));
+    assert_eq!(queue.pop(due), Some((key.clone(), Class::Refresh)));
+    assert_eq!(queue.next_of(&key), Some(Next::InFlight));
+    queue.done(&key, None);
+    assert_eq!(queue.next_of(&key), None);
+}

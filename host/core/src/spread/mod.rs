@@ -20,7 +20,7 @@ use claviger_crds::store::LabelSelector;
 use crate::duration::parse_go;
 use crate::tenancy::{check_selector, selects};
 
-pub use status::{MAX_FAILED, condition_of, listed, status};
+pub use status::{FAILED, MAX_FAILED, condition_of, listed, status};
 
 /// Annotation of a ClusterExternalSecret that its ExternalSecrets get as it is: a change of it refreshes them all.
 pub const ANNOTATION_FORCE_SYNC: &str = "external-secrets.io/force-sync";

@@ -6,7 +6,11 @@ use claviger_crds::cluster_external_secret::{ClusterExternalSecretStatus, Namesp
 use claviger_crds::condition::Condition;
 use jiff::Timestamp;
 
+use crate::error::Reason;
 use crate::status::ready;
+
+/// Reason when some namespaces do not have theirs.
+pub const FAILED: &str = Reason::NamespacesFailed.as_str();
 
 /// Failed namespaces that a status lists. With a reason of [`MAX_REASON`] each that is some 60 KiB, far below the
 /// 1.5 MiB that an object may have, and more than anybody reads.
@@ -94,5 +98,5 @@ pub fn condition_of(
         message.push_str(&format!(", of which {MAX_FAILED} are listed"));
     }
     message.push_str(&more);
-    ready(old, false, "NamespacesFailed", &message, now)
+    ready(old, false, FAILED, &message, now)
 }

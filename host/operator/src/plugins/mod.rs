@@ -14,5 +14,5 @@ mod source;
 pub use error::InstallError;
 use granted::grants;
 pub use install::install;
-pub use registry::{BUILT_IN, BuiltIn, Installed, Registry, Wanted, built_in, shown};
+pub use registry::{BUILT_IN, BuiltIn, Installed, Listed, Registry, Wanted, built_in, shown};
 pub use source::{ConfigMapPart, Parts};

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use claviger_core::error::Failure;
 use claviger_core::generator::CLUSTER_GENERATOR;
+use claviger_core::provider::PluginId;
 use claviger_crds::plugin::AllowedNamespaces;
 use claviger_plugins::package::digest;
 use claviger_plugins::{Grants, Plugin, PluginHost, PluginKind, package};
@@ -64,6 +65,17 @@ pub struct Installed {
     pub plugin: Arc<Plugin>,
     /// Who may use it; none: everybody.
     pub namespaces: Option<AllowedNamespaces>,
+}
+
+/// A plugin, for who looks at all of them.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// What is in place.
+    pub plugin: Option<PluginId>,
+    /// Why what is wanted is not what is in place; none, and nothing in place: it is being loaded.
+    pub refused: Option<String>,
 }
 
 /// The longest reason that is kept and shown: parts of it may be names in somebody's ConfigMap.
@@ -301,6 +313,17 @@ impl Registry {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let installed = |(name, entry): (&String, &Entry)| Some((name.clone(), entry.installed.clone()?));
         entries.iter().filter_map(installed).collect()
+    }
+
+    /// All that are known, by name, whether they are in place or not.
+    pub fn listed(&self) -> Vec<Listed> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let listed = |(name, entry): (&String, &Entry)| Listed {
+            name: name.clone(),
+            plugin: entry.installed.as_ref().map(|installed| installed.plugin.id().clone()),
+            refused: entry.refused.clone(),
+        };
+        entries.iter().map(listed).collect()
     }
 
     /// The provider of that name.

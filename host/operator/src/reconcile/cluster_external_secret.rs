@@ -66,7 +66,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     let end = |write: ChildWrite<'_>, es: ExternalSecret| write.done(es);
     let done = carry_out(&context.client, ces, &wanted, &concerned.namespaces, spread, begin, end).await;
 
-    let reason = (!done.spread.failed.is_empty()).then_some("NamespacesFailed");
+    let reason = (!done.spread.failed.is_empty()).then_some(spread::FAILED);
     context.metrics.reconciled("ClusterExternalSecret", started.elapsed(), reason);
     let now = Timestamp::now();
     let new =

@@ -60,7 +60,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     let (begin, end) = (|_: &str| (), |(), _: PushSecret| ());
     let done = carry_out(&context.client, cps, &wanted, &concerned.namespaces, todo, begin, end).await;
 
-    let reason = (!done.spread.failed.is_empty()).then_some("NamespacesFailed");
+    let reason = (!done.spread.failed.is_empty()).then_some(claviger_core::spread::FAILED);
     context.metrics.reconciled("ClusterPushSecret", started.elapsed(), reason);
     let now = Timestamp::now();
     let new =

@@ -13,6 +13,7 @@ pub(crate) mod push_spread;
 mod spread;
 mod term;
 mod unwritten;
+pub(crate) mod view;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::OperatorError;
 use crate::reconcile::Context;
+pub use authority::{Flaw, Seen, judge};
 use certificate::Certificates;
 use review::Subject;
 

@@ -2,8 +2,9 @@
 //!
 //! Each program is placed in the cache by an atomic rename under a name that holds its version, so a
 //! broken-off build is never taken for a finished one and two runs never see each other's half. What the
-//! machine must have already (Go, Python, PostgreSQL) is reported as [`Missing`](crate::Missing).
+//! machine must have already (Go, Python, PostgreSQL, Chromium) is reported as [`Missing`](crate::Missing).
 
+mod chromium;
 mod from_go;
 mod kube;
 mod openbao;
@@ -44,6 +45,8 @@ pub struct Tools {
     pub python: PathBuf,
     /// The folder with PostgreSQL's server programs (`initdb`, `postgres`), if it is installed.
     pub postgres_bin: Option<PathBuf>,
+    /// A browser without a screen, if it is installed.
+    pub chromium: Option<PathBuf>,
 }
 
 impl Tools {
@@ -51,7 +54,7 @@ impl Tools {
     /// for the Kubernetes parts), afterwards well under a second.
     ///
     /// PostgreSQL's absence is not an error here, since most servers do without: see
-    /// [`Tools::postgres`].
+    /// [`Tools::postgres`]; nor is Chromium's: [`Tools::chromium`].
     ///
     /// # Errors
     /// [`Error::Missing`] if Go or Python is missing and something has to be built or fetched; otherwise
@@ -69,6 +72,7 @@ impl Tools {
             crane: None,
             python: python::prepare(progress)?,
             postgres_bin: postgres::find(),
+            chromium: chromium::find(),
         })
     }
 
@@ -89,6 +93,14 @@ impl Tools {
     /// As [`Tools::prepare`].
     pub fn helm(progress: &Progress) -> Result<PathBuf> {
         from_go::HELM.prepare(progress)
+    }
+
+    /// The browser.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if none is installed.
+    pub fn chromium(&self) -> Result<&Path> {
+        self.chromium.as_deref().ok_or_else(|| Error::Missing(chromium::missing()))
     }
 
     /// The folder with PostgreSQL's server programs.

@@ -37,7 +37,7 @@ impl Configuration {
         Ok(api.get_opt(name).await?.map(|object| Self::of(object, service)))
     }
 
-    fn of(object: ValidatingWebhookConfiguration, (namespace, name): (&str, &str)) -> Self {
+    pub(super) fn of(object: ValidatingWebhookConfiguration, (namespace, name): (&str, &str)) -> Self {
         let annotations = object.metadata.annotations.unwrap_or_default();
         let webhooks = object.webhooks.unwrap_or_default().into_iter().filter(|hook| {
             let service = hook.client_config.service.as_ref();
@@ -82,6 +82,11 @@ impl Configuration {
     /// Whether a webhook of it is ours.
     pub(super) fn is_of_us(&self) -> bool {
         !self.webhooks.is_empty()
+    }
+
+    /// Name and bundle of each webhook of it that is ours.
+    pub(super) fn bundles(&self) -> &[(String, Vec<u8>)] {
+        &self.webhooks
     }
 
     /// Names of the webhooks that tell something else than `bundle`.

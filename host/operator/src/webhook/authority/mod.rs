@@ -2,16 +2,19 @@
 //! `caBundle` of the ValidatingWebhookConfiguration.
 //!
 //! What is due is decided in `claviger_core::authority`. Here: `x509` makes and reads certificates, `content` is what the
-//! Secret holds, `secret` and `configuration` are the two objects, `keeper` ties them together.
+//! Secret holds, `secret` and `configuration` are the two objects, `keeper` ties them together; `judge` is for who looks from
+//! outside.
 
 mod configuration;
 mod content;
+mod judge;
 mod keeper;
 mod secret;
 #[cfg(test)]
 mod tests;
 mod x509;
 
+pub use judge::{Flaw, Seen, judge};
 pub(crate) use keeper::Keeper;
 
 /// Who the API server shows as the writer of both objects.
