@@ -8,6 +8,7 @@ mod helm;
 mod kube;
 mod openbao;
 mod postgres;
+mod prometheus;
 mod python;
 
 use std::fs::File;
@@ -42,6 +43,8 @@ pub struct Tools {
     pub python: PathBuf,
     /// The folder with PostgreSQL's server programs (`initdb`, `postgres`), if it is installed.
     pub postgres_bin: Option<PathBuf>,
+    /// The folder with Prometheus and promtool, if it was asked for and can be had.
+    pub prometheus_bin: Option<PathBuf>,
 }
 
 impl Tools {
@@ -66,6 +69,7 @@ impl Tools {
             helm: None,
             python: python::prepare(progress)?,
             postgres_bin: postgres::find(),
+            prometheus_bin: None,
         })
     }
 
@@ -76,6 +80,23 @@ impl Tools {
     pub fn with_helm(mut self, progress: &Progress) -> Result<Self> {
         self.helm = Some(helm::prepare(progress)?);
         Ok(self)
+    }
+
+    /// The same with Prometheus, which servers do without.
+    ///
+    /// # Errors
+    /// If the cache cannot be used. That it cannot be had is none: see [`Tools::prometheus`].
+    pub fn with_prometheus(mut self, progress: &Progress) -> Result<Self> {
+        self.prometheus_bin = prometheus::prepare(progress)?;
+        Ok(self)
+    }
+
+    /// The folder with Prometheus and promtool.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if they are neither installed nor to be fetched.
+    pub fn prometheus(&self) -> Result<&Path> {
+        self.prometheus_bin.as_deref().ok_or_else(|| Error::Missing(prometheus::missing()))
     }
 
     /// The folder with PostgreSQL's server programs.
