@@ -103,8 +103,19 @@ impl Metrics {
         let registry = &mut owned;
         let objects = objects.then(|| Objects::register(registry));
         registry.register_collector(Box::new(Process));
+        let leases = register(
+            registry,
+            "claviger_lease_operations",
+            "Leased credentials that were made, renewed and revoked, by outcome: done, gone, refused, failed",
+            Family::<LeaseLabels, Counter>::default(),
+        );
+        // There from the first, at 0: an alert on a series that begins with a failure would miss that one.
+        for outcome in ["refused", "failed"] {
+            drop(leases.get_or_create(&LeaseLabels { operation: "renew", outcome }));
+        }
         Self {
             objects,
+            leases,
             pushes: register(
                 registry,
                 "claviger_pushes",
@@ -177,12 +188,6 @@ impl Metrics {
                 registry,
                 "claviger_memo",
                 "Look-ups of what plugins keep between calls (logins): hit, missed, busy, full; and filled",
-                Family::default(),
-            ),
-            leases: register(
-                registry,
-                "claviger_lease_operations",
-                "Leased credentials that were made, renewed and revoked, by outcome: done, gone, refused, failed",
                 Family::default(),
             ),
             audit: register(

@@ -200,7 +200,10 @@ async fn report(context: &Context, object: &Object, store: &Store, found: &Found
         Object::SecretStore(name) => {
             status_writer::write::<SecretStore>(&context.client, name, old, &new).await
         }
-        _ => status_writer::write_cluster::<ClusterSecretStore>(&context.client, name, old, &new).await,
+        _ => {
+            status_writer::write_cluster::<ClusterSecretStore>(&context.client, object.name(), old, &new)
+                .await
+        }
     };
     if let Err(failure) = written {
         tracing::warn!(message = failure.message(&Redactor::default()), "status not written");

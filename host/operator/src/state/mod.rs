@@ -12,6 +12,7 @@ pub(crate) mod push;
 pub(crate) mod push_spread;
 mod spread;
 mod term;
+mod uids;
 mod unwritten;
 
 use std::collections::BTreeMap;
@@ -31,7 +32,6 @@ use claviger_crds::push_secret::PushSecret;
 use claviger_crds::store::{SecretStoreSpec, SecretStoreStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
 use kube::core::error_boundary::InvalidObject;
 use tokio::sync::Notify;
 
@@ -220,33 +220,6 @@ impl State {
     /// How many objects wait to be looked at, now or later.
     pub fn queued(&self) -> usize {
         self.lock().queue.len()
-    }
-
-    /// The uid of an object that is there.
-    pub fn uid_of(&self, object: &Object) -> Option<String> {
-        fn uid<K: Resource>(parsed: Option<Arc<Parsed<K>>>) -> Option<String> {
-            let uid = match parsed?.as_ref() {
-                Ok(object) => object.meta().uid.clone(),
-                Err(invalid) => invalid.metadata.uid.clone(),
-            };
-            Some(uid.unwrap_or_default())
-        }
-        let inner = self.lock();
-        let of_cluster = |name: &str| Name::new("", name);
-        match object {
-            Object::ExternalSecret(name) => uid(inner.external_secrets.get(name)),
-            Object::PushSecret(name) => uid(inner.push_secrets.get(name)),
-            Object::ClusterExternalSecret(name) => uid(inner.cluster_external_secrets.get(&of_cluster(name))),
-            Object::ClusterPushSecret(name) => uid(inner.cluster_push_secrets.get(&of_cluster(name))),
-            Object::Plugin(name) => uid(inner.plugins.get(&of_cluster(name))),
-            Object::SecretStore(name) => {
-                inner.stores.get(name).map(|store| store.metadata.uid.clone().unwrap_or_default())
-            }
-            Object::ClusterSecretStore(name) => {
-                let store = inner.cluster_stores.get(&of_cluster(name));
-                store.map(|store| store.metadata.uid.clone().unwrap_or_default())
-            }
-        }
     }
 
     /// When the next entry is due.

@@ -100,7 +100,7 @@ impl Pipeline {
             })
             .collect();
         let whole = |_: &Item| Vec::new();
-        let answers = self.read_told((&session, &name), &items, not_older_than, world, whole).await;
+        let answers = self.read_told((session.as_ref(), &name), &items, not_older_than, world, whole).await;
         for (item, answer) in items.into_iter().zip(answers) {
             match answer {
                 Ok(value) => {
