@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
+mod audit;
 mod aws;
 mod azure;
 mod bad_input;
@@ -28,6 +29,7 @@ mod image;
 mod kubernetes;
 mod leases;
 mod limits;
+mod metrics;
 mod onepassword;
 mod plugins;
 mod policies;

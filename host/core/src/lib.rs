@@ -18,6 +18,7 @@ pub mod inputs;
 pub mod lease;
 pub mod names;
 pub mod options;
+pub mod outcome;
 pub mod plan;
 pub mod provider;
 pub mod push;

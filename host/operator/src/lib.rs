@@ -3,6 +3,7 @@
 //! It decides little by itself: what a Secret should be comes from `claviger-core`, how a provider is
 //! reached from `claviger-plugins`. Here is Kubernetes: watches, effects, credentials, events, health.
 
+pub mod audit;
 pub mod cluster;
 pub mod config;
 pub mod election;

@@ -12,6 +12,7 @@ use kube::{Client, Config};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::AuditLog;
 use crate::cluster::credentials::Credentials;
 use crate::cluster::events::Events;
 use crate::config::{CertificateSource, OperatorConfig};
@@ -49,7 +50,10 @@ pub async fn run(
     let election = config.election.clone();
     let leadership = if election.is_some() { Leadership::by_election() } else { Leadership::always() };
     let fenced = fence(kube, leadership.clone())?;
-    let metrics = Arc::new(Metrics::default());
+    let metrics = Arc::new(Metrics::new(config.object_metrics));
+    registry.host().observe(metrics.clone());
+    // The writer outlives everything that has something to write.
+    let (audit, _writer) = AuditLog::start(config.audit, std::io::stdout());
     let state = Arc::new(State::new(metrics.clone()));
     let audiences = crate::preflight::api_server_audiences(&client).await;
     let stand_in = config.operator_namespace_fallback.then(|| config.operator_namespace.clone());
@@ -64,6 +68,7 @@ pub async fn run(
         credentials: Arc::new(Credentials::new(fenced.clone(), audiences, stand_in)),
         events: Events::new(fenced, reconcile::instance_name()),
         metrics,
+        audit,
         namespace_labels: reconcile::NamespaceLabels::default(),
         leadership: leadership.clone(),
         certificates,
@@ -135,6 +140,12 @@ impl Exhibit for Context {
     fn metrics(&self) -> Result<String, std::fmt::Error> {
         self.pipeline.export(&self.metrics);
         self.metrics.leads(self.leadership.holds());
+        self.metrics.queued(self.state.queued());
+        for (outcome, count) in self.audit.counts() {
+            self.metrics.audit_count(outcome, count);
+        }
+        self.metrics
+            .certificate_ends(self.certificates.as_ref().and_then(|certificates| certificates.ends()));
         self.metrics.encode()
     }
 

@@ -12,7 +12,7 @@ use claviger_core::scheduler::Class;
 use futures::FutureExt;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::election::Term;
 use crate::error::OperatorError;
@@ -123,7 +123,7 @@ impl Work<'_> {
             && let Some((object, class)) = self.context.state.pop()
         {
             let (context, term) = (self.context.clone(), self.term.clone());
-            let span = tracing::info_span!("reconcile", kind = object.kind(), object = %object);
+            let span = span_of(&object);
             if matches!(object, Object::Plugin(_)) {
                 self.loading.spawn(reconciled(context, object, class).instrument(span));
                 continue;
@@ -144,6 +144,18 @@ impl Work<'_> {
         self.context.state.done(&object, next);
         Ok(())
     }
+}
+
+/// What every line of a reconcile bears. A span of the highest level is there whatever is logged.
+fn span_of(object: &Object) -> Span {
+    let id = format!("{:08x}", rand::random::<u32>());
+    tracing::error_span!(
+        "reconcile",
+        kind = object.kind(),
+        namespace = object.namespace(),
+        name = object.name(),
+        id
+    )
 }
 
 async fn reconciled(context: Arc<Context>, object: Object, class: Class) -> (Object, Next) {

@@ -11,6 +11,7 @@ use wasmtime::{Config, Engine, OptLevel};
 use crate::call::CallState;
 use crate::compile::left_mib;
 use crate::error::{PluginsError, first_line};
+use crate::observe::Observing;
 use crate::turns::Turns;
 
 /// How often a running guest is looked at. Guest time is counted in these.
@@ -29,6 +30,8 @@ pub(crate) struct Machine {
     pub(crate) turns: Arc<Turns>,
     /// What was left under the process's memory limit when it started, MiB.
     pub(crate) room_mib: Option<u64>,
+    /// Who counts calls.
+    pub(crate) observing: Observing,
     _ticker: Ticker,
 }
 
@@ -43,7 +46,8 @@ impl Machine {
         // Half of the cores: the others are for whoever needs little.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let turns = Arc::new(Turns::new(cores / 2));
-        Ok(Self { engine, provider, template, turns, room_mib: left_mib(), _ticker: ticker })
+        let observing = Observing::default();
+        Ok(Self { engine, provider, template, turns, room_mib: left_mib(), observing, _ticker: ticker })
     }
 }
 

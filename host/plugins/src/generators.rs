@@ -112,6 +112,7 @@ impl Session {
         let answer = self
             .plugin
             .provider(
+                "generate",
                 self.plugin.setup(self),
                 &self.room,
                 self.plugin.grants().wall,
@@ -147,6 +148,7 @@ impl Session {
         let answer = self
             .plugin
             .provider(
+                "cleanUp",
                 self.plugin.setup(self),
                 &self.room,
                 self.plugin.grants().wall,

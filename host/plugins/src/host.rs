@@ -27,6 +27,7 @@ use crate::grants::Grants;
 use crate::guest::GuestPre;
 use crate::log::{LogBudget, LogGate};
 use crate::memo::Memo;
+use crate::observe::Observer;
 use crate::package::{MAX_COMPONENT, digest};
 use crate::plugin::{Code, Description, Plugin, Provider, SEED};
 use crate::rooms::Rooms;
@@ -83,6 +84,16 @@ impl PluginHost {
     /// The HTTP side, for its counters.
     pub fn egress(&self) -> &EgressPool {
         &self.egress
+    }
+
+    /// Has calls told to whoever counts them. The first who asks for it stays.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        self.machine.observing.set(observer);
+    }
+
+    /// What became of look-ups in the memos of all plugins since the start, by outcome.
+    pub fn memo_counts(&self) -> [(&'static str, u64); 5] {
+        self.memo.counts()
     }
 
     /// Drops credentials of the surroundings that are too old. To be called now and then.
@@ -189,6 +200,13 @@ impl PluginHost {
     }
 
     async fn compile(&self, bytes: Vec<u8>, artifact: std::fs::File) -> Result<(), PluginsError> {
+        let began = Instant::now();
+        let outcome = self.compile_into(bytes, artifact).await;
+        self.machine.observing.tell(|observer| observer.compiled(outcome.is_ok(), began.elapsed()));
+        outcome
+    }
+
+    async fn compile_into(&self, bytes: Vec<u8>, artifact: std::fs::File) -> Result<(), PluginsError> {
         match &self.compiler {
             Compiler::Child(child) => compile::run(child, bytes, artifact).await,
             Compiler::InProcess => {

@@ -22,6 +22,7 @@ impl Session {
         let answer = self
             .plugin
             .provider(
+                "renew",
                 self.plugin.setup(self),
                 &self.room,
                 self.plugin.grants().wall,
@@ -48,6 +49,7 @@ impl Session {
         let answer = self
             .plugin
             .provider(
+                "revoke",
                 self.plugin.setup(self),
                 &self.room,
                 self.plugin.grants().wall,

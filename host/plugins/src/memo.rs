@@ -5,6 +5,7 @@
 //! ticket to fill it; others wait for the ticket, so a thousand calls log in once.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -125,9 +126,31 @@ impl Share {
 pub(crate) struct Memo {
     /// By the plugin's digest: what one of them does, others do not feel.
     plugins: Mutex<HashMap<Arc<str>, Share>>,
+    counts: Counts,
+}
+
+/// What became of look-ups, since the start.
+#[derive(Default)]
+struct Counts {
+    /// Something was there.
+    hit: AtomicU64,
+    /// Nothing was, and who asked got a ticket.
+    missed: AtomicU64,
+    /// Somebody was filling it, and was not done in time.
+    busy: AtomicU64,
+    /// There was no room.
+    full: AtomicU64,
+    /// A ticket was used: normally a login.
+    filled: AtomicU64,
 }
 
 impl Memo {
+    pub(crate) fn counts(&self) -> [(&'static str, u64); 5] {
+        let Counts { hit, missed, busy, full, filled } = &self.counts;
+        [("hit", hit), ("missed", missed), ("busy", busy), ("full", full), ("filled", filled)]
+            .map(|(what, count)| (what, count.load(Ordering::Relaxed)))
+    }
+
     fn with<T>(&self, scope: &Scope, work: impl FnOnce(&mut Share) -> T) -> T {
         let mut plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
         work(plugins.entry(scope.plugin.clone()).or_default())
@@ -243,15 +266,28 @@ impl Ticket {
             }
             let slot = Slot::Filled { value: Arc::new(value), until: now + ttl.min(MAX_TTL) };
             share.insert(&self.scope, &self.key, slot);
+            count(&self.memo.counts.filled);
         });
         drop(filling);
     }
 }
 
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
 impl Host for CallState {
     async fn begin(&mut self, key: String) -> wasmtime::Result<Lookup> {
         let Some(scope) = self.memo.clone() else { return Ok(Lookup::Busy) };
-        Ok(match scope.begin(&key).await {
+        let found = scope.begin(&key).await;
+        let counts = &scope.memo.counts;
+        count(match &found {
+            Some(Found::Hit(..)) => &counts.hit,
+            Some(Found::Miss(_)) => &counts.missed,
+            Some(Found::Full) => &counts.full,
+            Some(Found::Wait(_)) | None => &counts.busy,
+        });
+        Ok(match found {
             Some(Found::Hit(value, left)) => Lookup::Hit(Entry {
                 value: value.expose().to_vec(),
                 ttl_left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),

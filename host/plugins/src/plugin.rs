@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use claviger_core::outcome;
 use claviger_core::provider::{CallError, Fault, PluginId, PropertyStep, ProviderError};
 use claviger_core::redact::Redactor;
 use claviger_core::secret::{SecretBytes, Untrusted};
@@ -21,6 +22,7 @@ use crate::bindings::provider::exports::claviger::plugin::{
 use crate::call::{self, CallSetup, CallState};
 use crate::component::Inspection;
 use crate::connect;
+use crate::convert;
 use crate::egress::EgressPool;
 use crate::engine::Machine;
 use crate::generators::Kinds;
@@ -28,6 +30,7 @@ use crate::grants::Grants;
 use crate::guest::{Guest, GuestPre};
 use crate::log::{LogBudget, LogGate};
 use crate::memo::{Memo, MemoScope};
+use crate::observe::Observer;
 use crate::rooms::{Room, Rooms};
 use crate::schema::ConfigSchema;
 use crate::session::{Input, Requester, Session, StoreRef};
@@ -68,6 +71,12 @@ impl Description {
 pub type Seed = [u8; SEED];
 
 pub(crate) const SEED: usize = 32;
+
+/// The one call of a provider that asks no backend.
+const CONNECT: &str = "connect";
+
+/// How a call ended that nothing ended before its time.
+const ANSWERED: &str = "answered";
 
 /// Options of a rendering.
 #[derive(Clone, Debug)]
@@ -257,7 +266,7 @@ impl Plugin {
         let log = self.log_gate(data.values().cloned().collect(), None);
         let setup = CallSetup { egress: None, memo: None, log };
         let answer = self
-            .limited(setup, &self.rooms.whole(), self.grants.wall, async |store| {
+            .limited("render", setup, &self.rooms.whole(), self.grants.wall, async |store| {
                 let instance = pre.instantiate_async(&mut *store).await?;
                 instance.claviger_plugin_engine().call_render(store, &texts, &values, &options).await
             })
@@ -297,6 +306,7 @@ impl Plugin {
         let input = input.to_guest();
         let setup = CallSetup { egress: None, memo: None, log: self.log_gate(Vec::new(), Some(redactor)) };
         self.provider(
+            CONNECT,
             setup,
             room,
             time,
@@ -313,6 +323,7 @@ impl Plugin {
     ) -> Result<Result<Vec<Result<guest::Value, wit::Error>>, wit::Error>, CallError> {
         let input = session.input.to_guest();
         self.provider(
+            "get",
             self.setup(session),
             &session.room,
             self.grants.wall,
@@ -345,6 +356,7 @@ impl Plugin {
     ) -> Result<Result<guest::Page, wit::Error>, CallError> {
         let input = session.input.to_guest();
         self.provider(
+            "find",
             self.setup(session),
             &session.room,
             self.grants.wall,
@@ -371,6 +383,7 @@ impl Plugin {
     ) -> Result<Result<guest::Health, wit::Error>, CallError> {
         let input = session.input.to_guest();
         self.provider(
+            "validate",
             self.setup(session),
             &session.room,
             self.grants.wall,
@@ -398,6 +411,34 @@ impl Plugin {
     /// knows better why than it could be told: `improve` says so in the errors inside the answer.
     pub(crate) async fn provider<T>(
         &self,
+        operation: &'static str,
+        setup: CallSetup,
+        room: &Room,
+        time: Duration,
+        run: impl AsyncFnOnce(&Guest<'_>, &mut Store<CallState>) -> wasmtime::Result<Result<T, wit::Error>>,
+        improve: impl FnOnce(&mut T, &str),
+    ) -> Result<Result<T, wit::Error>, CallError> {
+        let began = Instant::now();
+        let answer = self.call_provider(operation, setup, room, time, run, improve).await;
+        let outcome = match &answer {
+            Ok(Ok(_)) => outcome::OK,
+            Ok(Err(error)) => convert::error(error.clone()).word(),
+            Err(error) => error.word(),
+        };
+        // Connecting asks no backend.
+        if operation != CONNECT {
+            let took = began.elapsed();
+            let told = |observer: &dyn Observer| {
+                observer.provider_called(&self.id.name, operation, outcome, took);
+            };
+            self.machine.observing.tell(told);
+        }
+        answer
+    }
+
+    async fn call_provider<T>(
+        &self,
+        operation: &'static str,
         setup: CallSetup,
         room: &Room,
         time: Duration,
@@ -409,7 +450,7 @@ impl Plugin {
         };
         let (mut denied, mut trouble) = (None, None);
         let mut answer = self
-            .limited(setup, room, time, async |store| {
+            .limited(operation, setup, room, time, async |store| {
                 let instance = guest.instantiate(store).await?;
                 let answer = run(&instance, &mut *store).await?;
                 denied = call::denial(store);
@@ -418,7 +459,7 @@ impl Plugin {
             })
             .await?;
         if let Some(denied) = denied {
-            self.usage.failed();
+            self.failed(&denied);
             return Err(denied.into());
         }
         if let Some(trouble) = trouble {
@@ -434,6 +475,7 @@ impl Plugin {
     /// of `time`.
     async fn limited<T>(
         &self,
+        operation: &'static str,
         setup: CallSetup,
         room: &Room,
         time: Duration,
@@ -441,14 +483,29 @@ impl Plugin {
     ) -> Result<T, Fault> {
         let deadline = Instant::now() + time;
         let outcome = match tokio::time::timeout_at(deadline, room.enter()).await {
-            Ok(Ok(_place)) => call::run(&self.machine, &self.grants, &self.usage, setup, deadline, run).await,
+            Ok(Ok(_place)) => {
+                let began = Instant::now();
+                let outcome = call::run(&self.machine, &self.grants, &self.usage, setup, deadline, run).await;
+                let ended = outcome.as_ref().map_or_else(Fault::word, |_| ANSWERED);
+                let took = began.elapsed();
+                let told = |observer: &dyn Observer| {
+                    observer.plugin_called(&self.id.name, operation, ended, took);
+                };
+                self.machine.observing.tell(told);
+                outcome
+            }
             Ok(Err(fault)) => Err(fault),
             Err(_) => Err(call::too_slow(&self.grants)),
         };
-        if outcome.is_err() {
-            self.usage.failed();
+        if let Err(fault) = &outcome {
+            self.failed(fault);
         }
         outcome
+    }
+
+    fn failed(&self, fault: &Fault) {
+        self.usage.failed();
+        self.machine.observing.tell(|observer| observer.plugin_failed(&self.id.name, fault.word()));
     }
 }
 

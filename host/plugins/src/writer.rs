@@ -52,6 +52,7 @@ impl Session {
         let answer = self
             .plugin
             .provider(
+                "push",
                 setup,
                 &self.room,
                 self.plugin.grants().wall,
@@ -94,6 +95,7 @@ impl Session {
         let answer = self
             .plugin
             .provider(
+                "delete",
                 self.plugin.setup(self),
                 &self.room,
                 self.plugin.grants().wall,
@@ -122,6 +124,7 @@ impl Session {
         let answer = self
             .plugin
             .provider(
+                "exists",
                 self.plugin.setup(self),
                 &self.room,
                 self.plugin.grants().wall,

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 
 use super::{Operator, World};
 
-/// Fails if one of `values` stands in the operator's log, its metrics, its status page, or any status or event of the
+/// Fails if one of `values` stands in the operator's log, its audit log, its metrics, its status page, or any status or event of the
 /// test's namespace: plain, in base64 (any alignment) or in hex (either case).
 pub(crate) fn assert_no_value_left(world: &World, operator: &Operator, values: &[&str]) {
     let objects = "externalsecrets,pushsecrets,clusterpushsecrets,secretstores,clustersecretstores,plugins,events,events.events.k8s.io";
@@ -17,7 +17,9 @@ pub(crate) fn assert_no_value_left(world: &World, operator: &Operator, values: &
         ("statuses and events", statuses(&world.kubectl(&["get", objects, "-A", "-o", "json"]))),
         ("kubectl describe", world.kubectl(&["-n", &world.name, "describe", "externalsecrets,pushsecrets"])),
     ];
-    for (place, text) in places {
+    // Empty where nobody asked for one.
+    let audit = Some(("the audit log", operator.audit())).filter(|(_, text)| !text.is_empty());
+    for (place, text) in places.into_iter().chain(audit) {
         assert!(!text.is_empty(), "{place} is empty: nothing was searched");
         for value in values {
             assert!(value.len() >= 12, "{value:?} is too short to be told from an accident");

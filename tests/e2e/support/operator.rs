@@ -23,6 +23,9 @@ pub(crate) const ENDPOINTS: [&str; 5] = [
     "AWS_ECR_PUBLIC_ENDPOINT",
 ];
 
+/// The file with its standard output.
+const AUDIT: &str = "audit.log";
+
 /// A running operator; it is stopped when dropped.
 pub(crate) struct Operator {
     command: Command,
@@ -32,7 +35,7 @@ pub(crate) struct Operator {
     begin: usize,
     address: String,
     user: String,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// How one is started.
@@ -198,9 +201,10 @@ impl Operator {
 
     fn spawn(mut command: Command, dir: tempfile::TempDir, user: String) -> Self {
         let log = dir.path().join("operator.log");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+        let audit = File::create(dir.path().join(AUDIT)).unwrap();
+        command.stdin(Stdio::null()).stdout(audit).stderr(File::create(&log).unwrap());
         let child = command.spawn().unwrap();
-        let mut operator = Self { command, child, log, begin: 0, address: String::new(), user, _dir: dir };
+        let mut operator = Self { command, child, log, begin: 0, address: String::new(), user, dir };
         operator.find();
         operator
     }
@@ -252,6 +256,16 @@ impl Operator {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Everything it wrote to standard output so far: its audit log, if that is asked for.
+    pub(crate) fn audit(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join(AUDIT)).unwrap()
+    }
+
+    /// Where it serves, `host:port`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// A page of its own server, head included.
     pub(crate) fn page(&self, path: &str) -> String {
         let mut page = String::new();
@@ -262,11 +276,6 @@ impl Operator {
                 .and_then(|()| stream.read_to_string(&mut page).map(drop));
         }
         page
-    }
-
-    /// Where its own server listens.
-    pub(crate) fn address(&self) -> &str {
-        &self.address
     }
 
     /// One series' value.

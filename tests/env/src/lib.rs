@@ -1,4 +1,4 @@
-//! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao, PostgreSQL, AWS,
+//! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao, PostgreSQL, Prometheus, AWS,
 //! Azure, Google and the front of the clouds, on free loopback ports, stopped by their own pids whatever happens to
 //! the caller.
 //!
@@ -30,6 +30,7 @@ mod pki;
 mod plain_api;
 mod postgres;
 mod progress;
+mod prometheus;
 mod proxy;
 mod relay;
 mod run;
@@ -55,6 +56,7 @@ pub use pki::{Authority, Leaf, Usage, sign_jwt, signing_key};
 pub use plain_api::PlainApi;
 pub use postgres::{Postgres, PostgresView};
 pub use progress::Progress;
+pub use prometheus::{Prometheus, Sample, promtool};
 pub use proxy::{Moment, Proxy, Trap};
 pub use relay::Relay;
 pub use run::{RunDir, free_port, poll};

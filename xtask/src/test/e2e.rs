@@ -25,7 +25,8 @@ pub(super) fn run(progress: &Progress, plugins: &Path, filter: Option<&str>, tal
         Ok(false) => return,
         Err(error) => return tally.fail(format!("end-to-end tests: {error:#}")),
     }
-    let tools = match Tools::prepare(progress).and_then(|tools| tools.with_clients(progress)) {
+    let tools = Tools::prepare(progress).and_then(|tools| tools.with_clients(progress));
+    let tools = match tools.and_then(|tools| tools.with_prometheus(progress)) {
         Ok(tools) => tools,
         Err(Error::Missing(missing)) => return tally.skip(format!("end-to-end tests: {missing}")),
         Err(error) => return tally.fail(format!("end-to-end tests: {error}")),
@@ -74,8 +75,11 @@ fn with_servers(
         let clouds = isolated.then(|| clouds(&tools, run.path(), ports)).transpose()?;
         install(cluster.view(), &claviger)?;
         let cache_dir = paths::compiled_plugins();
-        let without_postgres = tools.postgres().err();
-        let without_chromium = tools.chromium().err();
+        let without = [
+            ("needs_postgres", "tests with a database", tools.postgres().err()),
+            ("needs_prometheus", "tests with Prometheus", tools.prometheus().err()),
+            ("needs_chromium", "tests with a browser", tools.chromium().err()),
+        ];
         let env = Env {
             cluster: cluster.view().clone(),
             bao: bao.view().clone(),
@@ -108,13 +112,11 @@ fn with_servers(
             .env(ENV_VAR, &file)
             // For who tests what it makes.
             .env("CLAVIGER_XTASK", std::env::current_exe()?);
-        if let Some(missing) = without_postgres {
-            tally.skip(format!("tests with a database: {missing}"));
-            command.args(["--skip", "needs_postgres"]);
-        }
-        if let Some(missing) = without_chromium {
-            tally.skip(format!("tests with a browser: {missing}"));
-            command.args(["--skip", "needs_chromium"]);
+        for (name, what, missing) in without {
+            if let Some(missing) = missing {
+                tally.skip(format!("{what}: {missing}"));
+                command.args(["--skip", name]);
+            }
         }
         let before = tally.failures();
         run_tests("end-to-end tests", &mut command, tally);

@@ -82,7 +82,7 @@ async fn moved_on(api: &Api<Secret>, name: &str, seen: Option<&str>) -> bool {
     seen != now.as_ref().and_then(|secret| secret.metadata.resource_version.as_deref())
 }
 
-/// Deletes a Secret if it is still the one that was looked at. A Secret that is gone is deleted.
+/// Deletes a Secret if it is still the one that was looked at; whether it was. A Secret that is gone is deleted.
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
@@ -92,7 +92,7 @@ pub async fn delete(
     name: &str,
     uid: &str,
     resource_version: &str,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let params = DeleteParams {
         preconditions: Some(Preconditions {
@@ -102,8 +102,9 @@ pub async fn delete(
         ..DeleteParams::default()
     };
     match api.delete(name, &params).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
         Err(error) => Err(api_failure("deleting", "Secret", namespace, name, &error)),
     }
 }

@@ -8,6 +8,7 @@ use claviger_core::names::FIELD_MANAGER_PREFIX;
 use claviger_core::plan::{Controller, Force};
 use claviger_core::secret::Untrusted;
 use claviger_crds::external_secret::ManifestRef;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::{DynamicObject, GroupVersionKind};
 use kube::discovery::{Scope, pinned_kind};
@@ -90,7 +91,7 @@ impl Objects {
         }))
     }
 
-    /// Applies; `false` if the object is not the one that was looked at any more.
+    /// Applies, and its metadata then; `None` if the object is not the one that was looked at any more.
     ///
     /// # Errors
     /// [`Failure::TargetConflict`] if another ExternalSecret owns one of the fields, else [`Failure::ApiServer`].
@@ -100,7 +101,7 @@ impl Objects {
         body: &Document,
         manager: &str,
         force: Force,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Option<ObjectMeta>, Failure> {
         let mut params = PatchParams::apply(manager);
         params.force = force == Force::Always;
         let body = Patch::Apply(body.expose());
@@ -116,17 +117,17 @@ impl Objects {
             result = self.api.patch(name, &params, &body).await;
         }
         match result {
-            Ok(_) => Ok(true),
-            Err(error) if is_stale(&error) => Ok(false),
+            Ok(written) => Ok(Some(written.metadata)),
+            Err(error) if is_stale(&error) => Ok(None),
             Err(error) => Err(self.failure("writing", name, &error)),
         }
     }
 
-    /// Deletes one if it is still the one that was looked at.
+    /// Deletes one if it is still the one that was looked at; whether it was.
     ///
     /// # Errors
     /// [`Failure::ApiServer`].
-    pub async fn delete(&self, name: &str, uid: &str, resource_version: &str) -> Result<(), Failure> {
+    pub async fn delete(&self, name: &str, uid: &str, resource_version: &str) -> Result<bool, Failure> {
         let params = DeleteParams {
             preconditions: Some(Preconditions {
                 uid: Some(uid.to_owned()),
@@ -135,8 +136,9 @@ impl Objects {
             ..DeleteParams::default()
         };
         match self.api.delete(name, &params).await {
-            Ok(_) => Ok(()),
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
             Err(error) => Err(self.failure("deleting", name, &error)),
         }
     }

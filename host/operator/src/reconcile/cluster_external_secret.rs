@@ -39,7 +39,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     let ces = match parsed.as_ref() {
         Ok(ces) if ces.metadata.deletion_timestamp.is_some() => return None,
         Ok(ces) if !is_ours(context, ces) => {
-            context.metrics.forget_cluster_external_secret(name);
+            context.metrics.forget(&of(name));
             return None;
         }
         Ok(ces) => ces,
@@ -67,11 +67,11 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     let done = carry_out(&context.client, ces, &wanted, &concerned.namespaces, spread, begin, end).await;
 
     let reason = (!done.spread.failed.is_empty()).then_some(spread::FAILED);
-    context.metrics.reconciled("ClusterExternalSecret", started.elapsed(), reason);
+    context.metrics.reconciled(&of(name), started.elapsed(), reason);
     let now = Timestamp::now();
     let new =
         spread::status(ces.status.as_ref(), &wanted.name, &done.spread.in_order, &done.spread.failed, now);
-    if !report(context, name, ces, &new).await {
+    if !report(context, name, ces, &new, reason).await {
         return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
     }
     let counted = counted(name);
@@ -81,6 +81,10 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     }
     let wait = done.wait(context.state.failed(&counted), interval);
     Some((Class::Retry, Instant::now() + wait))
+}
+
+fn of(name: &str) -> Object {
+    Object::ClusterExternalSecret(name.to_owned())
 }
 
 /// Under what its failures are counted: no ExternalSecret's name, which has a namespace.
@@ -104,24 +108,25 @@ async fn refused(context: &Context, name: &str, ces: &ClusterExternalSecret, why
     let object = format!("ClusterExternalSecret {name}");
     let failure = Failure::ManifestInvalid { object, detail: Untrusted::new(why) };
     let (reason, message) = (failure.class().reason, failure.message(&Redactor::default()));
-    context.metrics.reconciled("ClusterExternalSecret", Duration::ZERO, Some(reason));
+    context.metrics.reconciled(&of(name), Duration::ZERO, Some(reason));
     let old = ces.status.as_ref();
     let conditions = old.map(|old| old.conditions.as_slice()).unwrap_or_default();
     let condition = status::ready(conditions, false, reason, &message, Timestamp::now());
     let new = ClusterExternalSecretStatus { conditions: vec![condition], ..old.cloned().unwrap_or_default() };
-    let written = report(context, name, ces, &new).await;
+    let written = report(context, name, ces, &new, Some(reason)).await;
     (!written).then(|| (Class::Retry, Instant::now() + WRITE_AGAIN))
 }
 
-/// Writes status and event if they say something new; whether that worked.
+/// Writes status and event if they say something new; whether that worked. `refused`: the typed reason, if it is not Ready.
 async fn report(
     context: &Context,
     name: &str,
     ces: &ClusterExternalSecret,
     new: &ClusterExternalSecretStatus,
+    refused: Option<&'static str>,
 ) -> bool {
     let is_ready = status::is_ready(&new.conditions);
-    context.metrics.cluster_external_secret_ready(name, is_ready);
+    context.metrics.ready(&of(name), is_ready, refused);
     let old = ces.status.as_ref();
     if old == Some(new) {
         return true;

@@ -37,7 +37,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     let cps = match parsed.as_ref() {
         Ok(cps) if cps.metadata.deletion_timestamp.is_some() => return None,
         Ok(cps) if !is_ours(context, cps) => {
-            context.metrics.forget_cluster_push_secret(name);
+            context.metrics.forget(&of(name));
             return None;
         }
         Ok(cps) => cps,
@@ -61,11 +61,11 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     let done = carry_out(&context.client, cps, &wanted, &concerned.namespaces, todo, begin, end).await;
 
     let reason = (!done.spread.failed.is_empty()).then_some(claviger_core::spread::FAILED);
-    context.metrics.reconciled("ClusterPushSecret", started.elapsed(), reason);
+    context.metrics.reconciled(&of(name), started.elapsed(), reason);
     let now = Timestamp::now();
     let new =
         spread::status(cps.status.as_ref(), &wanted.name, &done.spread.in_order, &done.spread.failed, now);
-    if !report(context, name, cps, &new).await {
+    if !report(context, name, cps, &new, reason).await {
         return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
     }
     let counted = counted(name);
@@ -75,6 +75,10 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     }
     let wait = done.wait(context.state.failed(&counted), interval);
     Some((Class::Retry, Instant::now() + wait))
+}
+
+fn of(name: &str) -> Object {
+    Object::ClusterPushSecret(name.to_owned())
 }
 
 /// Under what its failures are counted: no namespace is called so, nor any ClusterExternalSecret's count.
@@ -98,24 +102,25 @@ async fn refused(context: &Context, name: &str, cps: &ClusterPushSecret, why: &s
     let object = format!("ClusterPushSecret {name}");
     let failure = Failure::ManifestInvalid { object, detail: Untrusted::new(why) };
     let (reason, message) = (failure.class().reason, failure.message(&Redactor::default()));
-    context.metrics.reconciled("ClusterPushSecret", Duration::ZERO, Some(reason));
+    context.metrics.reconciled(&of(name), Duration::ZERO, Some(reason));
     let old = cps.status.as_ref();
     let conditions = old.map(|old| old.conditions.as_slice()).unwrap_or_default();
     let condition = status::ready(conditions, false, reason, &message, Timestamp::now());
     let new = ClusterPushSecretStatus { conditions: vec![condition], ..old.cloned().unwrap_or_default() };
-    let written = report(context, name, cps, &new).await;
+    let written = report(context, name, cps, &new, Some(reason)).await;
     (!written).then(|| (Class::Retry, Instant::now() + WRITE_AGAIN))
 }
 
-/// Writes status and event if they say something new; whether that worked.
+/// Writes status and event if they say something new; whether that worked. `refused`: the typed reason, if it is not Ready.
 async fn report(
     context: &Context,
     name: &str,
     cps: &ClusterPushSecret,
     new: &ClusterPushSecretStatus,
+    refused: Option<&'static str>,
 ) -> bool {
     let is_ready = status::is_ready(&new.conditions);
-    context.metrics.cluster_push_secret_ready(name, is_ready);
+    context.metrics.ready(&of(name), is_ready, refused);
     let old = cps.status.as_ref();
     if old == Some(new) {
         return true;

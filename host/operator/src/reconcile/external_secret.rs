@@ -27,8 +27,9 @@ use super::patience::patience;
 use super::refresh::{Done, Ended, Refresh};
 use super::rollout::{self, Rollout};
 use super::{Context, Next, said};
-use super::{leases, revoke};
+use super::{freshness, leases, revoke};
 use crate::cluster::status as status_writer;
+use crate::metrics::Seen;
 use crate::state::{Parsed, store_object, store_refs};
 use crate::sync::Failed;
 use crate::watch::Object;
@@ -61,11 +62,13 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
         (true, Ok(true)) => None,
         (true, Err(failure)) => Some(failure),
         _ => {
+            context.metrics.forget(&object);
             context.state.forget_orphaned(name);
             context.state.forget_unwritten_status(name);
             return None;
         }
     };
+    context.metrics.external_secret_seen(name, freshness::seen(es));
     let now = Timestamp::now();
     let newer = written_again(context, name, es).await;
     let es = newer.as_ref().unwrap_or(es);
@@ -152,6 +155,7 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
         && es.status.as_ref().is_some_and(|status| status.binding.is_some());
     let valid = !waits && !lost && (!is_secret || target_valid(&es.spec, &unread, known.as_ref()));
     let progress = context.state.progress(name);
+    context.metrics.external_secret_due(name, freshness::due(es, progress.last, rhythm, &windows));
     // What was read in part only is read again before its interval is over, but not at each look.
     let partly =
         (progress.again.is_some() || is_partly(es)).then(|| progress.again.unwrap_or_else(Instant::now));
@@ -241,7 +245,7 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
         Ok(Ended::Partly(_, failed)) | Err(failed) => Some(failed.failure.class().reason),
         Ok(Ended::Done(_) | Ended::Stale) => None,
     };
-    context.metrics.reconciled("ExternalSecret", started.elapsed(), reason);
+    context.metrics.reconciled(&object, started.elapsed(), reason);
     match outcome {
         // Once is the watch that is a moment behind; again and again is something else.
         Ok(Ended::Stale) => {
@@ -371,8 +375,9 @@ async fn succeeded(
         ..status::refreshed(old, condition, version, plan.binding.clone(), pins.to_status(), now)
     };
     context.state.refreshed(name, now);
-    context.metrics.synced(&name.namespace, &name.name, seconds(now), true);
-    context.metrics.external_secret_ready(&name.namespace, &name.name, true);
+    let due = freshness::due(es, Some(now), rhythm, windows);
+    context.metrics.synced(name, freshness::seconds(now), due);
+    context.metrics.ready(&Object::ExternalSecret(name.clone()), true, None);
     say(context, es, &plan.notes).await;
     say_absent(context, name, es, &absent).await;
     if status::worth_writing(old, &new, context.config.status_interval) {
@@ -447,8 +452,8 @@ async fn not_ready(
             ..status::refreshed(old, condition, version, binding, pins.to_status(), at)
         },
     };
-    context.metrics.synced(&name.namespace, &name.name, seconds(now), false);
-    context.metrics.external_secret_ready(&name.namespace, &name.name, false);
+    context.metrics.not_synced(name);
+    context.metrics.ready(&Object::ExternalSecret(name.clone()), false, Some(class.reason));
     if status::worth_writing(old, &new, context.config.status_interval) {
         tracing::warn!(reason = class.reason, message, "not synced");
         context.events.warning(&es.object_ref(&()), class.event, &message).await;
@@ -474,6 +479,10 @@ async fn unreadable(context: &Context, name: &Name, parsed: &Parsed<ExternalSecr
     };
     let message = failure.message(&Redactor::default());
     let reason = failure.class().reason;
+    let created = freshness::created(&invalid.metadata);
+    context.metrics.external_secret_seen(name, Seen { created, ..Seen::default() });
+    context.metrics.not_synced(name);
+    context.metrics.ready(&Object::ExternalSecret(name.clone()), false, Some(reason));
     tracing::warn!(reason, message, "not readable");
     let condition = status::ready(&[], false, reason, &message, Timestamp::now());
     write(context, name, &status::failed(None, condition, Vec::new())).await;
@@ -510,11 +519,6 @@ fn look(at: Timestamp, now: Timestamp) -> Instant {
 fn instant(at: Timestamp, now: Timestamp) -> Instant {
     let millis = at.as_millisecond().saturating_sub(now.as_millisecond());
     Instant::now() + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "unix time in milliseconds fits a double's 53 bits")]
-fn seconds(time: Timestamp) -> f64 {
-    time.as_millisecond() as f64 / 1000.0
 }
 
 #[cfg(test)]

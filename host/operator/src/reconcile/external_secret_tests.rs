@@ -93,3 +93,41 @@ async fn what_was_to_be_said_of_one_object_is_not_said_of_its_successor() {
     context.state.end_work();
     assert!(context.state.status_due(&name).is_none());
 }
+
+/// One that is in order is not read again after a start, and its series are there all the same; when it goes, they go.
+#[tokio::test]
+async fn after_a_start_its_series_say_what_its_status_says() {
+    let (api, object) = (Api::default(), Object::ExternalSecret(Name::new("ns", "es")));
+    let context = api.context();
+    let at: Timestamp = "2024-01-01T00:00:00Z".parse().unwrap();
+    let mut shown = external_secret("u");
+    // Not for as long as tests are run.
+    shown["spec"]["refreshInterval"] = json!("876000h");
+    let none = std::collections::BTreeMap::new();
+    let version = synced_resource_version(1, &none, &none);
+    let condition = status::ready(&[], true, "SecretSynced", "secret synced", at);
+    let synced = status::refreshed(None, condition, &version, Some("es".to_owned()), Vec::new(), at);
+    shown["status"] = json!(synced);
+    show(&context, shown.clone());
+    context.state.managed_event(Event::Apply(
+        serde_json::from_value(json!({"metadata": {"name": "es", "namespace": "ns", "uid": "s"}})).unwrap(),
+    ));
+    crate::reconcile::reconcile(&context, &object, Class::Refresh).await;
+    let page = context.metrics.encode().unwrap();
+    let labels = "{name=\"es\",namespace=\"ns\"}";
+    for line in [
+        format!("external_secrets_sync_calls_total{labels} 1704067200.0\n"),
+        format!("externalsecret_last_sync_timestamp_seconds{labels} 1704067200.0\n"),
+        format!("external_secrets_sync_calls_error{labels} 0\n"),
+        format!("claviger_external_secret_due_timestamp_seconds{labels} "),
+    ] {
+        assert!(page.contains(&line), "{line}: {page}");
+    }
+    assert!(!page.contains(&format!("externalsecret_sync_calls_total{labels}")), "nothing was asked: {page}");
+
+    context.state.external_secret_event(Event::Delete(serde_json::from_value(shown).unwrap()));
+    // What was under way when it went ends after it.
+    context.metrics.not_synced(&Name::new("ns", "es"));
+    crate::reconcile::reconcile(&context, &object, Class::Fresh).await;
+    assert!(!context.metrics.encode().unwrap().contains("name=\"es\""));
+}

@@ -5,13 +5,15 @@
 use std::sync::Arc;
 
 use claviger_core::error::Failure;
-use claviger_core::generic::{self, Effect, Input};
+use claviger_core::generic::{self, Input};
 use claviger_core::plan::{self, Plan};
 use claviger_crds::external_secret::{CreationPolicy, ManifestRef};
 use kube::ResourceExt;
 
+use super::effects;
 use super::refresh::{Done, Ended, Refresh, controller_of, gate};
 use super::world::ClusterWorld;
+use crate::audit::{ObjectName, Who};
 use crate::cluster::generic::Objects;
 use crate::sync::{Answer, Asker, Desired, Failed, Makes, Shortfall};
 
@@ -77,18 +79,13 @@ pub(super) async fn run(refresh: &Refresh<'_>, manifest: &ManifestRef) -> Result
         wanted,
     })
     .map_err(plain)?;
-    match &planned.effect {
-        Some(Effect::Apply { body, manager, force }) => {
-            if !objects.apply(&target.name, body, manager, *force).await.map_err(plain)? {
-                return Ok(Ended::Stale);
-            }
-            context.metrics.wrote();
+    if let Some(effect) = &planned.effect {
+        let who = Who { object: refresh.object.into(), uid: &uid };
+        let kind = manifest.kind.as_str().into();
+        let target = ObjectName { kind, namespace: &name.namespace, name: &target.name };
+        if !effects::on_object(context, &who, &objects, target, effect).await.map_err(plain)? {
+            return Ok(Ended::Stale);
         }
-        Some(Effect::Delete { uid, resource_version }) => {
-            objects.delete(&target.name, uid, resource_version).await.map_err(plain)?;
-            context.metrics.wrote();
-        }
-        None => {}
     }
     Ok(Ended::Done(done(planned.success, planned.note.into_iter().collect())))
 }

@@ -3,7 +3,9 @@
 
 mod cluster_external_secret;
 mod cluster_push_secret;
+mod effects;
 mod external_secret;
+mod freshness;
 mod generic;
 mod leases;
 mod namespace_labels;
@@ -26,6 +28,7 @@ use std::time::Instant;
 use claviger_core::scheduler::Class;
 use kube::Client;
 
+use crate::audit::AuditLog;
 use crate::cluster::credentials::Credentials;
 use crate::cluster::events::Events;
 use crate::config::OperatorConfig;
@@ -59,6 +62,8 @@ pub struct Context {
     pub events: Events,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    /// Who had what read, and what was written.
+    pub audit: AuditLog,
     /// Labels of namespaces, for those stores and plugins that choose by them.
     pub namespace_labels: NamespaceLabels,
     /// Whether this process may act: to be asked before what is no request to the API server, such as a call of a
@@ -97,6 +102,15 @@ pub fn cease(context: &Context) {
 
 /// Reconciles one object.
 pub async fn reconcile(context: &Arc<Context>, object: &Object, class: Class) -> Next {
+    let next = look_at(context, object, class).await;
+    // It may have gone in the midst of it.
+    if context.state.uid_of(object).is_none() {
+        context.metrics.forget(object);
+    }
+    next
+}
+
+async fn look_at(context: &Arc<Context>, object: &Object, class: Class) -> Next {
     match object {
         Object::ExternalSecret(name) => external_secret::reconcile(context, name, class).await,
         Object::SecretStore(_) | Object::ClusterSecretStore(_) => store::reconcile(context, object).await,

@@ -93,7 +93,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str, class: Class) 
 
 /// A built-in without an object has its default grants; anything else is not there any more.
 async fn without_object(context: &Context, name: &str) {
-    context.metrics.forget_plugin(name);
+    context.metrics.forget(&Object::Plugin(name.to_owned()));
     context.state.forget_reads(&Object::Plugin(name.to_owned()));
     match built_in(name) {
         // The reason is kept in the registry and shown by whoever asks for the plugin.
@@ -150,7 +150,7 @@ async fn write(
     let (ready, reason, message) = verdict(outcome, running.as_ref());
     let conditions = plugin.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let condition = status::ready(conditions, ready, reason, &message, Timestamp::now());
-    context.metrics.plugin_ready(name, ready);
+    context.metrics.ready(&Object::Plugin(name.to_owned()), ready, (!ready).then_some(reason));
     let mut new = PluginStatus {
         conditions: vec![condition],
         observed_generation: plugin.metadata.generation,

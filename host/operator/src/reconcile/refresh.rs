@@ -10,7 +10,7 @@ use claviger_core::failures;
 use claviger_core::lease::{Pins, Policy, Record};
 use claviger_core::names::{created_by, field_manager, lease_annotation};
 use claviger_core::options::Options;
-use claviger_core::plan::{self, Controller, Effect, Input, Plan, Planned, Sibling};
+use claviger_core::plan::{self, Controller, Input, Plan, Planned, Sibling};
 use claviger_core::rendered;
 use claviger_core::rollout::Targets;
 use claviger_core::secret::SecretBytes;
@@ -20,8 +20,8 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use super::world::ClusterWorld;
-use super::{Context, generic, leases, revoke, states};
-use crate::cluster::apply::{self, Applied};
+use super::{Context, effects, generic, leases, revoke, states};
+use crate::audit::Who;
 use crate::cluster::live;
 use crate::state::{store_object, store_refs};
 use crate::sync::world::Owner;
@@ -253,25 +253,10 @@ impl Refresh<'_> {
                 }
             }
         };
-        for effect in &plan.effects {
-            match effect {
-                Effect::Apply(secret) => {
-                    match apply::apply(&context.client, &name.namespace, secret).await.map_err(plain)? {
-                        Applied::Done(written) => {
-                            context.metrics.wrote();
-                            context.state.wrote(*written);
-                        }
-                        Applied::Stale => return Ok(Ended::Stale),
-                    }
-                }
-                Effect::Delete { name: secret, uid, resource_version } => {
-                    apply::delete(&context.client, &name.namespace, secret, uid, resource_version)
-                        .await
-                        .map_err(plain)?;
-                    context.metrics.wrote();
-                    context.state.deleted(&Name::new(&name.namespace, secret));
-                }
-            }
+        let who = Who { object: object.into(), uid: &uid };
+        let done = effects::on_secrets(context, &who, &name.namespace, &plan.effects, found.as_ref()).await;
+        if !done.map_err(plain)? {
+            return Ok(Ended::Stale);
         }
         context.pipeline.written(&owner.uid);
         // What is kept is recorded already.

@@ -68,6 +68,7 @@ impl Api {
             credentials: Arc::new(Credentials::new(client.clone(), Vec::new(), None)),
             events: Events::new(client, None),
             metrics,
+            audit: AuditLog::default(),
             namespace_labels: NamespaceLabels::default(),
             leadership: Leadership::always(),
             certificates: None,

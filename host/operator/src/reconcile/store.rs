@@ -47,7 +47,11 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
     context.pipeline.forget_sessions(object);
     let store = store?;
     if store.metadata.deletion_timestamp.is_some() || !is_ours(context, &store) {
+        context.metrics.forget(object);
         return None;
+    }
+    if let Some(status) = store.status.as_ref().filter(|status| !status.conditions.is_empty()) {
+        context.metrics.store_seen(object, status::is_ready(&status.conditions));
     }
     let started = Instant::now();
     let mut found = validate(context, object, &store).await;
@@ -79,7 +83,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
         };
     }
     let reason = found.failure.as_ref().map(|_| found.reason);
-    context.metrics.reconciled(object.kind(), started.elapsed(), reason);
+    context.metrics.reconciled(object, started.elapsed(), reason);
     let interval = interval(context, store.spec.as_ref().ok());
     // Before the status: the watch may show that write sooner than it is answered, and it is no news then.
     let verdict = Verdict {
@@ -115,7 +119,7 @@ async fn validate(context: &Arc<Context>, object: &Object, store: &Store) -> Fou
         let view: StoreView = world.store(object, &namespace).await?;
         check_store(&name, &view.spec)?;
         let session = context.pipeline.session(object, &view, &namespace, &world).await?;
-        let health = context.pipeline.validate(&session).await;
+        let health = context.pipeline.validate(&session, &name, &world).await;
         let health = match health {
             // Whom it was tried as is nobody's who has credentials of their own: nothing is known against those.
             Err(error) if !session.stand_ins().is_empty() => {
@@ -181,8 +185,7 @@ async fn report(context: &Context, object: &Object, store: &Store, found: &Found
     let conditions = old.map(|status| status.conditions.as_slice()).unwrap_or_default();
     let condition = status::ready(conditions, found.ready, found.reason, &found.message, Timestamp::now());
     let new = status::store(old, condition, found.capabilities);
-    let (namespace, name) = names(object);
-    context.metrics.store_ready(namespace, name, found.ready);
+    context.metrics.ready(object, found.ready, (!found.ready).then_some(found.reason));
     if old == Some(&new) {
         return;
     }
@@ -197,22 +200,13 @@ async fn report(context: &Context, object: &Object, store: &Store, found: &Found
         Object::SecretStore(name) => {
             status_writer::write::<SecretStore>(&context.client, name, old, &new).await
         }
-        _ => status_writer::write_cluster::<ClusterSecretStore>(&context.client, name, old, &new).await,
+        _ => {
+            status_writer::write_cluster::<ClusterSecretStore>(&context.client, object.name(), old, &new)
+                .await
+        }
     };
     if let Err(failure) = written {
         tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
-    }
-}
-
-fn names(object: &Object) -> (&str, &str) {
-    match object {
-        Object::SecretStore(name) | Object::ExternalSecret(name) | Object::PushSecret(name) => {
-            (&name.namespace, &name.name)
-        }
-        Object::ClusterSecretStore(name)
-        | Object::ClusterExternalSecret(name)
-        | Object::ClusterPushSecret(name)
-        | Object::Plugin(name) => ("", name),
     }
 }
 

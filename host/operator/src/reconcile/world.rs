@@ -12,6 +12,7 @@ use claviger_core::tenancy::store_allows;
 use claviger_plugins::CredentialSource;
 use serde_json::Value;
 
+use crate::audit::{Access, ObjectName, Who};
 use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::cluster::live;
 use crate::reconcile::{Context, states};
@@ -107,6 +108,17 @@ impl World for ClusterWorld {
             Reference { kind: reference_kind, namespace: namespace.to_owned(), name: name.to_owned() };
         self.context.state.add_read(&self.reader, reference);
         live::template_source(&self.context.client, kind, namespace, name).await
+    }
+
+    fn audits(&self) -> bool {
+        self.context.audit.wants_access()
+    }
+
+    fn audit(&self, access: &Access<'_>) {
+        if self.audits() {
+            let uid = self.context.state.uid_of(&self.reader).unwrap_or_default();
+            self.context.audit.access(&Who { object: ObjectName::from(&self.reader), uid: &uid }, access);
+        }
     }
 
     async fn namespace_labels(&self, namespace: &str) -> Result<Arc<BTreeMap<String, String>>, Failure> {

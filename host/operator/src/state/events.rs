@@ -86,8 +86,9 @@ impl State {
                     }
                     inner.index.forget_external_secret(&name);
                     inner.index.forget_reads(&Object::ExternalSecret(name.clone()));
-                    self.metrics.forget_external_secret(&name.namespace, &name.name);
-                    inner.queue.push(Object::ExternalSecret(name), Class::Fresh, Instant::now());
+                    let object = Object::ExternalSecret(name);
+                    self.metrics.forget(&object);
+                    inner.queue.push(object, Class::Fresh, Instant::now());
                 }
                 Change::Synced => {}
             }
@@ -134,8 +135,8 @@ impl State {
                     }
                 }
                 Change::Deleted(name) => {
-                    self.metrics.forget_store(&name.namespace, &name.name);
                     let store = object(name);
+                    self.metrics.forget(&store);
                     inner.wake_spreaders_of(&store);
                     inner.verdicts.remove(&store);
                     inner.index.forget_reads(&store);

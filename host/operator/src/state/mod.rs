@@ -12,6 +12,7 @@ pub(crate) mod push;
 pub(crate) mod push_spread;
 mod spread;
 mod term;
+mod uids;
 mod unwritten;
 pub(crate) mod view;
 
@@ -215,6 +216,11 @@ impl State {
     pub fn push(&self, object: Object, class: Class) {
         self.lock().queue.push(object, class, Instant::now());
         self.wake.notify_one();
+    }
+
+    /// How many objects wait to be looked at, now or later.
+    pub fn queued(&self) -> usize {
+        self.lock().queue.len()
     }
 
     /// When the next entry is due.

@@ -84,7 +84,7 @@ impl State {
                     inner.queue.push(Object::PushSecret(name), Class::Fresh, Instant::now());
                 }
                 Change::Deleted(name) => {
-                    self.metrics.forget_push_secret(&name.namespace, &name.name);
+                    self.metrics.forget(&Object::PushSecret(name.clone()));
                     inner.index.forget_reads(&Object::PushSecret(name.clone()));
                     inner.pushing.progress.remove(&name);
                     inner.pushing.waiting.remove(&name);

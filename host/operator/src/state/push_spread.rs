@@ -57,7 +57,7 @@ impl State {
                 Change::Upserted(_) if same => {}
                 Change::Upserted(name) => inner.spread_pushes(name.name),
                 Change::Deleted(name) => {
-                    self.metrics.forget_cluster_push_secret(&name.name);
+                    self.metrics.forget(&Object::ClusterPushSecret(name.name.clone()));
                     inner.spread_pushes(name.name);
                 }
                 Change::Synced => {}

@@ -45,7 +45,7 @@ impl State {
                 }
                 Change::Deleted(name) => {
                     inner.spreading.meant.remove(&name.name);
-                    self.metrics.forget_cluster_external_secret(&name.name);
+                    self.metrics.forget(&Object::ClusterExternalSecret(name.name.clone()));
                     inner.look_again(name.name);
                 }
                 Change::Synced => {}

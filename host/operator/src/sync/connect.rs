@@ -15,6 +15,7 @@ use claviger_core::secret::Untrusted;
 use claviger_plugins::{Plugin, Requester, Session, StoreRef};
 
 use crate::sync::permitted;
+use crate::sync::told::Call;
 use crate::sync::world::{GeneratorView, StoreView, World};
 use crate::watch::Object;
 use crate::watch::cache::Name;
@@ -25,6 +26,9 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// Sessions kept at once; each holds a store's config and credentials, a few KiB.
 const MAX_SESSIONS: usize = 2_048;
+
+/// What the audit log calls it that a plugin is handed credentials.
+const CONNECT: &str = "connect";
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -165,11 +169,11 @@ impl super::Pipeline {
         // when it is connected again.
         let credentials = world.credentials(&Object::SecretStore(Name::new(namespace, &source.name)));
         let plugin = &installed.plugin;
+        let name = generator_name(&source.kind, namespace, &source.name);
+        let call = Call::by(world, CONNECT, &name, plugin.id());
         let session = plugin.connect_generator(generator, requester, &view.spec, credentials).await;
-        session.map_err(|error| {
-            let name = generator_name(&source.kind, namespace, &source.name);
-            Failure::from_call(&name, None, None, plugin.id(), error)
-        })
+        call.ended(&session);
+        session.map_err(|error| Failure::from_call(&name, None, None, plugin.id(), error))
     }
 
     /// Forgets what was connected for `store`: it, or something it refers to, changed.
@@ -197,5 +201,8 @@ async fn connect(
         generation: view.generation,
     };
     let requester = Requester { namespace: requester.to_owned() };
-    plugin.connect(store_ref, requester, config.clone(), world.credentials(store)).await.map_err(failed)
+    let call = Call::by(world, CONNECT, &name, plugin.id());
+    let session = plugin.connect(store_ref, requester, config.clone(), world.credentials(store)).await;
+    call.ended(&session);
+    session.map_err(failed)
 }

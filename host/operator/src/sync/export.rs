@@ -1,4 +1,4 @@
-//! Counts of the plugin host and the fetch layer, taken over when metrics are read.
+//! Counts of the plugin host, its memos and the fetch layer, taken over when metrics are read.
 
 use std::sync::atomic::Ordering;
 
@@ -24,6 +24,9 @@ impl Pipeline {
             ("http_failed", &egress.failed),
         ] {
             metrics.fetch_count(outcome, count.load(Ordering::Relaxed));
+        }
+        for (outcome, count) in self.registry.host().memo_counts() {
+            metrics.memo_count(outcome, count);
         }
     }
 }

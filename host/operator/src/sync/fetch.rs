@@ -17,8 +17,9 @@ use jiff::Timestamp;
 
 use super::collect::property;
 use super::connect::{generator_name, store_name};
+use super::told::Call;
 use super::unwritten::{Made, Unwritten};
-use super::wanted::{AllWanted, asked_of, generator_source, item, key_source, nature, unusable};
+use super::wanted::{AllWanted, asked_of, generator_source, item, key_source, nature, taken, unusable};
 use super::world::{GeneratorView, Owner, World};
 use super::{Asker, Makes, Notes, Pipeline};
 use crate::watch::Object;
@@ -297,7 +298,7 @@ impl Fetch<'_> {
         let Some(session) = self.fetched.sessions.get(store).cloned() else { return Vec::new() };
         let asked: Vec<Item> =
             items.iter().map(|(item, _)| Item { nature: Nature::Stored, ..(*item).clone() }).collect();
-        let answers = self.pipeline.fetcher.get(session.as_ref(), &asked, self.not_older_than).await;
+        let answers = self.ask(store, &session, &asked).await;
         let mut open = Vec::new();
         for ((item, nature), answer) in items.into_iter().zip(answers) {
             match answer {
@@ -336,11 +337,22 @@ impl Fetch<'_> {
         }
         // What is made lives from here on: the answer may have been long on its way.
         let issued = Timestamp::now();
-        let answers = self.pipeline.fetcher.get(session.as_ref(), &asked, self.not_older_than).await;
+        let answers = self.ask(store, &session, &asked).await;
         for (item, answer) in asked.into_iter().zip(answers) {
             let item = Item { nature: Nature::Stored, ..item };
             self.take(store, &session, &item, answer, issued);
         }
+    }
+
+    async fn ask(
+        &self,
+        store: &Object,
+        session: &Session,
+        items: &[Item],
+    ) -> Vec<claviger_plugins::fetch::Answer> {
+        let name = store_name(store);
+        let taken = |item: &Item| taken(self.asker, store, item);
+        self.pipeline.read_told((session, &name), items, self.not_older_than, self.world, taken).await
     }
 
     /// One answer: what it brought, that it may be missing, or why it failed. What is made beside a failure is not lost.
@@ -433,10 +445,12 @@ impl Fetch<'_> {
         let owner = Owner { namespace, name: self.asker.name, uid: self.asker.uid };
         let previous = self.world.left(&owner, &source);
         let call = session.generate(&view.spec, previous.as_ref(), now_ms, rand::random());
-        let made = self.pipeline.fetcher.call(session.as_ref(), call).await.map_err(|error| {
-            let name = generator_name(&source.kind, namespace, &source.name);
-            Failure::from_call(&name, None, None, session.plugin().id(), error)
-        })?;
+        let name = generator_name(&source.kind, namespace, &source.name);
+        let told = Call::begin(self.world, "generate", &name, &session);
+        let made = self.pipeline.fetcher.call(session.as_ref(), call).await;
+        told.ended(&made);
+        let made =
+            made.map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
         made.values.values().for_each(|value| self.notes.redactor.seed(value));
         let state = match made.state.clone() {
             Some(state) => Some(self.leave(&session, &owner, &source, view, state).await?),
@@ -472,8 +486,11 @@ impl Fetch<'_> {
         };
         if recorded.is_err() {
             let call = session.clean_up(&view.spec, &state);
-            if let Err(error) = self.pipeline.fetcher.call(session, call).await {
-                let name = generator_name(&source.kind, owner.namespace, &source.name);
+            let name = generator_name(&source.kind, owner.namespace, &source.name);
+            let told = Call::begin(self.world, "cleanUp", &name, session);
+            let cleaned = self.pipeline.fetcher.call(session, call).await;
+            told.ended(&cleaned);
+            if let Err(error) = cleaned {
                 let failure = Failure::from_call(&name, None, None, session.plugin().id(), error);
                 let message = failure.message(&self.notes.redactor);
                 tracing::warn!(message, "what a generator left behind is recorded nowhere");

@@ -3,12 +3,14 @@
 use std::time::Instant;
 
 use claviger_core::error::Failure;
+use claviger_core::outcome;
 use claviger_core::provider::{Facet, Item, Nature, Query};
 use claviger_core::shape::{Values, go_regexp};
 use claviger_crds::external_secret::Find;
 
 use super::connect::store_name;
 use super::fetch::failure;
+use super::told::Call;
 use super::wanted::unusable;
 use super::world::World;
 use super::{Asker, Notes, Pipeline};
@@ -50,11 +52,15 @@ impl Pipeline {
                     "find takes more than 5000 pages: narrow it by path, name or tags",
                 ));
             }
-            let (found, next) = self
-                .fetcher
-                .call(session.as_ref(), session.find(&query, cursor))
-                .await
+            let call = Call::begin(world, "find", &name, &session).of(query.path.as_deref());
+            let answer = self.fetcher.call(session.as_ref(), session.find(&query, cursor)).await;
+            call.tell(outcome::word(&answer), |access| {
+                access.found = answer.as_ref().ok().map(|(found, _)| found.len());
+            });
+            let (found, next) = answer
                 .map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
+            // A list that has the values is a read of each.
+            let call = Call::begin(world, "get", &name, &session);
             for found in found {
                 // What a plugin lists it may list too much of.
                 if filter.as_ref().is_some_and(|filter| !filter.is_match(&found.key)) {
@@ -62,6 +68,10 @@ impl Pipeline {
                 }
                 match found.value {
                     Some(value) => {
+                        call.tell(outcome::OK, |access| {
+                            access.key = Some(&found.key);
+                            access.version = value.version.as_deref();
+                        });
                         notes.redactor.seed(&value.data);
                         values.insert(found.key, value.data);
                     }
@@ -89,7 +99,8 @@ impl Pipeline {
                 nature: Nature::Stored,
             })
             .collect();
-        let answers = self.fetcher.get(session.as_ref(), &items, not_older_than).await;
+        let whole = |_: &Item| Vec::new();
+        let answers = self.read_told((session.as_ref(), &name), &items, not_older_than, world, whole).await;
         for (item, answer) in items.into_iter().zip(answers) {
             match answer {
                 Ok(value) => {

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use claviger_core::error::Failure;
+use claviger_core::error::{Failure, StoreName};
 use claviger_core::lease::{Held, Record, Source};
 use claviger_core::provider::{CallError, Lease, ProviderError};
 use claviger_plugins::Session;
 
 use super::Pipeline;
 use super::connect::{generator_name, store_name};
+use super::told::Call;
 use super::world::{GeneratorView, World};
 use crate::state::store_object;
 use claviger_crds::external_secret::StoreKind;
@@ -37,7 +38,10 @@ impl Pipeline {
         world: &dyn World,
     ) -> Result<Renewal, Failure> {
         let session = self.maker(&held.source, namespace, world).await?;
+        let name = maker_name(&held.source, namespace);
+        let call = Call::begin(world, "renew", &name, &session).of(key_of(&held.source));
         let renewal = self.fetcher.call(session.as_ref(), session.renew(lease, lease.duration)).await;
+        call.ended(&renewal);
         match renewal {
             Ok(lease) => Ok(Renewal::Renewed(lease)),
             Err(CallError::Provider(ProviderError::NotFound(_))) => Ok(Renewal::Gone),
@@ -59,7 +63,10 @@ impl Pipeline {
     pub async fn revoke(&self, held: &Held, namespace: &str, world: &dyn World) -> Result<(), Failure> {
         let Some(lease) = &held.lease else { return Ok(()) };
         let session = self.maker(&held.source, namespace, world).await?;
+        let name = maker_name(&held.source, namespace);
+        let call = Call::begin(world, "revoke", &name, &session).of(key_of(&held.source));
         let revoked = self.fetcher.call(session.as_ref(), session.revoke(lease)).await;
+        call.ended(&revoked);
         revoked.map_err(|error| about(&held.source, namespace, &session, error))
     }
 
@@ -76,8 +83,10 @@ impl Pipeline {
         state: &serde_json::Value,
     ) -> Result<(), Failure> {
         let session = self.generator_session(source, view, namespace, world).await?;
-        let call = session.clean_up(&view.spec, state);
-        let cleaned = self.fetcher.call(session.as_ref(), call).await;
+        let name = maker_name(source, namespace);
+        let call = Call::begin(world, "cleanUp", &name, &session);
+        let cleaned = self.fetcher.call(session.as_ref(), session.clean_up(&view.spec, state)).await;
+        call.ended(&cleaned);
         cleaned.map_err(|error| about(source, namespace, &session, error))
     }
 
@@ -117,14 +126,23 @@ impl Pipeline {
     }
 }
 
-fn about(source: &Source, namespace: &str, session: &Session, error: CallError) -> Failure {
-    let name = match source.kind.as_str() {
+/// How messages name who made it.
+fn maker_name(source: &Source, namespace: &str) -> StoreName {
+    match source.kind.as_str() {
         "SecretStore" => store_name(&store_object(StoreKind::SecretStore, namespace, &source.name)),
         "ClusterSecretStore" => {
             store_name(&store_object(StoreKind::ClusterSecretStore, namespace, &source.name))
         }
         kind => generator_name(kind, namespace, &source.name),
-    };
-    let key = Some(source.key.as_str()).filter(|key| !key.is_empty());
-    Failure::from_call(&name, key, None, session.plugin().id(), error)
+    }
+}
+
+/// The key that it came with; a generator has none.
+fn key_of(source: &Source) -> Option<&str> {
+    Some(source.key.as_str()).filter(|key| !key.is_empty())
+}
+
+fn about(source: &Source, namespace: &str, session: &Session, error: CallError) -> Failure {
+    let name = maker_name(source, namespace);
+    Failure::from_call(&name, key_of(source), None, session.plugin().id(), error)
 }

@@ -13,6 +13,7 @@ mod leases;
 pub(crate) mod push;
 mod render;
 mod slow;
+mod told;
 mod unwritten;
 mod wanted;
 pub mod world;
@@ -21,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use claviger_core::error::Failure;
+use claviger_core::error::{Failure, StoreName};
 use claviger_core::failures::{Absent, KeyFailure, absent_events, may_be_partial, principal};
 use claviger_core::lease::{Held, Pins, Record};
 use claviger_core::options::Options;
@@ -42,6 +43,7 @@ use crate::sync::connect::Sessions;
 pub use crate::sync::connect::{generator_name, store_name};
 pub use crate::sync::leases::Renewal;
 use crate::sync::slow::SlowHashes;
+use crate::sync::told::Call;
 use crate::sync::unwritten::UnwrittenByOwner;
 use crate::sync::world::World;
 
@@ -259,8 +261,16 @@ impl Pipeline {
     ///
     /// # Errors
     /// As every call of the plugin.
-    pub async fn validate(&self, session: &Session) -> Result<Health, CallError> {
-        self.fetcher.call(session, session.validate()).await
+    pub async fn validate(
+        &self,
+        session: &Session,
+        store: &StoreName,
+        world: &dyn World,
+    ) -> Result<Health, CallError> {
+        let call = Call::begin(world, "validate", store, session);
+        let answer = self.fetcher.call(session, session.validate()).await;
+        call.ended(&answer);
+        answer
     }
 
     /// Drops what is kept and too old: answers with their values, credentials of the surroundings.

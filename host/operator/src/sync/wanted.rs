@@ -1,6 +1,6 @@
 //! What a spec asks for, and from where: pure, before anything is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_core::error::Failure;
 use claviger_core::lease::Source;
@@ -112,6 +112,27 @@ pub(super) fn asked_of(item: Item, session: Option<&Session>) -> Item {
     }
 }
 
+/// The properties that the spec takes of a key, by name; whoever takes the whole adds none.
+pub(super) fn taken<'a>(asker: &Asker<'a>, store: &Object, asked: &Item) -> Vec<&'a str> {
+    let spec = asker.spec;
+    let of = |own: Option<&SecretStoreRef>| store_of(asker, own, "").is_ok_and(|of| of == *store);
+    let named = |reference: &RemoteRef| {
+        let Item { key, version, facet, .. } = item(reference);
+        (&key, &version, facet) == (&asked.key, &asked.version, asked.facet)
+    };
+    let single = spec.data.iter().filter_map(|entry| {
+        let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
+        Some(&entry.remote_ref).filter(|reference| named(reference) && of(own))
+    });
+    let whole = spec.data_from.iter().filter_map(|entry| {
+        let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
+        entry.extract.as_ref().filter(|reference| named(reference) && of(own))
+    });
+    let properties = single.chain(whole).filter_map(|reference| reference.property.as_deref());
+    let properties: BTreeSet<&str> = properties.filter(|property| !property.is_empty()).collect();
+    properties.into_iter().collect()
+}
+
 pub(super) fn store_of(
     asker: &Asker<'_>,
     own: Option<&SecretStoreRef>,
@@ -131,4 +152,59 @@ pub(super) fn store_of_from(asker: &Asker<'_>, entry: &DataFrom, index: usize) -
 
 pub(super) fn unusable(place: &str, why: &str) -> Failure {
     Failure::ValueNotUsable { place: place.to_owned(), why: why.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::watch::cache::Name;
+
+    #[test]
+    fn what_is_taken_of_a_key_is_named_once_and_by_store() {
+        let spec = serde_json::from_value(json!({
+            "secretStoreRef": {"name": "a"},
+            "data": [
+                {"secretKey": "1", "remoteRef": {"key": "k", "property": "user"}},
+                {"secretKey": "2", "remoteRef": {"key": "k", "property": "password"}},
+                {"secretKey": "3", "remoteRef": {"key": "k", "property": "user"}},
+                {"secretKey": "4", "remoteRef": {"key": "k"}},
+                {"secretKey": "5", "remoteRef": {"key": "k", "version": "7", "property": "old"}},
+                {"secretKey": "6", "remoteRef": {"key": "other", "property": "x"}},
+                {"secretKey": "7", "remoteRef": {"key": "k", "property": "elsewhere"},
+                 "sourceRef": {"storeRef": {"name": "b"}}},
+            ],
+            "dataFrom": [{"extract": {"key": "k", "property": "nested"}}],
+        }))
+        .unwrap();
+        let (pins, labels) = (Default::default(), BTreeMap::new());
+        let asker = Asker {
+            namespace: "ns",
+            name: "es",
+            uid: "",
+            version: "",
+            pins: &pins,
+            held: None,
+            keeps_unleased: false,
+            makes: Makes::Nothing,
+            options: Default::default(),
+            left: None,
+            labels: &labels,
+            annotations: &labels,
+            spec: &spec,
+        };
+        let of = |store: &str, version: Option<&str>| {
+            let reference = RemoteRef {
+                key: "k".to_owned(),
+                version: version.map(ToOwned::to_owned),
+                ..RemoteRef::default()
+            };
+            taken(&asker, &Object::SecretStore(Name::new("ns", store)), &item(&reference)).join(" ")
+        };
+        assert_eq!(of("a", None), "nested password user");
+        assert_eq!(of("a", Some("7")), "old");
+        assert_eq!(of("b", None), "elsewhere");
+    }
 }

@@ -12,6 +12,7 @@ use claviger_crds::store::SecretStoreSpec;
 use claviger_plugins::CredentialSource;
 use serde_json::Value;
 
+use crate::audit::Access;
 use crate::watch::Object;
 
 /// A store that was found.
@@ -96,6 +97,14 @@ pub trait World: Send + Sync {
         namespace: &str,
         name: &str,
     ) -> Result<Option<BTreeMap<String, SecretBytes>>, Failure>;
+
+    /// Whether somebody wants to know what providers are asked for.
+    fn audits(&self) -> bool {
+        false
+    }
+
+    /// A provider was asked for something, for whom this is the surroundings of.
+    fn audit(&self, _access: &Access<'_>) {}
 
     /// Labels of a namespace.
     ///

@@ -42,6 +42,17 @@ impl Object {
         }
     }
 
+    /// `metadata.name`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Plugin(name)
+            | Self::ClusterExternalSecret(name)
+            | Self::ClusterPushSecret(name)
+            | Self::ClusterSecretStore(name) => name,
+            Self::SecretStore(name) | Self::ExternalSecret(name) | Self::PushSecret(name) => &name.name,
+        }
+    }
+
     /// Its namespace; empty for cluster-scoped objects, which so form a class of their own when the
     /// scheduler takes turns among namespaces.
     pub fn namespace(&self) -> &str {

@@ -36,6 +36,17 @@ impl Certificates {
         Some(format!("the webhook has no certificate: {why}"))
     }
 
+    /// Unix time at which the certificate that is served ends.
+    pub fn ends(&self) -> Option<f64> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let (_, leaf) = x509_parser::parse_x509_certificate(current.key.as_ref()?.cert.first()?).ok()?;
+        let ends = leaf.validity().not_after.timestamp();
+        // A certificate's years have four digits.
+        #[expect(clippy::cast_precision_loss, reason = "they fit a double's 53 bits")]
+        let ends = ends as f64;
+        Some(ends)
+    }
+
     /// Serves with that pair from now on, in PEM, if it can be used.
     pub(super) fn offer(&self, chain: &[u8], key: &[u8], from: &str) {
         {

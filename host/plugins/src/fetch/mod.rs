@@ -79,6 +79,14 @@ pub struct Counters {
 /// An answer, or why there is none.
 pub type Answer = Result<Arc<Value>, CallError>;
 
+/// An answer, and where it comes from.
+pub struct Told {
+    /// It.
+    pub answer: Answer,
+    /// Somebody else's read brought it, just before or at the same time.
+    pub shared: bool,
+}
+
 /// The meeting point.
 pub struct Fetcher<R: Reader> {
     flights: Flights<R::Scope>,
@@ -106,7 +114,14 @@ impl<R: Reader> Fetcher<R> {
     /// Reads items through `reader`, or takes what another read that began at or after
     /// `not_older_than` brings. Answers are in the order of the items.
     pub async fn get(&self, reader: &R, items: &[Item], not_older_than: Instant) -> Vec<Answer> {
+        let told = self.get_told(reader, items, not_older_than).await;
+        told.into_iter().map(|told| told.answer).collect()
+    }
+
+    /// The same, and whether each answer is somebody else's read.
+    pub async fn get_told(&self, reader: &R, items: &[Item], not_older_than: Instant) -> Vec<Told> {
         let mut answers: Vec<Option<Answer>> = items.iter().map(|_| None).collect();
+        let mut shared = vec![false; items.len()];
         // Those whose shared answer turned out not to be for sharing read for themselves.
         // And what is made for who asks is nobody else's from the beginning.
         let mut alone: Vec<bool> = items.iter().map(|item| item.nature == Nature::Dynamic).collect();
@@ -124,6 +139,7 @@ impl<R: Reader> Fetcher<R> {
                 match self.flights.seat(reader.scope(), item, not_older_than) {
                     Seat::Kept(value) => {
                         count(&self.counters.hit, 1);
+                        shared[index] = true;
                         answers[index] = Some(Ok(value));
                     }
                     Seat::Leader(leader) => leading.push((index, Some(leader))),
@@ -138,6 +154,7 @@ impl<R: Reader> Fetcher<R> {
                 match passenger.arrived().await {
                     Some(flights::Outcome::Shared(answer)) => {
                         count(&self.counters.joined, 1);
+                        shared[index] = true;
                         answers[index] = Some(answer);
                     }
                     Some(flights::Outcome::NotShareable) => alone[index] = true,
@@ -147,7 +164,8 @@ impl<R: Reader> Fetcher<R> {
             }
         }
         let held = || Err(CallError::Held { left: Duration::ZERO });
-        answers.into_iter().map(|answer| answer.unwrap_or_else(held)).collect()
+        let told = answers.into_iter().map(|answer| answer.unwrap_or_else(held)).zip(shared);
+        told.map(|(answer, shared)| Told { answer, shared }).collect()
     }
 
     /// A call of `reader`'s backend that shares nothing (a search, a validation): under the account's limits

@@ -118,6 +118,20 @@ async fn answers_come_in_order_and_in_batches() {
 }
 
 #[tokio::test]
+async fn whose_read_it_was_is_told() {
+    let (fetcher, stand) = (Fetcher::default(), stand());
+    let now = Instant::now();
+    let items = [item(1), item(2)];
+    let together = join_all((0..3).map(|_| fetcher.get_told(&stand, &items, now))).await;
+    let shared: Vec<Vec<bool>> =
+        together.iter().map(|told| told.iter().map(|told| told.shared).collect()).collect();
+    assert_eq!(shared, [[false, false], [true, true], [true, true]]);
+    let later = fetcher.get_told(&stand, &[item(2), item(3)], now).await;
+    assert_eq!(later.iter().map(|told| told.shared).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(read(&stand), 3);
+}
+
+#[tokio::test]
 async fn an_answer_that_is_too_old_is_not_taken() {
     let (fetcher, stand) = (Fetcher::default(), stand());
     let before = Instant::now();

@@ -9,6 +9,7 @@ mod from_go;
 mod kube;
 mod openbao;
 mod postgres;
+mod prometheus;
 mod python;
 
 use std::fs::File;
@@ -47,6 +48,8 @@ pub struct Tools {
     pub postgres_bin: Option<PathBuf>,
     /// A browser without a screen, if it is installed.
     pub chromium: Option<PathBuf>,
+    /// The folder with Prometheus and promtool, if it was asked for and can be had.
+    pub prometheus_bin: Option<PathBuf>,
 }
 
 impl Tools {
@@ -73,6 +76,7 @@ impl Tools {
             python: python::prepare(progress)?,
             postgres_bin: postgres::find(),
             chromium: chromium::find(),
+            prometheus_bin: None,
         })
     }
 
@@ -101,6 +105,23 @@ impl Tools {
     /// [`Error::Missing`] if none is installed.
     pub fn chromium(&self) -> Result<&Path> {
         self.chromium.as_deref().ok_or_else(|| Error::Missing(chromium::missing()))
+    }
+
+    /// The same with Prometheus, which servers do without.
+    ///
+    /// # Errors
+    /// If the cache cannot be used. That it cannot be had is none: see [`Tools::prometheus`].
+    pub fn with_prometheus(mut self, progress: &Progress) -> Result<Self> {
+        self.prometheus_bin = prometheus::prepare(progress)?;
+        Ok(self)
+    }
+
+    /// The folder with Prometheus and promtool.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if they are neither installed nor to be fetched.
+    pub fn prometheus(&self) -> Result<&Path> {
+        self.prometheus_bin.as_deref().ok_or_else(|| Error::Missing(prometheus::missing()))
     }
 
     /// The folder with PostgreSQL's server programs.

@@ -64,6 +64,8 @@ struct Look<'a> {
     missing: Vec<(StoreKind, String)>,
     /// Stores that are meant and being deleted: they take nothing more, and what they have is not stale.
     going: Vec<(StoreKind, String)>,
+    /// When this look began.
+    began: Instant,
 }
 
 /// What was found or done.
@@ -111,14 +113,12 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name) -> Next {
     let world = ClusterWorld { context: context.clone(), reader: Object::PushSecret(name.clone()) };
     let Stores { ours: stores, missing, going, others } = stores(context, name, ps);
     if others && stores.is_empty() && missing.is_empty() && going.is_empty() && !goes {
-        context.metrics.forget_push_secret(&name.namespace, &name.name);
+        context.metrics.forget(&Object::PushSecret(name.clone()));
         return None;
     }
-    let mut look = Look { context, world, name, ps, progress, stores, missing, going };
-    let started = Instant::now();
-    let next = if goes { look.deleted(interval).await } else { look.kept(interval).await };
-    context.metrics.push_secret_took(&name.namespace, &name.name, started.elapsed());
-    next
+    let began = Instant::now();
+    let mut look = Look { context, world, name, ps, progress, stores, missing, going, began };
+    if goes { look.deleted(interval).await } else { look.kept(interval).await }
 }
 
 /// The stores that a PushSecret means.
@@ -210,11 +210,8 @@ impl Look<'_> {
                     return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
                 }
             }
-            self.context.metrics.push_secret_ready(
-                &self.name.namespace,
-                &self.name.name,
-                self.status().is_some_and(|status| status::is_ready(&status.conditions)),
-            );
+            let is_ready = self.status().is_some_and(|status| status::is_ready(&status.conditions));
+            self.context.metrics.ready(&Object::PushSecret(self.name.clone()), is_ready, None);
             return until.map(|at| (Class::Refresh, Instant::now() + refresh::wait(at, now)));
         }
         self.progress.again = false;
@@ -304,8 +301,9 @@ impl Look<'_> {
         let policy = self.ps.spec.update_policy;
         let new = next_status(self.status(), &outcome, policy, synced, (version, &source), now);
         let is_ready = matches!(outcome, Outcome::Synced);
-        let (namespace, name) = (&self.name.namespace, &self.name.name);
-        self.context.metrics.push_secret_ready(namespace, name, is_ready);
+        let (object, namespace) = (Object::PushSecret(self.name.clone()), &self.name.namespace);
+        let reason = failure.as_ref().map(|failure| failure.class().reason);
+        self.context.metrics.ready(&object, is_ready, reason);
         if failure.is_none() || claimed.is_some() {
             let id = |kind, store: &str| store_id(kind, namespace, store);
             let mut targets = targets_of(&new.synced_push_secrets, id);
@@ -329,8 +327,7 @@ impl Look<'_> {
                 Some(after_failure(retry, self.progress.failures, interval, rand::random()))
             }
         };
-        let reason = failure.as_ref().map(|failure| failure.class().reason);
-        self.context.metrics.reconciled("PushSecret", Duration::ZERO, reason);
+        self.context.metrics.reconciled(&object, self.began.elapsed(), reason);
         self.context.state.set_push_progress(self.name, self.progress.clone());
         let next = match wait {
             Some(wait) => Some((Class::Retry, Instant::now() + wait)),
@@ -413,7 +410,8 @@ async fn refused(context: &Arc<Context>, name: &Name, ps: &PushSecret, why: Stri
     let progress = context.state.push_progress(name, ps.metadata.uid.as_deref().unwrap_or_default());
     let world = ClusterWorld { context: context.clone(), reader: Object::PushSecret(name.clone()) };
     let Stores { ours: stores, missing, going, .. } = Stores::default();
-    let mut look = Look { context, world, name, ps, progress, stores, missing, going };
+    let began = Instant::now();
+    let mut look = Look { context, world, name, ps, progress, stores, missing, going, began };
     look.progress.status = look.progress.status.or_else(|| ps.status.clone());
     look.failed(failure, Duration::ZERO, "").await
 }

@@ -24,6 +24,7 @@ use jiff::Timestamp;
 use super::Pipeline;
 use super::connect::{generator_name, store_name};
 use super::render::render_failure;
+use super::told::Call;
 use super::wanted::unusable;
 use super::world::{GeneratorView, World};
 use crate::watch::Object;
@@ -133,15 +134,19 @@ impl Pipeline {
         }
         let now_ms = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0);
         let call = session.generate(&view.spec, None, now_ms, rand::random());
-        let made = self.fetcher.call(session.as_ref(), call).await.map_err(|error| {
-            let name = generator_name(&source.kind, namespace, &source.name);
-            Failure::from_call(&name, None, None, session.plugin().id(), error)
-        })?;
+        let name = generator_name(&source.kind, namespace, &source.name);
+        let told = Call::begin(world, "generate", &name, &session);
+        let made = self.fetcher.call(session.as_ref(), call).await;
+        told.ended(&made);
+        let made =
+            made.map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
         made.values.values().for_each(|value| redactor.seed(value));
         if let Some(state) = &made.state {
             // What nobody records nobody would take back later.
             let call = session.clean_up(&view.spec, state);
+            let told = Call::begin(world, "cleanUp", &name, &session);
             let taken_back = self.fetcher.call(session.as_ref(), call).await;
+            told.ended(&taken_back);
             let why = match taken_back {
                 Ok(()) => {
                     "it leaves something to be taken back later, which a PushSecret cannot record: let an ExternalSecret \

@@ -12,6 +12,7 @@ use claviger_plugins::Session;
 use super::write::{AT_ONCE, refused, way, whole};
 use super::{by_key, store_name};
 use crate::sync::Pipeline;
+use crate::sync::told::{Call, tell_each};
 use crate::sync::world::World;
 use crate::watch::Object;
 
@@ -49,7 +50,7 @@ impl Pipeline {
                 if pending.is_empty() {
                     break;
                 }
-                let again = self.remove_once(&session, &name, &pending, &mut done).await?;
+                let again = self.remove_once((&session, world), &name, &pending, &mut done).await?;
                 pending.retain(|(key, _)| again.contains(key));
             }
         }
@@ -59,7 +60,7 @@ impl Pipeline {
     /// One round; the keys that somebody else has changed meanwhile.
     async fn remove_once(
         &self,
-        session: &Arc<Session>,
+        (session, world): (&Arc<Session>, &dyn World),
         name: &StoreName,
         pending: &[&(String, Vec<&PushData>)],
         done: &mut BTreeMap<String, Result<(), Failure>>,
@@ -67,7 +68,7 @@ impl Pipeline {
         let parts = |entries: &[&PushData]| entries.iter().all(|entry| !place_of(entry).property.is_empty());
         let read: Vec<&String> =
             pending.iter().filter(|(_, entries)| parts(entries)).map(|(key, _)| key).collect();
-        let mut there = self.push_read(session, name, &read).await?;
+        let mut there = self.push_read((session, world), name, &read).await?;
         let (mut removals, mut writes, mut again) = (Vec::new(), Vec::new(), Vec::new());
         for (key, entries) in pending {
             let job = match there.remove(key.as_str()) {
@@ -95,12 +96,14 @@ impl Pipeline {
             done.insert(key.to_owned(), answer);
         };
         if !removals.is_empty() {
+            let call = Call::begin(world, "delete", name, session);
             let answers = self.fetcher.call(session.as_ref(), session.delete(&removals)).await;
+            tell_each(&call, removals.iter().map(|removal| removal.key.as_str()), &answers, |(), _| {});
             let answers = answers.map_err(|error| refused(name, None, session, error))?;
             removals.iter().zip(answers).for_each(|(removal, answer)| take(&removal.key, answer));
         }
         if !writes.is_empty() {
-            let answers = self.fetcher.call(session.as_ref(), session.push(&writes)).await;
+            let answers = self.push_sent((session, world), name, &writes).await;
             let answers = answers.map_err(|error| refused(name, None, session, error))?;
             writes.iter().zip(answers).for_each(|(write, answer)| take(&write.key, answer.map(drop)));
         }

@@ -13,6 +13,7 @@ use claviger_plugins::Session;
 
 use super::{by_key, store_name};
 use crate::sync::Pipeline;
+use crate::sync::told::{Call, tell_each};
 use crate::sync::world::World;
 use crate::watch::Object;
 
@@ -70,7 +71,7 @@ impl Pipeline {
                 if pending.is_empty() {
                     break;
                 }
-                let again = self.push_once(store, &session, &pending, policy, &mut written).await;
+                let again = self.push_once((store, world), &session, &pending, policy, &mut written).await;
                 let again = match (again, pending.first()) {
                     (Ok(again), _) => again,
                     // What was written before is there, and has to be recorded.
@@ -91,7 +92,7 @@ impl Pipeline {
     /// One round; the keys that somebody else has changed meanwhile. What is said of those holds if there is no other.
     async fn push_once(
         &self,
-        store: &Object,
+        (store, world): (&Object, &dyn World),
         session: &Arc<Session>,
         pending: &[&(String, Vec<&Entry>)],
         policy: UpdatePolicy,
@@ -100,7 +101,7 @@ impl Pipeline {
         let name = store_name(store);
         let read: Vec<&String> =
             pending.iter().filter(|(_, entries)| reads(entries)).map(|(key, _)| key).collect();
-        let mut there = self.push_read(session, &name, &read).await?;
+        let mut there = self.push_read((session, world), &name, &read).await?;
         let (mut writes, mut kept, mut again) = (Vec::new(), Vec::new(), Vec::new());
         for (key, entries) in pending {
             let job = match there.remove(key.as_str()) {
@@ -122,7 +123,7 @@ impl Pipeline {
         if writes.is_empty() {
             return Ok(again);
         }
-        let answers = self.fetcher.call(session.as_ref(), session.push(&writes)).await;
+        let answers = self.push_sent((session, world), &name, &writes).await;
         let answers = answers.map_err(|error| refused(&name, None, session, error))?;
         for ((write, mut kept), answer) in writes.iter().zip(kept).zip(answers) {
             // Where nothing was when it was read, something is now.
@@ -152,10 +153,29 @@ impl Pipeline {
         Ok(again)
     }
 
+    /// Has values written, and tells of each.
+    pub(super) async fn push_sent(
+        &self,
+        (session, world): (&Arc<Session>, &dyn World),
+        name: &StoreName,
+        writes: &[Write],
+    ) -> Result<Vec<Result<Pushed, ProviderError>>, CallError> {
+        let call = Call::begin(world, "push", name, session);
+        let answers = self.fetcher.call(session.as_ref(), session.push(writes)).await;
+        tell_each(&call, writes.iter().map(|write| write.key.as_str()), &answers, |pushed, access| {
+            access.effect = Some(match pushed {
+                Pushed::Created => "created",
+                Pushed::Updated => "updated",
+                Pushed::Unchanged => "unchanged",
+            });
+        });
+        answers
+    }
+
     /// What is stored there; `None` where nothing is.
     pub(super) async fn push_read<'k>(
         &self,
-        session: &Arc<Session>,
+        (session, world): (&Arc<Session>, &dyn World),
         name: &StoreName,
         keys: &[&'k String],
     ) -> Result<BTreeMap<&'k str, Result<Option<Value>, Failure>>, Failure> {
@@ -170,7 +190,11 @@ impl Pipeline {
             nature: Nature::Stored,
         };
         let items: Vec<Item> = keys.iter().map(item).collect();
+        let call = Call::begin(world, "get", name, session);
         let answers = self.fetcher.call(session.as_ref(), session.get(&items)).await;
+        tell_each(&call, keys.iter().map(|key| key.as_str()), &answers, |value, access| {
+            access.version = value.version.as_deref();
+        });
         let answers = answers.map_err(|error| refused(name, None, session, error))?;
         let found = keys.iter().zip(answers).map(|(key, answer)| {
             let answer = match answer {

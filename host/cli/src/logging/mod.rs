@@ -1,9 +1,12 @@
-//! Log lines: to standard error, as text or JSON with lower-case levels.
+//! Log lines: to standard error, as text or JSON with lower-case levels (`json`). Standard output is the audit log's.
 //!
 //! Libraries below ours are quieter by default, because the API client logs whole requests at debug.
 //! A panic is logged by its place only: its text may quote anything.
 
+mod json;
+
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::JsonFields;
 
 use crate::args::{LogArgs, LogFormat};
 
@@ -27,7 +30,7 @@ pub(crate) fn start(args: &LogArgs, default: &str) {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match args.log_format {
         LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Json => builder.fmt_fields(JsonFields::new()).event_format(json::JsonLines).init(),
     }
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
