@@ -48,6 +48,8 @@ impl Failure {
             Self::GeneratorUnknown { .. } => (Reason::GeneratorUnknown, Retry::Interval),
             Self::StoreNotReady { .. } => (Reason::StoreNotReady, Retry::Interval),
             Self::StoreForbidden { .. } => (Reason::StoreForbidden, Retry::Interval),
+            // The labels of a namespace and the annotations of an account wake nobody, and looking costs no request.
+            Self::KeyForbidden { .. } => (Reason::KeyForbidden, Retry::Backoff),
             Self::StoreReferent { .. } => (Reason::ValidationUnknown, Retry::Interval),
             Self::ProviderUnknown { .. } => (Reason::ProviderUnknown, Retry::Interval),
             Self::PluginNotLoaded { .. } => (Reason::PluginNotLoaded, Retry::Backoff),
@@ -123,6 +125,7 @@ impl Failure {
             | Self::GeneratorUnknown { .. }
             | Self::StoreNotReady { .. }
             | Self::StoreForbidden { .. }
+            | Self::KeyForbidden { .. }
             | Self::StoreReferent { .. }
             | Self::ProviderUnknown { .. }
             | Self::PluginNotLoaded { .. }
@@ -150,6 +153,7 @@ impl Failure {
     pub fn concerns_one_entry(&self) -> bool {
         match self {
             Self::AccessDenied { .. }
+            | Self::KeyForbidden { .. }
             | Self::RemoteKeyNotFound { .. }
             | Self::PropertyNotFound { .. }
             | Self::ValueNotUsable { .. }

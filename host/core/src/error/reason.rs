@@ -64,6 +64,9 @@ reasons! {
     StoreForbidden:
         "the ClusterSecretStore does not serve this namespace",
         "have spec.conditions of the store match the namespace, or use another store";
+    KeyForbidden:
+        "the access policy of the ClusterSecretStore does not let this namespace reach the key",
+        "ask for a key that the message names as allowed, or have a rule of spec.accessPolicy cover it";
     ValidationUnknown:
         "the store can only be judged for the namespace of who uses it",
         "look at an ExternalSecret that uses it";
