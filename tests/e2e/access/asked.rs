@@ -102,7 +102,6 @@ fn nobody_is_asked_for_a_forbidden_key() {
     assert!(of(&own) >= 1 && of("common/ca") == 1, "{asked:?}");
     let known = [&own, &theirs, "common/ca"].map(|key| format!("data/{key}"));
     assert!(asked.iter().all(|path| known.contains(path)), "{asked:?}");
-    assert!(!entries.iter().any(|entry| entry.path.contains("..") || entry.path.contains("%2e")));
     assert_no_value_left(&world, &operator, &["MARKED-own", "MARKED-theirs", "MARKED-ca"]);
     cleared(&world);
 }

