@@ -6,7 +6,7 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionVersion,
-    CustomResourceSubresourceStatus,
+    CustomResourceSubresourceStatus, JSONSchemaProps, JSONSchemaPropsOrArray,
 };
 use kube::CustomResourceExt;
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub fn all() -> Vec<(String, String)> {
 /// Every definition.
 pub fn definitions() -> Vec<CustomResourceDefinition> {
     vec![
-        with_deprecated_version(finish(SecretStore::crd())),
+        with_deprecated_version(without_policy(finish(SecretStore::crd()))),
         with_deprecated_version(finish(ClusterSecretStore::crd())),
         with_deprecated_version(finish(ExternalSecret::crd())),
         with_deprecated_version(finish(ClusterExternalSecret::crd())),
@@ -85,6 +85,26 @@ fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     crd.spec.conversion = Some(CustomResourceConversion { strategy: "None".to_owned(), webhook: None });
     for version in &mut crd.spec.versions {
         tidy_schema(version);
+    }
+    crd
+}
+
+/// A field that is left out of the schema is dropped in silence, and whoever wrote a policy would believe that it
+/// holds. So the API server refuses one.
+fn without_policy(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+        let spec = schema.and_then(|schema| schema.properties.as_mut()?.get_mut("spec"));
+        let Some(fields) = spec.and_then(|spec| spec.properties.as_mut()) else { continue };
+        let item = JSONSchemaProps { type_: Some("object".to_owned()), ..JSONSchemaProps::default() };
+        let policy = JSONSchemaProps {
+            description: Some("For ClusterSecretStores only: a SecretStore serves one namespace.".to_owned()),
+            type_: Some("array".to_owned()),
+            max_items: Some(0),
+            items: Some(JSONSchemaPropsOrArray::Schema(Box::new(item))),
+            ..JSONSchemaProps::default()
+        };
+        fields.insert("accessPolicy".to_owned(), policy);
     }
     crd
 }

@@ -3,6 +3,7 @@
 //! One spec for both. The block under `spec.provider` belongs to a plugin, which checks it against its
 //! own schema; here it is JSON.
 
+mod access;
 mod provider;
 
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::condition::Condition;
 use crate::schema;
 
+pub use access::{Access, AccessRule, MAX_KEY, MAX_KEYS, MAX_RULES};
 pub use provider::{DECLARED, Provider};
 
 /// A store for the ExternalSecrets of its namespace.
@@ -51,6 +53,14 @@ pub struct SecretStoreSpec {
     /// Which namespaces may use a ClusterSecretStore; any one suffices, none means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<StoreCondition>,
+    /// Which remote keys may be reached through a ClusterSecretStore: what no rule names, nobody may. Left out, all
+    /// may be. A SecretStore cannot have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = MAX_RULES),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub access_policy: Option<Vec<AccessRule>>,
 }
 
 /// A store for the ExternalSecrets of all namespaces, or of those its conditions name.

@@ -46,6 +46,8 @@ const LISTS: &[(&str, &str, &str)] = &[
     (include_str!("../eso-fields/provider-fake.txt"), "SecretStore", "spec.provider.fake"),
     (include_str!("../eso-fields/provider-webhook.txt"), "SecretStore", "spec.provider.webhook"),
     (include_str!("../eso-fields/also-accepted.txt"), "SecretStore", "spec.provider"),
+    (include_str!("../eso-fields/also-accepted-store.txt"), "SecretStore", "spec"),
+    (include_str!("../eso-fields/also-accepted-clustersecretstore.txt"), "ClusterSecretStore", "spec"),
     (include_str!("../eso-fields/vault-dynamic-secret-spec.txt"), "VaultDynamicSecret", "spec"),
     (
         include_str!("../eso-fields/also-accepted-vault-dynamic-secret.txt"),

@@ -65,3 +65,28 @@ fn check(schema: &Value, at: &str, wrong: &mut Vec<String>) {
         check(inner, &format!("{at}.{name}"), wrong);
     }
 }
+
+/// What the API server refuses in a SecretStore, and what it makes sure of in a ClusterSecretStore, in both versions.
+#[test]
+fn a_policy_is_for_cluster_stores() {
+    for crd in claviger_crds::generate::definitions() {
+        let policy = |version: &_| {
+            serde_json::to_value(version).unwrap()["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["accessPolicy"].clone()
+        };
+        let policies: Vec<Value> = crd.spec.versions.iter().map(policy).collect();
+        match crd.spec.names.kind.as_str() {
+            "SecretStore" => assert!(policies.iter().all(|policy| policy["maxItems"] == 0)),
+            "ClusterSecretStore" => {
+                for policy in &policies {
+                    assert_eq!((&policy["minItems"], &policy["maxItems"]), (&1.into(), &64.into()));
+                    assert_eq!(policy["x-kubernetes-list-map-keys"], serde_json::json!(["name"]));
+                    let keys = &policy["items"]["properties"]["keys"];
+                    assert_eq!((&keys["maxItems"], &keys["items"]["maxLength"]), (&64.into(), &1024.into()));
+                }
+            }
+            _ => assert!(policies.iter().all(Value::is_null), "{}", crd.spec.names.kind),
+        }
+        // `kubectl apply` keeps the whole object in an annotation, which has 256 KiB at most.
+        assert!(serde_json::to_string(&crd).unwrap().len() < 256 * 1024, "{}", crd.spec.names.kind);
+    }
+}
