@@ -10,6 +10,7 @@ use claviger_crds::store::SecretStoreSpec;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::access::Policy;
 use crate::error::{Failure, StoreName};
 use crate::generic;
 use crate::options::Options;
@@ -143,7 +144,22 @@ pub fn check_store(name: &StoreName, spec: &SecretStoreSpec) -> Result<(), Failu
     if spec.provider.entry().is_none() {
         return Err(invalid("spec.provider must have exactly one entry".to_owned()));
     }
-    check_conditions(&spec.conditions).map_err(|error| invalid(error.to_string()))
+    check_conditions(&spec.conditions).map_err(|error| invalid(error.to_string()))?;
+    policy(name, spec).map(drop)
+}
+
+/// A store's access policy, if it has one. That of a SecretStore would be no policy: who may use it may make another.
+///
+/// # Errors
+/// [`Failure::ManifestInvalid`].
+pub fn policy(name: &StoreName, spec: &SecretStoreSpec) -> Result<Option<Policy>, Failure> {
+    let invalid =
+        |why: String| Failure::ManifestInvalid { object: name.to_string(), detail: Untrusted::new(why) };
+    let Some(rules) = &spec.access_policy else { return Ok(None) };
+    if name.kind != "ClusterSecretStore" {
+        return Err(invalid("spec.accessPolicy is for ClusterSecretStores: leave it out".to_owned()));
+    }
+    Policy::parse(rules).map(Some).map_err(|error| invalid(error.to_string()))
 }
 
 #[cfg(test)]
@@ -308,6 +324,32 @@ mod tests {
                 (Ok(()), None) => {}
                 (Err(message), Some(word)) if message.contains(word) => {}
                 (found, word) => panic!("{spec}: {found:?}, expected {word:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_is_one_and_a_cluster_store_s() {
+        let own = json!([{"name": "own", "keys": ["team/{{namespace}}/*"]}]);
+        for (kind, policy, word) in [
+            ("ClusterSecretStore", own.clone(), None),
+            ("SecretStore", own, Some("spec.accessPolicy is for ClusterSecretStores")),
+            ("SecretStore", json!([]), Some("spec.accessPolicy is for ClusterSecretStores")),
+            ("ClusterSecretStore", json!([]), Some("spec.accessPolicy has no rule")),
+            (
+                "ClusterSecretStore",
+                json!([{"name": "own", "keys": ["team/{{name}}/*"]}]),
+                Some("spec.accessPolicy[0].keys[0]: {{name}} is not known"),
+            ),
+        ] {
+            let spec = json!({"provider": {"fake": {}}, "accessPolicy": policy});
+            let request = request("CREATE", Value::Null, json!({ "spec": spec }));
+            let name = request.store_name(kind);
+            let outcome = request.store(kind).and_then(|spec| check_store(&name, &spec));
+            match (outcome.map_err(|failure| failure.message(&Redactor::default())), word) {
+                (Ok(()), None) => {}
+                (Err(message), Some(word)) if message.contains(word) => {}
+                (found, word) => panic!("{kind} {spec}: {found:?}, expected {word:?}"),
             }
         }
     }

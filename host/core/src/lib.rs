@@ -4,6 +4,7 @@
 //! It does no I/O, knows no Kubernetes client and no wasmtime: whoever calls it brings objects, fetched
 //! values, the time and a random seed, and carries out what comes back.
 
+pub mod access;
 pub mod admission;
 pub mod authority;
 pub mod backoff;

@@ -48,6 +48,9 @@ pub const ANNOTATION_ROTATION_INTERVAL: &str = "external-secrets.io/rotation-int
 /// On an ExternalSecret: when a replaced one is revoked, a duration or `rollout`.
 pub const ANNOTATION_REVOKE_SUPERSEDED: &str = "claviger.io/revoke-superseded-after";
 
+/// On a ServiceAccount: the rules of a ClusterSecretStore's `spec.accessPolicy` that it is held to, by name, with commas.
+pub const ANNOTATION_STORE_ACCESS: &str = "external-secrets.io/secret-store-access";
+
 /// On an ExternalSecret: `true` writes the keys that could be read where others could not.
 pub const ANNOTATION_PARTIAL_SYNC: &str = "claviger.io/partial-sync";
 

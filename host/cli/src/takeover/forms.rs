@@ -71,7 +71,7 @@ const ESO_PROVIDERS: &[&str] = &[
 pub(super) fn unknown_to_eso(object: &Value) -> Vec<String> {
     let mut found = Vec::new();
     match object["kind"].as_str().unwrap_or_default() {
-        "SecretStore" | "ClusterSecretStore" => store(&object["spec"]["provider"], &mut found),
+        "SecretStore" | "ClusterSecretStore" => store(&object["spec"], &mut found),
         "VaultDynamicSecret" => vault(&object["spec"]["provider"], &mut found),
         "ExternalSecret" => external_secret(&object["spec"], &mut found),
         "ClusterExternalSecret" => {
@@ -101,7 +101,12 @@ fn dotted(pointer: &str) -> String {
     pointer.trim_start_matches('/').replace('/', ".")
 }
 
-fn store(provider: &Value, found: &mut Vec<String>) {
+fn store(spec: &Value, found: &mut Vec<String>) {
+    // Without it every namespace may read whatever the store may.
+    if !spec["accessPolicy"].is_null() {
+        found.push(instead("spec.accessPolicy", ""));
+    }
+    let provider = &spec["provider"];
     for name in provider.as_object().into_iter().flat_map(serde_json::Map::keys) {
         if !ESO_PROVIDERS.contains(&name.as_str()) {
             found.push(format!("spec.provider.{name}: ESO has no such provider"));
@@ -208,6 +213,9 @@ mod tests {
         assert_eq!(unknown_to_eso(&applied).len(), 1);
         let plugin = json!({"kind": "ClusterSecretStore", "spec": {"provider": {"etcd": {}}}});
         assert_eq!(unknown_to_eso(&plugin), ["spec.provider.etcd: ESO has no such provider"]);
+        let policy =
+            json!({"kind": "ClusterSecretStore", "spec": {"provider": {"fake": {}}, "accessPolicy": []}});
+        assert_eq!(unknown_to_eso(&policy), ["spec.accessPolicy: ESO has nothing of the kind"]);
         let generator =
             json!({"kind": "VaultDynamicSecret", "spec": {"provider": {"tls": {"serverName": "x"}}}});
         assert_eq!(unknown_to_eso(&generator).len(), 1);

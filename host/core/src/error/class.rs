@@ -48,6 +48,8 @@ impl Failure {
             Self::GeneratorUnknown { .. } => ("GeneratorUnknown", Retry::Interval),
             Self::StoreNotReady { .. } => ("StoreNotReady", Retry::Interval),
             Self::StoreForbidden { .. } => ("StoreForbidden", Retry::Interval),
+            // The labels of a namespace and the annotations of an account wake nobody, and looking costs no request.
+            Self::KeyForbidden { .. } => ("KeyForbidden", Retry::Backoff),
             Self::StoreReferent { .. } => ("ValidationUnknown", Retry::Interval),
             Self::ProviderUnknown { .. } => ("ProviderUnknown", Retry::Interval),
             Self::PluginNotLoaded { .. } => ("PluginNotLoaded", Retry::Backoff),
@@ -119,6 +121,7 @@ impl Failure {
             | Self::GeneratorUnknown { .. }
             | Self::StoreNotReady { .. }
             | Self::StoreForbidden { .. }
+            | Self::KeyForbidden { .. }
             | Self::StoreReferent { .. }
             | Self::ProviderUnknown { .. }
             | Self::PluginNotLoaded { .. }
@@ -146,6 +149,7 @@ impl Failure {
     pub fn concerns_one_entry(&self) -> bool {
         match self {
             Self::AccessDenied { .. }
+            | Self::KeyForbidden { .. }
             | Self::RemoteKeyNotFound { .. }
             | Self::PropertyNotFound { .. }
             | Self::ValueNotUsable { .. }

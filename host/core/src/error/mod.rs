@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use crate::access::Refusal;
 use crate::provider::Fault;
 use crate::redact::Redactor;
 use crate::secret::Untrusted;
@@ -38,6 +39,15 @@ impl fmt::Display for StoreName {
             None => write!(f, "{} {}", self.kind, self.name),
         }
     }
+}
+
+/// What a store was to be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A remote key.
+    Key(String),
+    /// A search, by its path.
+    Search(Option<String>),
 }
 
 /// Why an object could not be brought to its desired state.
@@ -102,6 +112,18 @@ pub enum Failure {
         store: StoreName,
         /// Who asked.
         namespace: String,
+    },
+    /// A key that the store's access policy keeps from this namespace. Nobody was asked.
+    #[error("{store}: {} is not for namespace {namespace}: {why}", asked_text(.asked))]
+    KeyForbidden {
+        /// Which store.
+        store: StoreName,
+        /// Who asked.
+        namespace: String,
+        /// For what.
+        asked: Asked,
+        /// The rule, with what is allowed.
+        why: Refusal,
     },
     /// A store that can only be judged for the namespace of an ExternalSecret.
     #[error(
@@ -501,6 +523,16 @@ fn pointer(path: &str) -> &str {
 
 fn key_text(key: &Option<String>) -> String {
     key.as_ref().map_or_else(|| "the request".to_owned(), |key| format!("key {key:?}"))
+}
+
+/// A key may be as long as a manifest, and what is said behind it matters more.
+fn asked_text(asked: &Asked) -> String {
+    let short = |text: &str| format!("{:?}", text.chars().take(200).collect::<String>());
+    match asked {
+        Asked::Key(key) => format!("key {}", short(key)),
+        Asked::Search(Some(path)) => format!("a search at {}", short(path)),
+        Asked::Search(None) => "a search".to_owned(),
+    }
 }
 
 fn versioned(key: &str, version: &Option<String>) -> String {

@@ -50,7 +50,13 @@ fn next(previous: Option<&Failure>) -> Option<Failure> {
         Some(Failure::StoreNotReady { .. }) => {
             Failure::StoreForbidden { store: cluster_store(), namespace: text("staging") }
         }
-        Some(Failure::StoreForbidden { .. }) => Failure::StoreReferent { store: cluster_store() },
+        Some(Failure::StoreForbidden { .. }) => Failure::KeyForbidden {
+            store: cluster_store(),
+            namespace: text("staging"),
+            asked: Asked::Key(text("production/db")),
+            why: Refusal::Outside(text("\"staging/*\", \"common/ca\"")),
+        },
+        Some(Failure::KeyForbidden { .. }) => Failure::StoreReferent { store: cluster_store() },
         Some(Failure::StoreReferent { .. }) => {
             Failure::ProviderUnknown { name: text("valut"), known: vec![text("fake"), text("vault")] }
         }
@@ -169,7 +175,7 @@ fn every_failure_has_a_reason_of_its_own() {
         assert_eq!(seen.insert(reason, failure.to_string()), None, "{reason} twice");
         assert_eq!(failure.class().event, "UpdateFailed");
     }
-    assert_eq!(seen.len(), 41);
+    assert_eq!(seen.len(), 42);
 }
 
 #[test]
