@@ -1,8 +1,10 @@
 //! A store that a plugin is connected to: its config, what its references resolved to, where it may
 //! reach. Every call of the plugin gets the same input, complete.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use claviger_core::access::Account;
 use claviger_core::provider::{CallError, Fault, Found, Health, Item, ProviderError, Query, Value};
 use claviger_core::redact::Redactor;
 use claviger_core::secret::SecretBytes;
@@ -120,6 +122,7 @@ pub struct Session {
     pub(crate) redactor: Arc<Redactor>,
     pub(crate) warnings: Vec<String>,
     pub(crate) stand_ins: Vec<String>,
+    pub(crate) tenants: BTreeSet<Account>,
 }
 
 impl Session {
@@ -152,6 +155,11 @@ impl Session {
     /// (`ServiceAccount operators/gcp`).
     pub fn stand_ins(&self) -> &[String] {
         &self.stand_ins
+    }
+
+    /// The ServiceAccounts of the asker's own namespace that it logs in as, each as it was read.
+    pub fn tenants(&self) -> &BTreeSet<Account> {
+        &self.tenants
     }
 
     /// Whether it reaches nobody: what is made through it is known to nobody else, and has to be taken back nowhere.

@@ -68,6 +68,8 @@ pub struct AccountAnswer {
 pub struct TokenAnswer {
     /// The token.
     pub token: SecretBytes,
+    /// All annotations of the account, for the host alone.
+    pub annotations: BTreeMap<String, String>,
     /// uid and audiences; never the token, of which each request makes another.
     pub identity: String,
 }

@@ -186,6 +186,7 @@ impl CredentialSource for Objects {
         })?;
         Ok(TokenAnswer {
             token: SecretBytes::copied_from(found.token.as_bytes()),
+            annotations: object.annotations.clone(),
             identity: format!("{} {}", object.identity, audiences.join(" ")),
         })
     }

@@ -196,6 +196,7 @@ impl CredentialSource for Reporting {
         self.note(ReferenceKind::ServiceAccount, namespace, name);
         let account = self.credentials.service_account(namespace, name).await?;
         let uid = account.uid().unwrap_or_default();
+        let annotations = account.metadata.annotations.unwrap_or_default();
         let expiration = expiration.unwrap_or(DEFAULT_EXPIRATION).max(DEFAULT_EXPIRATION);
         let key = TokenKey {
             namespace: namespace.to_owned(),
@@ -206,7 +207,7 @@ impl CredentialSource for Reporting {
         };
         let identity = format!("{uid}:{}", audiences.join(","));
         if let Some(token) = self.credentials.cached(&key) {
-            return Ok(TokenAnswer { token, identity });
+            return Ok(TokenAnswer { token, annotations, identity });
         }
         let request = TokenRequest {
             spec: Some(TokenRequestSpec {
@@ -232,7 +233,7 @@ impl CredentialSource for Reporting {
         let left =
             status.expiration_timestamp.map_or(0, |at| at.0.as_second().saturating_sub(now.as_second()));
         self.credentials.keep(key, &token, Duration::from_secs(u64::try_from(left).unwrap_or(0)));
-        Ok(TokenAnswer { token, identity })
+        Ok(TokenAnswer { token, annotations, identity })
     }
 
     async fn ambient(&self, kind: AmbientKind, name: &str) -> Result<Option<SecretBytes>, NeedError> {

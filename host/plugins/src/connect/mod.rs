@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use claviger_core::access::Account;
 use claviger_core::provider::{CallError, Fault, NeedError};
 use claviger_core::redact::Redactor;
 use serde_json::Value as Json;
@@ -53,6 +54,7 @@ pub(crate) async fn connect(
         stand_in: source.stand_in_namespace(),
         stands_in: None,
         stand_ins: BTreeSet::new(),
+        tenants: BTreeSet::new(),
         redactor,
     };
     match work.rounds().await {
@@ -84,6 +86,8 @@ struct Work<'a> {
     stands_in: Option<bool>,
     /// What was found there.
     stand_ins: BTreeSet<String>,
+    /// ServiceAccounts of the asker's namespace.
+    tenants: BTreeSet<Account>,
     redactor: Redactor,
 }
 

@@ -91,6 +91,7 @@ impl Work<'_> {
             redactor,
             warnings,
             stand_ins: self.stand_ins.into_iter().collect(),
+            tenants: self.tenants,
         }))
     }
 

@@ -1,9 +1,11 @@
 //! What a plugin needs, brought: the rules say what may be read, the source reads it, and what tells one
 //! credential from another is noted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use claviger_core::access::Account;
+use claviger_core::names::ANNOTATION_STORE_ACCESS;
 use claviger_core::provider::{CallError, NeedError};
 use claviger_core::secret::Untrusted;
 use sha2::{Digest, Sha256};
@@ -40,6 +42,15 @@ impl Work<'_> {
             self.stand_ins.insert(format!("{kind} {}/{}", reference.namespace, reference.name));
         } else if reference.next().is_some() {
             self.stands_in = Some(false);
+        }
+    }
+
+    /// Notes as which account of the asker's own namespace it is logged in, and what that is held to. Read twice, it
+    /// may have changed in between: it is held to both.
+    fn is_tenants(&mut self, reference: &Reference, annotations: &BTreeMap<String, String>) {
+        if reference.namespace == self.input.requester.namespace {
+            let access = annotations.get(ANNOTATION_STORE_ACCESS).cloned();
+            self.tenants.insert(Account { name: reference.name.clone(), access });
         }
     }
 
@@ -107,6 +118,7 @@ impl Work<'_> {
         }
         let Some((answer, reference)) = found else { return Err(self.nowhere(&need.at, missing)) };
         self.found("ServiceAccount", &reference);
+        self.is_tenants(&reference, &answer.annotations);
         let shown = wanted.into_iter().filter_map(|name| {
             let value = answer.annotations.get(&name)?.clone();
             Some((name, value))
@@ -142,6 +154,7 @@ impl Work<'_> {
         }
         let Some((answer, reference)) = found else { return Err(self.nowhere(&need.at, missing)) };
         self.found("ServiceAccount", &reference);
+        self.is_tenants(&reference, &answer.annotations);
         self.identities
             .insert(format!("Token/{}/{}/{}", reference.namespace, reference.name, answer.identity));
         self.redactor.seed(&answer.token);

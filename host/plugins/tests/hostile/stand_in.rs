@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use claviger_core::access::Account;
+use claviger_core::names::ANNOTATION_STORE_ACCESS;
 use claviger_core::provider::{CallError, NeedError};
 use claviger_plugins::{Grants, Plugin, Requester, Session, StoreRef};
 use serde_json::{Value, json};
@@ -126,4 +128,26 @@ async fn where_nothing_is_there_the_asker_s_is_named_and_nobody_is_accused() {
         (source.asked(), session.stand_ins()),
         (vec!["Secret ops/mine token".to_owned()], &["Secret ops/mine".to_owned()][..])
     );
+}
+
+/// Whose annotation `secret-store-access` is asked: an account of the asker's own namespace, whether the plugin looks at
+/// it or only has a token of it, and nobody else's.
+#[tokio::test]
+async fn the_asker_s_own_accounts_are_known() {
+    let Some(plugin) = load(Grants::default()).await else { return };
+    let own = |access: Option<&str>| {
+        vec![Account { name: "reader".to_owned(), access: access.map(ToOwned::to_owned) }]
+    };
+    let annotated = || Manifest::with(&[("reader", &[(ANNOTATION_STORE_ACCESS, "app-secrets-only")])]);
+    let gone = ["ServiceAccount tenant/reader"];
+    for (requester, rounds, source, expected) in [
+        ("tenant", json!([[account()]]), annotated(), own(Some("app-secrets-only"))),
+        ("tenant", json!([[token()]]), annotated(), own(Some("app-secrets-only"))),
+        ("tenant", json!([[account()], [token()]]), Manifest::default(), own(None)),
+        ("tenant", json!([[object("s", "/ref")]]), annotated(), Vec::new()),
+        ("tenant", json!([[account()], [token()]]), annotated().without("ops", &gone), Vec::new()),
+    ] {
+        let session = connect(&plugin, requester, rounds.clone(), &Arc::new(source)).await.unwrap();
+        assert_eq!(session.tenants().iter().cloned().collect::<Vec<_>>(), expected, "{rounds}");
+    }
 }

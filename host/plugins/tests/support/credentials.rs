@@ -72,6 +72,12 @@ impl Manifest {
         Self { annotations, ..Self::default() }
     }
 
+    /// The same, with a namespace that stands in where these are not.
+    pub(crate) fn without(self, namespace: &'static str, gone: &[&'static str]) -> Self {
+        let lives = Mutex::new(gone.iter().map(|object| (*object, 0)).collect());
+        Self { lives, stand_in: Some(namespace), ..self }
+    }
+
     /// A namespace that stands in, and objects that are there for so many times only.
     pub(crate) fn with_stand_in(namespace: &'static str, lives: &[(&'static str, usize)]) -> Self {
         let lives = Mutex::new(lives.iter().copied().collect());
@@ -93,6 +99,11 @@ impl Manifest {
     /// What was asked for since the last time, in order.
     pub(crate) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+
+    fn annotations_of(&self, account: &str) -> BTreeMap<String, String> {
+        let annotations = self.annotations.get(account).into_iter().flatten();
+        annotations.map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
     }
 
     fn write_down(&self, what: String) -> SecretBytes {
@@ -118,9 +129,7 @@ impl CredentialSource for Manifest {
     async fn account(&self, namespace: &str, name: &str) -> Result<AccountAnswer, NeedError> {
         self.write_down(format!("account {namespace}/{name}"));
         self.there("ServiceAccount", namespace, name)?;
-        let annotations = self.annotations.get(name).into_iter().flatten();
-        let annotations = annotations.map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        Ok(AccountAnswer { annotations, identity: name.to_owned() })
+        Ok(AccountAnswer { annotations: self.annotations_of(name), identity: name.to_owned() })
     }
 
     async fn token(
@@ -133,7 +142,7 @@ impl CredentialSource for Manifest {
         let life = expiration.map_or_else(String::new, |life| format!(" for {} s", life.as_secs()));
         let token = self.write_down(format!("token {namespace}/{name} {}{life}", audiences.join(",")));
         self.there("ServiceAccount", namespace, name)?;
-        Ok(TokenAnswer { token, identity: name.to_owned() })
+        Ok(TokenAnswer { token, annotations: self.annotations_of(name), identity: name.to_owned() })
     }
 
     async fn ambient(&self, kind: AmbientKind, name: &str) -> Result<Option<SecretBytes>, NeedError> {
