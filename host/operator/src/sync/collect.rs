@@ -147,17 +147,6 @@ impl Pipeline {
         Ok(Got::There(decoded))
     }
 
-    /// A session with a store that is there and not known to be broken.
-    pub(super) async fn open(
-        &self,
-        store: &Object,
-        namespace: &str,
-        world: &dyn World,
-    ) -> Result<Arc<Session>, Failure> {
-        let view = world.store(store, namespace).await?;
-        self.session(store, &view, namespace, world).await
-    }
-
     async fn rewritten(
         &self,
         asker: &Asker<'_>,

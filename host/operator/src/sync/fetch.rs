@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use claviger_core::access::Use;
 use claviger_core::error::Failure;
 use claviger_core::inputs::{Inputs, Slow};
 use claviger_core::lease::{Held, Record, Source};
@@ -143,16 +144,20 @@ impl Fetch<'_> {
     async fn run(&mut self, all: &AllWanted<'_>, sources: &Sources) -> Result<Fetched, Failure> {
         let mut keys = Vec::new();
         for (store, items) in &all.keys {
-            let session = self.pipeline.open(store, self.asker.namespace, self.world).await?;
-            self.notes.stand_ins.extend(session.stand_ins().iter().cloned());
+            let opened = self.pipeline.open(store, self.asker.namespace, self.world).await?;
+            self.notes.stand_ins.extend(opened.session.stand_ins().iter().cloned());
             let mut asked = Vec::new();
             for item in items {
-                let item = asked_of(item.clone(), Some(&session));
-                if !asked.contains(&item) {
+                let item = asked_of(item.clone(), Some(&opened.session));
+                // Before anything else of it: neither what others were answered nor what is held stands for it then.
+                if let Err(failure) = opened.check(&item.key, Use::Read) {
+                    let refused = self.fetched.failed(store, failure);
+                    self.fetched.values.insert((store.clone(), item), refused);
+                } else if !asked.contains(&item) {
                     asked.push(item);
                 }
             }
-            keys.push((store, session, asked));
+            keys.push((store, opened.session, asked));
         }
         let (mut first, mut made, mut stored) = (Vec::new(), Vec::new(), Vec::new());
         for (store, session, items) in &keys {

@@ -1,7 +1,12 @@
 //! `dataFrom.find`: the keys that match, page by page, and their values. What is listed is stored.
+//!
+//! Under an access policy a search brings what may be read by its name, and nothing else: a value that comes along in a
+//! list is not taken, since what a provider calls it there need not be the key that it would be read by (AWS with a
+//! prefix in the store, fields of 1Password's items, folders of Vault that are called like the mount).
 
 use std::time::Instant;
 
+use claviger_core::access::Use;
 use claviger_core::error::Failure;
 use claviger_core::provider::{Facet, Item, Nature, Query};
 use claviger_core::shape::{Values, go_regexp};
@@ -27,7 +32,9 @@ impl Pipeline {
         not_older_than: Instant,
         notes: &mut Notes,
     ) -> Result<Values, Failure> {
-        let session = self.open(store, asker.namespace, world).await?;
+        let opened = self.open(store, asker.namespace, world).await?;
+        opened.check_search(find.path.as_deref())?;
+        let session = &opened.session;
         notes.stand_ins.extend(session.stand_ins().iter().cloned());
         let name = store_name(store);
         let regexp = find.name.as_ref().and_then(|name| name.regexp.clone());
@@ -60,7 +67,10 @@ impl Pipeline {
                 if filter.as_ref().is_some_and(|filter| !filter.is_match(&found.key)) {
                     continue;
                 }
-                match found.value {
+                if opened.check(&found.key, Use::Read).is_err() {
+                    continue;
+                }
+                match found.value.filter(|_| !opened.is_limited()) {
                     Some(value) => {
                         notes.redactor.seed(&value.data);
                         values.insert(found.key, value.data);
@@ -97,13 +107,16 @@ impl Pipeline {
                     values.insert(item.key, value.data.duplicate());
                 }
                 Err(error) => {
-                    let failure = failure(&name, &item, &session, error);
+                    let failure = failure(&name, &item, session, error);
                     // Listed, and deleted since: it is not there.
                     if !failure.is_missing_key() {
                         return Err(failure);
                     }
                 }
             }
+        }
+        if values.is_empty() {
+            opened.nothing_found(find.path.as_deref())?;
         }
         Ok(values)
     }

@@ -1,14 +1,14 @@
 //! Renewing and taking back what stores and generators made. When, and what the status says of it, is the
 //! reconcile's; this asks whoever made it.
 
-use std::sync::Arc;
-
+use claviger_core::access::Use;
 use claviger_core::error::Failure;
 use claviger_core::lease::{Held, Record, Source};
 use claviger_core::provider::{CallError, Lease, ProviderError};
 use claviger_plugins::Session;
 
 use super::Pipeline;
+use super::access::Opened;
 use super::connect::{generator_name, store_name};
 use super::world::{GeneratorView, World};
 use crate::state::store_object;
@@ -25,7 +25,7 @@ pub enum Renewal {
 }
 
 impl Pipeline {
-    /// Renews what was made, for as long as it was made for.
+    /// Renews what was made, for as long as it was made for; what may not be asked for any more is not.
     ///
     /// # Errors
     /// If it could not be told: trying again may help.
@@ -36,7 +36,11 @@ impl Pipeline {
         namespace: &str,
         world: &dyn World,
     ) -> Result<Renewal, Failure> {
-        let session = self.maker(&held.source, namespace, world).await?;
+        let maker = self.maker(&held.source, namespace, world).await?;
+        if let Err(failure) = maker.check(&held.source.key, Use::Read) {
+            return Ok(Renewal::Refused(failure));
+        }
+        let session = maker.session;
         let renewal = self.fetcher.call(session.as_ref(), session.renew(lease, lease.duration)).await;
         match renewal {
             Ok(lease) => Ok(Renewal::Renewed(lease)),
@@ -52,13 +56,13 @@ impl Pipeline {
         }
     }
 
-    /// Takes back what was made. That it is not there any more is no error.
+    /// Takes back what was made, whatever may be asked for by now. That it is not there any more is no error.
     ///
     /// # Errors
     /// Why not; it runs out then.
     pub async fn revoke(&self, held: &Held, namespace: &str, world: &dyn World) -> Result<(), Failure> {
         let Some(lease) = &held.lease else { return Ok(()) };
-        let session = self.maker(&held.source, namespace, world).await?;
+        let session = self.maker(&held.source, namespace, world).await?.session;
         let revoked = self.fetcher.call(session.as_ref(), session.revoke(lease)).await;
         revoked.map_err(|error| about(&held.source, namespace, &session, error))
     }
@@ -97,12 +101,7 @@ impl Pipeline {
     }
 
     /// Who made it.
-    async fn maker(
-        &self,
-        source: &Source,
-        namespace: &str,
-        world: &dyn World,
-    ) -> Result<Arc<Session>, Failure> {
+    async fn maker(&self, source: &Source, namespace: &str, world: &dyn World) -> Result<Opened, Failure> {
         let kind = match source.kind.as_str() {
             "SecretStore" => StoreKind::SecretStore,
             "ClusterSecretStore" => StoreKind::ClusterSecretStore,
@@ -110,7 +109,8 @@ impl Pipeline {
                 // It comes from an annotation, and becomes part of a request's path.
                 self.registry.may_generate(kind)?;
                 let view = world.generator(&source.kind, namespace, &source.name).await?;
-                return self.generator_session(source, &view, namespace, world).await;
+                let session = self.generator_session(source, &view, namespace, world).await?;
+                return Ok(Opened::generator(session, generator_name(kind, namespace, &source.name)));
             }
         };
         self.open(&store_object(kind, namespace, &source.name), namespace, world).await

@@ -4,6 +4,7 @@
 //!
 //! It writes nothing, and it decides nothing about the target: that is the planner's.
 
+mod access;
 pub(crate) mod collect;
 mod connect;
 mod export;

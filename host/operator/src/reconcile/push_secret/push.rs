@@ -116,23 +116,32 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Leaves out stores that do not work, or to which nothing may be pushed from here: who may not write somewhere has no
+    /// Leaves out stores that do not work, and what may not be pushed to them from here: who may not write somewhere has no
     /// places there that others could not have. Answers what was to go there.
     async fn unusable(&self, all: &mut [Wanted], report: &mut Report) -> BTreeSet<Target> {
         let (context, namespace) = (self.context, &self.name.namespace);
         let mut held = BTreeSet::new();
         for one in all {
             let object = store_object(one.store.kind, namespace, &one.store.name);
-            let usable = match self.works(&object) {
+            let refused = match self.works(&object) {
                 // Nothing goes there, so nobody is asked.
                 Ok(()) if one.entries.is_empty() => continue,
-                Ok(()) => context.pipeline.push_allowed(&object, namespace, &self.world).await,
+                Ok(()) => context.pipeline.push_refused(&object, namespace, &one.entries, &self.world).await,
                 Err(failure) => Err(failure),
             };
-            if let Err(failure) = usable {
-                self.unwritten(&object, failure, report);
-                held.extend(self.targets(one));
-                one.entries.clear();
+            let targets = self.targets(one);
+            match refused {
+                Ok(refused) => {
+                    let is_refused = |target: &Target| refused.contains_key(&target.place.key);
+                    held.extend(targets.into_iter().filter(is_refused));
+                    one.entries.retain(|entry| !refused.contains_key(&entry.place.key));
+                    report.failures.extend(refused.into_values());
+                }
+                Err(failure) => {
+                    self.unwritten(&object, failure, report);
+                    held.extend(targets);
+                    one.entries.clear();
+                }
             }
         }
         held

@@ -8,9 +8,10 @@ mod write;
 
 pub(crate) use write::Done;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use claviger_core::access::Use;
 use claviger_core::error::Failure;
 use claviger_core::lease::Source;
 use claviger_core::push::{self, Bulk, Data, Entry, StoreView, meant_by};
@@ -18,10 +19,11 @@ use claviger_core::redact::Redactor;
 use claviger_core::template::{Job, makes_data};
 use claviger_crds::external_secret::{GeneratorRef, MergePolicy, Template};
 use claviger_crds::push_secret::PushSecretSpec;
-use claviger_plugins::{RenderedTexts, Session};
+use claviger_plugins::RenderedTexts;
 use jiff::Timestamp;
 
 use super::Pipeline;
+use super::access::Opened;
 use super::connect::{generator_name, store_name};
 use super::render::render_failure;
 use super::wanted::unusable;
@@ -157,17 +159,21 @@ impl Pipeline {
         Ok(made.values.into_iter().map(|(key, value)| (key, Arc::new(value))).collect())
     }
 
-    /// Whether what is in that namespace may be pushed to a store at all.
+    /// Which of these keys may not be written from that namespace, and why; that of others is not decided by this.
     ///
     /// # Errors
-    /// Why not.
-    pub(crate) async fn push_allowed(
+    /// Why nothing of it may be pushed to that store at all.
+    pub(crate) async fn push_refused(
         &self,
         store: &Object,
         namespace: &str,
+        entries: &[Entry],
         world: &dyn World,
-    ) -> Result<(), Failure> {
-        self.push_session(store, namespace, world).await.map(drop)
+    ) -> Result<BTreeMap<String, Failure>, Failure> {
+        let opened = self.push_session(store, namespace, world).await?;
+        let keys: BTreeSet<&String> = entries.iter().map(|entry| &entry.place.key).collect();
+        let refused = |key: &String| Some((key.clone(), opened.check(key, Use::Write).err()?));
+        Ok(keys.into_iter().filter_map(refused).collect())
     }
 
     /// A session with a store that is written to.
@@ -176,14 +182,30 @@ impl Pipeline {
         store: &Object,
         namespace: &str,
         world: &dyn World,
-    ) -> Result<Arc<Session>, Failure> {
-        let session = self.open(store, namespace, world).await?;
-        if !session.plugin().writes() {
-            let plugin = session.plugin().id().to_string();
+    ) -> Result<Opened, Failure> {
+        let opened = self.open(store, namespace, world).await?;
+        if !opened.session.plugin().writes() {
+            let plugin = opened.session.plugin().id().to_string();
             return Err(Failure::StoreReadOnly { store: store_name(store), plugin });
         }
-        Ok(session)
+        Ok(opened)
     }
+}
+
+/// The groups of keys that may be written or taken back; what is said of the others is put into `done`.
+fn allowed<T, D>(
+    groups: BTreeMap<String, T>,
+    opened: &Opened,
+    done: &mut BTreeMap<String, Result<D, Failure>>,
+) -> Vec<(String, T)> {
+    let mut allowed = Vec::with_capacity(groups.len());
+    for (key, group) in groups {
+        match opened.check(&key, Use::Write) {
+            Ok(()) => allowed.push((key, group)),
+            Err(failure) => drop(done.insert(key, Err(failure))),
+        }
+    }
+    allowed
 }
 
 /// By the keys they go to, which are written once each.

@@ -10,7 +10,7 @@ use claviger_crds::push_secret::PushData;
 use claviger_plugins::Session;
 
 use super::write::{AT_ONCE, refused, way, whole};
-use super::{by_key, store_name};
+use super::{allowed, by_key, store_name};
 use crate::sync::Pipeline;
 use crate::sync::world::World;
 use crate::watch::Object;
@@ -38,11 +38,12 @@ impl Pipeline {
         entries: &[PushData],
         world: &dyn World,
     ) -> Result<BTreeMap<String, Result<(), Failure>>, Failure> {
-        let session = self.push_session(store, namespace, world).await?;
+        let opened = self.push_session(store, namespace, world).await?;
         let name = store_name(store);
-        let groups: Vec<_> =
-            by_key(entries, |entry| &entry.match_.remote_ref.remote_key).into_iter().collect();
         let mut done = BTreeMap::new();
+        let groups = by_key(entries, |entry| &entry.match_.remote_ref.remote_key);
+        let groups = allowed(groups, &opened, &mut done);
+        let session = opened.session;
         for chunk in groups.chunks(AT_ONCE) {
             let mut pending: Vec<&(String, Vec<&PushData>)> = chunk.iter().collect();
             for _ in 0..TRIES {

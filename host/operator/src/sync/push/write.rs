@@ -11,7 +11,7 @@ use claviger_core::shape;
 use claviger_crds::push_secret::UpdatePolicy;
 use claviger_plugins::Session;
 
-use super::{by_key, store_name};
+use super::{allowed, by_key, store_name};
 use crate::sync::Pipeline;
 use crate::sync::world::World;
 use crate::watch::Object;
@@ -55,9 +55,10 @@ impl Pipeline {
         policy: UpdatePolicy,
         world: &dyn World,
     ) -> Result<Written, Failure> {
-        let session = self.push_session(store, namespace, world).await?;
-        let groups: Vec<_> = by_key(entries, |entry| &entry.place.key).into_iter().collect();
+        let opened = self.push_session(store, namespace, world).await?;
         let mut written = Written::new();
+        let groups = allowed(by_key(entries, |entry| &entry.place.key), &opened, &mut written);
+        let session = opened.session;
         for chunk in groups.chunks(AT_ONCE) {
             let mut pending: Vec<&(String, Vec<&Entry>)> = Vec::new();
             for group in chunk {
