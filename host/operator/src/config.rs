@@ -1,5 +1,5 @@
-//! What the operator is told at its start. One typed value, filled by the CLI from flags and
-//! environment; nothing here reads either.
+//! What the operator is told at its start. One typed value, filled by the CLI from flags, environment and
+//! file; nothing here reads any of them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
