@@ -1,5 +1,5 @@
 //! Series of single objects: conditions, durations, when each was synced. What there is for each object is left out as a
-//! whole where nobody wants it (`metrics.objects: false`); series of an object that is gone go with it.
+//! whole where nobody wants it (`OperatorConfig::object_metrics`); series of an object that is gone go with it.
 //!
 //! The names that do not begin with `claviger_` are ESO's, and three of the reference document's.
 
