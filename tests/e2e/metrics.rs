@@ -11,10 +11,10 @@ use crate::support::{Mount, Operator, World, assert_no_value_left, world};
 
 /// The `spec` of the reference document's PrometheusRule: rule groups.
 fn seed_rules() -> Value {
-    let manifest = std::fs::read_to_string(alerts().join("seed-rule.yaml")).unwrap();
-    let manifest: Value = serde_saphyr::from_str(&manifest).unwrap();
-    assert_eq!(manifest["kind"], "PrometheusRule");
-    manifest["spec"].clone()
+    let text = std::fs::read_to_string(workspace_root().join("tests/e2e/document/alerts.yaml")).unwrap();
+    let block: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    let rule = block.into_iter().find(|object| object["kind"] == "PrometheusRule");
+    rule.unwrap()["spec"].clone()
 }
 
 fn alerts() -> std::path::PathBuf {

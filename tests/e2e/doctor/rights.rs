@@ -33,7 +33,7 @@ fn under_the_documents_role_exactly_what_is_missing_is_listed() {
     let world = world!("doctor-seed");
     let admin = world.env.cluster.kubeconfig().to_owned();
     world.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}}}\n"));
-    world.apply(include_str!("seed-rbac.yaml"));
+    world.apply(include_str!("../document/rbac.yaml"));
     let flags = ["-n", NAMESPACE, "--service-account", "external-secrets"];
     let said = doctor(&world, &admin, &[&flags[..], &["-o", "json"]].concat());
     assert_eq!(said.code, Some(2), "{} {}", said.out, said.err);
