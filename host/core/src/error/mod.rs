@@ -125,7 +125,7 @@ pub enum Failure {
         /// For what.
         asked: Asked,
         /// The rule, with what is allowed.
-        why: Refusal,
+        why: Box<Refusal>,
     },
     /// A store that can only be judged for the namespace of an ExternalSecret.
     #[error(

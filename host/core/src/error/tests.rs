@@ -54,7 +54,7 @@ fn next(previous: Option<&Failure>) -> Option<Failure> {
             store: cluster_store(),
             namespace: text("staging"),
             asked: Asked::Key(text("production/db")),
-            why: Refusal::Outside(text("\"staging/*\", \"common/ca\"")),
+            why: Box::new(Refusal::Outside(text("\"staging/*\", \"common/ca\""))),
         },
         Some(Failure::KeyForbidden { .. }) => Failure::StoreReferent { store: cluster_store() },
         Some(Failure::StoreReferent { .. }) => {

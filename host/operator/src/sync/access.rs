@@ -95,6 +95,11 @@ impl Opened {
     }
 
     fn refused(&self, asked: Asked, why: Refusal) -> Failure {
-        Failure::KeyForbidden { store: self.store.clone(), namespace: self.namespace.clone(), asked, why }
+        Failure::KeyForbidden {
+            store: self.store.clone(),
+            namespace: self.namespace.clone(),
+            asked,
+            why: Box::new(why),
+        }
     }
 }
