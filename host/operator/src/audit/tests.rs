@@ -131,7 +131,10 @@ fn a_write_names_keys_and_what_became_of_them() {
 
 /// Standard output that nobody reads until it is let go.
 #[derive(Clone, Default)]
-struct Pipe(Arc<(Mutex<(bool, Vec<u8>)>, Condvar)>);
+struct Pipe(Arc<State>);
+
+/// Whether it is let go, and what was written.
+type State = (Mutex<(bool, Vec<u8>)>, Condvar);
 
 impl Pipe {
     fn let_go(&self) {

@@ -6,8 +6,6 @@
 
 mod manifests;
 
-use std::collections::BTreeSet;
-
 use crate::config::{CertificateSource, OperatorConfig};
 
 pub use manifests::manifests;
@@ -178,7 +176,6 @@ pub struct Account {
 #[derive(Default)]
 struct Table {
     rights: Vec<Right>,
-    seen: BTreeSet<(String, String, Option<&'static str>, &'static str, Place, Option<String>)>,
 }
 
 impl Table {
@@ -219,8 +216,8 @@ impl Table {
                 name: name.map(str::to_owned),
                 purpose,
             };
-            let Right { group, resource, place, name, .. } = right.clone();
-            if self.seen.insert((group, resource, subresource, verb, place, name)) {
+            let is_there = |known: &Right| Right { purpose, ..known.clone() } == right;
+            if !self.rights.iter().any(is_there) {
                 self.rights.push(right);
             }
         }

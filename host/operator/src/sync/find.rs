@@ -59,7 +59,7 @@ impl Pipeline {
                     "find takes more than 5000 pages: narrow it by path, name or tags",
                 ));
             }
-            let call = Call::begin(world, "find", &name, &session).of(query.path.as_deref());
+            let call = Call::begin(world, "find", &name, session).of(query.path.as_deref());
             let answer = self.fetcher.call(session.as_ref(), session.find(&query, cursor)).await;
             call.tell(outcome::word(&answer), |access| {
                 access.found = answer.as_ref().ok().map(|(found, _)| found.len());
@@ -67,7 +67,7 @@ impl Pipeline {
             let (found, next) = answer
                 .map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
             // A list that has the values is a read of each.
-            let call = Call::begin(world, "get", &name, &session);
+            let call = Call::begin(world, "get", &name, session);
             for found in found {
                 // What a plugin lists it may list too much of.
                 if filter.as_ref().is_some_and(|filter| !filter.is_match(&found.key)) {
