@@ -221,7 +221,7 @@ impl Tally {
                 .push(Finding::warning(check, message).with_details(self.unseen.named()).with_remedy(remedy));
         }
         let mut reasons: Vec<_> = self.reasons.into_iter().collect();
-        reasons.sort_by(|(_, one), (_, other)| other.count.cmp(&one.count));
+        reasons.sort_by_key(|(_, reason)| std::cmp::Reverse(reason.count));
         findings.extend(reasons.iter().map(|(reason, failing)| finding(check, all, reason, failing)));
         if findings.is_empty() && all > 0 {
             findings.push(Finding::ok(check, format!("all {all} are Ready")));
