@@ -65,7 +65,8 @@ pub(crate) struct SettingsArgs {
           action = clap::ArgAction::Set)]
     cluster_push_secrets: bool,
     /// ExternalSecrets may make objects of other kinds than Secret: those that do are asked for
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
     unsafe_allow_generic_targets: bool,
     /// Its controller class: objects of stores of others are left out
     #[arg(long, default_value = "default", value_name = "CLASS")]
@@ -78,7 +79,8 @@ pub(crate) struct SettingsArgs {
     #[arg(long, value_name = "NAME")]
     leader_election_id: Option<String>,
     /// It serves the validating webhook
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
     enable_webhook: bool,
     /// … with a certificate from that folder, and no authority of its own
     #[arg(long, value_name = "DIR", conflicts_with = "webhook_secret_name")]
