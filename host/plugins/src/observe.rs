@@ -17,7 +17,8 @@ pub trait Observer: Send + Sync {
     fn plugin_failed(&self, plugin: &str, cause: &'static str);
 
     /// A backend was asked through a plugin, in one call, which may be about several keys. `took` has the wait for the
-    /// plugin's other calls in it. `outcome`: `ok`, or why nothing was answered.
+    /// plugin's other calls in it. `outcome`: `ok`, or why nothing was answered
+    /// (of a read of several keys none of which was: for the first).
     fn provider_called(&self, plugin: &str, operation: &'static str, outcome: &'static str, took: Duration);
 
     /// A component was compiled, or was not.

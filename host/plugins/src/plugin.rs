@@ -322,7 +322,7 @@ impl Plugin {
         items: &[guest::Item],
     ) -> Result<Result<Vec<Result<guest::Value, wit::Error>>, wit::Error>, CallError> {
         let input = session.input.to_guest();
-        self.provider(
+        self.judged(
             "get",
             self.setup(session),
             &session.room,
@@ -344,6 +344,7 @@ impl Plugin {
                     }
                 }
             },
+            |answers| keys_word(answers),
         )
         .await
     }
@@ -418,10 +419,25 @@ impl Plugin {
         run: impl AsyncFnOnce(&Guest<'_>, &mut Store<CallState>) -> wasmtime::Result<Result<T, wit::Error>>,
         improve: impl FnOnce(&mut T, &str),
     ) -> Result<Result<T, wit::Error>, CallError> {
+        self.judged(operation, setup, room, time, run, improve, |_| outcome::OK).await
+    }
+
+    /// The same, where an answer may be one that says why there is none: `judge` finds the word for it.
+    #[expect(clippy::too_many_arguments, reason = "what a call is, and what is made of its answer")]
+    async fn judged<T>(
+        &self,
+        operation: &'static str,
+        setup: CallSetup,
+        room: &Room,
+        time: Duration,
+        run: impl AsyncFnOnce(&Guest<'_>, &mut Store<CallState>) -> wasmtime::Result<Result<T, wit::Error>>,
+        improve: impl FnOnce(&mut T, &str),
+        judge: impl FnOnce(&T) -> &'static str,
+    ) -> Result<Result<T, wit::Error>, CallError> {
         let began = Instant::now();
         let answer = self.call_provider(operation, setup, room, time, run, improve).await;
         let outcome = match &answer {
-            Ok(Ok(_)) => outcome::OK,
+            Ok(Ok(answered)) => judge(answered),
             Ok(Err(error)) => convert::error(error.clone()).word(),
             Err(error) => error.word(),
         };
@@ -506,6 +522,14 @@ impl Plugin {
     fn failed(&self, fault: &Fault) {
         self.usage.failed();
         self.machine.observing.tell(|observer| observer.plugin_failed(&self.id.name, fault.word()));
+    }
+}
+
+/// The word for a read of several keys: that of the first, if none was answered. A backend that is away says so key by key.
+fn keys_word(answers: &[Result<guest::Value, wit::Error>]) -> &'static str {
+    match answers.first() {
+        Some(Err(error)) if answers.iter().all(Result::is_err) => convert::error(error.clone()).word(),
+        _ => outcome::OK,
     }
 }
 

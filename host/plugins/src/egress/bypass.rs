@@ -129,9 +129,10 @@ fn rule(entry: &str) -> Option<Rule> {
     })
 }
 
-/// Whether an address lies in a network, both of one family.
+/// Whether an address lies in a network, both of one family. As it stands: of the forms that hold another address only
+/// ::ffff:0:0/96 is that other one.
 fn within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
-    let (address, network, width) = match (plain(address), network) {
+    let (address, network, width) = match (address.to_canonical(), network) {
         (IpAddr::V4(address), IpAddr::V4(network)) => {
             (u128::from(address.to_bits()), u128::from(network.to_bits()), 32)
         }
