@@ -62,12 +62,13 @@ fn the_chart_grants_what_the_operator_uses_and_nothing_else() {
         let of_kind = |kind: &str| all.iter().find(|document| document["kind"] == kind).unwrap();
         let flags = settings(of_kind("Deployment")).join(" ");
         let account = of_kind("ServiceAccount")["metadata"]["name"].as_str().unwrap();
-        // Those for people are no business of the operator's.
-        let for_people = |role: &&Value| {
-            let labels = role["metadata"]["labels"].as_object();
-            labels.is_some_and(|labels| labels.keys().any(|label| label.contains("/aggregate-to-")))
+        // Those for people and for other controllers are no business of the operator's.
+        let for_others = |role: &&Value| {
+            let others =
+                |label: &String| label.contains("/aggregate-to-") || label.starts_with("servicebinding.io/");
+            role["metadata"]["labels"].as_object().is_some_and(|labels| labels.keys().any(others))
         };
-        let chart = given(all.iter().filter(|role| !for_people(role)));
+        let chart = given(all.iter().filter(|role| !for_others(role)));
         let table = person.does(&format!(
             "claviger doctor --print-rights --operator-namespace {NAMESPACE} --service-account {account} {flags}"
         ));

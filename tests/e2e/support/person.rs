@@ -21,7 +21,7 @@ impl<'a> Person<'a> {
         let ns = &world.name;
         world.apply(&format!(
             "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: person, namespace: {ns}}}\n---\n\
-             apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: person}}\n\
+             apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: person-{ns}}}\n\
              roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}}\n\
              subjects: [{{kind: ServiceAccount, name: person, namespace: {ns}}}]\n"
         ));
