@@ -125,8 +125,18 @@ fn a_scoped_release_has_nothing_of_the_cluster_but_what_is_named() {
             places
         };
         let own = "external-secrets-system";
-        let least = ["Deployment", "Role team", "RoleBinding team", "Service", "ServiceAccount"]
-            .map(|place| if place.contains(' ') { place.to_owned() } else { format!("{place} {own}") });
+        // In the release's own namespace: a token of the operator's own account.
+        let kinds = [
+            "Deployment",
+            "Role",
+            "Role team",
+            "RoleBinding",
+            "RoleBinding team",
+            "Service",
+            "ServiceAccount",
+        ];
+        let least =
+            kinds.map(|place| if place.contains(' ') { place.to_owned() } else { format!("{place} {own}") });
         assert_eq!(places("webhook.create=false,rbac.apiServerAddresses=false"), least);
         let mut with_addresses =
             [&least[..], &["Role default".to_owned(), "RoleBinding default".to_owned()]].concat();
