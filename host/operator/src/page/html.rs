@@ -185,7 +185,9 @@ fn line(f: &mut fmt::Formatter<'_>, now: Timestamp, row: &Row) -> fmt::Result {
     };
     write!(f, "<tr class=\"{class}\"><td data-is=\"State\"><span class=\"state\">{state}</span>")?;
     if let Some(since) = row.since {
-        write!(f, "<small>since {}</small>", Time(now, since))?;
+        let (exact, lasts) = (claviger_core::status::rfc3339(since), now.duration_since(since).as_secs());
+        let lasts = span(lasts.max(0).unsigned_abs());
+        write!(f, "<small>for <time datetime=\"{exact}\" title=\"since {exact}\">{lasts}</time></small>")?;
     }
     if row.failures > 1 {
         write!(f, "<small>{} times in a row</small>", row.failures)?;
