@@ -181,8 +181,8 @@ not looked  lease: no answer
 ---
 kind: ClusterRole
 rules:
-  - verbs:
-      - get
+- verbs:
+  - get
 ";
         assert_eq!(text(&findings()), expected);
         assert_eq!(worst(&findings()), Level::Problem);
