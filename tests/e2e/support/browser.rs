@@ -41,11 +41,6 @@ impl Browser {
         self.run(&["--dump-dom".to_owned()], url)
     }
 
-    /// The same in a window so wide.
-    pub(crate) fn document_at(&self, url: &str, width: u32) -> String {
-        self.run(&["--dump-dom".to_owned(), format!("--window-size={width},900")], url)
-    }
-
     /// A picture of it, in a file.
     pub(crate) fn picture(&self, url: &str, width: u32, height: u32, file: &Path) {
         let flags = [format!("--window-size={width},{height}"), format!("--screenshot={}", file.display())];
