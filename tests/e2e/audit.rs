@@ -117,7 +117,8 @@ fn every_access_and_every_write_has_a_line_and_no_value() {
         &json!({"audit": "secretSync", "operation": "apply", "for": whose("db"), "target": target, "result": "ok",
                 "keys": {"added": ["pass", "user"], "changed": [], "removed": []}}),
     );
-    let secret = world.get("secret", "db").unwrap();
+    let flags = ["-n", &world.name, "get", "secret", "db", "-o", "json", "--show-managed-fields"];
+    let secret: Value = serde_json::from_str(&world.kubectl(&flags)).unwrap();
     assert_eq!(made["target"]["uid"], secret["metadata"]["uid"]);
     assert_eq!(made["target"]["resourceVersion"], secret["metadata"]["resourceVersion"]);
     assert_eq!(made["fieldManager"], secret["metadata"]["managedFields"][0]["manager"]);

@@ -1,7 +1,7 @@
 //! The container image, as an OCI archive: a registry takes it, somebody else's tool finds it well-formed, and what it
 //! holds runs as it would in a container: as its user, on its files alone, read-only, without compiling a plugin.
 
-use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -23,15 +23,18 @@ const MANIFESTS: &str = "apiVersion: external-secrets.io/v1\nkind: SecretStore\n
 struct Registry(Child, String);
 
 impl Registry {
-    fn start(crane: &Path) -> Self {
+    fn start(world: &World, crane: &Path) -> Self {
         let address = format!("127.0.0.1:{}", free_port().unwrap());
         let mut command = Command::new(crane);
-        command.args(["registry", "serve", "--address", &address]).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-        let serving = said.find(|line| line.as_ref().is_ok_and(|line| line.contains("serving")));
-        assert!(serving.is_some(), "crane registry did not start");
-        Self(child, address)
+        command
+            .args(["registry", "serve", "--address", &address])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let registry = Self(command.spawn().unwrap(), address);
+        world.wait("the registry", || {
+            TcpStream::connect(&registry.1).map(drop).map_err(|error| error.to_string())
+        });
+        registry
     }
 }
 
@@ -91,7 +94,7 @@ fn the_image_is_well_formed_and_runs_without_compiling() {
     std::fs::create_dir(&layout).unwrap();
     said(Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(&layout));
     let crane = world.env.tools.crane.as_deref().unwrap();
-    let registry = Registry::start(crane);
+    let registry = Registry::start(&world, crane);
     let name = format!("{}/claviger:test", registry.1);
     said(Command::new(crane).arg("push").arg(&layout).arg(&name));
     assert_eq!(said(Command::new(crane).args(["digest", &name])).trim(), digest);

@@ -11,9 +11,9 @@ fn nobody_is_asked_for_a_forbidden_key() {
     let other = neighbour(&world);
     let mount = Mount::kv2(&world);
     let (own, theirs) = (format!("teams/{}/db", world.name), format!("teams/{}/db", other.name));
-    mount.put(&own, json!({"v": "MARKED-own"}));
-    mount.put(&theirs, json!({"v": "MARKED-theirs"}));
-    mount.put("common/ca", json!({"v": "MARKED-ca"}));
+    mount.put(&own, json!({"v": "MARKED-password-own"}));
+    mount.put(&theirs, json!({"v": "MARKED-password-theirs"}));
+    mount.put("common/ca", json!({"v": "MARKED-common-authority"}));
     let (login, role, secret) = mount.app_role("10m");
     world.apply_json(&json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "approle", "namespace": world.name},
@@ -35,9 +35,9 @@ fn nobody_is_asked_for_a_forbidden_key() {
     let entry = |key: &str| json!({"secretKey": "v", "remoteRef": {"key": key, "property": "v"}});
     let one = |key: &str| json!({"data": [entry(key)]});
     external_secret(&other, &world.name, "own", &one(&theirs));
-    other.wait_data("own", &[("v", "MARKED-theirs")]);
+    other.wait_data("own", &[("v", "MARKED-password-theirs")]);
     external_secret(&world, &world.name, "own", &one(&own));
-    world.wait_data("own", &[("v", "MARKED-own")]);
+    world.wait_data("own", &[("v", "MARKED-password-own")]);
     // The answer is seconds old, and kept for half a minute, for whoever may have it.
     external_secret(&world, &world.name, "theirs", &one(&theirs));
     world.wait_reason("externalsecret", "theirs", "KeyForbidden");
@@ -84,7 +84,10 @@ fn nobody_is_asked_for_a_forbidden_key() {
     let converted = own.replace('/', "_");
     world.wait_data(
         "all",
-        &[(converted.as_str(), r#"{"v":"MARKED-own"}"#), ("common_ca", r#"{"v":"MARKED-ca"}"#)],
+        &[
+            (converted.as_str(), r#"{"v":"MARKED-password-own"}"#),
+            ("common_ca", r#"{"v":"MARKED-common-authority"}"#),
+        ],
     );
 
     // Of the other namespace's key only its own read is in the log, and nothing that is no key of this test.
@@ -102,6 +105,10 @@ fn nobody_is_asked_for_a_forbidden_key() {
     assert!(of(&own) >= 1 && of("common/ca") == 1, "{asked:?}");
     let known = [&own, &theirs, "common/ca"].map(|key| format!("data/{key}"));
     assert!(asked.iter().all(|path| known.contains(path)), "{asked:?}");
-    assert_no_value_left(&world, &operator, &["MARKED-own", "MARKED-theirs", "MARKED-ca"]);
+    assert_no_value_left(
+        &world,
+        &operator,
+        &["MARKED-password-own", "MARKED-password-theirs", "MARKED-common-authority"],
+    );
     cleared(&world);
 }

@@ -173,7 +173,7 @@ fn its_role_with_patterns_grants_nothing() {
     let world = world!("document-role");
     for mut object in block("access") {
         object["metadata"]["namespace"] = world.name.as_str().into();
-        if let Some(subjects) = object["subjects"].as_array_mut() {
+        if let Some(subjects) = object.get_mut("subjects") {
             subjects[0]["namespace"] = world.name.as_str().into();
         }
         world.apply_json(&object);

@@ -57,6 +57,8 @@ pub struct ApiRequest {
     pub uri: String,
     /// The answer's HTTP status; 504 also if whoever asked went away before there was one.
     pub status: u64,
+    /// When its head arrived, RFC 3339 with microseconds; the log has it when it was answered.
+    pub received: String,
 }
 
 impl Cluster {
@@ -360,6 +362,7 @@ impl ClusterView {
             verb: jsonl::text(&event, "/verb"),
             uri: jsonl::text(&event, "/requestURI"),
             status: event.pointer("/responseStatus/code").and_then(Value::as_u64).unwrap_or_default(),
+            received: jsonl::text(&event, "/requestReceivedTimestamp"),
         };
         Ok(jsonl::since(&self.audit_log, since)?.into_iter().map(request).collect())
     }

@@ -56,8 +56,13 @@ fn level(level: Level) -> &'static str {
 struct Fields<'a>(&'a mut Map<String, Value>);
 
 impl Fields<'_> {
+    /// An event's own words are its first field. One of the same name is a message that it is about.
     fn set(&mut self, field: &Field, value: Value) {
-        self.0.insert(field.name().to_owned(), value);
+        let name = match field.name() {
+            "message" if self.0.contains_key("message") => "about",
+            name => name,
+        };
+        self.0.insert(name.to_owned(), value);
     }
 }
 
@@ -134,6 +139,15 @@ mod tests {
         tracing::subscriber::with_default(subscriber, log);
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_message_that_it_is_about_hides_no_words() {
+        let lines = lines(|| {
+            let message = "no such key";
+            tracing::warn!(reason = "R", message, "not synced");
+        });
+        assert_eq!((&lines[0]["message"], &lines[0]["about"]), (&json!("not synced"), &json!("no such key")));
     }
 
     /// The reference document's filter for logs keeps lines by `level (error|warn|info)`, in lower case.
