@@ -12,7 +12,7 @@ FROM scratch
 COPY --from=build /rootfs /
 USER 65532:65532
 WORKDIR /tmp
-ENV PATH=/claviger/bin CLAVIGER_LOG_FORMAT=json
+ENV PATH=/claviger/bin
 EXPOSE 8080 10250
 ENTRYPOINT ["/claviger/bin/claviger"]
 CMD ["run"]

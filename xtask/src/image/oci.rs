@@ -64,7 +64,7 @@ pub(super) fn write(layers: &[Layer], output: &Path) -> Result<Sizes> {
             "User": format!("{USER}:{USER}"),
             "Entrypoint": [format!("/{PROGRAM}")],
             "Cmd": ["run"],
-            "Env": ["PATH=/claviger/bin", "CLAVIGER_LOG_FORMAT=json"],
+            "Env": ["PATH=/claviger/bin"],
             "WorkingDir": "/tmp",
             "ExposedPorts": {"8080/tcp": {}, "10250/tcp": {}},
             "Labels": labels(),
