@@ -30,7 +30,26 @@ pub(crate) fn find(args: &PluginDirArgs) -> anyhow::Result<PathBuf> {
     }
 }
 
+/// What was compiled ahead of the plugins in `dir`, if they lie beside this program: whoever put it there put the
+/// program there. A folder that somebody names may come from anywhere, and machine code is not taken from it.
+pub(crate) fn ahead(args: &PluginDirArgs, dir: &Path) -> Option<PathBuf> {
+    args.plugin_dir.is_none().then(|| compiled(dir))
+}
+
 /// Where `claviger plugin precompile` puts what it makes of the plugins in `dir`.
-pub(crate) fn ahead(dir: &Path) -> PathBuf {
+pub(crate) fn compiled(dir: &Path) -> PathBuf {
     dir.join("compiled")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machine_code_is_taken_from_beside_the_program_alone() {
+        let dir = Path::new("/opt/claviger/plugins");
+        let args = |plugin_dir| PluginDirArgs { plugin_dir, cache_dir: None };
+        assert_eq!(ahead(&args(None), dir), Some(dir.join("compiled")));
+        assert_eq!(ahead(&args(Some(dir.to_owned())), dir), None);
+    }
 }

@@ -29,7 +29,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.config {
         tracing::info!(file = %file.display(), "settings read");
     }
-    let ahead = Some(crate::plugins_dir::ahead(&dir));
+    let ahead = crate::plugins_dir::ahead(&args.plugins, &dir);
     let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), ahead, egress)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
     let namespace = args.operator_namespace.clone().unwrap_or_else(|| kube.default_namespace.clone());

@@ -23,7 +23,7 @@ pub(crate) async fn precompile(args: &PrecompileArgs) -> anyhow::Result<ExitCode
     if files.is_empty() {
         bail!("there is no .wasm file in {}", dir.display());
     }
-    let ahead = crate::plugins_dir::ahead(&dir);
+    let ahead = crate::plugins_dir::compiled(&dir);
     if ahead.exists() {
         // Of an older version of a plugin, or of this program: nobody would read it.
         std::fs::remove_dir_all(&ahead).with_context(|| format!("cannot empty {}", ahead.display()))?;

@@ -36,7 +36,7 @@ pub(crate) struct Prepared {
 pub(crate) async fn prepare(args: &RenderArgs, egress: EgressConfig) -> anyhow::Result<Prepared> {
     let loaded = manifests::load(&args.files, &args.namespace)?;
     let dir = crate::plugins_dir::find(&args.plugins)?;
-    let ahead = Some(crate::plugins_dir::ahead(&dir));
+    let ahead = crate::plugins_dir::ahead(&args.plugins, &dir);
     let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), ahead, egress)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
     registry.load_built_in().await;

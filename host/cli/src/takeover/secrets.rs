@@ -41,7 +41,7 @@ pub(super) async fn compare_all(
     // As `claviger diff`: a person's own machine.
     let egress = EgressConfig { allow_loopback: true, denied, ..EgressConfig::default() };
     let dir = crate::plugins_dir::find(&args.plugins)?;
-    let ahead = Some(crate::plugins_dir::ahead(&dir));
+    let ahead = crate::plugins_dir::ahead(&args.plugins, &dir);
     let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), ahead, egress)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
     registry.load_built_in().await;

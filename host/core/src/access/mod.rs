@@ -175,6 +175,13 @@ impl Rule {
         }
         if let Some(selector) = &rule.namespace_selector {
             check_selector(selector).map_err(|why| PolicyError::Selector { rule: index, why })?;
+            // A map that lost its last entry must not come to mean everybody, no more than a list.
+            let (labels, expressions) = (selector.match_labels.as_ref(), selector.match_expressions.as_ref());
+            if labels.is_none_or(|labels| labels.is_empty()) && expressions.is_none_or(|all| all.is_empty()) {
+                let why =
+                    "it has neither labels nor expressions: add some, or leave it out for all".to_owned();
+                return Err(PolicyError::Selector { rule: index, why });
+            }
         }
         if !(1..=MAX_KEYS).contains(&rule.keys.len()) {
             return Err(PolicyError::Keys { rule: index, count: rule.keys.len() });

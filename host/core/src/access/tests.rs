@@ -184,8 +184,18 @@ fn what_is_no_policy() {
         (json!([rule(json!({"keys": ["{{namespace}}/*"]}))]), "cannot be the first part"),
         // A selector beside the names may mean any.
         (
-            json!([rule(json!({"keys": ["{{namespace}}/*"], "namespaces": ["a"], "namespaceSelector": {}}))]),
+            json!([rule(json!({"keys": ["{{namespace}}/*"], "namespaces": ["a"],
+                              "namespaceSelector": {"matchLabels": {"a": "b"}}}))]),
             "cannot be the first part",
+        ),
+        (json!([rule(json!({"namespaceSelector": {}}))]), "namespaceSelector: it has neither labels"),
+        (
+            json!([rule(json!({"namespaceSelector": {"matchLabels": {}}}))]),
+            "namespaceSelector: it has neither",
+        ),
+        (
+            json!([rule(json!({"namespaces": ["a"], "namespaceSelector": {"matchExpressions": []}}))]),
+            "namespaceSelector: it has neither",
         ),
     ] {
         let said = policy(rules.clone()).unwrap_err().to_string();

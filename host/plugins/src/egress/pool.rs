@@ -119,8 +119,9 @@ impl EgressPool {
                 link_local: granted.link_local && rule.link_local,
                 api_server: granted.api_server,
             };
-            let proxy = self.config.proxies.of(&rule.origin, rule.link_local).cloned();
-            let key = key(plugin, store_uid, &rule, reach);
+            // What is granted, and not what the plugin wishes: that would be a way past the proxy.
+            let proxy = self.config.proxies.of(&rule.origin, reach.link_local).cloned();
+            let key = key(plugin, store_uid, &rule, reach, proxy.is_some());
             let client = match self.clients.get(&key) {
                 Some(client) => client,
                 None => {
@@ -211,8 +212,8 @@ fn with_tls(
     Ok(builder.tls_danger_accept_invalid_certs(tls.insecure))
 }
 
-/// Who shares connections: the same plugin bytes for the same store, with the same TLS and rights.
-fn key(plugin: &PluginId, store_uid: &str, rule: &OriginRule, reach: Reach) -> String {
+/// Who shares connections: the same plugin bytes for the same store, with the same TLS, rights and way.
+fn key(plugin: &PluginId, store_uid: &str, rule: &OriginRule, reach: Reach, by_proxy: bool) -> String {
     let mut hasher = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -221,7 +222,7 @@ fn key(plugin: &PluginId, store_uid: &str, rule: &OriginRule, reach: Reach) -> S
     part(plugin.digest.as_bytes());
     part(store_uid.as_bytes());
     part(rule.origin.to_string().as_bytes());
-    part(&[u8::from(reach.loopback), u8::from(reach.link_local), u8::from(reach.api_server)]);
+    part(&[reach.loopback, reach.link_local, reach.api_server, by_proxy].map(u8::from));
     if let Some(tls) = &rule.tls {
         for pem in &tls.ca {
             part(pem);

@@ -180,3 +180,28 @@ async fn authorities_are_trusted_besides_the_systems_where_a_store_names_none() 
         assert!(matches!(get(&mut wary, &url).await, Err(Error::TlsCertificateError)));
     }
 }
+
+/// What goes past a proxy is what an admin granted: a plugin that wishes for link-local addresses gets no other way by it,
+/// and leaves none behind for who does not wish for them.
+#[test]
+fn a_wish_is_no_way_past_the_proxy() {
+    let proxied = through("http://127.0.0.1:3128", "");
+    for granted in [false, true] {
+        let pool = EgressPool::new(proxied.clone());
+        for wished in [true, false, true] {
+            let rule = OriginRule {
+                origin: Origin::parse("https://api.example.com").unwrap(),
+                link_local: wished,
+                paths: vec!["/".to_owned()],
+                tls: None,
+                max_response_bytes: None,
+                max_header_bytes: None,
+            };
+            let plugin =
+                PluginId { name: "p".to_owned(), version: "1".to_owned(), digest: "sha256:0".to_owned() };
+            let grant = Reach { link_local: granted, ..Reach::default() };
+            let session = pool.session(&plugin, "uid", vec![rule], grant).unwrap();
+            assert_eq!(session.proxies().is_empty(), granted && wished, "granted {granted}, wished {wished}");
+        }
+    }
+}
