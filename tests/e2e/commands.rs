@@ -150,7 +150,7 @@ fn inspect_tells_what_a_component_asks_for() {
     for part in [
         "Name:         vault",
         "sha256:",
-        "claviger:plugin/provider-plugin@0.1.0",
+        "claviger:plugin/provider-plugin@1.0.0",
         "wasi:http/outgoing-handler",
         "find-by-tags",
         "the store's server",

@@ -3,7 +3,7 @@
 /// Providers. The optional interfaces are of the world too, and looked for in each component (`guest`).
 pub(crate) mod provider {
     wasmtime::component::bindgen!({
-        path: "../../wit",
+        path: "../../wit/v1",
         world: "full-plugin",
         imports: { default: async | trappable },
         exports: { default: async },
@@ -19,7 +19,7 @@ pub(crate) mod provider {
 /// Template engines.
 pub(crate) mod engine {
     wasmtime::component::bindgen!({
-        path: "../../wit",
+        path: "../../wit/v1",
         world: "template-engine",
         imports: { default: async | trappable },
         exports: { default: async },

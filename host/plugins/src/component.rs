@@ -11,7 +11,7 @@ use crate::convert;
 use crate::error::{PluginsError, first_line};
 
 /// The version of `claviger:plugin` that this host speaks.
-const VERSION: &str = "0.1.0";
+const VERSION: &str = "1.0.0";
 const PACKAGE: &str = "claviger:plugin/";
 
 /// What a component is and asks for.
@@ -225,15 +225,15 @@ mod tests {
 
     #[test]
     fn worlds_and_versions() {
-        let provider = names(&["claviger:plugin/connection@0.1.0", "claviger:plugin/provider@0.1.0"]);
-        let engine = names(&["claviger:plugin/engine@0.1.0"]);
+        let provider = names(&["claviger:plugin/connection@1.0.0", "claviger:plugin/provider@1.0.0"]);
+        let engine = names(&["claviger:plugin/engine@1.0.0"]);
         assert!(matches!(world(&[], &provider), Ok(World::Provider)));
         assert!(matches!(world(&[], &engine), Ok(World::Engine)));
-        assert_eq!(world_names(&engine), ["claviger:plugin/template-engine@0.1.0"]);
+        assert_eq!(world_names(&engine), ["claviger:plugin/template-engine@1.0.0"]);
         for (imports, exports, expected) in [
             (vec![], vec![], "exports nothing"),
             (vec![], names(&["wasi:cli/run@0.2.0"]), "exports wasi:cli/run@0.2.0"),
-            (vec![], names(&["claviger:plugin/provider@0.1.0"]), "but a plugin exports"),
+            (vec![], names(&["claviger:plugin/provider@1.0.0"]), "but a plugin exports"),
             (vec![], names(&["claviger:plugin/provider@9.9.9"]), "claviger:plugin@9.9.9"),
             (names(&["claviger:plugin/memo@2.0.0"]), provider.clone(), "claviger:plugin@2.0.0"),
         ] {
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn what_is_claimed_must_be_exported() {
         let claims = names(&["get", "writer"]);
-        assert!(check_capabilities(&claims, &names(&["claviger:plugin/writer@0.1.0"])).is_ok());
+        assert!(check_capabilities(&claims, &names(&["claviger:plugin/writer@1.0.0"])).is_ok());
         assert!(check_capabilities(&names(&["own-properties"]), &[]).is_ok());
         assert!(check_capabilities(&names(&["own-properties", "dynamic"]), &[]).is_err());
         assert!(check_capabilities(&claims, &[]).is_err());

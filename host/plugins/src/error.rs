@@ -47,7 +47,7 @@ pub enum PluginsError {
     },
     /// None of our worlds.
     #[error(
-        "it exports {found}, but a plugin exports claviger:plugin/provider@0.1.0 and claviger:plugin/connection@0.1.0, or claviger:plugin/engine@0.1.0"
+        "it exports {found}, but a plugin exports claviger:plugin/provider@1.0.0 and claviger:plugin/connection@1.0.0, or claviger:plugin/engine@1.0.0"
     )]
     WrongWorld {
         /// What it exports.

@@ -79,7 +79,7 @@ fn a_plugin_is_installed_upgraded_broken_rolled_back_and_removed() {
         world.apply_json(&object);
     }
     let status = world.wait_loaded(name, &digest(&first));
-    assert_eq!(status["worlds"], json!(["provider-plugin@0.1.0"]));
+    assert_eq!(status["worlds"], json!(["provider-plugin@1.0.0"]));
     world.wait_data("es", &[("password", "MARKED-lifecycle-one")]);
     let shown = world.kubectl(&["get", "plugins", name]);
     println!("{shown}{}", world.kubectl(&["describe", "plugin", name]));
@@ -91,7 +91,7 @@ fn a_plugin_is_installed_upgraded_broken_rolled_back_and_removed() {
         "READY",
         "AGE",
         "0.1.0",
-        "provider-plugin@0.1.0",
+        "provider-plugin@1.0.0",
         "Loaded",
         "True",
     ] {

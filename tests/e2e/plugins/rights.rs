@@ -107,7 +107,7 @@ fn template_engines_come_as_plugins_too() {
         world.apply_json(&object);
     }
     let status = world.wait_loaded("engines-jinja", &digest(&bytes));
-    assert_eq!(status["worlds"], json!(["template-engine@0.1.0"]));
+    assert_eq!(status["worlds"], json!(["template-engine@1.0.0"]));
     // Engines compute for longer than providers: an RSA key takes seconds.
     assert_eq!(status["granted"]["cpuMilliseconds"], json!(20_000));
     world.wait_data("late", &[("out", "v-&-l-u-e-")]);

@@ -204,7 +204,7 @@ fn verdict(
     }
 }
 
-/// `claviger:plugin/provider-plugin@0.1.0` as `provider-plugin@0.1.0`.
+/// `claviger:plugin/provider-plugin@1.0.0` as `provider-plugin@1.0.0`.
 fn short(world: &str) -> String {
     world.rsplit('/').next().unwrap_or(world).to_owned()
 }
@@ -304,6 +304,6 @@ mod tests {
 
     #[test]
     fn worlds_are_short() {
-        assert_eq!(short("claviger:plugin/provider-plugin@0.1.0"), "provider-plugin@0.1.0");
+        assert_eq!(short("claviger:plugin/provider-plugin@1.0.0"), "provider-plugin@1.0.0");
     }
 }

@@ -77,19 +77,19 @@ async fn bytes_that_are_no_plugin() {
         (vec![0; 200_000_000], "TooLarge", "200000000 bytes, more than the limit of 67108864"),
         (vec![0; 65 * 1024 * 1024], "TooLarge", "more than the limit of 67108864"),
         (
-            replaced(original, b"claviger:plugin/provider@0.1.0", b"claviger:plugin/provider@9.9.9"),
+            replaced(original, b"claviger:plugin/provider@1.0.0", b"claviger:plugin/provider@9.9.9"),
             "InterfaceVersionUnknown",
-            "claviger:plugin@9.9.9, and this host speaks 0.1.0",
+            "claviger:plugin@9.9.9, and this host speaks 1.0.0",
         ),
         (
-            replaced(original, b"claviger:plugin/provider@0.1.0", b"claviger:plugin/prompter@0.1.0"),
+            replaced(original, b"claviger:plugin/provider@1.0.0", b"claviger:plugin/prompter@1.0.0"),
             "WrongWorld",
-            "but a plugin exports claviger:plugin/provider@0.1.0",
+            "but a plugin exports claviger:plugin/provider@1.0.0",
         ),
         (
-            replaced(original, b"claviger:plugin/connection@0.1.0", b"claviger:plugin/confection@0.1.0"),
+            replaced(original, b"claviger:plugin/connection@1.0.0", b"claviger:plugin/confection@1.0.0"),
             "WrongWorld",
-            "claviger:plugin/confection@0.1.0",
+            "claviger:plugin/confection@1.0.0",
         ),
     ] {
         bench.refused(bytes, reason, expected).await;
@@ -97,10 +97,10 @@ async fn bytes_that_are_no_plugin() {
     // An import that nobody gives. The chameleon imports neither memo nor log; this one does.
     let strange = replaced(
         &component("misbehaving").unwrap(),
-        b"claviger:plugin/memo@0.1.0",
-        b"claviger:plugin/meme@0.1.0",
+        b"claviger:plugin/memo@1.0.0",
+        b"claviger:plugin/meme@1.0.0",
     );
-    bench.refused(strange, "LinkFailed", "claviger:plugin/meme@0.1.0").await;
+    bench.refused(strange, "LinkFailed", "claviger:plugin/meme@1.0.0").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,7 @@
 #![allow(clippy::all, clippy::unwrap_used, clippy::expect_used, unreachable_pub, reason = "generated")]
 
 wit_bindgen::generate!({
-    path: "../../../wit",
+    path: "../../../wit/v1",
     world: "generating-plugin",
     generate_all,
     pub_export_macro: true,
