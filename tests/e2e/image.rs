@@ -59,12 +59,15 @@ fn make(world: &World, output: &Path) -> String {
     said(command.arg("--plugins").arg(plugins))
 }
 
-/// Runs the image's program as a container would: as its user, with its files for root, all of them read-only but /tmp.
+/// Runs the image's program as a container would: as its user, with its files for root, all of them read-only but /tmp
+/// and /cache, an emptyDir as the kubelet makes it for a pod with an fsGroup.
 fn contained(root: &Path, args: &[&str]) -> Output {
     let script = "set -e; mount --bind \"$ROOT\" \"$ROOT\"; mount -t proc proc \"$ROOT/proc\"; \
-                  mount -t tmpfs -o mode=1777 tmp \"$ROOT/tmp\"; cp \"$MANIFESTS\" \"$ROOT/tmp/manifests.yaml\"; \
+                  mount -t tmpfs -o mode=1777 tmp \"$ROOT/tmp\"; \
+                  mount -t tmpfs -o mode=2777,uid=0,gid=65532 cache \"$ROOT/cache\"; cp \"$MANIFESTS\" \"$ROOT/tmp/manifests.yaml\"; \
                   mount -o remount,bind,ro \"$ROOT\"; \
                   exec chroot --userspec=65532:65532 --groups= \"$ROOT\" /claviger/bin/claviger \"$@\"";
+    std::fs::create_dir_all(root.join("cache")).unwrap();
     let manifests = root.with_extension("yaml");
     std::fs::write(&manifests, MANIFESTS).unwrap();
     let mut command = Command::new("unshare");
@@ -132,4 +135,18 @@ fn the_image_is_well_formed_and_runs_without_compiling() {
     std::fs::remove_dir_all(root.join("claviger/plugins/compiled")).unwrap();
     let rendered = render();
     assert!(!rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stdout));
+
+    // What the chart says is a folder that this user can have there; the volume itself, which is root's, is refused.
+    let chart = claviger_testenv::workspace_root().join("charts/claviger/templates/deployment.yaml");
+    let chart = std::fs::read_to_string(chart).unwrap();
+    let said = chart.lines().skip_while(|line| !line.ends_with("name: CLAVIGER_CACHE_DIR")).nth(1).unwrap();
+    let folder = said.trim().strip_prefix("value: ").unwrap();
+    assert!(chart.contains("- name: cache\n              mountPath: /cache\n"), "{chart}");
+    let kept =
+        |folder: &str| contained(&root, &["render", "-f", "/tmp/manifests.yaml", "--cache-dir", folder]);
+    let rendered = kept(folder);
+    assert!(rendered.status.success(), "{folder}: {}", String::from_utf8_lossy(&rendered.stderr));
+    let refused = kept("/cache");
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && why.contains("it belongs to user 0"), "{why}");
 }

@@ -23,6 +23,7 @@ mod diff;
 mod doctor;
 mod document;
 mod external_secrets;
+mod full_disk;
 mod gcp;
 mod generators;
 mod ha;

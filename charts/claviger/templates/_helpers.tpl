@@ -91,10 +91,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{/* A number of seconds, or a time such as 1h30m. */}}
+{{/* A number of seconds, or a time such as 1h30m; nothing where nobody says. */}}
 {{- define "claviger.storeInterval" -}}
-{{- $asked := toString (default "5m" .Values.storeRequeueInterval) }}
-{{- if regexMatch "^[0-9]+$" $asked }}{{ $asked }}
+{{- $asked := toString .Values.storeRequeueInterval }}
+{{- if or (eq $asked "") (regexMatch "^[0-9]+$" $asked) }}{{ $asked }}
 {{- else }}
 {{- $seconds := 0 }}
 {{- range regexFindAll "[0-9]+[hms]" $asked -1 }}
@@ -126,6 +126,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- if .Values.caBundle.configMap }}
 {{- $_ := set $config "caBundle" (printf "/etc/claviger-ca/%s" .Values.caBundle.key) }}
+{{- end }}
+{{- range $key := list "https" "http" }}
+{{- if contains "@" (toString (dig "proxy" $key "" $config)) }}
+{{- fail (printf "proxy.%s has a password, and a ConfigMap is no place for it: put the URL into a Secret and have extraEnv take %s_PROXY from there" $key (upper $key)) }}
+{{- end }}
 {{- end }}
 {{- if $config }}
 {{- if .Values.existingConfigMap }}

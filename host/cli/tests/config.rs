@@ -32,6 +32,7 @@ fn settings_that_cannot_be_used_are_named() {
         written("unknown.yaml", "audit: {logSecretAcess: true}\nproxy: {htps: 'http://u:MARKED@p'}\n");
     let proxy = written("proxy.yaml", "proxy: {https: 'https://u:MARKED@p:1', noProxy: a}\n");
     let empty = written("empty.pem", "MARKED, and no certificate");
+    let large = written("large.pem", &"-----MARKED-----\n".repeat(1_000_000));
     for (flags, variables, parts) in [
         (&["--config", &*absent][..], &[][..], &["configuration file", &*absent, "cannot be read"][..]),
         (&[], &[("CLAVIGER_CONFIG", &*absent)], &["configuration file", &*absent]),
@@ -45,6 +46,7 @@ fn settings_that_cannot_be_used_are_named() {
         (&["--https-proxy=http://u:MARKED@p/x"], &[], &["--https-proxy", "HTTPS_PROXY"]),
         (&["--https-proxy=p:1"], &[("NO_PROXY", "a,MARKED b")], &["NO_PROXY", "entry 2"]),
         (&["--ca-bundle", &*empty], &[], &["CA bundle", &*empty, "holds no certificate"]),
+        (&["--ca-bundle", &*large], &[], &["CA bundle", &*large, "larger than 16 MiB"]),
         (&["--ca-bundle", &*absent], &[], &["CA bundle", &*absent]),
         (&[], &[("POLLER_INTERVAL_MILLISECONDS", "0")], &["POLLER_INTERVAL_MILLISECONDS"]),
     ] {

@@ -4,6 +4,7 @@
 //! or stands by; while it is not, the page says what is missing. It serves no secret and no write,
 //! so it needs no authentication; it is meant for the pod's own network.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +15,13 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::OperatorError;
 
-/// Connections at once: a scraper, a few probes, a curious human. More would only cost memory.
+/// Connections at once: a scraper, a few probes, a curious human. More would only cost memory. One more ends the oldest:
+/// whoever opens connections and does not read must not keep the kubelet's probe out, which would have the pod killed.
 const MAX_CONNECTIONS: usize = 32;
 
 /// A client that sends its header more slowly than this is dropped.
@@ -62,8 +63,8 @@ impl Server {
 
     /// Serves until told to stop.
     pub async fn serve(self, exhibit: Arc<dyn Exhibit>, stop: CancellationToken) {
-        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut connections = JoinSet::new();
+        let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
@@ -71,9 +72,14 @@ impl Server {
                 accepted = self.listener.accept() => accepted,
             };
             let Ok((stream, _)) = accepted else { continue };
-            let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
+            by_age.retain(|connection| !connection.is_finished());
+            if by_age.len() >= MAX_CONNECTIONS
+                && let Some(oldest) = by_age.pop_front()
+            {
+                oldest.abort();
+            }
             let exhibit = exhibit.clone();
-            connections.spawn(async move {
+            by_age.push_back(connections.spawn(async move {
                 let service = service_fn(|request| {
                     let response = answer(&request, exhibit.as_ref());
                     async move { Ok::<_, std::convert::Infallible>(response) }
@@ -84,8 +90,7 @@ impl Server {
                     .header_read_timeout(HEADER_TIMEOUT)
                     .serve_connection(TokioIo::new(stream), service)
                     .await;
-                drop(permit);
-            });
+            }));
         }
     }
 }
@@ -116,4 +121,59 @@ fn answer(request: &Request<Incoming>, exhibit: &dyn Exhibit) -> Response<Full<B
     *response.status_mut() = status;
     response.headers_mut().insert(hyper::header::CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// Shows more than the buffers of a socket hold.
+    struct Much;
+
+    impl Exhibit for Much {
+        fn metrics(&self) -> Result<String, std::fmt::Error> {
+            Ok("m 1\n".repeat(4_000_000))
+        }
+
+        fn missing(&self) -> Option<String> {
+            None
+        }
+
+        fn page(&self, _: &str) -> Option<Response<Full<Bytes>>> {
+            None
+        }
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_does_not_keep_the_probes_out() {
+        let server = Server::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let address = server.address().unwrap();
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(server.serve(Arc::new(Much), stop.clone()));
+        let mut idle = Vec::new();
+        for _ in 0..MAX_CONNECTIONS {
+            let mut connection = TcpStream::connect(address).await.unwrap();
+            connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            // The answer has begun, so this is a connection that is served.
+            assert_eq!(connection.read(&mut [0; 4]).await.unwrap(), 4);
+            idle.push(connection);
+        }
+        let mut probe = TcpStream::connect(address).await.unwrap();
+        probe.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        tokio::time::timeout(Duration::from_secs(10), probe.read_to_string(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(answer.ends_with("ok\n"), "{answer:?}");
+        // The youngest of the others is still served.
+        let last = idle.last_mut().unwrap();
+        assert!(last.read(&mut [0; 1024]).await.unwrap() > 0);
+        stop.cancel();
+        serving.await.unwrap();
+    }
 }

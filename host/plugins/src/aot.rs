@@ -21,7 +21,7 @@ use wasmtime::component::Component;
 use crate::error::{PluginsError, first_line};
 
 /// Artifacts that are kept: every plugin of a large installation, and the versions before.
-const MAX_ARTIFACTS: usize = 64;
+pub const MAX_ARTIFACTS: usize = 64;
 
 /// Longer than any compilation.
 const TORSO: Duration = Duration::from_secs(3600);

@@ -6,9 +6,9 @@
 use claviger_core::provider::PropertyStep;
 use serde::Serialize;
 
-use crate::bindings::provider::exports::claviger::plugin::provider::{Capability, PropertyStep as GuestStep};
 use crate::convert;
 use crate::error::{PluginsError, first_line};
+use crate::guest::provider::{Capability, PropertyStep as GuestStep};
 
 /// The version of `claviger:plugin` that this host speaks.
 const VERSION: &str = "1.0.0";

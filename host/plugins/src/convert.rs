@@ -12,8 +12,7 @@ use claviger_core::redact::Redactor;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_core::shape::{self, Values};
 
-use crate::bindings::provider::claviger::plugin::types as wit;
-use crate::bindings::provider::exports::claviger::plugin::{connection, generator, provider as guest};
+use crate::guest::{connection, generator, provider as guest, types as wit};
 use crate::source::AmbientKind;
 
 /// Longest remote key, version or lease id that a guest may make up, bytes.

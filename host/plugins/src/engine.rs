@@ -13,6 +13,7 @@ use crate::compile::left_mib;
 use crate::error::{PluginsError, first_line};
 use crate::observe::Observing;
 use crate::turns::Turns;
+use crate::v1;
 
 /// How often a running guest is looked at. Guest time is counted in these.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -78,29 +79,19 @@ pub(crate) fn config() -> wasmtime::Result<Config> {
 
 /// WASI without preopens, environment, arguments and sockets (see `CallState`), HTTP, memo, log.
 fn provider_linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
-    use crate::bindings::provider::claviger::plugin::{log, memo};
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    memo::add_to_linker::<_, HasCall>(&mut linker, |state| state)?;
-    log::add_to_linker::<_, HasCall>(&mut linker, |state| state)?;
+    v1::link_provider(&mut linker)?;
     Ok(linker)
 }
 
 /// The same WASI, and log; no HTTP, no memo.
 fn template_linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
-    use crate::bindings::provider::claviger::plugin::log;
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    log::add_to_linker::<_, HasCall>(&mut linker, |state| state)?;
+    v1::link_engine(&mut linker)?;
     Ok(linker)
-}
-
-/// Tells bindgen that the store's data is the host's.
-pub(crate) struct HasCall;
-
-impl wasmtime::component::HasData for HasCall {
-    type Data<'a> = &'a mut CallState;
 }
 
 /// A thread that advances the epoch. It holds the engine weakly, and ends with its owner.

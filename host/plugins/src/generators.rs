@@ -8,12 +8,11 @@ use claviger_core::generator::CLUSTER_GENERATOR;
 use claviger_core::provider::{CallError, Fault, Generated, ProviderError};
 use serde_json::Value as Json;
 
-use crate::bindings::provider::claviger::plugin::types as wit;
-use crate::bindings::provider::exports::claviger::plugin::generator as guest;
 use crate::component;
 use crate::connect::connect;
 use crate::convert;
 use crate::error::PluginsError;
+use crate::guest::{Generation, generator as guest};
 use crate::leases::unsupported;
 use crate::plugin::{Plugin, Seed};
 use crate::schema::ConfigSchema;
@@ -109,6 +108,7 @@ impl Session {
         let previous = previous.map(Json::to_string);
 
         let options = guest::Options { now_ms, seed: seed.to_vec() };
+        let asked = Generation { kind, spec: &spec, previous: previous.as_ref(), options: &options };
         let answer = self
             .plugin
             .provider(
@@ -116,17 +116,12 @@ impl Session {
                 self.plugin.setup(self),
                 &self.room,
                 self.plugin.grants().wall,
-                async |guest, store| match guest.generator(store)? {
-                    Some(generator) => {
-                        let made = generator
-                            .call_generate(&mut *store, &input, kind, &spec, previous.as_ref(), &options)
-                            .await?;
-                        for (_, value) in made.iter().flat_map(|made| &made.values) {
-                            store.data_mut().log.hide(value);
-                        }
-                        Ok(made)
+                async |guest, store| {
+                    let made = guest.generate(store, &input, asked).await?;
+                    for (_, value) in made.iter().flat_map(|made| &made.values) {
+                        store.data_mut().log.hide(value);
                     }
-                    None => Ok(Err(wit::Error::Unsupported("it has no generators".to_owned()))),
+                    Ok(made)
                 },
                 |_, _| {},
             )
@@ -152,10 +147,7 @@ impl Session {
                 self.plugin.setup(self),
                 &self.room,
                 self.plugin.grants().wall,
-                async |guest, store| match guest.generator(store)? {
-                    Some(generator) => generator.call_cleanup(store, &input, kind, &spec, &state).await,
-                    None => Ok(Err(wit::Error::Unsupported("it has no generators".to_owned()))),
-                },
+                async |guest, store| guest.cleanup(store, &input, kind, &spec, &state).await,
                 |_, _| {},
             )
             .await;

@@ -1,82 +1,164 @@
-//! A provider's component with its interfaces looked up: those that every provider has, and those that it may have.
+//! What the host asks of a plugin's code, whatever version of the interface it was built for. Each call is one of a fresh
+//! instance, in a store that holds the call's limits.
 //!
-//! An optional interface that is exported and is not ours in type is an error at load, not a capability less.
+//! The words are those of the newest version, as generated: a version is one module that implements these traits (`v1`),
+//! and an older one translates. Which a component speaks is told by its exports (`component`). Nothing else of the host
+//! knows that there are versions.
 
+use async_trait::async_trait;
 use wasmtime::Store;
-use wasmtime::component::{Instance, InstancePre};
 
-use crate::bindings::provider::exports::claviger::plugin::{connection, generator, leases, provider, writer};
 use crate::call::CallState;
-use crate::component;
+pub(crate) use crate::v1::bindings::engine::exports::claviger::plugin::engine;
+pub(crate) use crate::v1::bindings::provider::claviger::plugin::{log, memo, types};
+pub(crate) use crate::v1::bindings::provider::exports::claviger::plugin::{
+    connection, generator, leases, provider, writer,
+};
 
-/// A component ready to be instantiated.
-pub(crate) struct GuestPre {
-    pre: InstancePre<CallState>,
-    connection: connection::GuestIndices,
-    provider: provider::GuestIndices,
-    writer: Option<writer::GuestIndices>,
-    leases: Option<leases::GuestIndices>,
-    generator: Option<generator::GuestIndices>,
-}
+/// What a guest says, or how it failed on the way.
+pub(crate) type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 
-impl GuestPre {
-    /// Looks the interfaces up, of a component with these exports.
-    ///
-    /// # Errors
-    /// If one is missing or of other types.
-    pub(crate) fn new(pre: InstancePre<CallState>, exports: &[String]) -> wasmtime::Result<Self> {
-        let has = |interface: &str| component::exports(exports, interface);
-        Ok(Self {
-            connection: connection::GuestIndices::new(&pre)?,
-            provider: provider::GuestIndices::new(&pre)?,
-            writer: has("writer").then(|| writer::GuestIndices::new(&pre)).transpose()?,
-            leases: has("leases").then(|| leases::GuestIndices::new(&pre)).transpose()?,
-            generator: has("generator").then(|| generator::GuestIndices::new(&pre)).transpose()?,
-            pre,
-        })
-    }
+/// One answer per question.
+pub(crate) type Each<T> = Answer<Vec<Result<T, types::Error>>>;
 
-    /// A fresh instance.
-    ///
-    /// # Errors
-    /// If it traps on the way.
-    pub(crate) async fn instantiate(&self, store: &mut Store<CallState>) -> wasmtime::Result<Guest<'_>> {
-        Ok(Guest { instance: self.pre.instantiate_async(store).await?, of: self })
-    }
-}
-
-/// An instance.
-pub(crate) struct Guest<'a> {
-    instance: Instance,
-    of: &'a GuestPre,
-}
-
-impl Guest<'_> {
-    /// What every provider has.
-    pub(crate) fn connection(&self, store: &mut Store<CallState>) -> wasmtime::Result<connection::Guest> {
-        self.of.connection.load(store, &self.instance)
-    }
-
-    /// What every provider has.
-    pub(crate) fn provider(&self, store: &mut Store<CallState>) -> wasmtime::Result<provider::Guest> {
-        self.of.provider.load(store, &self.instance)
-    }
-
-    /// Writing, if it does.
-    pub(crate) fn writer(&self, store: &mut Store<CallState>) -> wasmtime::Result<Option<writer::Guest>> {
-        self.of.writer.as_ref().map(|indices| indices.load(store, &self.instance)).transpose()
-    }
-
-    /// Renewing and revoking, if it does.
-    pub(crate) fn leases(&self, store: &mut Store<CallState>) -> wasmtime::Result<Option<leases::Guest>> {
-        self.of.leases.as_ref().map(|indices| indices.load(store, &self.instance)).transpose()
-    }
-
-    /// Generating, if it does.
-    pub(crate) fn generator(
+/// A provider's code, ready to be instantiated. What it does not export it answers `unsupported` to.
+#[async_trait]
+pub(crate) trait ProviderGuest: Send + Sync {
+    /// What it says of itself, and the kinds of its generators.
+    async fn describe(
         &self,
         store: &mut Store<CallState>,
-    ) -> wasmtime::Result<Option<generator::Guest>> {
-        self.of.generator.as_ref().map(|indices| indices.load(store, &self.instance)).transpose()
+    ) -> wasmtime::Result<(provider::Description, Vec<generator::Kind>)>;
+
+    /// One round.
+    async fn connect(
+        &self,
+        store: &mut Store<CallState>,
+        input: &connection::ConnectInput,
+    ) -> Answer<connection::Step>;
+
+    /// Whether a store works.
+    async fn validate(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+    ) -> Answer<provider::Health>;
+
+    /// Reads.
+    async fn get(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+        items: &[provider::Item],
+    ) -> Each<provider::Value>;
+
+    /// Looks for keys, a page at a time.
+    async fn find(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+        query: &provider::Query,
+        cursor: Option<&str>,
+    ) -> Answer<provider::Page>;
+
+    /// Writes.
+    async fn push(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+        writes: &[writer::Write],
+    ) -> Each<writer::Outcome>;
+
+    /// Deletes.
+    async fn delete(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+        removals: &[writer::Removal],
+    ) -> Each<()>;
+
+    /// Whether keys are there.
+    async fn exists(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+        keys: &[String],
+    ) -> Each<bool>;
+
+    /// Prolongs a lease.
+    async fn renew(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+        lease: &provider::Lease,
+        increment_ms: u64,
+    ) -> Answer<provider::Lease>;
+
+    /// Takes a lease back.
+    async fn revoke(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+        lease: &provider::Lease,
+    ) -> Answer<()>;
+
+    /// Makes something.
+    async fn generate(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+        asked: Generation<'_>,
+    ) -> Answer<generator::Generated>;
+
+    /// Takes back what was made.
+    async fn cleanup(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+        kind: &str,
+        spec: &types::Json,
+        state: &types::Json,
+    ) -> Answer<()>;
+}
+
+/// A provider's code of whatever version. A type of its own: a future that borrows a trait object by name is not taken for
+/// one that may change threads.
+pub(crate) struct ProviderCode(Box<dyn ProviderGuest>);
+
+impl ProviderCode {
+    pub(crate) fn new(guest: impl ProviderGuest + 'static) -> Self {
+        Self(Box::new(guest))
     }
+}
+
+impl std::ops::Deref for ProviderCode {
+    type Target = dyn ProviderGuest;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref()
+    }
+}
+
+/// What is to be made.
+pub(crate) struct Generation<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) spec: &'a types::Json,
+    pub(crate) previous: Option<&'a types::Json>,
+    pub(crate) options: &'a generator::Options,
+}
+
+/// A template engine's code, ready to be instantiated.
+#[async_trait]
+pub(crate) trait EngineGuest: Send + Sync {
+    /// What it says of itself.
+    async fn describe(&self, store: &mut Store<CallState>) -> wasmtime::Result<engine::Description>;
+
+    /// Renders.
+    async fn render(
+        &self,
+        store: &mut Store<CallState>,
+        templates: &[engine::Template],
+        data: &[(String, Vec<u8>)],
+        options: &engine::Options,
+    ) -> wasmtime::Result<Result<Vec<engine::Rendered>, engine::Failure>>;
 }

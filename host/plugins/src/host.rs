@@ -14,8 +14,6 @@ use wasmtime::component::Component;
 
 use crate::ambient::Ambient;
 use crate::aot::{self, Ahead, Cache};
-use crate::bindings::engine::TemplateEnginePre;
-use crate::bindings::engine::exports::claviger::plugin::engine as engine_guest;
 use crate::call::{self, CallSetup, CallState};
 use crate::compile::{self, Compiler};
 use crate::component::{self, Inspection, World};
@@ -24,7 +22,7 @@ use crate::engine::Machine;
 use crate::error::{PluginsError, first_line};
 use crate::generators;
 use crate::grants::Grants;
-use crate::guest::GuestPre;
+use crate::guest::{EngineGuest, ProviderCode, engine as engine_guest};
 use crate::log::{LogBudget, LogGate};
 use crate::memo::Memo;
 use crate::observe::Observer;
@@ -33,6 +31,7 @@ use crate::plugin::{Code, Description, Plugin, Provider, SEED};
 use crate::rooms::Rooms;
 use crate::schema::ConfigSchema;
 use crate::usage::Usage;
+use crate::v1;
 
 /// Settings of the host.
 #[derive(Clone, Debug, Default)]
@@ -231,17 +230,9 @@ impl PluginHost {
     ) -> Result<Code, PluginsError> {
         let link = |error: wasmtime::Error| PluginsError::Link(first_line(&error));
         let pre = self.machine.provider.instantiate_pre(component).map_err(link)?;
-        let pre = GuestPre::new(pre, exports).map_err(link)?;
+        let guest = ProviderCode::new(v1::Provider::new(pre, exports).map_err(link)?);
         let (said, kinds) = self
-            .alone("describe", grants, usage, async |store| {
-                let guest = pre.instantiate(store).await?;
-                let said = guest.provider(store)?.call_describe(&mut *store).await?;
-                let kinds = match guest.generator(store)? {
-                    Some(generator) => generator.call_kinds(store).await?,
-                    None => Vec::new(),
-                };
-                Ok((said, kinds))
-            })
+            .alone("describe", grants, usage, async |store| guest.describe(store).await)
             .await
             .map_err(PluginsError::Describe)?;
         let schema = ConfigSchema::new(&said.config_schema).map_err(PluginsError::BadDescription)?;
@@ -262,7 +253,7 @@ impl PluginHost {
         inspection.origins = component::lines("origins", said.origins)?;
         inspection.config_schema = Some(schema.document().clone());
         inspection.push_metadata_schema = push_metadata.as_ref().map(|schema| schema.document().clone());
-        Ok(Code::Provider(Box::new(Provider { guest: pre, description, schema, push_metadata, kinds })))
+        Ok(Code::Provider(Box::new(Provider { guest, description, schema, push_metadata, kinds })))
     }
 
     async fn engine(
@@ -274,25 +265,22 @@ impl PluginHost {
     ) -> Result<Code, PluginsError> {
         let link = |error: wasmtime::Error| PluginsError::Link(first_line(&error));
         let pre = self.machine.template.instantiate_pre(component).map_err(link)?;
-        let pre = TemplateEnginePre::new(pre).map_err(link)?;
+        let guest: Box<dyn EngineGuest> = Box::new(v1::Engine::new(pre).map_err(link)?);
         let said = self
-            .alone("describe", grants, usage, async |store| {
-                let instance = pre.instantiate_async(&mut *store).await?;
-                instance.claviger_plugin_engine().call_describe(store).await
-            })
+            .alone("describe", grants, usage, async |store| guest.describe(store).await)
             .await
             .map_err(PluginsError::Describe)?;
         inspection.name = component::label("name", said.name)?;
         inspection.version = component::label("version", said.version)?;
         inspection.functions = component::lines("functions", said.functions)?;
-        self.first_rendering(&pre, grants, usage).await?;
-        Ok(Code::Engine(pre))
+        self.first_rendering(guest.as_ref(), grants, usage).await?;
+        Ok(Code::Engine(guest))
     }
 
     /// An empty template, which every language has: whether a rendering comes back at all.
     async fn first_rendering(
         &self,
-        pre: &TemplateEnginePre<CallState>,
+        guest: &dyn EngineGuest,
         grants: &Grants,
         usage: &Arc<Usage>,
     ) -> Result<(), PluginsError> {
@@ -306,8 +294,7 @@ impl PluginHost {
         };
         let answer = self
             .alone("smoke test", grants, usage, async |store| {
-                let instance = pre.instantiate_async(&mut *store).await?;
-                instance.claviger_plugin_engine().call_render(store, &empty, &[], &options).await
+                guest.render(store, &empty, &[], &options).await
             })
             .await
             .map_err(|fault| PluginsError::Smoke(fault.to_string()))?;

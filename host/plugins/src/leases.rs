@@ -6,7 +6,6 @@ use std::time::Duration;
 use claviger_core::provider::{CallError, Fault, Lease, ProviderError};
 use claviger_core::secret::Untrusted;
 
-use crate::bindings::provider::claviger::plugin::types as wit;
 use crate::convert;
 use crate::session::Session;
 
@@ -26,10 +25,7 @@ impl Session {
                 self.plugin.setup(self),
                 &self.room,
                 self.plugin.grants().wall,
-                async |guest, store| match guest.leases(store)? {
-                    Some(leases) => leases.call_renew(store, &input, &lease, increment).await,
-                    None => Ok(Err(wit::Error::Unsupported("it has no leases".to_owned()))),
-                },
+                async |guest, store| guest.renew(store, &input, &lease, increment).await,
                 |_, _| {},
             )
             .await;
@@ -53,10 +49,7 @@ impl Session {
                 self.plugin.setup(self),
                 &self.room,
                 self.plugin.grants().wall,
-                async |guest, store| match guest.leases(store)? {
-                    Some(leases) => leases.call_revoke(store, &input, &lease).await,
-                    None => Ok(Err(wit::Error::Unsupported("it has no leases".to_owned()))),
-                },
+                async |guest, store| guest.revoke(store, &input, &lease).await,
                 |(), _| {},
             )
             .await;

@@ -6,7 +6,6 @@
 
 mod ambient;
 mod aot;
-mod bindings;
 mod builtin;
 mod call;
 mod compile;
@@ -37,8 +36,10 @@ mod source;
 mod template;
 mod turns;
 mod usage;
+mod v1;
 mod writer;
 
+pub use aot::MAX_ARTIFACTS;
 pub use builtin::builtin_grants;
 pub use compile::{ChildCompiler, Compiler, EXIT_NOT_A_COMPONENT, child_main};
 pub use component::Inspection;

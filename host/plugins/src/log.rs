@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use claviger_core::redact::Redactor;
 use claviger_core::secret::{SecretBytes, Untrusted};
 
-use crate::bindings::provider::claviger::plugin::log::{Host, Level};
 use crate::call::CallState;
+use crate::guest::log::{Host, Level};
 
 /// Lines of one call. A plugin that says more is told once that it is not heard.
 const MAX_LINES: usize = 20;

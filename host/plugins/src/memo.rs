@@ -13,8 +13,8 @@ use claviger_core::secret::SecretBytes;
 use tokio::sync::watch;
 use wasmtime::component::Resource;
 
-use crate::bindings::provider::claviger::plugin::memo::{Entry, Host, HostTicket, Lookup};
 use crate::call::CallState;
+use crate::guest::memo::{Entry, Host, HostTicket, Lookup};
 use crate::session::Scope;
 
 /// Keys of one scope: a token, a second for another region. More is a plugin that leaks.

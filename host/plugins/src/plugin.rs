@@ -13,12 +13,6 @@ use tokio::time::Instant;
 use wasmtime::Store;
 
 use crate::ambient::Ambient;
-use crate::bindings::engine::TemplateEnginePre;
-use crate::bindings::engine::exports::claviger::plugin::engine as engine_guest;
-use crate::bindings::provider::claviger::plugin::types as wit;
-use crate::bindings::provider::exports::claviger::plugin::{
-    connection as connection_guest, provider as guest,
-};
 use crate::call::{self, CallSetup, CallState};
 use crate::component::Inspection;
 use crate::connect;
@@ -27,7 +21,10 @@ use crate::egress::EgressPool;
 use crate::engine::Machine;
 use crate::generators::Kinds;
 use crate::grants::Grants;
-use crate::guest::{Guest, GuestPre};
+use crate::guest::{
+    Answer, EngineGuest, ProviderCode, connection as connection_guest, engine as engine_guest,
+    provider as guest, types as wit,
+};
 use crate::log::{LogBudget, LogGate};
 use crate::memo::{Memo, MemoScope};
 use crate::observe::Observer;
@@ -121,7 +118,7 @@ pub enum RenderError {
 
 /// A provider's code, and what it said of itself.
 pub(crate) struct Provider {
-    pub(crate) guest: GuestPre,
+    pub(crate) guest: ProviderCode,
     pub(crate) description: Description,
     pub(crate) schema: ConfigSchema,
     pub(crate) push_metadata: Option<ConfigSchema>,
@@ -130,7 +127,7 @@ pub(crate) struct Provider {
 
 pub(crate) enum Code {
     Provider(Box<Provider>),
-    Engine(TemplateEnginePre<CallState>),
+    Engine(Box<dyn EngineGuest>),
 }
 
 /// A loaded plugin.
@@ -247,7 +244,7 @@ impl Plugin {
         data: &BTreeMap<String, Arc<SecretBytes>>,
         options: &RenderOptions,
     ) -> Result<RenderedTexts, RenderError> {
-        let Code::Engine(pre) = &*self.code else {
+        let Code::Engine(guest) = &*self.code else {
             return Err(RenderError::Fault(Fault::NotLoaded(format!("{} is no template engine", self.id))));
         };
         let texts: Vec<_> = templates
@@ -267,8 +264,7 @@ impl Plugin {
         let setup = CallSetup { egress: None, memo: None, log };
         let answer = self
             .limited("render", setup, &self.rooms.whole(), self.grants.wall, async |store| {
-                let instance = pre.instantiate_async(&mut *store).await?;
-                instance.claviger_plugin_engine().call_render(store, &texts, &values, &options).await
+                guest.render(store, &texts, &values, &options).await
             })
             .await
             .map_err(RenderError::Fault)?;
@@ -310,7 +306,7 @@ impl Plugin {
             setup,
             room,
             time,
-            async |guest, store| guest.connection(store)?.call_connect(store, &input).await,
+            async |guest, store| guest.connect(store, &input).await,
             |_, _| {},
         )
         .await
@@ -328,7 +324,7 @@ impl Plugin {
             &session.room,
             self.grants.wall,
             async |guest, store| {
-                let answers = guest.provider(store)?.call_get(&mut *store, &input, items).await?;
+                let answers = guest.get(store, &input, items).await?;
                 for value in answers.iter().flatten().flatten() {
                     store.data_mut().log.hide(&value.data);
                     for (_, entry) in value.entries.iter().flatten() {
@@ -362,8 +358,7 @@ impl Plugin {
             &session.room,
             self.grants.wall,
             async |guest, store| {
-                let guest = guest.provider(store)?;
-                let page = guest.call_find(&mut *store, &input, query, cursor.as_deref()).await?;
+                let page = guest.find(store, &input, query, cursor.as_deref()).await?;
                 for value in page.iter().flat_map(|page| &page.found).filter_map(|found| found.value.as_ref())
                 {
                     store.data_mut().log.hide(&value.data);
@@ -388,7 +383,7 @@ impl Plugin {
             self.setup(session),
             &session.room,
             self.grants.wall,
-            async |guest, store| guest.provider(store)?.call_validate(store, &input).await,
+            async |guest, store| guest.validate(store, &input).await,
             |_, _| {},
         )
         .await
@@ -416,7 +411,7 @@ impl Plugin {
         setup: CallSetup,
         room: &Room,
         time: Duration,
-        run: impl AsyncFnOnce(&Guest<'_>, &mut Store<CallState>) -> wasmtime::Result<Result<T, wit::Error>>,
+        run: impl AsyncFnOnce(&ProviderCode, &mut Store<CallState>) -> Answer<T>,
         improve: impl FnOnce(&mut T, &str),
     ) -> Result<Result<T, wit::Error>, CallError> {
         self.judged(operation, setup, room, time, run, improve, |_| outcome::OK).await
@@ -430,7 +425,7 @@ impl Plugin {
         setup: CallSetup,
         room: &Room,
         time: Duration,
-        run: impl AsyncFnOnce(&Guest<'_>, &mut Store<CallState>) -> wasmtime::Result<Result<T, wit::Error>>,
+        run: impl AsyncFnOnce(&ProviderCode, &mut Store<CallState>) -> Answer<T>,
         improve: impl FnOnce(&mut T, &str),
         judge: impl FnOnce(&T) -> &'static str,
     ) -> Result<Result<T, wit::Error>, CallError> {
@@ -458,7 +453,7 @@ impl Plugin {
         setup: CallSetup,
         room: &Room,
         time: Duration,
-        run: impl AsyncFnOnce(&Guest<'_>, &mut Store<CallState>) -> wasmtime::Result<Result<T, wit::Error>>,
+        run: impl AsyncFnOnce(&ProviderCode, &mut Store<CallState>) -> Answer<T>,
         improve: impl FnOnce(&mut T, &str),
     ) -> Result<Result<T, wit::Error>, CallError> {
         let Some(Provider { guest, .. }) = self.provider_code() else {
@@ -467,8 +462,7 @@ impl Plugin {
         let (mut denied, mut trouble) = (None, None);
         let mut answer = self
             .limited(operation, setup, room, time, async |store| {
-                let instance = guest.instantiate(store).await?;
-                let answer = run(&instance, &mut *store).await?;
+                let answer = run(guest, &mut *store).await?;
                 denied = call::denial(store);
                 trouble = call::trouble(store);
                 Ok(answer)

@@ -10,10 +10,9 @@ use claviger_core::redact::Redactor;
 use claviger_core::secret::SecretBytes;
 use serde_json::Value as Json;
 
-use crate::bindings::provider::claviger::plugin::types as wit;
-use crate::bindings::provider::exports::claviger::plugin::connection as guest;
 use crate::convert::{self, MAX_NAME};
 use crate::egress::EgressSession;
+use crate::guest::{connection as guest, types as wit};
 use crate::plugin::Plugin;
 use crate::rooms::Room;
 

@@ -6,14 +6,10 @@ use claviger_core::redact::Redactor;
 use claviger_core::secret::Untrusted;
 use serde_json::Value as Json;
 
-use crate::bindings::provider::claviger::plugin::types as wit;
-use crate::bindings::provider::exports::claviger::plugin::writer as guest;
 use crate::convert;
+use crate::guest::{types as wit, writer as guest};
 use crate::plugin::{Plugin, say_why};
 use crate::session::Session;
-
-/// What a plugin without the interface is taken to say.
-const NOT_WRITTEN: &str = "it cannot be written to";
 
 impl Plugin {
     /// Whether it can be pushed to.
@@ -56,10 +52,7 @@ impl Session {
                 setup,
                 &self.room,
                 self.plugin.grants().wall,
-                async |guest, store| match guest.writer(store)? {
-                    Some(writer) => writer.call_push(store, &input, &wanted).await,
-                    None => Ok(Err(wit::Error::Unsupported(NOT_WRITTEN.to_owned()))),
-                },
+                async |guest, store| guest.push(store, &input, &wanted).await,
                 |answers, trouble| improve(answers, trouble),
             )
             .await;
@@ -99,10 +92,7 @@ impl Session {
                 self.plugin.setup(self),
                 &self.room,
                 self.plugin.grants().wall,
-                async |guest, store| match guest.writer(store)? {
-                    Some(writer) => writer.call_delete(store, &input, &wanted).await,
-                    None => Ok(Err(wit::Error::Unsupported(NOT_WRITTEN.to_owned()))),
-                },
+                async |guest, store| guest.delete(store, &input, &wanted).await,
                 |answers, trouble| improve(answers, trouble),
             )
             .await;
@@ -128,10 +118,7 @@ impl Session {
                 self.plugin.setup(self),
                 &self.room,
                 self.plugin.grants().wall,
-                async |guest, store| match guest.writer(store)? {
-                    Some(writer) => writer.call_exists(store, &input, keys).await,
-                    None => Ok(Err(wit::Error::Unsupported(NOT_WRITTEN.to_owned()))),
-                },
+                async |guest, store| guest.exists(store, &input, keys).await,
                 |answers, trouble| improve(answers, trouble),
             )
             .await;

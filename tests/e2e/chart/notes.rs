@@ -29,6 +29,8 @@ fn the_notes_say_what_is_not_as_somebody_may_think() {
             ("--set scopedRBAC=true", "Beyond that there are a Role in default"),
             ("--set tokenRequests.restrict=false", "tokens of every ServiceAccount"),
             ("--set config.webhook.port=9443", "the webhook is at port 10250"),
+            ("--set webhook.certSecret=mine", "webhook.caBundle puts it there"),
+            ("--set tokenRequests.restrict=true", "name audiences in the store"),
             ("--set podDisruptionBudget.enabled=true", "lets nobody drain"),
             ("--set createOperator=false", "no operator"),
             ("--set certController.create=false,webhook.image.tag=x", "certController, webhook.image"),

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{TEMPLATE, args, objects, of_kind, package_of, the, with_person};
@@ -36,6 +38,10 @@ fn what_cannot_be_meant_is_refused() {
             ("--set nodeSelector.a=1".to_owned(), "'/nodeSelector/a': got number, want string"),
             ("--set caBundle.key=a/b".to_owned(), "'/caBundle/key': 'a/b' does not match"),
             ("--set tokenRequests.deniedNamespaces[0]=Kube".to_owned(), "'Kube' does not match"),
+            ("--set proxy.https=http://me:pw@proxy:3128".to_owned(), "proxy.https has a password"),
+            ("--set config.proxy.http=http://me:pw@proxy:3128".to_owned(), "from there"),
+            ("--set webhook.caBundle=LS0t".to_owned(), "'/webhook/caBundle': 'LS0t' does not match"),
+            ("--set concurrent=0".to_owned(), "'/concurrent'"),
             ("--set existingConfigMap=x,config.a=b".to_owned(), "existingConfigMap is somebody else's"),
             ("--set crds.createPushSecret=false".to_owned(), "set processPushSecret to false too"),
             (
@@ -139,6 +145,31 @@ fn a_values_file_of_esos_is_taken_as_it_is() {
         assert!(services.iter().all(|service| service["spec"]["ipFamilyPolicy"] == "PreferDualStack"));
         let rules = rules(&some);
         assert!(!rules.contains("serviceaccounts/token") && !rules.contains("finalizers"), "{rules}");
+
+        // What nobody set is left to the variable and the file, which a flag would go before.
+        let unset = objects(person, "");
+        let args = super::args(the(&unset, "Deployment"));
+        for flag in ["--concurrent", "--store-interval"] {
+            assert!(!args.iter().any(|arg| arg.starts_with(flag)), "{flag} of {args:?}");
+        }
+
+        // A certificate of one's own, and the authority that the API server needs for it.
+        let pem = dir.join("ca.pem");
+        std::fs::write(&pem, "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n").unwrap();
+        let own = objects(
+            person,
+            &format!("--set webhook.certSecret=mine --set-file webhook.caBundle={}", pem.display()),
+        );
+        let clients = the(&own, "ValidatingWebhookConfiguration")["webhooks"].clone();
+        let bundle = clients[0]["clientConfig"]["caBundle"].as_str().unwrap();
+        assert_eq!(STANDARD.decode(bundle).unwrap(), std::fs::read(&pem).unwrap());
+        let made = "--set webhook.certManager.enabled=true,webhook.certManager.cert.create=false,webhook.certSecret=mine";
+        let webhook = objects(person, made);
+        let annotations = &the(&webhook, "ValidatingWebhookConfiguration")["metadata"]["annotations"];
+        assert!(
+            annotations.get("cert-manager.io/inject-ca-from").is_none(),
+            "no such Certificate: {annotations}"
+        );
 
         // Without an operator there are definitions and rights.
         let none = objects(

@@ -10,6 +10,7 @@ mod onepassword;
 mod vault;
 mod webhook;
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Map, Value, json};
@@ -18,13 +19,23 @@ use crate::support::World;
 
 /// Runs `claviger plugin test` over a plugin; its table, if everything passed.
 fn conforms(world: &World, plugin: &str, bench: &Value) -> String {
+    conforms_from(world, &world.env.plugin_dir.join(format!("{plugin}.wasm")), bench)
+}
+
+/// The same over the component that was built of it when version 1 of the interface was frozen.
+fn still_conforms(world: &World, plugin: &str, bench: &Value) -> String {
+    let kept = format!("host/plugins/tests/v1/{plugin}.wasm.zst");
+    conforms_from(world, &claviger_testenv::workspace_root().join(kept), bench)
+}
+
+fn conforms_from(world: &World, component: &Path, bench: &Value) -> String {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("bench.yaml");
     // JSON is YAML.
     std::fs::write(&file, bench.to_string()).unwrap();
     let output = Command::new(&world.env.claviger)
         .args(["plugin", "test"])
-        .arg(world.env.plugin_dir.join(format!("{plugin}.wasm")))
+        .arg(component)
         .arg("--bench")
         .arg(&file)
         .env("CLAVIGER_CACHE_DIR", &world.env.cache_dir)

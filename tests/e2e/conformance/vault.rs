@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{conforms, pushes, with_usual};
-use crate::support::{Mount, world};
+use super::{conforms, pushes, still_conforms, with_usual};
+use crate::support::{Mount, World, world};
 
 /// What keeps a case from being tried, in words that stand in the table.
 const BINARY: &str = "KV holds JSON, which is text";
@@ -13,13 +13,21 @@ const GREETING: &str = "Grüße aus Zürich – 你好 🗝";
 
 #[test]
 fn vault_conforms() {
-    let world = world!("conformance-vault");
-    let mount = Mount::kv2(&world);
+    judged(&world!("conformance-vault"), conforms);
+}
+
+#[test]
+fn the_vault_of_the_first_day_conforms() {
+    judged(&world!("conformance-vault-v1"), still_conforms);
+}
+
+fn judged(world: &World, suite: fn(&World, &str, &Value) -> String) {
+    let mount = Mount::kv2(world);
     prepare(&mount);
     let (path, role_id, secret_id) = mount.app_role("10m");
     let revoker = revoker(&mount, &path);
     let bench = bench(&mount, world.env.bao.address(), &path, &role_id, &secret_id, &revoker);
-    let table = conforms(&world, "vault", &bench);
+    let table = suite(world, "vault", &bench);
     assert!(table.ends_with("39 passed, 0 failed, 1 not supported\n"), "{table}");
     assert!(table.contains(BINARY), "{table}");
 }

@@ -47,11 +47,20 @@ struct Launch<'a> {
     flags: &'a [&'a str],
     /// Where it finds the API server, if not where that is.
     server: Option<&'a str>,
+    /// Where its cache lies on a file system of its own, as large as nothing.
+    full: Option<&'a Path>,
 }
 
 impl<'a> Launch<'a> {
     fn of(world: &'a World, account: &'a str) -> Self {
-        Self { account, plugin_dir: &world.env.plugin_dir, variables: &[], flags: &[], server: None }
+        Self {
+            account,
+            plugin_dir: &world.env.plugin_dir,
+            variables: &[],
+            flags: &[],
+            server: None,
+            full: None,
+        }
     }
 }
 
@@ -80,6 +89,20 @@ impl Operator {
     pub(crate) fn launch_flagged(world: &World, flags: &[&str]) -> Self {
         grant(world, &account(world, ""));
         Self::launch(world, Launch { flags, ..Launch::of(world, &account(world, "")) })
+    }
+
+    /// The same with these plugins, where the disk for what is compiled, mounted at `full` for this process, is full. It is
+    /// not waited for.
+    pub(crate) fn launch_on_a_full_disk(world: &World, plugin_dir: &Path, full: &Path) -> Self {
+        grant(world, &account(world, ""));
+        Self::launch(world, Launch { plugin_dir, full: Some(full), ..Launch::of(world, &account(world, "")) })
+    }
+
+    /// Makes room there.
+    pub(crate) fn enlarge(&self, full: &Path) {
+        let mut command = Command::new("nsenter");
+        command.args(["--mount", "--target", &self.pid().to_string(), "mount", "-o", "remount,size=256m"]);
+        assert!(command.arg(full).status().unwrap().success());
     }
 
     /// The same, where the API server is found at another address.
@@ -155,7 +178,8 @@ impl Operator {
         operator
     }
 
-    fn launch(world: &World, Launch { account, plugin_dir, variables, flags, server }: Launch<'_>) -> Self {
+    fn launch(world: &World, launch: Launch<'_>) -> Self {
+        let Launch { account, plugin_dir, variables, flags, server, full } = launch;
         let dir = tempfile::tempdir().unwrap();
         let ns = &world.name;
         world.apply(&format!(
@@ -171,7 +195,10 @@ impl Operator {
         }
         // The clouds' real names lead to the tests' servers there.
         let trusted = world.env.clouds.iter().map(|clouds| ("SSL_CERT_FILE", clouds.ca_file()));
-        let mut command = claviger(world);
+        let mut command = match full {
+            None => claviger(world),
+            Some(full) => small(world, full),
+        };
         command
             .args([
                 "--log-format",
@@ -190,7 +217,7 @@ impl Operator {
             .arg("--plugin-dir")
             .arg(plugin_dir)
             .arg("--cache-dir")
-            .arg(&world.env.cache_dir)
+            .arg(full.unwrap_or(&world.env.cache_dir))
             .envs(ENDPOINTS.map(|name| (name, world.env.aws.address())))
             .envs(trusted)
             .envs(variables.iter().copied())
@@ -339,7 +366,20 @@ impl Drop for Operator {
 
 /// The program, without the proxies of the machine that the tests run on.
 fn claviger(world: &World) -> Command {
-    let mut command = Command::new(&world.env.claviger);
+    without_proxies(Command::new(&world.env.claviger))
+}
+
+/// The same, with a file system of 64 KiB at that folder, which it alone sees.
+fn small(world: &World, folder: &Path) -> Command {
+    let mut command = without_proxies(Command::new("unshare"));
+    command
+        .args(["--mount", "sh", "-c", "mount -t tmpfs -o size=64k,mode=700 cache \"$0\" && exec \"$@\""])
+        .arg(folder)
+        .arg(&world.env.claviger);
+    command
+}
+
+fn without_proxies(mut command: Command) -> Command {
     for proxy in ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
         command.env_remove(proxy);
     }

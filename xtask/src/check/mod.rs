@@ -4,6 +4,7 @@
 //! under the toolchain that the workspace names: a newer one knows new lints, and they are not a reason
 //! for a user's tests to fail.
 
+mod frozen;
 mod rules;
 
 use std::process::{Command, ExitCode, Stdio};
@@ -18,8 +19,12 @@ use crate::{build, chart, crds, paths};
 type Part = (&'static str, fn() -> Result<Outcome>);
 
 /// What looks at the sources alone.
-const SOURCES: &[Part] =
-    &[("rules of the layout", layout), ("generated files", generated), ("format", format)];
+const SOURCES: &[Part] = &[
+    ("rules of the layout", layout),
+    ("what is frozen", frozen),
+    ("generated files", generated),
+    ("format", format),
+];
 
 /// What compiles everything once more.
 const LINTS: &[Part] = &[("lints, host", lint_host), ("lints, plugins", lint_guests)];
@@ -68,6 +73,14 @@ enum Outcome {
 
 fn layout() -> Result<Outcome> {
     let broken = rules::broken(&workspace_root())?;
+    if !broken.is_empty() {
+        bail!("\n{}", broken.join("\n"));
+    }
+    Ok(Outcome::Passed)
+}
+
+fn frozen() -> Result<Outcome> {
+    let broken = frozen::broken(&workspace_root())?;
     if !broken.is_empty() {
         bail!("\n{}", broken.join("\n"));
     }

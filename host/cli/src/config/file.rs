@@ -140,8 +140,12 @@ fn walk(path: &str, value: &Value, found: &mut Vec<Setting>, problems: &mut Vec<
 }
 
 fn unknown(path: &str) -> String {
-    // The names are the file's own, and may be anything.
-    let shown: String = path.chars().filter(|c| !c.is_control()).take(100).collect();
+    // The names are the file's own, and may be anything: also a proxy's URL that slipped to the wrong side of the colon.
+    let plain = |c: &char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let mut shown: String = path.chars().take_while(plain).take(100).collect();
+    if shown.len() < path.len() {
+        shown.push('…');
+    }
     match keys::nearest(path) {
         Some(known) => format!("{shown}: unknown; did you mean {known}?"),
         None => format!("{shown}: unknown"),

@@ -51,6 +51,7 @@ fn what_cannot_be_meant_is_named_by_its_path_and_without_its_value() {
         ("webhook: {certdir: /x}", "webhook.certdir: unknown; did you mean webhook.certDir?"),
         ("concurrency: 5", "concurrency: unknown; did you mean concurrent?"),
         ("apiVersion: v1", "apiVersion: unknown"),
+        ("proxy: {'https://u:MARKED@p:1': yes}", "proxy.https…: unknown"),
         ("logging: {level: {info: yes}}", "logging.level: expected one of error, warn, info, debug, trace"),
         ("logging: {level: MARKED}", "logging.level: expected one of error, warn, info, debug, trace"),
         ("logging: MARKED", "logging: expected a map of settings"),

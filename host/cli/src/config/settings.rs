@@ -109,6 +109,9 @@ fn authorities(path: &Path) -> anyhow::Result<Authorities> {
         || format!("CA bundle {} (--ca-bundle, CLAVIGER_CA_BUNDLE, caBundle) cannot be used", path.display());
     let mut pem = Vec::new();
     let file = std::fs::File::open(path).with_context(context)?;
-    file.take(MAX_BUNDLE).read_to_end(&mut pem).with_context(context)?;
+    file.take(MAX_BUNDLE + 1).read_to_end(&mut pem).with_context(context)?;
+    if u64::try_from(pem.len()).is_ok_and(|size| size > MAX_BUNDLE) {
+        return Err(anyhow::anyhow!("it is larger than {} MiB", MAX_BUNDLE >> 20)).with_context(context);
+    }
     Authorities::from_pem(&pem).with_context(context)
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use claviger_plugins::MAX_ARTIFACTS;
 use claviger_plugins::egress::EgressConfig;
 
 use super::text::size;
@@ -22,6 +23,9 @@ pub(crate) async fn precompile(args: &PrecompileArgs) -> anyhow::Result<ExitCode
     let files = components(&dir)?;
     if files.is_empty() {
         bail!("there is no .wasm file in {}", dir.display());
+    }
+    if files.len() > MAX_ARTIFACTS {
+        bail!("{} has {} components, and {MAX_ARTIFACTS} are kept at most", dir.display(), files.len());
     }
     let ahead = crate::plugins_dir::compiled(&dir);
     if ahead.exists() {

@@ -15,8 +15,8 @@ use claviger_core::provider::{CallError, Fault, NeedError};
 use claviger_core::redact::Redactor;
 use serde_json::Value as Json;
 
-use crate::bindings::provider::exports::claviger::plugin::connection as guest;
 use crate::convert;
+use crate::guest::connection as guest;
 use crate::needs::{Reference, Rules};
 use crate::plugin::Plugin;
 use crate::rooms::Room;

@@ -55,11 +55,11 @@ impl Bypass {
         Ok(Self(rules))
     }
 
-    /// Whether an origin is reached without a proxy, if there is one.
-    pub(super) fn covers(&self, origin: &Origin) -> bool {
+    /// Whether an origin is reached without a proxy, if there is one. `denied`: the API server's addresses.
+    pub(super) fn covers(&self, origin: &Origin, denied: &[SocketAddr]) -> bool {
         let (host, port) = (origin.host(), origin.port());
         let address = host.parse::<IpAddr>().ok();
-        stays_here(host, port, address)
+        stays_here(host, port, address, denied)
             || self.0.iter().any(|rule| match rule {
                 Rule::All => true,
                 Rule::Address(known, only) => {
@@ -78,7 +78,7 @@ impl Bypass {
 
 /// Addresses and names that mean something else to a proxy than here: loopback, metadata services, the API server. They
 /// are never handed to one, so the check of addresses refuses them, or a grant lets them be reached directly.
-fn stays_here(host: &str, port: u16, address: Option<IpAddr>) -> bool {
+fn stays_here(host: &str, port: u16, address: Option<IpAddr>, denied: &[SocketAddr]) -> bool {
     const NAMES: [&str; 9] = [
         "localhost",
         "metadata",
@@ -91,7 +91,7 @@ fn stays_here(host: &str, port: u16, address: Option<IpAddr>) -> bool {
         "kubernetes.default.svc",
     ];
     match address {
-        Some(ip) => check(SocketAddr::new(ip, port), Reach::default(), &[]).is_err(),
+        Some(ip) => check(SocketAddr::new(ip, port), Reach::default(), denied).is_err(),
         None => {
             NAMES.contains(&host)
                 || host.ends_with(".localhost")
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     fn covers(list: &str, origin: &str) -> bool {
-        Bypass::parse(list).unwrap().covers(&Origin::parse(origin).unwrap())
+        Bypass::parse(list).unwrap().covers(&Origin::parse(origin).unwrap(), &[])
     }
 
     /// The table of golang.org/x/net/http/httpproxy, `TestUseProxy` (there: whether the proxy is used). Its one name that

@@ -119,8 +119,8 @@ impl EgressPool {
                 link_local: granted.link_local && rule.link_local,
                 api_server: granted.api_server,
             };
-            // What is granted, and not what the plugin wishes: that would be a way past the proxy.
-            let proxy = self.config.proxies.of(&rule.origin, reach.link_local).cloned();
+            // By where the origin lies, and not by what a plugin wishes or is granted: that would be a way past the proxy.
+            let proxy = self.config.proxies.of(&rule.origin, &self.denied.now()).cloned();
             let key = key(plugin, store_uid, &rule, reach, proxy.is_some());
             let client = match self.clients.get(&key) {
                 Some(client) => client,

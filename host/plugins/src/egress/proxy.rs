@@ -60,11 +60,10 @@ impl Proxies {
         Ok(Self { https, http, bypass: Bypass::parse(no_proxy)? })
     }
 
-    /// The proxy for an origin. What lies at link-local addresses is this machine's own, and so is what
-    /// [`Bypass::covers`] names.
-    pub(super) fn of(&self, origin: &Origin, link_local: bool) -> Option<&Proxy> {
+    /// The proxy for an origin; none for what [`Bypass::covers`] names.
+    pub(super) fn of(&self, origin: &Origin, denied: &[SocketAddr]) -> Option<&Proxy> {
         let proxy = if origin.is_tls() { &self.https } else { &self.http };
-        proxy.as_ref().filter(|_| !link_local && !self.bypass.covers(origin))
+        proxy.as_ref().filter(|_| !self.bypass.covers(origin, denied))
     }
 }
 
@@ -166,16 +165,20 @@ mod tests {
     fn each_scheme_has_its_own_and_the_machine_s_own_has_none() {
         let proxy = |text: &str| Some(Proxy::parse(text).unwrap());
         let proxies = Proxies::new(proxy("s.example:1"), proxy("p.example:2"), "direct.example").unwrap();
-        let of = |proxies: &Proxies, origin: &str, link_local| {
-            proxies.of(&Origin::parse(origin).unwrap(), link_local).map(ToString::to_string)
+        let api_server = ["10.96.0.1:443".parse().unwrap()];
+        let of = |proxies: &Proxies, origin: &str| {
+            proxies.of(&Origin::parse(origin).unwrap(), &api_server).map(ToString::to_string)
         };
-        assert_eq!(of(&proxies, "https://a.example", false).as_deref(), Some("s.example:1"));
-        assert_eq!(of(&proxies, "http://a.example", false).as_deref(), Some("p.example:2"));
-        assert_eq!(of(&proxies, "https://v.direct.example", false), None);
-        assert_eq!(of(&proxies, "http://a.example", true), None);
-        assert_eq!(of(&proxies, "http://127.0.0.1:8200", false), None);
+        assert_eq!(of(&proxies, "https://a.example").as_deref(), Some("s.example:1"));
+        assert_eq!(of(&proxies, "http://a.example").as_deref(), Some("p.example:2"));
+        assert_eq!(of(&proxies, "https://v.direct.example"), None);
+        assert_eq!(of(&proxies, "http://169.254.169.253"), None);
+        assert_eq!(of(&proxies, "http://127.0.0.1:8200"), None);
+        // By number, granted or refused: what a proxy calls so may be another cluster's.
+        assert_eq!(of(&proxies, "https://10.96.0.1"), None);
+        assert_eq!(of(&proxies, "https://10.96.0.1:8443").as_deref(), Some("s.example:1"));
         let one = Proxies::new(proxy("s.example:1"), None, "").unwrap();
-        assert_eq!(of(&one, "http://a.example", false), None);
+        assert_eq!(of(&one, "http://a.example"), None);
     }
 
     #[test]
