@@ -26,7 +26,7 @@ fn a_full_disk_for_the_cache_is_said_and_recovered_from() {
         "spec": {"secretStoreRef": {"name": "s"}, "data": [{"secretKey": "k", "remoteRef": {"key": "k"}}]},
     }));
     let said = world.wait_reason("secretstore", "s", "PluginNotLoaded");
-    assert!(said.contains("No space left on device"), "{said}");
+    assert!(said.contains("cannot be kept: No space left on device"), "{said}");
     assert!(operator.log().contains("No space left on device"), "{}", operator.log());
     operator.enlarge(&cache);
     world.wait_ready("secretstore", "s");

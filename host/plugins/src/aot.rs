@@ -145,15 +145,22 @@ impl Cache {
         self.0.load(engine, digest)
     }
 
-    /// A file for a new artifact, under a name that nobody looks for.
-    pub(crate) fn begin(&self, digest: &str) -> io::Result<Pending> {
+    /// A file for a new artifact, under a name that nobody looks for, of a component of so many bytes. There is room for
+    /// twice as much, which an artifact takes at least: a full disk is known before a minute of compiling.
+    pub(crate) fn begin(&self, digest: &str, component: usize) -> io::Result<Pending> {
         let name = self.0.name(digest);
         // Not the process id: every container's is 1, and replicas may share the folder.
         let new = format!("{name}.{:016x}.new", RandomState::new().build_hasher().finish());
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(0o600);
         let file = self.0.dir.open_with(&new, &options)?.into_std();
-        Ok(Pending { dir: self.0.dir.try_clone()?, new, name, file, kept: false })
+        let pending = Pending { dir: self.0.dir.try_clone()?, new, name, file, kept: false };
+        let room = u64::try_from(component).unwrap_or(u64::MAX).saturating_mul(2).max(1);
+        match rustix::fs::fallocate(&pending.file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, room) {
+            // Not every file system can say.
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(pending),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -174,8 +181,7 @@ impl Pending {
 
     /// Puts it where the next start finds it: first its sum, then itself, each by renaming.
     pub(crate) fn keep(mut self, engine: &Engine) -> Result<Component, PluginsError> {
-        let failed =
-            |error: io::Error| PluginsError::Compile(format!("the artifact cannot be kept: {error}"));
+        let failed = |error: io::Error| PluginsError::NoRoom(error.to_string());
         self.file.sync_all().map_err(failed)?;
         let sum = sum_of(&mut self.file).map_err(failed)?;
         let component = map(engine, &self.file).map_err(|error| PluginsError::Compile(first_line(&error)))?;
@@ -265,7 +271,7 @@ mod tests {
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
     fn keep(cache: &Cache, engine: &Engine) {
-        let pending = cache.begin("d").unwrap();
+        let pending = cache.begin("d", 8).unwrap();
         pending.file().unwrap().write_all(&engine.precompile_component(COMPONENT).unwrap()).unwrap();
         pending.keep(engine).unwrap();
     }
@@ -309,8 +315,8 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("cache");
         let cache = Cache::open(&dir, &engine).unwrap();
-        drop(cache.begin("d").unwrap());
-        let broken = cache.begin("d").unwrap();
+        drop(cache.begin("d", 8).unwrap());
+        let broken = cache.begin("d", 8).unwrap();
         broken.file().unwrap().write_all(b"no machine code").unwrap();
         assert!(broken.keep(&engine).is_err());
         assert_eq!(names(&dir), Vec::<String>::new());
@@ -322,7 +328,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("cache");
         let (one, two) = (Cache::open(&dir, &engine).unwrap(), Cache::open(&dir, &engine).unwrap());
-        let (first, second) = (one.begin("d").unwrap(), two.begin("d").unwrap());
+        let (first, second) = (one.begin("d", 8).unwrap(), two.begin("d", 8).unwrap());
         let compiled = engine.precompile_component(COMPONENT).unwrap();
         for pending in [first, second] {
             pending.file().unwrap().write_all(&compiled).unwrap();

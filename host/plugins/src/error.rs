@@ -69,6 +69,11 @@ pub enum PluginsError {
         /// What to do.
         remedy: &'static str,
     },
+    /// What it compiles to has no place. That is the machine's, and passes.
+    #[error(
+        "what it compiles to cannot be kept: {0}; make room in the folder of --cache-dir (CLAVIGER_CACHE_DIR)"
+    )]
+    NoRoom(String),
     /// `describe` did not work.
     #[error("describe failed: {0}")]
     Describe(#[from] Fault),
@@ -109,6 +114,7 @@ impl PluginsError {
             Self::Link(_) => "LinkFailed",
             Self::Compile(_) => "CompileFailed",
             Self::OverBudget { .. } => "CompileOverBudget",
+            Self::NoRoom(_) => "NoRoom",
             Self::Describe(_) => "DescribeFailed",
             Self::Smoke(_) => "SmokeTestFailed",
             Self::BadDescription(_) => "DescriptionInvalid",

@@ -175,6 +175,7 @@ impl PluginHost {
             return Ok(component);
         }
         let failed = |error: &dyn std::fmt::Display| PluginsError::Compile(first_line(error));
+        let full = |error: &std::io::Error| PluginsError::NoRoom(first_line(error));
         let _turn = self.compiling.acquire().await.map_err(|error| failed(&error))?;
         // Somebody else may have made it meanwhile.
         if let Some(component) = kept() {
@@ -182,17 +183,14 @@ impl PluginHost {
         }
         match &self.cache {
             Some(cache) => {
-                let pending = cache.begin(digest).map_err(|error| failed(&error))?;
-                self.compile(bytes, pending.file().map_err(|error| failed(&error))?).await?;
+                let pending = cache.begin(digest, bytes.len()).map_err(|error| full(&error))?;
+                self.compile(bytes, pending.file().map_err(|error| full(&error))?).await?;
                 pending.keep(engine)
             }
             None => {
-                let file = tempfile::tempfile().map_err(|error| {
-                    PluginsError::Compile(format!(
-                        "there is no room for the artifact ({error}): give a folder with --cache-dir"
-                    ))
-                })?;
-                self.compile(bytes, file.try_clone().map_err(|error| failed(&error))?).await?;
+                let file = tempfile::tempfile()
+                    .map_err(|error| PluginsError::NoRoom(format!("there is no temporary file ({error})")))?;
+                self.compile(bytes, file.try_clone().map_err(|error| full(&error))?).await?;
                 aot::map(engine, &file).map_err(|error| failed(&error))
             }
         }

@@ -41,7 +41,7 @@ mod writer;
 
 pub use aot::MAX_ARTIFACTS;
 pub use builtin::builtin_grants;
-pub use compile::{ChildCompiler, Compiler, EXIT_NOT_A_COMPONENT, child_main};
+pub use compile::{ChildCompiler, Compiler, EXIT_NO_ROOM, EXIT_NOT_A_COMPONENT, child_main};
 pub use component::Inspection;
 pub use error::PluginsError;
 pub use grants::{AmbientGrant, Grants};

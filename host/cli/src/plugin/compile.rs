@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use claviger_plugins::{EXIT_NOT_A_COMPONENT, PluginsError, child_main};
+use claviger_plugins::{EXIT_NO_ROOM, EXIT_NOT_A_COMPONENT, PluginsError, child_main};
 
 use crate::args::CompileArgs;
 
@@ -44,19 +44,21 @@ pub(crate) fn compile(args: &CompileArgs) -> ExitCode {
 /// Without what the parent says itself around it.
 fn words(error: &PluginsError) -> String {
     let words = match error {
-        PluginsError::NotAComponent(why) | PluginsError::Compile(why) => why.clone(),
+        PluginsError::NotAComponent(why) | PluginsError::Compile(why) | PluginsError::NoRoom(why) => {
+            why.clone()
+        }
         other => other.to_string(),
     };
     words.replace(char::is_control, " ")
 }
 
 fn code(error: &PluginsError) -> ExitCode {
-    match error {
-        PluginsError::NotAComponent(_) => {
-            u8::try_from(EXIT_NOT_A_COMPONENT).map_or(ExitCode::FAILURE, ExitCode::from)
-        }
-        _ => ExitCode::FAILURE,
-    }
+    let code = match error {
+        PluginsError::NotAComponent(_) => EXIT_NOT_A_COMPONENT,
+        PluginsError::NoRoom(_) => EXIT_NO_ROOM,
+        _ => return ExitCode::FAILURE,
+    };
+    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 #[cfg(test)]
@@ -69,6 +71,9 @@ mod tests {
         assert_eq!(words(&bad), "it is a core module");
         // ExitCode compares by nothing but how it is shown.
         assert_eq!(format!("{:?}", code(&bad)), format!("{:?}", ExitCode::from(65)));
+        let full = PluginsError::NoRoom("No space left on device".to_owned());
+        assert_eq!(words(&full), "No space left on device");
+        assert_eq!(format!("{:?}", code(&full)), format!("{:?}", ExitCode::from(74)));
         let other = PluginsError::Compile("no".to_owned());
         assert_eq!(format!("{:?}", code(&other)), format!("{:?}", ExitCode::FAILURE));
     }

@@ -74,7 +74,8 @@ impl InstallError {
     /// to be compiled again costs a minute of CPU time, so that is tried seldom.
     pub fn try_again(&self) -> Option<Duration> {
         match self {
-            Self::SourceUnreadable { .. } => Some(Duration::from_secs(30)),
+            // Whether there is room again is looked at before anything is compiled.
+            Self::SourceUnreadable { .. } | Self::Plugin(PluginsError::NoRoom(_)) => Some(Duration::from_secs(30)),
             // These depend on what else the machine does at the time.
             Self::Plugin(PluginsError::OverBudget { .. } | PluginsError::Compile(_)) => {
                 Some(Duration::from_secs(3600))

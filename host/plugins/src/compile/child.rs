@@ -88,12 +88,16 @@ fn judge(status: ExitStatus, words: &[u8], memory_mib: u64, cpu: Duration) -> Re
         (Some(_), _) if starved => memory(),
         (_, Some(signal)) => Err(PluginsError::Compile(format!("the compiler crashed (signal {signal})"))),
         (Some(EXIT_NOT_A_COMPONENT), _) => Err(PluginsError::NotAComponent(words)),
+        (Some(EXIT_NO_ROOM), _) => Err(PluginsError::NoRoom(words)),
         _ => Err(PluginsError::Compile(words)),
     }
 }
 
 /// sysexits' EX_DATAERR: it is the input that is wrong.
 pub const EXIT_NOT_A_COMPONENT: i32 = 65;
+
+/// sysexits' EX_IOERR: what was compiled could not be written.
+pub const EXIT_NO_ROOM: i32 = 74;
 
 fn over(limit: String, remedy: &'static str) -> PluginsError {
     PluginsError::OverBudget { limit, remedy }
@@ -140,6 +144,11 @@ mod tests {
                 code(EXIT_NOT_A_COMPONENT),
                 "x\nError: it is a core module\n\n",
                 "not a WebAssembly component: Error: it is a core module",
+            ),
+            (
+                code(EXIT_NO_ROOM),
+                "No space left on device (os error 28)",
+                "cannot be kept: No space left on device (os error 28); make room in the folder of --cache-dir",
             ),
             (code(1), "Error: unsupported\u{1b}[0m", "it cannot be compiled: Error: unsupported[0m"),
             (code(101), "", "it cannot be compiled: it said nothing"),

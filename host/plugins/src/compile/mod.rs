@@ -18,8 +18,8 @@ use crate::package::MAX_COMPONENT;
 use crate::{component, engine};
 
 pub(crate) use budget::left_mib;
-pub use child::EXIT_NOT_A_COMPONENT;
 pub(crate) use child::run;
+pub use child::{EXIT_NO_ROOM, EXIT_NOT_A_COMPONENT};
 
 /// Who compiles.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +69,10 @@ pub fn child_main(memory_mib: u64, cpu: Duration) -> Result<(), PluginsError> {
     std::io::stdin().lock().take(limit).read_to_end(&mut component).map_err(failed)?;
     let artifact = here(&component)?;
     drop(component);
-    std::io::stdout().lock().write_all(&artifact).map_err(failed)
+    let mut out = std::io::stdout().lock();
+    out.write_all(&artifact)
+        .and_then(|()| out.flush())
+        .map_err(|error| PluginsError::NoRoom(error.to_string()))
 }
 
 /// Compiles in this process, on one thread: more would need more memory at once.
