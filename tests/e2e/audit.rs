@@ -105,7 +105,12 @@ fn every_access_and_every_write_has_a_line_and_no_value() {
         "the refusal",
         &json!({"for": whose("absent"), "key": "not/there", "result": "notFound"}),
     );
-    wait_line(&operator, "the login", &json!({"operation": "connect", "store": vault, "result": "ok"}));
+    let references = json!([{"kind": "Secret", "namespace": world.name, "name": "approle"}]);
+    wait_line(
+        &operator,
+        "the login",
+        &json!({"operation": "connect", "store": vault, "result": "ok", "references": references}),
+    );
     let itself = json!({"kind": "SecretStore", "namespace": world.name, "name": "vault"});
     wait_line(&operator, "the validation", &json!({"operation": "validate", "for": itself, "result": "ok"}));
 

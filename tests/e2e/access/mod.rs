@@ -3,9 +3,11 @@
 
 mod accounts;
 mod asked;
+mod leases;
 mod pushes;
 mod reads;
 mod refused;
+mod spreads;
 
 use serde_json::{Value, json};
 

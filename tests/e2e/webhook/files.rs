@@ -131,6 +131,18 @@ fn what_cannot_be_meant_is_refused_when_it_is_applied() {
         ),
     );
     assert!(said.contains("is not a regular expression"), "{said}");
+    // The definition does not read patterns; without the webhook the store would not be Ready.
+    for (pattern, words) in [
+        ("a/*/b", "spec.accessPolicy[0].keys[0]: a * stands at the end only"),
+        ("x/{{name}}/*", "spec.accessPolicy[0].keys[0]: {{name}} is not known"),
+    ] {
+        let policy = format!("{fake_data}  accessPolicy: [{{name: own, keys: ['{pattern}']}}]");
+        let said = refused(&world, &store(&world, "ClusterSecretStore", &cluster, &policy));
+        assert!(said.contains("denied the request") && said.contains(words), "{pattern}: {said}");
+    }
+    assert!(world.get("clustersecretstore", &cluster).is_none());
+    let policy = format!("{fake_data}  accessPolicy: [{{name: own, keys: ['x/{{{{namespace}}}}/*']}}]");
+    world.apply(&store(&world, "ClusterSecretStore", &cluster, &policy));
     let other = store(
         &world,
         "ClusterSecretStore",

@@ -13,7 +13,7 @@ use claviger_crds::store::{Access, AccessRule, LabelSelector, MAX_KEY, MAX_KEYS,
 
 use crate::names::ANNOTATION_STORE_ACCESS;
 use crate::tenancy::{check_selector, selects};
-use pattern::{Cover, Filled, Pattern};
+use pattern::{Cover, Filled, Pattern, is_part_of_paths};
 
 pub use pattern::PatternError;
 
@@ -159,12 +159,15 @@ impl Policy {
                 bare = Some(Bare::Account(account.name.clone()));
             }
         }
-        let mut all = Vec::new();
+        let (mut all, mut reserved) = (Vec::new(), None);
         for rule in rules {
+            if is_part_of_paths(namespace) && rule.patterns.iter().any(Pattern::is_templated) {
+                reserved = Some(namespace.to_owned());
+            }
             let filled = rule.patterns.iter().filter_map(|pattern| pattern.of(namespace));
             all.extend(filled.map(|pattern| (pattern, rule.access)));
         }
-        Reach { patterns: all, bare }
+        Reach { patterns: all, bare, reserved }
     }
 }
 
@@ -228,6 +231,8 @@ enum Bare {
 pub struct Reach {
     patterns: Vec<(Filled, Access)>,
     bare: Option<Bare>,
+    /// The namespace, if `{{namespace}}` stands for nothing in it and some pattern has that.
+    reserved: Option<String>,
 }
 
 /// Why a key may not be reached, with what may be: for a condition, after store, key and namespace.
@@ -245,6 +250,17 @@ pub enum Refusal {
     /// Other keys are.
     #[error("its spec.accessPolicy allows {0}: ask for another one, or correct the key")]
     Outside(String),
+    /// The same in a namespace that is called like a part of paths.
+    #[error(
+        "its spec.accessPolicy allows {allowed}: {{{{namespace}}}} stands for nothing in a namespace that is called \
+         {namespace:?}, as a part of Vault's paths is; ask for a rule that names the keys without it"
+    )]
+    Reserved {
+        /// It.
+        namespace: String,
+        /// What is left.
+        allowed: String,
+    },
     /// It may be read.
     #[error("its spec.accessPolicy lets it be read only: writing needs a rule with access ReadWrite")]
     ReadOnly,
@@ -303,10 +319,12 @@ impl Reach {
     }
 
     fn outside(&self, what_for: Use) -> Refusal {
-        match &self.bare {
-            Some(Bare::Namespace) => Refusal::NoRule,
-            Some(Bare::Account(name)) => Refusal::Annotation(name.clone()),
-            None => Refusal::Outside(self.allowed(what_for)),
+        let allowed = || self.allowed(what_for);
+        match (&self.bare, &self.reserved) {
+            (Some(Bare::Namespace), _) => Refusal::NoRule,
+            (Some(Bare::Account(name)), _) => Refusal::Annotation(name.clone()),
+            (None, Some(namespace)) => Refusal::Reserved { namespace: namespace.clone(), allowed: allowed() },
+            (None, None) => Refusal::Outside(allowed()),
         }
     }
 

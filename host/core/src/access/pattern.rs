@@ -7,9 +7,14 @@
 /// What stands for the namespace that asks.
 const NAMESPACE: &str = "{{namespace}}";
 
-/// Names of namespaces that are a part of paths with some providers (Vault's KV: `secret/data/x` is `secret/x`), so
-/// that a folder of that name is no folder of its own.
-const PARTS_OF_PATHS: [&str; 2] = ["data", "metadata"];
+/// Names of namespaces that are a part of paths with some providers (Vault's KV: `secret/data/x` is `secret/x`, and
+/// `secret/destroy/x` destroys it), so that a folder of that name is no folder of its own.
+const PARTS_OF_PATHS: [&str; 7] = ["config", "data", "delete", "destroy", "metadata", "subkeys", "undelete"];
+
+/// Whether a namespace is called like a part of a backend's paths: `{{namespace}}` stands for nothing there.
+pub(super) fn is_part_of_paths(namespace: &str) -> bool {
+    PARTS_OF_PATHS.contains(&namespace)
+}
 
 /// Why a text is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,10 +104,14 @@ impl Pattern {
         Ok(Self { text, open })
     }
 
+    /// Whether it differs by namespace.
+    pub(super) fn is_templated(&self) -> bool {
+        self.text.contains(NAMESPACE)
+    }
+
     /// What it means for a namespace; `None` for names that it cannot stand for.
     pub(super) fn of(&self, namespace: &str) -> Option<Filled> {
-        let templated = self.text.contains(NAMESPACE);
-        if templated && (!is_namespace(namespace) || PARTS_OF_PATHS.contains(&namespace)) {
+        if self.is_templated() && (!is_namespace(namespace) || is_part_of_paths(namespace)) {
             return None;
         }
         Some(Filled { text: self.text.replace(NAMESPACE, namespace), open: self.open })
@@ -320,8 +329,12 @@ mod tests {
     fn a_pattern_stands_for_namespaces_only() {
         let pattern = Pattern::parse("secret/{{namespace}}/*", false).unwrap();
         // Vault reads `secret/data/x` as `secret/x`; the rest no API server gives out.
-        for odd in ["data", "metadata", "", "..", "a/b", "A", "a.b", "-a", "a-", &"a".repeat(64)] {
+        for odd in ["", "..", "a/b", "A", "a.b", "-a", "a-", &"a".repeat(64)] {
             assert_eq!(pattern.of(odd), None, "{odd:?}");
+        }
+        // What Vault's page of KV version 2 has between a mount and a key.
+        for part in ["config", "data", "metadata", "subkeys", "delete", "undelete", "destroy"] {
+            assert_eq!(pattern.of(part), None, "{part:?}");
         }
         assert!(pattern.of("database").is_some());
         assert!(Pattern::parse("fixed/*", false).unwrap().of("data").is_some());

@@ -58,8 +58,19 @@ fn who_may_reach_what() {
         ("ops", "red", "anything", Use::Read, None),
         ("other", "ops", "anything", Use::Read, None),
         // For `data` a template stands for nothing.
-        ("data", "red", "team/data/x", Use::Read, Some("\"common/ca\"")),
+        (
+            "data",
+            "red",
+            "team/data/x",
+            Use::Read,
+            Some(
+                "allows \"common/ca\": {{namespace}} stands for nothing in a namespace that is called \"data\"",
+            ),
+        ),
+        ("data", "red", "team/data/x", Use::Write, Some("allows nothing: {{namespace}} stands for nothing")),
         ("data", "red", "common/ca", Use::Read, None),
+        ("destroy", "blue", "team/destroy/x", Use::Read, Some("called \"destroy\"")),
+        ("destroy", "blue", "blue/x", Use::Read, None),
     ] {
         let reach = policy.reach(namespace, &labels(team), &BTreeSet::new());
         let said = reach.check(key, what_for).err().map(|refusal| refusal.to_string());

@@ -24,6 +24,17 @@ pub struct Source {
     pub key: String,
 }
 
+/// Whether a lease is of that key, by its id: those of Vault and OpenBao are the path that was read, and a last part that
+/// nobody can guess. Of an id that says nothing of its key it cannot be told, and so it is not.
+pub fn is_of_key(id: &str, key: &str) -> bool {
+    // As Vault reads a key.
+    let parts: Vec<&str> = key.split('/').filter(|part| !part.is_empty()).collect();
+    let Some((path, last)) = id.rsplit_once('/') else { return false };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let named = last.chars().any(|c| c.is_ascii_alphanumeric()) && last.chars().all(plain);
+    named && !parts.is_empty() && path == parts.join("/")
+}
+
 /// A credential, as of when it was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
@@ -217,6 +228,32 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    /// Ids as OpenBao gives them, and what somebody may write into an annotation.
+    #[test]
+    fn a_lease_is_of_the_key_that_its_id_begins_with() {
+        let id = "database/creds/app/Zk3Hx0vVqkGvFpTzWmXQlP1r";
+        for (id, key, expected) in [
+            (id, "database/creds/app", true),
+            (id, "/database//creds/app/", true),
+            ("database/creds/app/Zk3.n5xY2", "database/creds/app", true),
+            ("aws/creds/x/8f0c6f1e-6c0e-4d8e", "aws/creds/x", true),
+            (id, "database/creds/other", false),
+            (id, "database/creds/ap", false),
+            (id, "database/creds", false),
+            (id, "", false),
+            (id, "/", false),
+            (id, id, false),
+            ("database/creds/app/", "database/creds/app", false),
+            ("database/creds/app/..", "database/creds/app", false),
+            ("database/creds/app/../other/Zk3", "database/creds/app", false),
+            ("database/creds/app/%2e%2e%2fother", "database/creds/app", false),
+            ("/database/creds/app/Zk3", "database/creds/app", false),
+            ("opaque", "opaque", false),
+        ] {
+            assert_eq!(is_of_key(id, key), expected, "{id} {key}");
+        }
     }
 
     fn held(key: &str, issued: i64, seconds: u64, holder: Option<u64>) -> Held {

@@ -66,6 +66,8 @@ pub struct Access<'a> {
     pub key: Option<&'a str>,
     /// The properties that the manifest takes of it.
     pub properties: Vec<&'a str>,
+    /// Of `connect`: the objects that the plugin got something of.
+    pub references: Vec<ObjectName<'a>>,
     /// The version that was answered; without an answer, the one that was asked for.
     pub version: Option<&'a str>,
     /// `ok`, or the word for why not (`claviger_core::outcome`).
@@ -163,6 +165,8 @@ struct AccessLine<'a> {
     key: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     properties: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    references: &'a [ObjectName<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'a str>,
     plugin: String,
@@ -201,6 +205,7 @@ pub(super) fn access(now: Timestamp, who: &Who<'_>, access: &Access<'_>) -> Stri
         store: access.store.into(),
         key: access.key.map(cut),
         properties: access.properties.iter().map(|property| cut(property)).collect(),
+        references: &access.references,
         version: access.version.map(cut),
         plugin: access.plugin.to_string(),
         digest: &access.plugin.digest,

@@ -32,6 +32,7 @@ fn access<'a>(store: &'a StoreName, plugin: &'a PluginId) -> Access<'a> {
         plugin,
         key: Some("app/db"),
         properties: vec!["password", "user"],
+        references: Vec::new(),
         version: Some("3"),
         result: "ok",
         effect: None,
@@ -86,6 +87,20 @@ fn what_does_not_apply_is_left_out() {
         "plugin": "vault@0.1.0", "digest": "sha256:ab", "result": "unavailable", "shared": false, "durationMs": 12,
     });
     assert_eq!(parsed(&line::access(at(), &who, &access)), expected);
+}
+
+#[test]
+fn a_login_says_what_it_was_made_from() {
+    let (store, plugin) = (store(), plugin());
+    let reference =
+        |kind: &'static str, name: &'static str| ObjectName { kind: kind.into(), namespace: "team", name };
+    let references = vec![reference("Secret", "approle"), reference("ServiceAccount", "app")];
+    let access = Access { operation: "connect", references, ..access(&store, &plugin) };
+    let expected = json!([
+        {"kind": "Secret", "namespace": "team", "name": "approle"},
+        {"kind": "ServiceAccount", "namespace": "team", "name": "app"},
+    ]);
+    assert_eq!(parsed(&line::access(at(), &who(), &access))["references"], expected);
 }
 
 #[test]

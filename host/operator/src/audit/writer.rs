@@ -105,6 +105,8 @@ pub(super) fn start(out: impl Write + Send + 'static) -> (Queue, Writer) {
     let queue = Queue { sender: sender.clone(), counts: counts.clone() };
     let work = move || {
         write(&lines, out, &counts);
+        // From here on what is handed in is lost, and counted as that.
+        drop(lines);
         let _ = end.try_send(());
     };
     let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(work);

@@ -298,7 +298,9 @@ impl Metrics {
 
     /// Takes over the calls of every plugin that is in place: (name, answered, contained).
     pub fn plugin_calls(&self, plugins: impl Iterator<Item = (String, u64, u64)>) {
-        // Whole, so that a plugin that was removed has no series.
+        let plugins: Vec<_> = plugins.collect();
+        // Whole, so that a plugin that was removed has no series; and with nobody who reads them meanwhile.
+        let _reading = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         self.plugin_calls.clear();
         for (plugin, answered, contained) in plugins {
             for (outcome, count) in [("answered", answered), ("contained", contained)] {

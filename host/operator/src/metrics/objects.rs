@@ -26,8 +26,10 @@ pub struct Seen {
     pub created: Option<f64>,
     /// Unix time of its last success.
     pub synced: Option<f64>,
-    /// Whether its condition says that it failed.
-    pub failing: bool,
+    /// What its condition Ready says, if it has one.
+    pub ready: Option<bool>,
+    /// The typed reason, if it is not Ready for one of ours.
+    pub reason: Option<&'static str>,
 }
 
 /// Of one kind.
@@ -218,7 +220,10 @@ impl Objects {
         if self.failing.get(&labels).is_some() {
             return;
         }
-        self.failing.get_or_create(&labels).set(i64::from(seen.failing));
+        self.failing.get_or_create(&labels).set(i64::from(seen.ready == Some(false)));
+        if let Some(ready) = seen.ready {
+            self.ready(&Object::ExternalSecret(name.clone()), ready, seen.reason);
+        }
         if let Some(synced) = seen.synced {
             self.last_sync.get_or_create(&labels).set(synced);
         }

@@ -156,13 +156,20 @@ fn the_documents_alerts_fire_when_they_should() {
 #[test]
 fn after_a_start_it_is_as_the_statuses_say_until_something_is_known() {
     let metrics = Metrics::default();
-    let seen = Seen { created: Some(1.0), synced: Some(500.0), failing: true };
-    metrics.external_secret_seen(&name(), seen);
+    let (ready, reason) = (Some(false), Some("AccessDenied"));
+    metrics.external_secret_seen(&name(), Seen { created: Some(1.0), synced: Some(500.0), ready, reason });
     metrics.external_secret_due(&name(), Some(560.0));
     metrics.external_secret_due(&name(), Some(999.0));
     metrics.store_seen(&Object::SecretStore(name()), false);
     let page = Page::of(&metrics);
     assert_eq!(page.value("external_secrets_sync_calls_error", &DB), Some(1.0));
+    let condition = |page: &Page, status| {
+        let labels = [DB[0], DB[1], ("condition", "Ready"), ("status", status)];
+        page.value("externalsecret_status_condition", &labels)
+    };
+    assert_eq!((condition(&page, "True"), condition(&page, "False")), (Some(0.0), Some(1.0)));
+    let why = [DB[0], DB[1], ("kind", "ExternalSecret"), ("reason", "AccessDenied")];
+    assert_eq!(page.value("claviger_not_ready", &why), Some(1.0));
     assert_eq!(page.value("external_secrets_sync_calls_total", &DB), Some(500.0));
     assert_eq!(page.value("externalsecret_last_sync_timestamp_seconds", &DB), Some(500.0));
     assert_eq!(page.value("claviger_external_secret_due_timestamp_seconds", &DB), Some(560.0));
@@ -172,7 +179,11 @@ fn after_a_start_it_is_as_the_statuses_say_until_something_is_known() {
     metrics.ready(&Object::SecretStore(name()), true, None);
     metrics.store_seen(&Object::SecretStore(name()), false);
     metrics.external_secret_due(&name(), None);
+    metrics.ready(&external_secret(), true, None);
+    metrics.external_secret_seen(&name(), Seen { ready, reason, ..Seen::default() });
     let page = Page::of(&metrics);
+    assert_eq!((condition(&page, "True"), condition(&page, "False")), (Some(1.0), Some(0.0)));
+    assert_eq!(page.value("claviger_not_ready", &why), None);
     assert_eq!(page.value("external_secrets_secret_store_connection_status", &DB), Some(1.0));
     assert_eq!(page.value("external_secrets_sync_calls_total", &DB), None, "it is refreshed no more");
 }
@@ -194,6 +205,25 @@ fn why_an_object_is_not_ready_is_one_series() {
     metrics.ready(&object, false, Some("AccessDenied"));
     metrics.forget_work();
     assert_eq!(series(&Page::of(&metrics)), ["Plugin CompileFailed"], "whoever stands by loads plugins too");
+}
+
+/// Each takes over what there is and reads it, as two scrapes at once do.
+#[test]
+fn no_reader_sees_the_plugins_half_taken_over() {
+    let metrics = Metrics::default();
+    let plugins = || (0..50).map(|n| (format!("p{n}"), n, 0));
+    metrics.plugin_calls(plugins());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    metrics.plugin_calls(plugins());
+                    let page = metrics.encode().unwrap();
+                    assert_eq!(page.matches("claviger_plugin_calls{").count(), 100);
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use claviger_crds::condition::Condition;
-use claviger_crds::external_secret::StoreKind;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Serialize, Serializer};
 
+use super::classes::Classes;
 use super::query::Query;
 use crate::plugins::Listed;
 use crate::state::push::PushProgress;
@@ -143,17 +143,16 @@ pub(super) fn page(
     serves: impl Fn(Option<&str>) -> bool,
     now: Timestamp,
 ) -> Page {
-    let classes = classes(view);
+    let classes = Classes::of(view, serves);
     let stores: Vec<(&'static str, &Arc<Store>)> = (view.stores.iter().map(|one| ("SecretStore", one)))
         .chain(view.cluster_stores.iter().map(|one| ("ClusterSecretStore", one)))
         .collect();
-    let class_of = |store: &Store| store.spec.as_ref().ok().and_then(|spec| spec.controller.clone());
     let stores = section(
         query,
         &stores,
         |(_, one)| &one.metadata,
         |(_, one)| conditions(one.status.as_ref().map(|status| status.conditions.as_slice())),
-        |(_, one)| serves(class_of(one).as_deref()),
+        |(_, one)| classes.has_store(one),
         |(kind, one)| of_store(kind, one),
     );
     let external_secrets = section(
@@ -164,14 +163,7 @@ pub(super) fn page(
             Ok(es) => conditions(es.status.as_ref().map(|status| status.conditions.as_slice())),
             Err(_) => Found::Unreadable,
         },
-        |one| {
-            let Ok(es) = one.as_ref() else { return true };
-            let namespace = es.metadata.namespace.as_deref().unwrap_or_default();
-            store_refs(es).into_iter().all(|(kind, name)| {
-                let namespace = if kind == StoreKind::SecretStore { namespace } else { "" };
-                serves(classes.get(&(namespace, name.as_str())).copied())
-            })
-        },
+        |one| one.as_ref().as_ref().map_or(true, |es| classes.has_external_secret(es)),
         |one| {
             let mut own = Own::of("ExternalSecret", Object::ExternalSecret);
             let Ok(es) = one.as_ref() else { return own };
@@ -192,7 +184,7 @@ pub(super) fn page(
             Ok(ps) => conditions(ps.status.as_ref().map(|status| status.conditions.as_slice())),
             Err(_) => Found::Unreadable,
         },
-        |_| true,
+        |one| one.as_ref().as_ref().map_or(true, |ps| classes.has_push_secret(ps)),
         |one| {
             let mut own = Own::of("PushSecret", Object::PushSecret);
             if let Ok(ps) = one.as_ref() {
@@ -223,17 +215,6 @@ pub(super) fn page(
         push_secrets,
         plugins,
     }
-}
-
-/// Controller classes of those stores that name one, by namespace and name.
-fn classes(view: &View) -> HashMap<(&str, &str), &str> {
-    view.stores.iter().chain(&view.cluster_stores).filter_map(|store| store_class(store)).collect()
-}
-
-fn store_class(store: &Store) -> Option<((&str, &str), &str)> {
-    let class = store.spec.as_ref().ok()?.controller.as_deref()?;
-    let meta = &store.metadata;
-    Some(((meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref()?), class))
 }
 
 /// What an object's status says of it.

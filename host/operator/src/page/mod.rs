@@ -3,8 +3,9 @@
 //!
 //! It shows, and takes nothing: no script, no form that changes anything, nothing from elsewhere. It is off unless asked for
 //! (`OperatorConfig::status_page`), since whoever reaches the port reads names and messages of all namespaces. `data` is
-//! what is shown, `html` how.
+//! what is shown, `classes` whose it is, `html` how.
 
+mod classes;
 mod data;
 mod html;
 mod query;

@@ -119,6 +119,7 @@ async fn after_a_start_its_series_say_what_its_status_says() {
         format!("external_secrets_sync_calls_total{labels} 1704067200.0\n"),
         format!("externalsecret_last_sync_timestamp_seconds{labels} 1704067200.0\n"),
         format!("external_secrets_sync_calls_error{labels} 0\n"),
+        "externalsecret_status_condition{name=\"es\",namespace=\"ns\",condition=\"Ready\",status=\"True\"} 1\n".to_owned(),
         format!("claviger_external_secret_due_timestamp_seconds{labels} "),
     ] {
         assert!(page.contains(&line), "{line}: {page}");

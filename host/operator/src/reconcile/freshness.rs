@@ -1,7 +1,7 @@
 //! What an ExternalSecret's own fields say of how fresh it is, for metrics: so they are right again after a start, before
 //! anything is refreshed.
 
-use claviger_core::error::PARTIALLY_SYNCED;
+use claviger_core::error::{PARTIALLY_SYNCED, Reason};
 use claviger_core::refresh::{self, Rhythm};
 use claviger_core::windows::Windows;
 use claviger_crds::external_secret::{ExternalSecret, RefreshPolicy};
@@ -14,7 +14,8 @@ use crate::metrics::Seen;
 pub(super) fn seen(es: &ExternalSecret) -> Seen {
     let status = es.status.as_ref();
     let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let refused = conditions.iter().find(|it| it.type_ == "Ready" && it.status == "False");
+    let condition = conditions.iter().find(|it| it.type_ == "Ready");
+    let refused = condition.filter(|it| it.status == "False");
     let synced = match refused.filter(|it| it.reason.as_deref() == Some(PARTIALLY_SYNCED)) {
         // `refreshTime` is then that of a refresh that lacks something: it was whole until the condition turned.
         Some(partly) => partly.last_transition_time.as_deref(),
@@ -23,8 +24,14 @@ pub(super) fn seen(es: &ExternalSecret) -> Seen {
     Seen {
         created: created(&es.metadata),
         synced: synced.and_then(|time| time.parse().ok()).map(seconds),
-        failing: refused.is_some(),
+        ready: condition.map(|it| it.status == "True"),
+        reason: refused.and_then(|it| typed(it.reason.as_deref()?)),
     }
+}
+
+/// A reason that stands in a status, if it is one of ours: what somebody else wrote there is no label.
+fn typed(text: &str) -> Option<&'static str> {
+    Reason::ALL.iter().map(|reason| reason.as_str()).find(|reason| *reason == text)
 }
 
 /// When the refresh that comes next is or was due: for one that was never refreshed its creation. None: it is not
@@ -84,32 +91,43 @@ mod tests {
         let condition = |status: &str, reason: &str| json!([{"type": "Ready", "status": status, "reason": reason, "lastTransitionTime": "2024-01-01T00:00:10Z"}]);
         let refreshed = "2024-01-01T00:01:00Z";
         let cases = [
-            ("new", json!({}), None, false),
-            ("never", json!({"conditions": condition("False", "AccessDenied")}), None, true),
+            ("new", json!({}), None, (None, None)),
+            (
+                "never",
+                json!({"conditions": condition("False", "AccessDenied")}),
+                None,
+                (Some(false), Some("AccessDenied")),
+            ),
+            (
+                "another's words",
+                json!({"conditions": condition("False", "SecretSyncedError")}),
+                None,
+                (Some(false), None),
+            ),
             (
                 "in order",
                 json!({"refreshTime": refreshed, "conditions": condition("True", "SecretSynced")}),
                 Some(60.0),
-                false,
+                (Some(true), None),
             ),
             (
                 "failing since",
                 json!({"refreshTime": refreshed, "conditions": condition("False", "AccessDenied")}),
                 Some(60.0),
-                true,
+                (Some(false), Some("AccessDenied")),
             ),
             (
                 "a part",
                 json!({"refreshTime": refreshed, "conditions": condition("False", "PartiallySynced")}),
                 Some(10.0),
-                true,
+                (Some(false), Some("PartiallySynced")),
             ),
         ];
-        for (what, status, synced, failing) in cases {
+        for (what, status, synced, said) in cases {
             let seen = seen(&external_secret("Periodic", status));
             assert_eq!(
-                (since(seen.created), since(seen.synced), seen.failing),
-                (Some(0.0), synced, failing),
+                (since(seen.created), since(seen.synced), (seen.ready, seen.reason)),
+                (Some(0.0), synced, said),
                 "{what}"
             );
         }

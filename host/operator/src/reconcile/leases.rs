@@ -74,7 +74,8 @@ pub(super) async fn look(
 /// The record on a Secret.
 ///
 /// Whoever may edit the Secret may write one. What that reaches are leases whose ids and accessors they know, which
-/// backends make unguessable; and those they could have used all the same.
+/// backends make unguessable; and those they could have used all the same. What a store's access policy keeps from them it
+/// does not reach: see [`crate::sync::Pipeline::renew`].
 pub(super) fn recorded(target: Option<&Observed>, external_secret: &str) -> Option<Record> {
     Record::parse(target?.annotations.get(&lease_annotation(external_secret))?)
 }

@@ -3,6 +3,7 @@
 //! Connecting asks the plugin in rounds and reads Secrets; a store that a thousand ExternalSecrets use
 //! is connected once per [`MAX_AGE`], not a thousand times.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,10 +11,13 @@ use std::time::{Duration, Instant};
 use claviger_core::error::{Failure, StoreName};
 use claviger_core::generator::CLUSTER_GENERATOR;
 use claviger_core::lease::Source;
+use claviger_core::outcome;
 use claviger_core::provider::{CallError, ProviderError};
 use claviger_core::secret::Untrusted;
 use claviger_plugins::{Plugin, Requester, Session, StoreRef};
 
+use crate::audit::ObjectName;
+use crate::sync::noted::Noted;
 use crate::sync::permitted;
 use crate::sync::told::Call;
 use crate::sync::world::{GeneratorView, StoreView, World};
@@ -170,9 +174,9 @@ impl super::Pipeline {
         let credentials = world.credentials(&Object::SecretStore(Name::new(namespace, &source.name)));
         let plugin = &installed.plugin;
         let name = generator_name(&source.kind, namespace, &source.name);
-        let call = Call::by(world, CONNECT, &name, plugin.id());
-        let session = plugin.connect_generator(generator, requester, &view.spec, credentials).await;
-        call.ended(&session);
+        let (call, credentials) = (Call::by(world, CONNECT, &name, plugin.id()), Noted::new(credentials));
+        let session = plugin.connect_generator(generator, requester, &view.spec, credentials.clone()).await;
+        connected(&call, &session, &credentials);
         session.map_err(|error| Failure::from_call(&name, None, None, plugin.id(), error))
     }
 
@@ -201,8 +205,17 @@ async fn connect(
         generation: view.generation,
     };
     let requester = Requester { namespace: requester.to_owned() };
-    let call = Call::by(world, CONNECT, &name, plugin.id());
-    let session = plugin.connect(store_ref, requester, config.clone(), world.credentials(store)).await;
-    call.ended(&session);
+    let (call, credentials) =
+        (Call::by(world, CONNECT, &name, plugin.id()), Noted::new(world.credentials(store)));
+    let session = plugin.connect(store_ref, requester, config.clone(), credentials.clone()).await;
+    connected(&call, &session, &credentials);
     session.map_err(failed)
+}
+
+/// Tells what was handed to the plugin, also where that came to nothing.
+fn connected<T>(call: &Call<'_>, session: &Result<T, CallError>, credentials: &Noted) {
+    let taken = credentials.taken();
+    let objects =
+        taken.iter().map(|(kind, namespace, name)| ObjectName { kind: Cow::Borrowed(kind), namespace, name });
+    call.tell(outcome::word(session), |access| access.references = objects.collect());
 }

@@ -68,6 +68,7 @@ impl Pipeline {
                 .map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
             // A list that has the values is a read of each.
             let call = Call::begin(world, "get", &name, session);
+            call.returned();
             for found in found {
                 // What a plugin lists it may list too much of.
                 if filter.as_ref().is_some_and(|filter| !filter.is_match(&found.key)) {

@@ -1,19 +1,23 @@
 //! Renewing and taking back what stores and generators made. When, and what the status says of it, is the
 //! reconcile's; this asks whoever made it.
 
+use std::sync::Arc;
+
 use claviger_core::access::Use;
 use claviger_core::error::{Failure, StoreName};
-use claviger_core::lease::{Held, Record, Source};
+use claviger_core::lease::{self, Held, Record, Source};
 use claviger_core::provider::{CallError, Lease, ProviderError};
+use claviger_crds::external_secret::StoreKind;
 use claviger_plugins::Session;
 
 use super::Pipeline;
 use super::access::Opened;
 use super::connect::{generator_name, store_name};
 use super::told::Call;
+use super::wanted::unusable;
 use super::world::{GeneratorView, World};
 use crate::state::store_object;
-use claviger_crds::external_secret::StoreKind;
+use crate::watch::Object;
 
 /// What a renewal came to.
 pub enum Renewal {
@@ -26,7 +30,8 @@ pub enum Renewal {
 }
 
 impl Pipeline {
-    /// Renews what was made, for as long as it was made for; what may not be asked for any more is not.
+    /// Renews what was made, for as long as it was made for; what may not be asked for any more is not. Under an access
+    /// policy that goes by the lease's own id: which key it came with says an annotation, which others may write.
     ///
     /// # Errors
     /// If it could not be told: trying again may help.
@@ -40,6 +45,10 @@ impl Pipeline {
         let maker = self.maker(&held.source, namespace, world).await?;
         if let Err(failure) = maker.check(&held.source.key, Use::Read) {
             return Ok(Renewal::Refused(failure));
+        }
+        if maker.is_limited() && !lease::is_of_key(&lease.id, &held.source.key) {
+            let why = "under a spec.accessPolicy a lease is renewed if its id begins with the key that it came with";
+            return Ok(Renewal::Refused(unusable(&format!("lease of key {:?}", held.source.key), why)));
         }
         let session = maker.session;
         let name = maker_name(&held.source, namespace);
@@ -60,13 +69,21 @@ impl Pipeline {
         }
     }
 
-    /// Takes back what was made, whatever may be asked for by now. That it is not there any more is no error.
+    /// Takes back what was made, whatever may be asked for by now: the access policy, and who it is for, is not looked at.
+    /// That it is not there any more is no error.
     ///
     /// # Errors
     /// Why not; it runs out then.
     pub async fn revoke(&self, held: &Held, namespace: &str, world: &dyn World) -> Result<(), Failure> {
         let Some(lease) = &held.lease else { return Ok(()) };
-        let session = self.maker(&held.source, namespace, world).await?.session;
+        let source = &held.source;
+        let session = match store_of(source, namespace) {
+            Some(store) => {
+                let view = world.store(&store, namespace).await?;
+                self.session(&store, &view, namespace, world).await?
+            }
+            None => self.generator_of(source, namespace, world).await?,
+        };
         let name = maker_name(&held.source, namespace);
         let call = Call::begin(world, "revoke", &name, &session).of(key_of(&held.source));
         let revoked = self.fetcher.call(session.as_ref(), session.revoke(lease)).await;
@@ -109,31 +126,43 @@ impl Pipeline {
         self.unwritten.forget(uid, &record.held);
     }
 
-    /// Who made it.
+    /// Who made it, and what may be asked of it now.
     async fn maker(&self, source: &Source, namespace: &str, world: &dyn World) -> Result<Opened, Failure> {
-        let kind = match source.kind.as_str() {
-            "SecretStore" => StoreKind::SecretStore,
-            "ClusterSecretStore" => StoreKind::ClusterSecretStore,
-            kind => {
-                // It comes from an annotation, and becomes part of a request's path.
-                self.registry.may_generate(kind)?;
-                let view = world.generator(&source.kind, namespace, &source.name).await?;
-                let session = self.generator_session(source, &view, namespace, world).await?;
-                return Ok(Opened::generator(session, generator_name(kind, namespace, &source.name)));
-            }
-        };
-        self.open(&store_object(kind, namespace, &source.name), namespace, world).await
+        if let Some(store) = store_of(source, namespace) {
+            return self.open(&store, namespace, world).await;
+        }
+        let session = self.generator_of(source, namespace, world).await?;
+        Ok(Opened::generator(session, maker_name(source, namespace)))
     }
+
+    async fn generator_of(
+        &self,
+        source: &Source,
+        namespace: &str,
+        world: &dyn World,
+    ) -> Result<Arc<Session>, Failure> {
+        // It comes from an annotation, and becomes part of a request's path.
+        self.registry.may_generate(&source.kind)?;
+        let view = world.generator(&source.kind, namespace, &source.name).await?;
+        self.generator_session(source, &view, namespace, world).await
+    }
+}
+
+/// The store that made it, if it was one.
+fn store_of(source: &Source, namespace: &str) -> Option<Object> {
+    let kind = match source.kind.as_str() {
+        "SecretStore" => StoreKind::SecretStore,
+        "ClusterSecretStore" => StoreKind::ClusterSecretStore,
+        _ => return None,
+    };
+    Some(store_object(kind, namespace, &source.name))
 }
 
 /// How messages name who made it.
 fn maker_name(source: &Source, namespace: &str) -> StoreName {
-    match source.kind.as_str() {
-        "SecretStore" => store_name(&store_object(StoreKind::SecretStore, namespace, &source.name)),
-        "ClusterSecretStore" => {
-            store_name(&store_object(StoreKind::ClusterSecretStore, namespace, &source.name))
-        }
-        kind => generator_name(kind, namespace, &source.name),
+    match store_of(source, namespace) {
+        Some(store) => store_name(&store),
+        None => generator_name(&source.kind, namespace, &source.name),
     }
 }
 
@@ -145,4 +174,45 @@ fn key_of(source: &Source) -> Option<&str> {
 fn about(source: &Source, namespace: &str, session: &Session, error: CallError) -> Failure {
     let name = maker_name(source, namespace);
     Failure::from_call(&name, key_of(source), None, session.plugin().id(), error)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use claviger_plugins::{HostConfig, PluginHost};
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::plugins::Registry;
+    use crate::sync::Delimiters;
+    use crate::sync::heard::Heard;
+
+    /// There is no plugin: whoever comes as far as asking for one has passed everything else.
+    #[tokio::test]
+    async fn no_policy_keeps_a_lease_from_being_taken_back() {
+        let host = PluginHost::new(HostConfig::default()).unwrap();
+        let pipeline = Pipeline::new(Arc::new(Registry::new(host, "/nowhere")), Delimiters::default());
+        let (id, duration) = ("database/creds/app/Zz1".to_owned(), Duration::from_secs(60));
+        let lease = Lease { id, duration, renewable: true, holder: None };
+        let held = Held {
+            source: Source {
+                kind: "ClusterSecretStore".into(),
+                name: "s".into(),
+                key: "database/creds/app".into(),
+            },
+            issued: Timestamp::UNIX_EPOCH,
+            lease: Some(lease.clone()),
+            state: None,
+        };
+        // One that cannot be meant.
+        let spec = json!({"provider": {"vault": {}}, "accessPolicy": [{"name": "r", "keys": ["a/*/b"]}]});
+        let world = Heard::with(serde_json::from_value(spec).unwrap());
+        let revoked = pipeline.revoke(&held, "a", &world).await;
+        assert!(matches!(revoked, Err(Failure::ProviderUnknown { .. })));
+        let renewed = pipeline.renew(&held, &lease, "a", &world).await;
+        assert!(matches!(renewed, Err(Failure::ManifestInvalid { .. })));
+    }
 }

@@ -10,7 +10,10 @@ mod connect;
 mod export;
 mod fetch;
 mod find;
+#[cfg(test)]
+mod heard;
 mod leases;
+mod noted;
 pub(crate) mod push;
 mod render;
 mod slow;

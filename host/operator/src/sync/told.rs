@@ -1,5 +1,6 @@
 //! Calls of providers, told to the audit log when they end. What is asked, and what of it is made known, is each caller's.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use claviger_core::error::StoreName;
@@ -17,6 +18,25 @@ pub(super) struct Call<'a> {
     world: &'a dyn World,
     access: Access<'a>,
     began: Instant,
+    /// The keys, where it is about several.
+    keys: Vec<&'a str>,
+    /// Until it has returned.
+    pending: AtomicBool,
+}
+
+/// Broken off: this process stops, or may not act any more. What became of it at the provider nobody knows.
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if !self.pending.load(Ordering::Relaxed) {
+            return;
+        }
+        if self.keys.is_empty() {
+            self.tell(INTERRUPTED, |_| {});
+        }
+        for key in &self.keys {
+            self.tell(INTERRUPTED, |access| access.key = Some(key));
+        }
+    }
 }
 
 impl<'a> Call<'a> {
@@ -43,6 +63,7 @@ impl<'a> Call<'a> {
             plugin,
             key: None,
             properties: Vec::new(),
+            references: Vec::new(),
             version: None,
             result: outcome::OK,
             effect: None,
@@ -50,13 +71,25 @@ impl<'a> Call<'a> {
             shared: false,
             took: Duration::ZERO,
         };
-        Self { world, access, began: Instant::now() }
+        let (began, pending) = (Instant::now(), AtomicBool::new(true));
+        Self { world, access, began, keys: Vec::new(), pending }
     }
 
     /// About that key.
     pub(super) fn of(mut self, key: Option<&'a str>) -> Self {
         self.access.key = key;
         self
+    }
+
+    /// About these keys.
+    pub(super) fn of_each(mut self, keys: impl Iterator<Item = &'a str>) -> Self {
+        self.keys = keys.collect();
+        self
+    }
+
+    /// It has returned, with something to tell or without.
+    pub(super) fn returned(&self) {
+        self.pending.store(false, Ordering::Relaxed);
     }
 
     /// It ended. What was not sent is not told.
@@ -66,6 +99,7 @@ impl<'a> Call<'a> {
 
     /// One thing that it was about ended so; `more`: what else there is to say of it.
     pub(super) fn tell<'s>(&'s self, result: &'static str, more: impl FnOnce(&mut Access<'s>)) {
+        self.returned();
         if !self.world.audits() || result == HELD {
             return;
         }
@@ -78,11 +112,11 @@ impl<'a> Call<'a> {
 /// Tells how each key of one call ended; `more`: what else there is to say of an answer.
 pub(super) fn tell_each<'s, T>(
     call: &'s Call<'_>,
-    keys: impl Iterator<Item = &'s str>,
     answers: &'s Result<Vec<Result<T, ProviderError>>, CallError>,
     more: impl Fn(&'s T, &mut Access<'s>),
 ) {
-    for (index, key) in keys.enumerate() {
+    call.returned();
+    for (index, key) in call.keys.iter().enumerate() {
         let answer = answers.as_ref().map(|answers| answers.get(index));
         let result = match answer {
             Ok(Some(Err(error))) => error.word(),
@@ -101,6 +135,9 @@ pub(super) fn tell_each<'s, T>(
 /// The word for what was not sent, because the backend limits the account at the moment.
 const HELD: &str = "held";
 
+/// The word for what was broken off.
+const INTERRUPTED: &str = "interrupted";
+
 impl Pipeline {
     /// Reads keys, or takes what others read; each is told. `properties`: what is taken of a key.
     pub(super) async fn read_told<'p>(
@@ -111,8 +148,10 @@ impl Pipeline {
         world: &dyn World,
         properties: impl Fn(&Item) -> Vec<&'p str>,
     ) -> Vec<Answer> {
-        let call = Call::begin(world, "get", store, session);
+        let keys = items.iter().map(|item| item.key.as_str());
+        let call = Call::begin(world, "get", store, session).of_each(keys);
         let told = self.fetcher.get_told(session, items, not_older_than).await;
+        call.returned();
         if world.audits() {
             for (item, Told { answer, shared }) in items.iter().zip(&told) {
                 let answered = answer.as_ref().ok().and_then(|value| value.version.as_deref());
@@ -126,5 +165,50 @@ impl Pipeline {
             }
         }
         told.into_iter().map(|told| told.answer).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use claviger_core::provider::Fault;
+    use claviger_core::secret::Untrusted;
+
+    use super::*;
+    use crate::sync::heard::Heard;
+
+    /// What is heard of a call that goes so.
+    fn heard(of: impl FnOnce(Call<'_>)) -> Vec<String> {
+        let world = Heard::default();
+        let store = StoreName { kind: "SecretStore".into(), namespace: None, name: "s".to_owned() };
+        let plugin =
+            PluginId { name: "p".to_owned(), version: "1".to_owned(), digest: "sha256:0".to_owned() };
+        of(Call::by(&world, "push", &store, &plugin));
+        world.lines()
+    }
+
+    #[test]
+    fn every_end_of_a_call_is_told_once() {
+        let denied = || ProviderError::Denied(Untrusted::new("MARKED"));
+        let trapped = CallError::from(Fault::Trapped("MARKED".to_owned()));
+        let held = CallError::Held { left: Duration::ZERO };
+        let none: [&str; 0] = [];
+        let one = |answer: Result<(), CallError>| heard(|call| call.of(Some("all")).ended(&answer));
+        assert_eq!(one(Ok(())), ["push all ok"]);
+        assert_eq!(one(Err(trapped.clone())), ["push all trapped"]);
+        assert_eq!(one(Err(held)), none, "nothing was sent");
+        assert_eq!(heard(|call| call.returned()), none);
+        assert_eq!(heard(|call| drop(call.of(Some("all")))), ["push all interrupted"]);
+
+        let keys = || ["a", "b"].into_iter();
+        let each = |answers: Result<Vec<Result<(), ProviderError>>, CallError>| {
+            heard(|call| tell_each(&call.of_each(keys()), &answers, |(), _| {}))
+        };
+        assert_eq!(each(Ok(vec![Ok(()), Err(denied())])), ["push a ok", "push b denied"]);
+        assert_eq!(each(Err(trapped)), ["push a trapped", "push b trapped"]);
+        let interrupted = heard(|call| drop(call.of_each(keys())));
+        assert_eq!(interrupted, ["push a interrupted", "push b interrupted"]);
+        let nothing = Ok(Vec::new());
+        assert_eq!(heard(|call| tell_each::<()>(&call, &nothing, |(), _| {})), none);
     }
 }

@@ -97,9 +97,10 @@ impl Pipeline {
             done.insert(key.to_owned(), answer);
         };
         if !removals.is_empty() {
-            let call = Call::begin(world, "delete", name, session);
+            let keys = removals.iter().map(|removal| removal.key.as_str());
+            let call = Call::begin(world, "delete", name, session).of_each(keys);
             let answers = self.fetcher.call(session.as_ref(), session.delete(&removals)).await;
-            tell_each(&call, removals.iter().map(|removal| removal.key.as_str()), &answers, |(), _| {});
+            tell_each(&call, &answers, |(), _| {});
             let answers = answers.map_err(|error| refused(name, None, session, error))?;
             removals.iter().zip(answers).for_each(|(removal, answer)| take(&removal.key, answer));
         }

@@ -161,9 +161,10 @@ impl Pipeline {
         name: &StoreName,
         writes: &[Write],
     ) -> Result<Vec<Result<Pushed, ProviderError>>, CallError> {
-        let call = Call::begin(world, "push", name, session);
+        let keys = writes.iter().map(|write| write.key.as_str());
+        let call = Call::begin(world, "push", name, session).of_each(keys);
         let answers = self.fetcher.call(session.as_ref(), session.push(writes)).await;
-        tell_each(&call, writes.iter().map(|write| write.key.as_str()), &answers, |pushed, access| {
+        tell_each(&call, &answers, |pushed, access| {
             access.effect = Some(match pushed {
                 Pushed::Created => "created",
                 Pushed::Updated => "updated",
@@ -191,9 +192,9 @@ impl Pipeline {
             nature: Nature::Stored,
         };
         let items: Vec<Item> = keys.iter().map(item).collect();
-        let call = Call::begin(world, "get", name, session);
+        let call = Call::begin(world, "get", name, session).of_each(keys.iter().map(|key| key.as_str()));
         let answers = self.fetcher.call(session.as_ref(), session.get(&items)).await;
-        tell_each(&call, keys.iter().map(|key| key.as_str()), &answers, |value, access| {
+        tell_each(&call, &answers, |value, access| {
             access.version = value.version.as_deref();
         });
         let answers = answers.map_err(|error| refused(name, None, session, error))?;
