@@ -214,6 +214,13 @@ pub(crate) struct TestArgs {
     /// Run this case alone. May be given several times
     #[arg(long, value_name = "CASE", value_parser = case)]
     pub only: Vec<Case>,
+    /// Write down what passes between plugin and backend, a file for each case in this folder, without a value that the
+    /// bench knows and without credentials
+    #[arg(long, value_name = "DIR", conflicts_with = "replay")]
+    pub record: Option<PathBuf>,
+    /// Run without the backend: what was recorded in this folder answers
+    #[arg(long, value_name = "DIR")]
+    pub replay: Option<PathBuf>,
     /// Folder where compiled plugins are kept between runs [default: none, compile each time]
     #[arg(long, env = "CLAVIGER_CACHE_DIR", value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
