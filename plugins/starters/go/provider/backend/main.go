@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-const token = "a-token-of-the-bench"
+const token = "token-of-the-bench"
 
 func main() {
 	secrets := map[string]string{
-		"app/login":    `{"user":"app-user-1","password":"correct-horse"}`,
-		"app/greeting": "Grüße aus Zürich 🗝",
+		"app/login":    `{"user":"app-user-1","password":"correct-horse","deep":{"a.b":"staple-9"}}`,
+		"app/greeting": "Grüße aus Zürich – 你好 🗝",
 		"app/bytes":    "\x00\x9f\x92\x96\xff\x0a\x0d\x00",
 		"app/large":    strings.Repeat("x", 65536),
 	}
 	for n := range 1000 {
-		secrets[fmt.Sprintf("many/%d", n)] = fmt.Sprintf("value-of-%d", n)
+		secrets[fmt.Sprintf("many/k-%d", n)] = fmt.Sprintf("value-of-%d", n)
 	}
 	http.HandleFunc("GET /v1/{key...}", func(answer http.ResponseWriter, request *http.Request) {
 		key := request.PathValue("key")

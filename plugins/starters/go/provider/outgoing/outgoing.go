@@ -3,6 +3,7 @@
 package outgoing
 
 import (
+	"bytes"
 	"errors"
 	"net/url"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	http "example.com/plugin-name/imports/wasi_http_types"
 	"example.com/plugin-name/imports/wasi_io_streams"
 	"example.com/plugin-name/plugin"
+	witRuntime "go.bytecodealliance.org/pkg/wit/runtime"
 	wit "go.bytecodealliance.org/pkg/wit/types"
 )
 
@@ -19,8 +21,8 @@ const (
 	// Nanoseconds to the first byte of an answer: below the host's own limit, so that the plugin still says something.
 	firstByte = 15_000_000_000
 	// A write takes 4096 bytes at most; a read takes what is there.
-	most, chunk = 4096, 256 << 10
-	// Bytes read until what they left behind is collected: see main.go.
+	most, chunk = 4096, 1 << 20
+	// Bytes read after which what they left behind is collected: see main.go.
 	collect = 4 << 20
 )
 
@@ -31,6 +33,12 @@ var errNoAnswer = errors.New("no answer")
 
 // Send sends a request and reads the whole answer.
 func Send(request plugin.Request) (plugin.Answer, error) {
+	if uncollected > collect {
+		// What the host handed over is pinned until somebody says otherwise.
+		witRuntime.Unpin()
+		runtime.GC()
+		uncollected = 0
+	}
 	parts, err := url.Parse(request.URL)
 	if err != nil {
 		return plugin.Answer{}, errNoAnswer
@@ -75,14 +83,14 @@ func scheme(name string) http.Scheme {
 }
 
 // An answer may come before the whole was taken, so what a write says does not matter.
-func write(body *http.OutgoingBody, bytes []byte) {
+func write(body *http.OutgoingBody, content []byte) {
 	stream := body.Write().Ok()
-	for len(bytes) > 0 {
-		next := bytes[:min(most, len(bytes))]
+	for len(content) > 0 {
+		next := content[:min(most, len(content))]
 		if stream.BlockingWriteAndFlush(next).IsErr() {
 			break
 		}
-		bytes = bytes[len(next):]
+		content = content[len(next):]
 	}
 	stream.Drop()
 	http.OutgoingBodyFinish(body, wit.None[*http.Fields]())
@@ -100,18 +108,17 @@ func read(response *http.IncomingResponse) (plugin.Answer, error) {
 	defer body.Drop()
 	stream := body.Stream().Ok()
 	defer stream.Drop()
+	var chunks [][]byte
 	for {
 		next := stream.BlockingRead(chunk)
 		if next.IsErr() {
 			if next.Err().Tag() == wasi_io_streams.StreamError_Closed {
+				answer.Body = bytes.Join(chunks, nil)
 				return answer, nil
 			}
 			return answer, errors.New("the answer broke off")
 		}
-		answer.Body = append(answer.Body, next.Ok()...)
-		if uncollected += len(next.Ok()); uncollected > collect {
-			runtime.GC()
-			uncollected = 0
-		}
+		chunks = append(chunks, next.Ok())
+		uncollected += len(next.Ok())
 	}
 }

@@ -1,15 +1,15 @@
-"""A server for the bench: the secrets of `bench.yaml` on 127.0.0.1:8085, for whoever has its token."""
+"""A backend for the bench: the secrets of `bench.yaml` on 127.0.0.1:8085, for whoever has its token."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
-TOKEN = "a-token-of-the-bench"
+TOKEN = "token-of-the-bench"
 SECRETS = {
-    "app/login": b'{"user":"app-user-1","password":"correct-horse"}',
-    "app/greeting": "Grüße aus Zürich 🗝".encode(),
+    "app/login": b'{"user":"app-user-1","password":"correct-horse","deep":{"a.b":"staple-9"}}',
+    "app/greeting": "Grüße aus Zürich – 你好 🗝".encode(),
     "app/bytes": bytes([0, 159, 146, 150, 255, 10, 13, 0]),
     "app/large": b"x" * 65536,
-} | {f"many/{n}": f"value-of-{n}".encode() for n in range(1000)}
+} | {f"many/k-{n}": f"value-of-{n}".encode() for n in range(1000)}
 
 
 class Handler(BaseHTTPRequestHandler):
