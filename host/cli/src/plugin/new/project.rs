@@ -37,14 +37,16 @@ pub(super) fn files(table: &[File], lang: Lang, kind: Kind, names: &Names) -> an
         })
         .collect();
     ensure!(!files.is_empty(), "there is no starter for {kind} in {lang}");
-    files.extend(below(table, "wit/").map(|(path, file)| {
-        let path = match path.strip_prefix("deps/") {
-            Some(dependency) => format!("wit/deps/{dependency}"),
-            None => format!("wit/deps/claviger-plugin/{path}"),
-        };
-        Written { path, ..of(file) }
-    }));
-    if lang == Lang::Rust {
+    if lang != Lang::Rust {
+        files.extend(below(table, "wit/").map(|(path, file)| {
+            let path = match path.strip_prefix("deps/") {
+                Some(dependency) => format!("wit/deps/{dependency}"),
+                None => format!("wit/deps/claviger-plugin/{path}"),
+            };
+            Written { path, ..of(file) }
+        }));
+    } else {
+        // The interface is in it.
         files.extend(
             below(table, "sdk/").map(|(path, file)| Written { path: format!("sdk/{path}"), ..of(file) }),
         );

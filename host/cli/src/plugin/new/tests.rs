@@ -70,15 +70,35 @@ fn a_starter_becomes_a_project() {
             ("acme-2b.sh", true, b"\xffplugin-name"),
             ("sdk/src/lib.rs", false, b"plugin-name"),
             ("src/acme_2b.rs", false, b"struct Acme2b; // acme_2b"),
-            ("wit/deps/claviger-plugin/types.wit", false, b"package"),
-            ("wit/deps/http.wit", false, b"http"),
         ]
     );
     assert_eq!(project::commands(&files), ["make acme-2b", "last"]);
     let go = project::files(&table, Lang::Go, Kind::Provider, &names).unwrap();
-    assert!(go.iter().all(|file| !file.path.starts_with("sdk/")), "the SDK is Rust's");
+    let paths: Vec<&str> = go.iter().map(|file| file.path.as_str()).collect();
+    // The SDK is Rust's, and has the interface in it.
+    assert_eq!(paths, ["main.go", "wit/deps/claviger-plugin/types.wit", "wit/deps/http.wit"]);
     let error = project::files(&table, Lang::Js, Kind::Template, &names).err().unwrap().to_string();
     assert_eq!(error, "there is no starter for a template engine in JavaScript");
+}
+
+#[test]
+fn there_is_a_starter_of_each_kind_in_each_language() {
+    assert_eq!(starters().len(), Lang::value_variants().len() * Kind::value_variants().len());
+}
+
+/// What the page's reader runs between `new` and the component is what the README says.
+#[test]
+fn the_authors_page_has_the_commands_of_the_rust_readme() {
+    let page = include_str!("../../../../../docs/plugins/author.md");
+    let files = project::files(FILES, Lang::Rust, Kind::Provider, &Names::of("acme").unwrap()).unwrap();
+    let commands = project::commands(&files);
+    assert!(commands.len() >= 4, "{commands:?}");
+    for command in commands {
+        assert!(
+            page.contains(&format!("\n{command}\n")),
+            "{command:?} does not stand in docs/plugins/author.md"
+        );
+    }
 }
 
 #[test]
@@ -105,10 +125,11 @@ fn every_starter_is_a_whole_project_under_its_own_name() {
         }
         let wit = read(&claviger_root().join("wit/v1"));
         for (path, content) in wit {
-            let path = path.strip_prefix("deps/").map_or_else(
-                || format!("wit/deps/claviger-plugin/{path}"),
-                |dependency| format!("wit/deps/{dependency}"),
-            );
+            let path = match (lang, path.strip_prefix("deps/")) {
+                (Lang::Rust, _) => format!("sdk/wit/{path}"),
+                (_, None) => format!("wit/deps/claviger-plugin/{path}"),
+                (_, Some(dependency)) => format!("wit/deps/{dependency}"),
+            };
             assert!(files.get(&path) == Some(&content), "{title}: {path} is not the frozen one");
         }
         assert_eq!(files.contains_key("sdk/Cargo.toml"), lang == Lang::Rust, "{title}");
