@@ -7,6 +7,7 @@ mod etcd;
 mod gcp;
 mod kubernetes;
 mod onepassword;
+mod recording;
 mod vault;
 mod webhook;
 
@@ -18,6 +19,14 @@ use crate::support::World;
 
 /// Runs `claviger plugin test` over a plugin; its table, if everything passed.
 fn conforms(world: &World, plugin: &str, bench: &Value) -> String {
+    let (code, out) = tested(world, plugin, bench, &[]);
+    assert_eq!(code, Some(0), "{out}");
+    println!("{out}");
+    out
+}
+
+/// The same with more flags, whatever comes of it: the exit code, the table and what else was said.
+fn tested(world: &World, plugin: &str, bench: &Value, flags: &[&str]) -> (Option<i32>, String) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("bench.yaml");
     // JSON is YAML.
@@ -27,14 +36,12 @@ fn conforms(world: &World, plugin: &str, bench: &Value) -> String {
         .arg(world.env.plugin_dir.join(format!("{plugin}.wasm")))
         .arg("--bench")
         .arg(&file)
+        .args(flags)
         .env("CLAVIGER_CACHE_DIR", &world.env.cache_dir)
         .output()
         .unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{out}{err}");
-    println!("{out}");
-    out
+    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
 }
 
 /// Cases that need nothing but to be asked for, and those that a provider adds or says more of.
