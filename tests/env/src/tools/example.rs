@@ -23,7 +23,8 @@ const BUILT: [&str; 6] = [".venv", "__pycache__", "bindings", "deps", "dist", "n
 /// # Errors
 /// If it has to be built and cannot be; the end of the log is in the error.
 pub fn example(progress: &Progress, name: &str) -> Result<PathBuf> {
-    let (folder, wit) = (workspace_root().join("plugins/examples").join(name), workspace_root().join("wit/v1"));
+    let (folder, wit) =
+        (workspace_root().join("plugins/examples").join(name), workspace_root().join("wit/v1"));
     let mut files = Vec::new();
     list(&folder, Path::new(""), &mut files)?;
     let mut sources: Vec<_> = files.iter().map(|file| (folder.join(file), file.clone())).collect();
@@ -92,7 +93,8 @@ fn list(root: &Path, below: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 fn names(folder: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(folder).map_err(Error::file("read", folder))?;
     let name = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
-    let mut names = entries.map(name).collect::<std::io::Result<Vec<_>>>().map_err(Error::file("read", folder))?;
+    let mut names =
+        entries.map(name).collect::<std::io::Result<Vec<_>>>().map_err(Error::file("read", folder))?;
     names.sort();
     Ok(names)
 }
@@ -112,7 +114,9 @@ mod tests {
     #[test]
     fn an_example_is_what_its_author_wrote() {
         let dir = tempfile_dir();
-        for file in ["README.md", "wit/world.wit", "wit/deps/http.wit", ".venv/x", "tests/__pycache__/y", "dist/z"] {
+        for file in
+            ["README.md", "wit/world.wit", "wit/deps/http.wit", ".venv/x", "tests/__pycache__/y", "dist/z"]
+        {
             let path = dir.join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
