@@ -1,4 +1,5 @@
-//! The example plugin, which nobody ships, in Rust and in Python: an etcd behind a login that may read keys below `/open/`.
+//! The example plugin, which nobody ships, in Rust, Python and JavaScript: an etcd behind a login that
+//! may read keys below `/open/`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -37,6 +38,17 @@ fn etcd_in_python_conforms() {
     let world = world!("conformance-etcd-python");
     let component = example(&Progress::default(), "etcd-python").unwrap();
     let run = RunDir::create("conformance-etcd-python").unwrap();
+    let (_etcd, bench) = prepared(&world, &run);
+    let table = conforms(&world, component.with_extension("").to_str().unwrap(), &bench);
+    assert!(table.ends_with("32 passed, 0 failed, 8 not supported\n"), "{table}");
+}
+
+/// As well.
+#[test]
+fn etcd_in_javascript_conforms() {
+    let world = world!("conformance-etcd-js");
+    let component = example(&Progress::default(), "etcd-js").unwrap();
+    let run = RunDir::create("conformance-etcd-js").unwrap();
     let (_etcd, bench) = prepared(&world, &run);
     let table = conforms(&world, component.with_extension("").to_str().unwrap(), &bench);
     assert!(table.ends_with("32 passed, 0 failed, 8 not supported\n"), "{table}");

@@ -20,7 +20,11 @@ const LANGS: [(&str, &[&str]); 4] =
     [("rust", &["cargo"]), ("js", &["node", "npm"]), ("python", &["python3"]), ("go", &["go", "cargo"])];
 
 /// Examples that are no crates: each with the program that builds it, and what stands in the names of its tests.
-const EXAMPLES: [(&str, &str, &str); 1] = [("etcd-python", "python3", "etcd_in_python")];
+const EXAMPLES: [(&str, &str, &str); 3] = [
+    ("etcd-python", "python3", "etcd_in_python"),
+    ("etcd-js", "npm", "etcd_in_javascript"),
+    ("template-mustache", "npm", "mustache"),
+];
 
 /// What a build leaves behind that no test looks at; a gigabyte in all.
 const BULKY: [&str; 4] = ["node_modules", ".venv", "target", "bin"];
@@ -188,6 +192,12 @@ mod tests {
                 "examples/etcd-python",
                 &["outgoing.py", "requirements.txt", "wit/world.wit"],
             ),
+            (
+                "starters/js/provider",
+                "examples/etcd-js",
+                &["src/claviger.js", "jsconfig.json", "wit/world.wit"],
+            ),
+            ("starters/js/template", "examples/template-mustache", &["src/text.js", "wit/world.wit"]),
         ] {
             for file in files {
                 let read = |folder: &str| std::fs::read(plugins.join(folder).join(file)).unwrap();

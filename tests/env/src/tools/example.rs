@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 
 /// What builds leave behind, and is no part of an example.
-const BUILT: [&str; 6] = [".venv", "__pycache__", "bindings", "deps", "dist", "node_modules"];
+const BUILT: [&str; 7] = [".venv", "__pycache__", "bindings", "deps", "dist", "node_modules", "types"];
 
 /// The component of `plugins/examples/NAME`.
 ///
@@ -60,6 +60,7 @@ pub fn example(progress: &Progress, name: &str) -> Result<PathBuf> {
     let commands = commands(&fs::read_to_string(&readme).map_err(Error::file("read", &readme))?);
     let mut shell = Command::new("sh");
     shell.args(["-exc", &commands]).current_dir(&new).env("PIP_CACHE_DIR", cache_home().join("pip"));
+    shell.env("npm_config_cache", cache_home().join("npm")).env("npm_config_update_notifier", "false");
     let log = tools_dir()?.join(format!("example-{name}.log"));
     progress.run(&format!("building {name}"), &mut shell, &log)?;
     for bulky in [".venv", "node_modules"].map(|folder| new.join(folder)) {
