@@ -1,8 +1,8 @@
-//! The example plugin, which nobody ships: an etcd behind a login that may read keys below `/open/`.
+//! The example plugin, which nobody ships, in Rust and in Python: an etcd behind a login that may read keys below `/open/`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use claviger_testenv::{Etcd, RunDir};
+use claviger_testenv::{Etcd, Progress, RunDir, example};
 use serde_json::{Map, Value, json};
 
 use super::{conforms, read_only, with_usual};
@@ -29,6 +29,17 @@ fn etcd_conforms() {
     let table = conforms(&world, "etcd", &bench);
     assert!(table.ends_with("32 passed, 0 failed, 8 not supported\n"), "{table}");
     assert!(table.contains(NO_TAGS) && table.contains(NO_METADATA), "{table}");
+}
+
+/// `cargo xtask test` has built it, where there was a network.
+#[test]
+fn etcd_in_python_conforms() {
+    let world = world!("conformance-etcd-python");
+    let component = example(&Progress::default(), "etcd-python").unwrap();
+    let run = RunDir::create("conformance-etcd-python").unwrap();
+    let (_etcd, bench) = prepared(&world, &run);
+    let table = conforms(&world, component.with_extension("").to_str().unwrap(), &bench);
+    assert!(table.ends_with("32 passed, 0 failed, 8 not supported\n"), "{table}");
 }
 
 /// An etcd with everything that the cases ask for, and the bench that says so.

@@ -17,7 +17,8 @@ use serde_json::{Map, Value, json};
 
 use crate::support::World;
 
-/// Runs `claviger plugin test` over a plugin; its table, if everything passed.
+/// Runs `claviger plugin test` over a plugin, which is a name among the built ones or the path of another, without its
+/// ending; its table, if everything passed.
 fn conforms(world: &World, plugin: &str, bench: &Value) -> String {
     let (code, out) = tested(world, plugin, bench, &[]);
     assert_eq!(code, Some(0), "{out}");

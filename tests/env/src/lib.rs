@@ -64,5 +64,5 @@ pub use prometheus::{Prometheus, Sample, promtool};
 pub use proxy::{Moment, Proxy, Trap};
 pub use relay::Relay;
 pub use run::{RunDir, free_port, poll};
-pub use tools::Tools;
+pub use tools::{Tools, example};
 pub use vault_logins::{VaultLogins, VaultLoginsView};

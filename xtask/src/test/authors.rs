@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
-use claviger_testenv::{AUTHORS_VAR, Progress, author_projects, cache_home};
+use claviger_testenv::{AUTHORS_VAR, Progress, author_projects, cache_home, example};
 
 use super::Tally;
 use crate::exec::Running;
@@ -18,6 +18,9 @@ use crate::{paths, toolchain};
 /// Languages, and the programs that their READMEs begin with.
 const LANGS: [(&str, &[&str]); 4] =
     [("rust", &["cargo"]), ("js", &["node", "npm"]), ("python", &["python3"]), ("go", &["go", "cargo"])];
+
+/// Examples that are no crates: each with the program that builds it, and what stands in the names of its tests.
+const EXAMPLES: [(&str, &str, &str); 1] = [("etcd-python", "python3", "etcd_in_python")];
 
 /// What a build leaves behind that no test looks at; a gigabyte in all.
 const BULKY: [&str; 4] = ["node_modules", ".venv", "target", "bin"];
@@ -43,6 +46,18 @@ pub(super) fn build(progress: &Progress, claviger: &Path, wanted: impl Fn(&str) 
             if let Err(error) = project(progress, claviger, lang, kind, &name) {
                 tally.fail(format!("an author's project, {kind} in {lang}: {error:#}"));
             }
+        }
+    }
+}
+
+/// Builds the examples that are no crates and whose tests are `wanted`, as [`build`] does projects. The tests find them in
+/// the cache.
+pub(super) fn build_examples(progress: &Progress, wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
+    for (name, program, _) in EXAMPLES.into_iter().filter(|(.., test)| wanted(test)) {
+        if !is_there(program) {
+            tally.skip(format!("the example {name}: there is no {program}"));
+        } else if let Err(error) = example(progress, name) {
+            tally.fail(format!("the example {name}: {error}"));
         }
     }
 }
@@ -138,7 +153,48 @@ fn run(command: &mut Command, log: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// Each starter has to be whole, so what several need lies in each of them.
+    #[test]
+    fn copies_are_copies() {
+        let plugins = claviger_testenv::workspace_root().join("plugins");
+        for (one, other, files) in [
+            (
+                "starters/go/provider",
+                "starters/go/template",
+                [
+                    ".gitignore",
+                    "go.mod",
+                    "tools/component/Cargo.toml",
+                    "tools/component/Cargo.lock",
+                    "tools/component/src/main.rs",
+                    "third_party/go-pkg/LICENSE",
+                    "third_party/go-pkg/README.md",
+                    "third_party/go-pkg/go.mod",
+                    "third_party/go-pkg/wit/runtime/empty.s",
+                    "third_party/go-pkg/wit/runtime/runtime.go",
+                    "third_party/go-pkg/wit/types/option.go",
+                    "third_party/go-pkg/wit/types/result.go",
+                    "third_party/go-pkg/wit/types/tuple.go",
+                    "third_party/go-pkg/wit/types/unit.go",
+                ]
+                .as_slice(),
+            ),
+            ("starters/python/provider", "starters/python/template", &[".gitignore", "requirements.txt"]),
+            (
+                "starters/python/provider",
+                "examples/etcd-python",
+                &["outgoing.py", "requirements.txt", "wit/world.wit"],
+            ),
+        ] {
+            for file in files {
+                let read = |folder: &str| std::fs::read(plugins.join(folder).join(file)).unwrap();
+                assert!(read(one) == read(other), "{file} of {one} is not that of {other}");
+            }
+        }
+    }
 
     #[test]
     fn the_commands_of_a_readme_are_its_sh_blocks() {

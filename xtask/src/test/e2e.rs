@@ -52,6 +52,8 @@ fn with_servers(
         wanted.is_none_or(|names| names.iter().any(|name| name.starts_with(&module)))
     };
     authors::build(progress, &claviger, of_lang, tally);
+    let of_test = |test: &str| wanted.is_none_or(|names| names.iter().any(|name| name.contains(test)));
+    authors::build_examples(progress, of_test, tally);
     let run = RunDir::create("test")?;
     let outside = isolation::enter(run.path())?;
     let isolated = outside.is_none();
