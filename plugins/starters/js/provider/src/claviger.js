@@ -107,16 +107,17 @@ export function needSecret(slot, at, defaultKey) {
  * and no two of them may share an answer.
  *
  * @param {ConnectInput} input
- * @param {{url: string, purpose: string, refs: (SecretRef|undefined)[], caAt?: string}} server `caAt` points to base64 of PEM.
+ * @param {{url: string, purpose: string, refs: (SecretRef|undefined)[], paths: string[], caAt?: string}} server `paths` are
+ *   prefixes of what can be asked for, `caAt` points to base64 of PEM.
  * @returns {Step}
  */
-export function ready(input, { url, purpose, refs, caAt }) {
+export function ready(input, { url, purpose, refs, paths, caAt }) {
   const referent = input.store.namespace === undefined && refs.some((ref) => ref && !ref.namespace);
   const ca = caAt === undefined ? undefined : { ca: [{ tag: /** @type {const} */ ('inline-base64'), val: caAt }] };
   return {
     tag: 'ready',
     val: {
-      origins: [{ url: new URL(url).origin, reach: 'network', paths: [], tls: ca, purpose }],
+      origins: [{ url: new URL(url).origin, reach: 'network', paths, tls: ca, purpose }],
       partition: referent ? input.requester.namespace : undefined,
       account: '',
     },

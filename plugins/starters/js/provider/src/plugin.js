@@ -53,7 +53,8 @@ function connect(input) {
   if (tokenSecretRef && input.have.length === 0) {
     return needSecret(TOKEN, '/tokenSecretRef', 'token');
   }
-  return ready(input, { url, purpose: 'the store', refs: [tokenSecretRef] });
+  const paths = [new URL(`${url}/`).pathname];
+  return ready(input, { url, purpose: 'the store', refs: [tokenSecretRef], paths });
 }
 
 /**

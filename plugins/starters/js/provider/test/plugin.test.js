@@ -37,6 +37,7 @@ test('it asks for its token, then for its server', async () => {
   const { tag, val } = await connection.connect(withToken());
   assert.equal(tag, 'ready');
   assert.equal(val.origins[0].url, 'https://store.example');
+  assert.deepEqual(val.origins[0].paths, ['/keys/']);
   assert.equal(val.partition, undefined);
   assert.equal((await connection.connect(session())).tag, 'ready', 'a store without a token');
 });
