@@ -9,6 +9,7 @@
 
 mod access;
 mod audit;
+mod authors;
 mod aws;
 mod azure;
 mod bad_input;

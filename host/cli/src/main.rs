@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         // Takes limits on its own process: so before there is a second thread, and without a log, since
         // its last line on standard error is its answer.
         Command::Plugin(PluginCommand::Compile(args)) => return plugin::compile(&args),
+        Command::Plugin(PluginCommand::New(args)) => plugin::new(&args),
         Command::Crds => crds::print(),
         Command::Completions(args) => completions::print(&args),
         Command::Run(args) => on_runtime(log, "info", run::run(*args)),

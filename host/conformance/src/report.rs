@@ -21,6 +21,11 @@ pub enum Outcome {
         /// Why, in the bench's words.
         reason: String,
     },
+    /// The run is about a recording, and the case has no part in one.
+    NotRecorded {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// One case's row.
@@ -47,6 +52,7 @@ impl fmt::Display for CaseReport {
         match &self.outcome {
             Outcome::Passed => f.write_str(&row("passed", "")),
             Outcome::NotSupported { reason } => f.write_str(&row("not supported", reason)),
+            Outcome::NotRecorded { reason } => f.write_str(&row("not recorded", reason)),
             Outcome::Failed { expected, seen } => {
                 writeln!(f, "{}", row("failed", &format!("expected: {expected}")))?;
                 write!(f, "{:width$}seen:     {seen}", "", width = NAME + RESULT)?;
@@ -72,14 +78,19 @@ impl Report {
         self.count(|outcome| matches!(outcome, Outcome::Failed { .. })) == 0
     }
 
-    /// `N passed, N failed, N not supported`.
+    /// `N passed, N failed, N not supported`, and what was not recorded, if there is a recording.
     pub fn summary(&self) -> String {
-        format!(
+        let mut summary = format!(
             "{} passed, {} failed, {} not supported",
             self.count(|outcome| *outcome == Outcome::Passed),
             self.count(|outcome| matches!(outcome, Outcome::Failed { .. })),
             self.count(|outcome| matches!(outcome, Outcome::NotSupported { .. })),
-        )
+        );
+        let left_out = self.count(|outcome| matches!(outcome, Outcome::NotRecorded { .. }));
+        if left_out > 0 {
+            summary.push_str(&format!(", {left_out} not recorded"));
+        }
+        summary
     }
 
     fn count(&self, which: impl Fn(&Outcome) -> bool) -> usize {
@@ -100,6 +111,7 @@ mod tests {
                 row(Case::Value, Outcome::Passed),
                 row(Case::Denied, failed),
                 row(Case::ValidateBadCredential, Outcome::NotSupported { reason: "no login".to_owned() }),
+                row(Case::ThousandKeys, Outcome::NotRecorded { reason: "too many".to_owned() }),
             ],
         };
         let shown: Vec<String> = report.cases.iter().map(ToString::to_string).collect();
@@ -108,9 +120,10 @@ value                  passed
 denied                 failed         expected: denied
                                       seen:     not-found
                                       log:      it says
-validateBadCredential  not supported  no login";
+validateBadCredential  not supported  no login
+thousandKeys           not recorded   too many";
         assert_eq!(shown.join("\n"), expected);
-        assert_eq!(report.summary(), "1 passed, 1 failed, 1 not supported");
+        assert_eq!(report.summary(), "1 passed, 1 failed, 1 not supported, 1 not recorded");
         assert!(!report.passed());
     }
 }

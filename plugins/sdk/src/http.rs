@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use wstd::http::{Body, Client, HeaderMap, Method};
+use wstd::http::{Body, Client, Method};
 
 use crate::Error;
 use crate::request::{Reply, Request};
@@ -12,43 +12,18 @@ use crate::request::{Reply, Request};
 /// To the first byte of an answer. Below the host's own limits, so that the plugin still says something.
 const FIRST_BYTE: Duration = Duration::from_secs(15);
 
-/// An answer, whole.
-#[derive(Debug)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// `Retry-After` in milliseconds, where it is a number of seconds.
-    pub retry_after_ms: Option<u64>,
-    /// The body.
-    pub body: Vec<u8>,
-    headers: HeaderMap,
-}
-
-impl Answer {
-    /// The first value of a header field, if it is text. Its name counts in any case.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-}
-
-impl From<Answer> for Reply {
-    fn from(Answer { status, retry_after_ms, body, .. }: Answer) -> Self {
-        Self { status, retry_after_ms, body }
-    }
-}
-
 /// Sends a request and reads the whole answer.
 ///
 /// # Errors
 /// [`Error::Unavailable`] for everything that is not an answer.
-pub fn send(method: &str, url: &str, headers: &[(String, String)], body: Vec<u8>) -> Result<Answer, Error> {
+pub fn send(method: &str, url: &str, headers: &[(String, String)], body: Vec<u8>) -> Result<Reply, Error> {
     wstd::runtime::block_on(exchange(method, url, headers, body, FIRST_BYTE))
 }
 
 /// Sends requests, `at_once` of them at a time, and reads the whole answers: one for each, in order, with
 /// errors as of [`send`]. The memo is no place to wait in meanwhile, since waiting stops all of them; so it is
 /// asked before and after.
-pub fn send_all(requests: Vec<Request>, at_once: usize) -> Vec<Result<Answer, Error>> {
+pub fn send_all(requests: Vec<Request>, at_once: usize) -> Vec<Result<Reply, Error>> {
     send_all_within(requests, at_once, None)
 }
 
@@ -57,7 +32,7 @@ pub fn send_all_within(
     requests: Vec<Request>,
     at_once: usize,
     first_byte: Option<Duration>,
-) -> Vec<Result<Answer, Error>> {
+) -> Vec<Result<Reply, Error>> {
     let first_byte = first_byte.unwrap_or(FIRST_BYTE);
     wstd::runtime::block_on(
         stream::iter(requests)
@@ -69,18 +44,13 @@ pub fn send_all_within(
     )
 }
 
-/// As [`send_all`], where no header field of an answer matters.
-pub fn replies(requests: Vec<Request>, at_once: usize) -> Vec<Result<Reply, Error>> {
-    send_all(requests, at_once).into_iter().map(|answer| answer.map(Reply::from)).collect()
-}
-
 async fn exchange(
     method: &str,
     url: &str,
     headers: &[(String, String)],
     body: Vec<u8>,
     first_byte: Duration,
-) -> Result<Answer, Error> {
+) -> Result<Reply, Error> {
     let method =
         Method::from_bytes(method.as_bytes()).map_err(|_| Error::Other("no such method".to_owned()))?;
     let mut request = wstd::http::Request::builder().method(method).uri(url);
@@ -92,13 +62,14 @@ async fn exchange(
     let mut client = Client::new();
     client.set_first_byte_timeout(first_byte);
     let response = client.send(request).await.map_err(|_| Error::Unavailable("no answer".to_owned()))?;
-    let headers = response.headers().clone();
-    let retry_after_ms = headers
-        .get("retry-after")
-        .and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok())
-        .map(|seconds| seconds.saturating_mul(1000));
+    let fields: Vec<(String, String)> = response
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
     let status = response.status().as_u16();
     let mut body = response.into_body();
     let body = body.contents().await.map_err(|_| Error::Unavailable("the answer broke off".to_owned()))?;
-    Ok(Answer { status, retry_after_ms, body: body.to_vec(), headers })
+    let reply = Reply::new(status, body.to_vec());
+    Ok(fields.into_iter().fold(reply, |reply, (name, value)| reply.with(&name, value)))
 }

@@ -114,36 +114,9 @@ fn without(error: Error, secrets: &[String]) -> Error {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use std::cell::Cell;
-    use std::collections::BTreeMap;
 
     use super::*;
-
-    /// Values with their time to live, and no clock.
-    #[derive(Default)]
-    struct Fake(RefCell<BTreeMap<String, (Vec<u8>, u64)>>);
-
-    impl Memo for Fake {
-        fn get_or_make(&self, key: &str, make: &mut Make<'_>) -> Result<Vec<u8>, Error> {
-            if let Some(found) = self.peek(key) {
-                return Ok(found);
-            }
-            let (value, ttl_ms) = make()?;
-            self.keep(key, &value, ttl_ms);
-            Ok(value)
-        }
-
-        fn peek(&self, key: &str) -> Option<Vec<u8>> {
-            self.0.borrow().get(key).map(|(value, _)| value.clone())
-        }
-
-        fn keep(&self, key: &str, value: &[u8], ttl_ms: u64) {
-            self.0.borrow_mut().entry(key.to_owned()).or_insert_with(|| (value.to_vec(), ttl_ms));
-        }
-
-        fn evict(&self, key: &str, value: &[u8]) {
-            self.0.borrow_mut().retain(|own, (held, _)| own != key || held != value);
-        }
-    }
+    use crate::testing::Memo as Fake;
 
     /// Three who want the token, one after another: how often it is logged in, and what the last is told.
     #[test]
@@ -156,7 +129,7 @@ mod tests {
             (Err(Error::RateLimited(limit)), 3, false),
             (Err(Error::Denied("x".to_owned())), 3, false),
             (Err(Error::Other("x".to_owned())), 3, false),
-            (Ok((b"token".to_vec(), 5)), 1, false),
+            (Ok((b"token".to_vec(), 60_000)), 1, false),
         ] {
             let (memo, count) = (Fake::default(), Cell::new(0));
             let mut login = || {
@@ -168,7 +141,7 @@ mod tests {
                 assert_eq!(format!("{found:?}"), format!("{:?}", said.clone().map(|(value, _)| value)));
             }
             assert_eq!(count.get(), logins, "{said:?}");
-            let refused = memo.0.borrow().get("login-refused").map(|(_, ttl_ms)| *ttl_ms);
+            let refused = memo.left_ms("login-refused");
             assert_eq!(refused, kept.then_some(10_000), "{said:?}");
             // Nor is one whose token would not be kept.
             let tried = Cell::new(false);
@@ -179,7 +152,7 @@ mod tests {
             assert_eq!(tried.get(), !kept, "{said:?}");
             assert_eq!(format!("{found:?}"), format!("{said:?}"));
             // After its ten seconds it is tried again.
-            memo.0.borrow_mut().remove("login-refused");
+            memo.advance(10_000);
             let _ = token(&memo, "token", &mut login);
             assert_eq!(count.get(), logins + usize::from(said.is_err()), "{said:?}");
         }

@@ -7,7 +7,7 @@
 #![allow(clippy::all, clippy::unwrap_used, clippy::expect_used, unreachable_pub, reason = "generated")]
 
 wit_bindgen::generate!({
-    path: "../../wit/v1",
+    path: "wit",
     world: "full-plugin",
     generate_all,
     pub_export_macro: true,

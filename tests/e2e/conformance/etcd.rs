@@ -1,18 +1,19 @@
-//! The example plugin, which nobody ships: an etcd behind a login that may read keys below `/open/`.
+//! The example plugin, which nobody ships, in Rust, Python and JavaScript: an etcd behind a login that
+//! may read keys below `/open/`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use claviger_testenv::{Etcd, RunDir};
+use claviger_testenv::{Etcd, Progress, RunDir, example};
 use serde_json::{Map, Value, json};
 
 use super::{conforms, read_only, still_conforms, with_usual};
-use crate::support::world;
+use crate::support::{World, world};
 
 const GREETING: &str = "Grüße aus Zürich – 你好 🗝";
 const LOGIN: &str = r#"{"user":"app-user-1","password":"correct-horse","deep":{"a.b":"staple-9"}}"#;
 const OLDER: &str = r#"{"user":"app-user-0","password":"older-battery"}"#;
 const BYTES: [u8; 8] = [0, 159, 146, 150, 255, 10, 13, 0];
-const PASSWORD: &str = "MARKED-etcd-password";
+pub(super) const PASSWORD: &str = "MARKED-etcd-password";
 
 /// What keeps a case from being tried, in words that stand in the table.
 const NO_TAGS: &str = "etcd's keys have no tags";
@@ -25,6 +26,37 @@ const MANY: usize = 1_500;
 fn etcd_conforms() {
     let world = world!("conformance-etcd");
     let run = RunDir::create("conformance-etcd").unwrap();
+    let (_etcd, bench) = prepared(&world, &run);
+    for table in [conforms(&world, "etcd", &bench), still_conforms(&world, "etcd", &bench)] {
+        assert!(table.ends_with("32 passed, 0 failed, 8 not supported\n"), "{table}");
+        assert!(table.contains(NO_TAGS) && table.contains(NO_METADATA), "{table}");
+    }
+}
+
+/// `cargo xtask test` has built it, where there was a network.
+#[test]
+fn etcd_in_python_conforms() {
+    let world = world!("conformance-etcd-python");
+    let component = example(&Progress::default(), "etcd-python").unwrap();
+    let run = RunDir::create("conformance-etcd-python").unwrap();
+    let (_etcd, bench) = prepared(&world, &run);
+    let table = conforms(&world, component.with_extension("").to_str().unwrap(), &bench);
+    assert!(table.ends_with("32 passed, 0 failed, 8 not supported\n"), "{table}");
+}
+
+/// As well.
+#[test]
+fn etcd_in_javascript_conforms() {
+    let world = world!("conformance-etcd-js");
+    let component = example(&Progress::default(), "etcd-js").unwrap();
+    let run = RunDir::create("conformance-etcd-js").unwrap();
+    let (_etcd, bench) = prepared(&world, &run);
+    let table = conforms(&world, component.with_extension("").to_str().unwrap(), &bench);
+    assert!(table.ends_with("32 passed, 0 failed, 8 not supported\n"), "{table}");
+}
+
+/// An etcd with everything that the cases ask for, and the bench that says so.
+pub(super) fn prepared(world: &World, run: &RunDir) -> (Etcd, Value) {
     let etcd = Etcd::start(&world.env.tools, run.path()).unwrap();
     let older = etcd.put("/open/app/login", OLDER).unwrap();
     let newer = etcd.put("/open/app/login", LOGIN).unwrap();
@@ -60,10 +92,7 @@ fn etcd_conforms() {
         "cases": cases(&older, &newer, &etcd.root_token().unwrap()),
         "unsupported": read_only(json!({"findByTags": NO_TAGS, "metadata": NO_METADATA})),
     });
-    for table in [conforms(&world, "etcd", &bench), still_conforms(&world, "etcd", &bench)] {
-        assert!(table.ends_with("32 passed, 0 failed, 8 not supported\n"), "{table}");
-        assert!(table.contains(NO_TAGS) && table.contains(NO_METADATA), "{table}");
-    }
+    (etcd, bench)
 }
 
 fn cases(older: &str, newer: &str, root: &str) -> Map<String, Value> {

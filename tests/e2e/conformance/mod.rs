@@ -7,45 +7,50 @@ mod etcd;
 mod gcp;
 mod kubernetes;
 mod onepassword;
+mod recording;
 mod vault;
 mod webhook;
 
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Map, Value, json};
 
 use crate::support::World;
 
-/// Runs `claviger plugin test` over a plugin; its table, if everything passed.
+/// Runs `claviger plugin test` over a plugin, which is a name among the built ones or the path of another, without its
+/// ending; its table, if everything passed.
 fn conforms(world: &World, plugin: &str, bench: &Value) -> String {
-    conforms_from(world, &world.env.plugin_dir.join(format!("{plugin}.wasm")), bench)
+    let (code, out) = tested(world, plugin, bench, &[]);
+    assert_eq!(code, Some(0), "{out}");
+    println!("{out}");
+    out
 }
 
 /// The same over the component that was built of it when version 1 of the interface was frozen.
 fn still_conforms(world: &World, plugin: &str, bench: &Value) -> String {
     let kept = format!("host/plugins/tests/v1/{plugin}.wasm.zst");
-    conforms_from(world, &claviger_testenv::workspace_root().join(kept), bench)
+    let kept = claviger_testenv::workspace_root().join(kept);
+    conforms(world, kept.to_str().unwrap(), bench)
 }
 
-fn conforms_from(world: &World, component: &Path, bench: &Value) -> String {
+/// The same with more flags, whatever comes of it: the exit code, the table and what else was said.
+fn tested(world: &World, plugin: &str, bench: &Value, flags: &[&str]) -> (Option<i32>, String) {
+    let ending = if plugin.ends_with(".zst") { "" } else { ".wasm" };
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("bench.yaml");
     // JSON is YAML.
     std::fs::write(&file, bench.to_string()).unwrap();
     let output = Command::new(&world.env.claviger)
         .args(["plugin", "test"])
-        .arg(component)
+        .arg(world.env.plugin_dir.join(format!("{plugin}{ending}")))
         .arg("--bench")
         .arg(&file)
+        .args(flags)
         .env("CLAVIGER_CACHE_DIR", &world.env.cache_dir)
         .output()
         .unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{out}{err}");
-    println!("{out}");
-    out
+    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
 }
 
 /// Cases that need nothing but to be asked for, and those that a provider adds or says more of.

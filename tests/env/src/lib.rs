@@ -10,6 +10,7 @@
 //! Deliberately not here: anything of the product. This crate depends on none of its crates, so that it
 //! can judge them from outside.
 
+mod authors;
 mod aws;
 mod azure;
 mod bao;
@@ -20,6 +21,7 @@ mod cluster;
 mod env;
 mod error;
 mod etcd;
+mod files;
 mod forward;
 mod google;
 mod http;
@@ -37,6 +39,7 @@ mod run;
 mod tools;
 mod vault_logins;
 
+pub use authors::{AUTHORS_VAR, author_projects};
 pub use aws::{Aws, AwsError, AwsIdentity, AwsOptions, AwsRequest, AwsView};
 pub use azure::{Azure, AzureApp, AzureCertificate, AzureOptions, AzureRequest, AzureView};
 pub use bao::{AuditEntry, Bao, BaoOptions, BaoView};
@@ -47,6 +50,7 @@ pub use cluster::{ApiRequest, Cluster, ClusterView};
 pub use env::{ENV_VAR, Env};
 pub use error::{Error, Missing, Result};
 pub use etcd::Etcd;
+pub use files::Files;
 pub use forward::ForwardProxy;
 pub use google::{Google, GoogleAccount, GoogleOptions, GoogleRequest, GoogleView};
 pub use isolated::isolated;
@@ -60,5 +64,5 @@ pub use prometheus::{Prometheus, Sample, promtool};
 pub use proxy::{Moment, Proxy, Trap};
 pub use relay::Relay;
 pub use run::{RunDir, free_port, poll};
-pub use tools::Tools;
+pub use tools::{Tools, example};
 pub use vault_logins::{VaultLogins, VaultLoginsView};

@@ -13,25 +13,25 @@ use claviger_testenv::{
     Error, Google, GoogleOptions, Progress, RunDir, Tools, free_port, workspace_root,
 };
 
-use super::{E2E, ENVIRONMENT, Tally, run_tests};
+use super::{E2E, ENVIRONMENT, Tally, authors, run_tests};
 use crate::demo::install;
 use crate::exec::{self, cargo};
 use crate::{build, isolation, paths};
 
 /// Runs the tests that need servers.
 pub(super) fn run(progress: &Progress, plugins: &Path, filter: Option<&str>, tally: &mut Tally) {
-    match wanted(filter) {
-        Ok(true) => {}
-        Ok(false) => return,
+    let wanted = match wanted(filter) {
+        Ok(Some(names)) if names.is_empty() => return,
+        Ok(wanted) => wanted,
         Err(error) => return tally.fail(format!("end-to-end tests: {error:#}")),
-    }
+    };
     let tools = Tools::prepare(progress).and_then(|tools| tools.with_clients(progress));
     let tools = match tools.and_then(|tools| tools.with_prometheus(progress)) {
         Ok(tools) => tools,
         Err(Error::Missing(missing)) => return tally.skip(format!("end-to-end tests: {missing}")),
         Err(error) => return tally.fail(format!("end-to-end tests: {error}")),
     };
-    if let Err(error) = with_servers(progress, tools, plugins, filter, tally) {
+    if let Err(error) = with_servers(progress, tools, plugins, (filter, wanted.as_deref()), tally) {
         tally.fail(format!("end-to-end tests: {error:#}"));
     }
 }
@@ -40,13 +40,20 @@ fn with_servers(
     progress: &Progress,
     tools: Tools,
     plugins: &Path,
-    filter: Option<&str>,
+    (filter, wanted): (Option<&str>, Option<&[String]>),
     tally: &mut Tally,
 ) -> Result<()> {
     let claviger = build::claviger(progress)?;
     // Everything is fetched and built; from here on nothing needs a network but the loopback.
     let mut build_tests = test_command();
     exec::run("building the end-to-end tests", build_tests.arg("--no-run"))?;
+    let of_lang = |lang: &str| {
+        let module = format!("authors::{lang}::");
+        wanted.is_none_or(|names| names.iter().any(|name| name.starts_with(&module)))
+    };
+    authors::build(progress, &claviger, of_lang, tally);
+    let of_test = |test: &str| wanted.is_none_or(|names| names.iter().any(|name| name.contains(test)));
+    authors::build_examples(progress, of_test, tally);
     let run = RunDir::create("test")?;
     let outside = isolation::enter(run.path())?;
     let isolated = outside.is_none();
@@ -110,6 +117,7 @@ fn with_servers(
             .args(["--", "--test-threads=4"])
             .args(super::names(filter))
             .env(ENV_VAR, &file)
+            .envs([authors::variable()])
             // For who tests what it makes.
             .env("CLAVIGER_XTASK", std::env::current_exe()?);
         for (name, what, missing) in without {
@@ -159,10 +167,11 @@ fn test_command() -> Command {
     command
 }
 
-/// Whether any end-to-end test has a name that contains `filter`: servers are not started for nothing.
-fn wanted(filter: Option<&str>) -> Result<bool> {
+/// The end-to-end tests whose names contain `filter`, so that servers are not started, and projects not built, for
+/// nothing; none, if all are wanted.
+fn wanted(filter: Option<&str>) -> Result<Option<Vec<String>>> {
     if filter.is_none() {
-        return Ok(true);
+        return Ok(None);
     }
     let output = test_command()
         .args(["--quiet", "--", "--list"])
@@ -172,5 +181,6 @@ fn wanted(filter: Option<&str>) -> Result<bool> {
     if !output.status.success() {
         bail!("they do not build:\n{}", String::from_utf8_lossy(&output.stderr));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).lines().any(|line| line.ends_with(": test")))
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(Some(listed.lines().filter_map(|line| line.strip_suffix(": test")).map(ToOwned::to_owned).collect()))
 }

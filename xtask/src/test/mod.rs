@@ -3,6 +3,7 @@
 //! Every stage runs even if one before it failed; what cannot run because the machine lacks something is
 //! counted as skipped and said again at the end. The closing line is `N passed, N failed, N skipped`.
 
+mod authors;
 mod e2e;
 mod oracle;
 mod tally;

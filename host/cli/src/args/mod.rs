@@ -22,8 +22,8 @@ pub(crate) use completions::{CompletionsArgs, ShellArg};
 pub(crate) use doctor::{DoctorArgs, DoctorOutput};
 pub(crate) use network::{ProxyArgs, SecurityArgs};
 pub(crate) use plugin::{
-    CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs,
-    PrecompileArgs, TestArgs,
+    CompileArgs, CompileBudget, InspectArgs, Kind, Lang, NewArgs, PackArgs, PackOutput, PluginCommand,
+    PluginDirArgs, PrecompileArgs, TestArgs,
 };
 pub(crate) use run::{AuditArgs, RunArgs, WebhookArgs};
 pub(crate) use takeover::{BackArgs, PlanArgs, TakeoverArgs, TakeoverCommand};
@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Takeover(TakeoverCommand),
     /// Say what stands in the way of an installation, and what to do
     Doctor(Box<DoctorArgs>),
-    /// Look at plugins, and pack them for installing
+    /// Start, look at and test plugins, and pack them for installing
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Print the CustomResourceDefinitions

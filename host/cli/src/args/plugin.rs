@@ -3,6 +3,7 @@
 //! Only what is given and within which bounds; what a component is, and whether it may be installed, is
 //! not decided here.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -12,6 +13,8 @@ use claviger_plugins::package::Compression;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
+    /// Start a project that builds a plugin: sources, tests, a bench, manifests, and a README with the commands
+    New(NewArgs),
     /// Print what a component is and what it asks for: name, version, digest, worlds, capabilities,
     /// origins, imports, config schema or functions
     Inspect(InspectArgs),
@@ -28,6 +31,83 @@ pub(crate) enum PluginCommand {
     /// package does when it is built, so that no start has to. It fits every machine of this architecture and this very
     /// version of the program, and is used only where nobody but root and the user who runs it can change it
     Precompile(PrecompileArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewArgs {
+    /// Name of the plugin: what stores write under spec.provider, or templates as engineVersion
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Language of the project
+    #[arg(long, value_name = "LANG")]
+    pub lang: Lang,
+    /// What the plugin is
+    #[arg(long, default_value = "provider", value_name = "KIND")]
+    pub kind: Kind,
+    /// Folder of the project, which must be empty or not there [default: NAME]
+    #[arg(long, value_name = "DIR")]
+    pub into: Option<PathBuf>,
+}
+
+/// A language that there are starters for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lang {
+    Rust,
+    /// JavaScript
+    Js,
+    Python,
+    Go,
+}
+
+impl Lang {
+    /// Its folder in `plugins/starters`.
+    pub(crate) fn folder(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::Js => "js",
+            Self::Python => "python",
+            Self::Go => "go",
+        }
+    }
+}
+
+impl fmt::Display for Lang {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rust => "Rust",
+            Self::Js => "JavaScript",
+            Self::Python => "Python",
+            Self::Go => "Go",
+        })
+    }
+}
+
+/// What a plugin can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Reads a secret system
+    Provider,
+    /// Renders templates
+    Template,
+}
+
+impl Kind {
+    /// Its folder in that of a language.
+    pub(crate) fn folder(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Template => "template",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Provider => "a provider",
+            Self::Template => "a template engine",
+        })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -134,6 +214,13 @@ pub(crate) struct TestArgs {
     /// Run this case alone. May be given several times
     #[arg(long, value_name = "CASE", value_parser = case)]
     pub only: Vec<Case>,
+    /// Write down what passes between plugin and backend, a file for each case in this folder, without a value that the
+    /// bench knows and without credentials
+    #[arg(long, value_name = "DIR", conflicts_with = "replay")]
+    pub record: Option<PathBuf>,
+    /// Run without the backend: what was recorded in this folder answers
+    #[arg(long, value_name = "DIR")]
+    pub replay: Option<PathBuf>,
     /// Folder where compiled plugins are kept between runs [default: none, compile each time]
     #[arg(long, env = "CLAVIGER_CACHE_DIR", value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,

@@ -1,10 +1,11 @@
-//! `claviger plugin …`: looks at components, packs them for installing, tests them, and compiles them for
-//! the operator. None of it talks to a cluster; only a test gives a component rights, those of its bench.
+//! `claviger plugin …`: starts projects, looks at components, packs them for installing, tests them, and compiles
+//! them for the operator. None of it talks to a cluster; only a test gives a component rights, those of its bench.
 
 mod compile;
 mod config_maps;
 mod inspect;
 mod name;
+mod new;
 mod object;
 mod pack;
 mod precompile;
@@ -22,6 +23,7 @@ use claviger_plugins::package::{MAX_COMPONENT, unpack};
 pub(crate) use compile::compile;
 pub(crate) use inspect::inspect;
 pub(crate) use name::is_dns_label;
+pub(crate) use new::new;
 pub(crate) use pack::pack;
 pub(crate) use precompile::precompile;
 pub(crate) use test::test;

@@ -15,6 +15,24 @@ pub(crate) fn is_dns_label(text: &str) -> bool {
         && text.bytes().next_back().is_some_and(plain)
 }
 
+/// Why a Plugin cannot be called that, if it cannot.
+pub(super) fn unfit(name: &str) -> Option<String> {
+    if !is_dns_label(name) {
+        return Some(
+            "cannot be a Plugin's: lower-case letters, digits and dashes, at most 63, beginning and ending with a letter \
+             or digit"
+                .to_owned(),
+        );
+    }
+    if DECLARED.contains(&name) {
+        return Some(format!(
+            "is taken: the definition of SecretStore fixes the fields of spec.provider.{name}, and the API server would \
+             drop those of another plugin"
+        ));
+    }
+    built_in(name).map(|_| "is taken by a built-in plugin".to_owned())
+}
+
 /// The name to pack under: what is asked for, or what the component calls itself.
 ///
 /// # Errors
@@ -25,23 +43,10 @@ pub(super) fn choose(asked: Option<&str>, own: &str) -> anyhow::Result<String> {
         None => (own, "the component's own name"),
     };
     ensure!(!name.is_empty(), "the component does not say its name: give one with --name");
-    if !is_dns_label(name) {
-        bail!(
-            "{whose} {name:?} cannot be a Plugin's: lower-case letters, digits and dashes, at most 63, \
-             beginning and ending with a letter or digit; give another with --name"
-        );
+    match unfit(name) {
+        Some(why) => bail!("{whose} {name:?} {why}; give another with --name"),
+        None => Ok(name.to_owned()),
     }
-    if DECLARED.contains(&name) {
-        bail!(
-            "{whose} {name:?} is taken: the definition of SecretStore fixes the fields of \
-             spec.provider.{name}, and the API server would drop those of another plugin; give another with \
-             --name"
-        );
-    }
-    if built_in(name).is_some() {
-        bail!("{whose} {name:?} is taken by a built-in plugin; give another with --name");
-    }
-    Ok(name.to_owned())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use claviger_conformance::{Bench, CaseReport};
+use claviger_conformance::{Bench, CaseReport, Recording};
 use claviger_plugins::egress::EgressConfig;
 
 use super::text::shown;
@@ -14,8 +14,8 @@ use crate::args::TestArgs;
 /// Runs it and prints the table.
 ///
 /// # Errors
-/// If no case can run: the file is no provider, or the bench cannot be used. A case that fails is a row
-/// and the exit code.
+/// If no case can run: the file is no provider, or bench or recording cannot be used; or one cannot be recorded. A case
+/// that fails is a row and the exit code.
 pub(crate) async fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let bench = Bench::load(&args.bench)?;
     let (component, _) = super::read(&args.file)?;
@@ -23,7 +23,12 @@ pub(crate) async fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
         crate::plugin_host::start(args.compile, args.cache_dir.clone(), None, EgressConfig::default())?;
     let row = |row: &CaseReport| println!("{}", shown(&row.to_string()));
     let name = args.name.as_deref();
-    let report = claviger_conformance::run(&host, component, name, &bench, &args.only, row)
+    let recording = match (&args.record, &args.replay) {
+        (Some(folder), _) => Recording::Record(folder),
+        (None, Some(folder)) => Recording::Replay(folder),
+        (None, None) => Recording::None,
+    };
+    let report = claviger_conformance::run(&host, component, name, &bench, &args.only, recording, row)
         .await
         .with_context(|| args.file.display().to_string())?;
     println!("{}", report.summary());

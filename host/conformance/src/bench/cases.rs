@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use claviger_core::secret::SecretBytes;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::expand::numbered;
 use super::{BenchError, Expected};
 use crate::case::Case;
+use crate::tape::Known;
 
 /// A key and what it holds.
 #[derive(Clone, Deserialize)]
@@ -301,11 +303,74 @@ impl Cases {
         all
     }
 
-    /// Values that cases expect, save those that are written with a number.
-    pub(super) fn expected(&self) -> impl Iterator<Item = &Expected> {
-        let single = [&self.value, &self.binary, &self.unicode, &self.large];
-        let single = single.into_iter().flatten().filter_map(|case| case.expect.as_ref());
-        let lists = [&self.property, &self.version].into_iter().flatten().flatten();
-        single.chain(lists.filter_map(|case| case.expect.as_ref()))
+    /// Values that cases expect, save those that are written with a number: of which case, and which of it.
+    pub(super) fn expected(&self) -> impl Iterator<Item = (Case, String, &Expected)> {
+        let single = [
+            (Case::Value, &self.value),
+            (Case::Binary, &self.binary),
+            (Case::Unicode, &self.unicode),
+            (Case::Large, &self.large),
+        ];
+        let single = single
+            .into_iter()
+            .filter_map(|(case, of)| Some((case, String::new(), of.as_ref()?.expect.as_ref()?)));
+        let lists = [(Case::Property, &self.property), (Case::Version, &self.version)];
+        let lists = lists.into_iter().flat_map(|(case, list)| {
+            let numbered = list.iter().flatten().enumerate();
+            numbered.filter_map(move |(n, of)| Some((case, format!("{n}/"), of.expect.as_ref()?)))
+        });
+        let slow = self.slow.as_ref().and_then(|slow| slow.expect.as_ref());
+        single.chain(lists).chain(slow.map(|expected| (Case::Slow, String::new(), expected)))
+    }
+
+    /// Every value of a case, by name: what it expects, finds and writes.
+    pub(super) fn values(&self) -> Vec<Known> {
+        let named = |name: String, value: &Expected| Some(Known { name, value: value.bytes()? });
+        let mut all: Vec<Known> = self
+            .expected()
+            .filter_map(|(case, which, expected)| named(format!("{case}/{which}expect"), expected))
+            .collect();
+        for (case, find) in [
+            (Case::FindByName, &self.find_by_name),
+            (Case::FindByPath, &self.find_by_path),
+            (Case::FindByTags, &self.find_by_tags),
+            (Case::Paging, &self.paging),
+        ] {
+            if let Some(Find { expect: Found::Values(values), .. }) = find {
+                all.extend(
+                    values.iter().filter_map(|(key, value)| named(format!("{case}/expect/{key}"), value)),
+                );
+            }
+        }
+        let text =
+            |name: String, value: &str| Known { name, value: SecretBytes::copied_from(value.as_bytes()) };
+        for (case, push) in [
+            (Case::Push, &self.push),
+            (Case::CreateOnly, &self.create_only),
+            (Case::PushConflict, &self.push_conflict),
+            (Case::DeletePushed, &self.delete_pushed),
+        ] {
+            if let Some(push) = push {
+                all.push(text(format!("{case}/value"), &push.value));
+                all.push(text(format!("{case}/other"), &push.other));
+            }
+        }
+        let metadata = self.push_metadata.as_ref();
+        all.extend(metadata.map(|push| text(format!("{}/value", Case::PushMetadata), &push.value)));
+        all
+    }
+
+    /// The values that are written with a number.
+    pub(super) fn numbered_values(&self) -> Vec<Known> {
+        let each = |many: &Many| {
+            let value = |n| {
+                Some(Known {
+                    name: format!("{}/expect/{n}", Case::ThousandKeys),
+                    value: many.expect.numbered(n).bytes()?,
+                })
+            };
+            (0..many.times).filter_map(value).collect::<Vec<_>>()
+        };
+        self.thousand_keys.as_ref().map(each).unwrap_or_default()
     }
 }

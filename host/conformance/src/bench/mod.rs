@@ -16,6 +16,7 @@ use serde_json::Value as Json;
 
 use crate::case::Case;
 use crate::proxy::{Matcher, Upstream};
+use crate::tape::Known;
 pub(crate) use cases::{Answer, Cases, Expire, ExpireRequest, FaultCase, Find, KeyCase, PushCase};
 pub(crate) use expand::{expand, numbered};
 pub(crate) use expected::Expected;
@@ -135,14 +136,20 @@ impl Bench {
                 return wrong(format!("servers: the name {name:?} must be letters, digits and underscores"));
             }
         }
-        for matcher in self.data_requests.iter().chain(&self.login_requests) {
-            if let Some(server) = matcher.server().filter(|server| !self.servers.contains_key(*server)) {
-                return wrong(format!("dataRequests, loginRequests: there is no server {server:?}"));
-            }
-        }
         Objects::new(self.objects.iter())?;
         Objects::new(self.objects.iter().chain(&self.bad_credential))?;
         Ok(())
+    }
+
+    /// That requests are told apart by servers that there are: the bench's, or a recording's.
+    pub(crate) fn check_servers<T>(&self, servers: &BTreeMap<String, T>) -> Result<(), BenchError> {
+        let mut named = self.data_requests.iter().chain(&self.login_requests).filter_map(Matcher::server);
+        match named.find(|name| !servers.contains_key(*name)) {
+            None => Ok(()),
+            Some(name) => {
+                Err(BenchError::Wrong(format!("dataRequests, loginRequests: there is no server {name:?}")))
+            }
+        }
     }
 
     /// The objects, with `${NAME}` in their texts replaced; `bad`: those with the wrong credential in
@@ -171,10 +178,28 @@ impl Bench {
 
     /// Every text that nobody may see: credentials, right and wrong, and the values that cases expect.
     pub(crate) fn secrets(&self) -> Result<Vec<SecretBytes>, BenchError> {
-        let mut secrets = Objects::new(self.objects.iter())?.secrets();
-        secrets.extend(Objects::new(self.bad_credential.iter())?.secrets());
-        secrets.extend(self.cases.expected().filter_map(Expected::bytes));
+        let objects = [&self.objects, &self.bad_credential];
+        let mut secrets = Vec::new();
+        for objects in objects {
+            secrets.extend(Objects::new(objects.iter())?.secrets().into_iter().map(|known| known.value));
+        }
+        secrets.extend(self.cases.values().into_iter().map(|known| known.value));
         Ok(secrets)
+    }
+
+    /// The same by name, and with `${NAME}` replaced, as they travel; and the values that are written with a number.
+    pub(crate) fn known(&self, origins: &BTreeMap<String, String>) -> Result<Vec<Known>, BenchError> {
+        let mut known = Objects::new(self.objects.iter())?.with_origins(origins).secrets();
+        let bad = Objects::new(self.bad_credential.iter())?.with_origins(origins).secrets();
+        known.extend(bad.into_iter().map(|bad| Known { name: format!("badCredential/{}", bad.name), ..bad }));
+        known.extend(self.cases.values());
+        known.extend(self.cases.numbered_values());
+        Ok(known)
+    }
+
+    /// Whether the case's value is known by its digest alone.
+    pub(crate) fn expects_a_digest(&self, case: Case) -> bool {
+        self.cases.expected().any(|(of, _, expected)| of == case && expected.bytes().is_none())
     }
 
     /// Cases that it says nothing about.
@@ -205,7 +230,6 @@ mod tests {
             ("store: {}\nservers: {'A B': 'http://127.0.0.1:1'}", "the name \"A B\""),
             ("store: {}\nservers: {A: 'http://192.0.2.1:80'}", "loopback"),
             ("store: {}\nservers: {A: 'http://127.0.0.1:80/path'}", "nothing behind"),
-            ("store: {}\nloginRequests: [{server: A}]", "no server \"A\""),
             ("store: {}\nloginRequests: [{path: '('}]", "regular expression"),
             ("store: {}\nloginRequests: [{}]", "matches everything"),
             ("store: {}\nobjects: [{kind: Pod, name: x}]", "Pod"),
@@ -216,6 +240,61 @@ mod tests {
             let said = refusal(text);
             assert!(said.contains(expected), "{expected:?} is not in {said:?} for {text:?}");
         }
+    }
+
+    #[test]
+    fn requests_are_told_apart_by_servers_that_there_are() {
+        let bench = Bench::parse("store: {}\nloginRequests: [{server: A}]", PathBuf::new()).unwrap();
+        assert!(bench.check_servers(&BTreeMap::from([("A".to_owned(), ())])).is_ok());
+        let said = bench.check_servers(&BTreeMap::<String, ()>::new()).unwrap_err().to_string();
+        assert!(said.contains("no server \"A\""), "{said}");
+    }
+
+    /// So a recording has a name for each.
+    #[test]
+    fn every_value_of_a_bench_has_a_name() {
+        let bench = "store: {}
+objects: [{kind: Secret, name: login, stringData: {token: 'to ${API}'}},
+  {kind: ConfigMap, name: public, data: {a: b}},
+  {kind: ServiceAccount, name: sa, tokens: [{token: the-jwt}]}]
+badCredential: [{kind: Secret, name: login, stringData: {token: wrong-one}}]
+cases:
+  value: {key: k, expect: first}
+  property: [{property: p, expect: {text: second}}]
+  version: [{version: '1', expect: {base64: dGhpcmQ=}}, {version: '2', property: p}]
+  slow: {expect: fourth}
+  thousandKeys: {key: 'k-{n}', expect: 'v-{n}', times: 2}
+  findByName: {name: x, expect: {a/b: fifth}}
+  findByPath: {path: x, expect: [a]}
+  binary: {key: k, expect: {sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad}}
+  push: {key: p, value: sixth, other: seventh}
+  pushMetadata: {key: p, value: eighth, metadata: {}, refused: {}}
+";
+        let bench = Bench::parse(bench, PathBuf::new()).unwrap();
+        let origins = BTreeMap::from([("API".to_owned(), "http://h".to_owned())]);
+        let known: Vec<(String, String)> = bench
+            .known(&origins)
+            .unwrap()
+            .into_iter()
+            .map(|known| (known.name, String::from_utf8_lossy(known.value.expose()).into_owned()))
+            .collect();
+        let expected = [
+            ("Secret/default/login/token", "to http://h"),
+            ("ServiceAccount/default/sa/token/0", "the-jwt"),
+            ("badCredential/Secret/default/login/token", "wrong-one"),
+            ("value/expect", "first"),
+            ("property/0/expect", "second"),
+            ("version/0/expect", "third"),
+            ("slow/expect", "fourth"),
+            ("findByName/expect/a/b", "fifth"),
+            ("push/value", "sixth"),
+            ("push/other", "seventh"),
+            ("pushMetadata/value", "eighth"),
+            ("thousandKeys/expect/0", "v-0"),
+            ("thousandKeys/expect/1", "v-1"),
+        ];
+        assert_eq!(known, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert!(bench.expects_a_digest(Case::Binary) && !bench.expects_a_digest(Case::Value));
     }
 
     #[test]

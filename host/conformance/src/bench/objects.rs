@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::BenchError;
 use super::expand::with_origins;
+use crate::tape::Known;
 
 /// Where objects lie that name no namespace, and the store with them.
 pub(crate) const NAMESPACE: &str = "default";
@@ -119,15 +120,24 @@ impl Objects {
         self
     }
 
-    /// Values of Secrets, and tokens.
-    pub(super) fn secrets(&self) -> Vec<SecretBytes> {
+    /// Values of Secrets, and tokens, by name.
+    pub(super) fn secrets(&self) -> Vec<Known> {
         let mut secrets = Vec::new();
-        for ((kind, ..), object) in &self.0 {
+        for ((kind, namespace, name), object) in &self.0 {
+            let place = format!("{}/{namespace}/{name}", kind.name());
             if *kind == Kind::Secret {
-                secrets.extend(object.values.values().map(SecretBytes::duplicate));
+                let values = object.values.iter();
+                secrets.extend(
+                    values.map(|(key, value)| Known {
+                        name: format!("{place}/{key}"),
+                        value: value.duplicate(),
+                    }),
+                );
             }
-            secrets
-                .extend(object.tokens.iter().map(|token| SecretBytes::copied_from(token.token.as_bytes())));
+            secrets.extend(object.tokens.iter().enumerate().map(|(index, token)| Known {
+                name: format!("{place}/token/{index}"),
+                value: SecretBytes::copied_from(token.token.as_bytes()),
+            }));
         }
         secrets
     }

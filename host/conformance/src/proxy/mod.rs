@@ -1,5 +1,6 @@
 //! The proxy between plugin and backend: plain HTTP/1.1 on loopback, one listener for each server of the
-//! bench. It counts logins and data requests, and makes the network or the backend fail as it is told.
+//! bench. It counts logins and data requests, and makes the network or the backend fail as it is told. What reaches the
+//! backend passes a tape: recorded, or answered from a recording.
 //!
 //! Without a fault, method, path, query, header fields (`Host` too: a signature may cover it) and bodies
 //! pass as they are; only what is between two hops (`Connection`, `Transfer-Encoding`) is its own.
@@ -15,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -29,6 +31,8 @@ pub(crate) use fault::Fault;
 pub(crate) use forward::{reach, send};
 pub(crate) use matcher::{Kind, Matcher, Rules};
 pub(crate) use upstream::Upstream;
+
+use crate::tape::{Asked, Passage, Tape};
 
 /// Bodies of answers: those of the backend, and those that break off.
 type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -55,6 +59,7 @@ struct Active {
 struct State {
     active: Vec<Active>,
     counts: Counts,
+    tape: Tape,
 }
 
 /// What all listeners share.
@@ -80,6 +85,10 @@ impl Wire {
         }
         fault
     }
+
+    fn tape<T>(&self, act: impl FnOnce(&mut Tape) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner).tape)
+    }
 }
 
 /// The listeners; gone when dropped.
@@ -90,8 +99,11 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// One listener on a free port of 127.0.0.1 for each server.
-    pub(crate) async fn start(servers: &BTreeMap<String, Upstream>, rules: Rules) -> io::Result<Self> {
+    /// One listener on a free port of 127.0.0.1 for each server; one without an address is what a recording answers for.
+    pub(crate) async fn start(
+        servers: &BTreeMap<String, Option<Upstream>>,
+        rules: Rules,
+    ) -> io::Result<Self> {
         let wire = Arc::new(Wire { rules, state: Mutex::default() });
         let (mut origins, mut tasks) = (BTreeMap::new(), JoinSet::new());
         for (name, upstream) in servers {
@@ -107,6 +119,16 @@ impl Proxy {
     /// `http://127.0.0.1:PORT` by the name of each server.
     pub(crate) fn origins(&self) -> &BTreeMap<String, String> {
         &self.origins
+    }
+
+    /// What passes is recorded, or answered, from now on.
+    pub(crate) fn load(&self, tape: Tape) {
+        self.tape(|loaded| *loaded = tape);
+    }
+
+    /// Something with the tape.
+    pub(crate) fn tape<T>(&self, act: impl FnOnce(&mut Tape) -> T) -> T {
+        self.wire.tape(act)
     }
 
     /// From now on requests of that kind meet the fault, until [`Proxy::heal`].
@@ -135,9 +157,9 @@ impl Proxy {
 }
 
 /// Addresses like the proxy's at which nobody listens.
-pub(crate) async fn closed(servers: &BTreeMap<String, Upstream>) -> io::Result<BTreeMap<String, String>> {
+pub(crate) async fn closed(servers: impl Iterator<Item = &String>) -> io::Result<BTreeMap<String, String>> {
     let mut origins = BTreeMap::new();
-    for name in servers.keys() {
+    for name in servers {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
         origins.insert(name.clone(), origin(listener.local_addr()?));
     }
@@ -151,7 +173,7 @@ fn origin(address: SocketAddr) -> String {
 /// One listener's side.
 struct Server {
     name: String,
-    upstream: Upstream,
+    upstream: Option<Upstream>,
     wire: Arc<Wire>,
 }
 
@@ -179,12 +201,25 @@ impl Server {
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         let kind = self.wire.rules.kind(&self.name, &parts, &body);
         match self.wire.arrived(kind) {
-            None => Ok(forward::send(&self.upstream, parts, body).await?.map(fault::whole)),
-            Some(fault) => {
-                let backend = async || forward::send(&self.upstream, parts, body).await;
-                fault.answer(backend).await
-            }
+            None => Ok(self.backend(kind, parts, body).await?.map(fault::whole)),
+            Some(fault) => fault.answer(async || self.backend(kind, parts, body).await).await,
         }
+    }
+
+    /// The backend's answer, or the recording's.
+    async fn backend(&self, kind: Kind, parts: Parts, body: Bytes) -> io::Result<Response<Bytes>> {
+        let asked = Asked::new(&self.name, kind, &parts, body.clone());
+        let number = match self.wire.tape(|tape| tape.asked(asked)) {
+            Passage::Answered(answer) => return Ok(answer),
+            Passage::Nowhere => return Err(io::ErrorKind::NotFound.into()),
+            Passage::Through(number) => number,
+        };
+        let upstream = self.upstream.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let answer = forward::send(upstream, parts, body).await?;
+        if let Some(number) = number {
+            self.wire.tape(|tape| tape.answered(number, &answer));
+        }
+        Ok(answer)
     }
 }
 

@@ -177,10 +177,10 @@ fn is_no_answer(error: &CallError) -> bool {
 
 pub(super) async fn unreachable(suite: &Running<'_>) -> Verdict {
     let case = given(&suite.bench.cases.unreachable)?;
-    if suite.bench.servers.is_empty() {
+    if suite.proxy.origins().is_empty() {
         return Err(Miss::bench("no servers"));
     }
-    let origins = closed(&suite.bench.servers)
+    let origins = closed(suite.proxy.origins().keys())
         .await
         .map_err(|error| Miss::bench(format!("no free port on loopback: {error}")))?;
     let grants = suite.bench.grants(&origins).map_err(|error| Miss::bench(error.to_string()))?;

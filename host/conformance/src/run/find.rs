@@ -84,6 +84,9 @@ async fn pages(
     for page in 1..=MAX_PAGES {
         let failed = |error: CallError| Miss::new("a page of keys", suite.said(&error));
         let (keys, next) = session.find(query, cursor).await.map_err(failed)?;
+        for value in keys.iter().filter_map(|one| one.value.as_ref()) {
+            suite.proxy.tape(|tape| tape.read(&value.data));
+        }
         // A provider that cannot filter by name returns what it lists.
         let fits = |key: &str| filter.as_ref().is_none_or(|filter| filter.is_match(key));
         found.extend(keys.into_iter().filter(|one| fits(&one.key)).map(|one| (one.key, one.value)));

@@ -100,6 +100,8 @@ async fn ended(
     }
     match expire {
         Expire::Answer(answer) => suite.proxy.fail_until_login(Kind::Data, Fault::Answer(answer.clone())),
+        // A recording has what the backend said afterwards.
+        Expire::Request(_) if suite.proxy.tape(|tape| tape.is_replayed()) => {}
         Expire::Request(request) => past_the_proxy(suite, request).await?,
     }
     Ok(session)

@@ -10,6 +10,7 @@ mod unclaimed;
 mod values;
 mod writes;
 
+use std::collections::BTreeMap;
 use std::io;
 
 use claviger_plugins::{PluginHost, PluginsError};
@@ -17,8 +18,9 @@ use tracing::instrument::WithSubscriber as _;
 
 use crate::bench::{Bench, BenchError};
 use crate::case::Case;
-use crate::proxy::{Proxy, Rules, reach};
+use crate::proxy::{Proxy, Rules, Upstream, reach};
 use crate::report::{CaseReport, Outcome, Report};
+use crate::tape::{Index, Recording, RecordingError, Tape, left_out};
 use ears::Ears;
 use session::Suite;
 
@@ -44,6 +46,9 @@ pub enum SuiteError {
         /// Why.
         source: io::Error,
     },
+    /// A recording that cannot be made or used.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// No proxy.
     #[error("the proxy cannot listen on loopback: {0}")]
     Proxy(io::Error),
@@ -69,19 +74,23 @@ impl Miss {
 type Verdict = Result<(), Miss>;
 
 /// Runs the cases in `only`, or all, over the component as the plugin of that name (or the bench's). Each
-/// row is handed to `each` when it is there.
+/// row is handed to `each` when it is there. What passes is recorded, or answered from a recording, if that is wanted;
+/// cases that failed are not recorded.
 ///
 /// # Errors
-/// If no case can run at all. A case that fails is a row.
+/// If no case can run at all, or one cannot be recorded. A case that fails is a row.
 pub async fn run(
     host: &PluginHost,
     component: Vec<u8>,
     name: Option<&str>,
     bench: &Bench,
     only: &[Case],
+    recording: Recording<'_>,
     mut each: impl FnMut(&CaseReport),
 ) -> Result<Report, SuiteError> {
-    for (name, upstream) in &bench.servers {
+    let servers = servers(bench, recording)?;
+    bench.check_servers(&servers)?;
+    for (name, upstream) in servers.iter().filter_map(|(name, upstream)| Some((name, upstream.as_ref()?))) {
         reach(upstream).await.map_err(|source| SuiteError::Server {
             name: name.clone(),
             origin: upstream.origin(),
@@ -89,23 +98,65 @@ pub async fn run(
         })?;
     }
     let rules = Rules { logins: bench.login_requests.clone(), data: bench.data_requests.clone() };
-    let proxy = Proxy::start(&bench.servers, rules).await.map_err(SuiteError::Proxy)?;
+    let proxy = Proxy::start(&servers, rules).await.map_err(SuiteError::Proxy)?;
     let ears = Ears::new(&bench.secrets()?);
     let grants = bench.grants(proxy.origins())?;
     let name = name.or(bench.plugin.as_deref()).unwrap_or("plugin");
     let plugin = host.load(name, component, grants).await?;
     let Some(description) = plugin.description().cloned() else { return Err(SuiteError::NoProvider) };
+    proxy.load(match recording {
+        Recording::None => Tape::None,
+        Recording::Record(folder) => {
+            let inspection = plugin.inspection();
+            let plugin = format!("{} {}", inspection.name, inspection.version);
+            Tape::record(folder, plugin, bench, proxy.origins())?
+        }
+        Recording::Replay(folder) => Tape::replay(folder, bench, proxy.origins())?,
+    });
     let suite = Suite::new(bench, plugin, description, proxy, ears);
     let mut report = Report::default();
     for case in Case::all().filter(|case| only.is_empty() || only.contains(case)) {
-        let subscriber = suite.ears.subscriber();
-        let outcome = one(&suite.about(case)).with_subscriber(subscriber).await;
-        suite.proxy.heal();
+        let left_out = left_out(bench, case).filter(|_| recording != Recording::None);
+        let outcome = match left_out.filter(|_| !bench.unsupported.contains_key(&case)) {
+            Some(reason) => Outcome::NotRecorded { reason: reason.to_owned() },
+            None => taped(&suite, case).await?,
+        };
         let row = CaseReport { case, outcome, log: suite.ears.log(case) };
         each(&row);
         report.cases.push(row);
     }
+    suite.proxy.tape(|tape| tape.save())?;
     Ok(report)
+}
+
+/// The servers by name: without an address, if a recording stands for them.
+fn servers(
+    bench: &Bench,
+    recording: Recording<'_>,
+) -> Result<BTreeMap<String, Option<Upstream>>, RecordingError> {
+    let own = bench.servers.iter().map(|(name, upstream)| (name.clone(), Some(upstream.clone())));
+    match recording {
+        Recording::Replay(folder) => {
+            let recorded = Index::load(folder)?.servers;
+            Ok(recorded.iter().chain(bench.servers.keys()).map(|name| (name.clone(), None)).collect())
+        }
+        Recording::None | Recording::Record(_) => Ok(own.collect()),
+    }
+}
+
+/// One case, and what the tape says of it.
+async fn taped(suite: &Suite<'_>, case: Case) -> Result<Outcome, RecordingError> {
+    suite.proxy.tape(|tape| tape.begin(case));
+    let outcome = one(&suite.about(case)).with_subscriber(suite.ears.subscriber()).await;
+    suite.proxy.heal();
+    let passed = !matches!(outcome, Outcome::Failed { .. });
+    Ok(match suite.proxy.tape(|tape| tape.end(case, passed))? {
+        None => outcome,
+        Some(stranger) => Outcome::Failed {
+            expected: "requests that are in the recording".to_owned(),
+            seen: suite.ears.clean(&stranger),
+        },
+    })
 }
 
 /// One case, from what the bench says about it to how it ended.

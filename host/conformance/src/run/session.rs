@@ -117,6 +117,9 @@ impl Running<'_> {
                 Err(error) => answers.extend(batch.iter().map(|_| Err(error.clone()))),
             }
         }
+        for value in answers.iter().flatten() {
+            self.proxy.tape(|tape| tape.read(&value.data));
+        }
         let known = answers.iter().zip(items).filter(|(_, item)| item.facet == Facet::Value);
         for value in known.filter_map(|(answer, _)| answer.as_ref().ok()).take(LEARNED) {
             self.ears.learn(&value.data);

@@ -5,4 +5,5 @@
 mod backend;
 mod fake;
 mod misbehaving;
+mod recording;
 mod support;

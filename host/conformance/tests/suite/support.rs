@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use claviger_conformance::{Bench, BenchError, Case, Outcome, Report, SuiteError, run};
+use claviger_conformance::{Bench, BenchError, Case, Outcome, Recording, Report, SuiteError, run};
 use claviger_plugins::{HostConfig, PluginHost};
 use serde_json::Value;
 
@@ -33,14 +33,23 @@ impl Subject {
 
     /// The suite's report.
     pub(crate) async fn report(&self, bench: &Value, only: &[Case]) -> Report {
+        self.taped(bench, only, Recording::None).await.unwrap()
+    }
+
+    /// The same with a recording.
+    pub(crate) async fn taped(
+        &self,
+        bench: &Value,
+        only: &[Case],
+        recording: Recording<'_>,
+    ) -> Result<Report, SuiteError> {
         let bench = Bench::parse(&bench.to_string(), PathBuf::new()).unwrap();
-        run(&self.host, self.bytes.clone(), None, &bench, only, |_| {}).await.unwrap()
+        run(&self.host, self.bytes.clone(), None, &bench, only, recording, |_| {}).await
     }
 
     /// Why no case could run.
     pub(crate) async fn refused(&self, bench: &Value) -> SuiteError {
-        let bench = Bench::parse(&bench.to_string(), PathBuf::new()).unwrap();
-        run(&self.host, self.bytes.clone(), None, &bench, &[], |_| {}).await.err().unwrap()
+        self.taped(bench, &[], Recording::None).await.err().unwrap()
     }
 
     /// How the case ended.

@@ -5,6 +5,7 @@
 //! machine must have already (Go, Python, PostgreSQL, Chromium) is reported as [`Missing`](crate::Missing).
 
 mod chromium;
+mod example;
 mod from_go;
 mod kube;
 mod openbao;
@@ -23,6 +24,7 @@ use crate::error::{Error, Missing, Result};
 use crate::progress::Progress;
 use crate::run::make_private;
 
+pub use example::example;
 pub(crate) use postgres::server_user;
 
 /// Paths of the programs. Each is ready to run.

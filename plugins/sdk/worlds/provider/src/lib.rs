@@ -1,0 +1,15 @@
+//! The macro that makes a provider's component export `connection` and `provider`. Its types and traits are the SDK's,
+//! which hands the macro on. It has a crate of its own because wit-bindgen names exported macros after interfaces, so
+//! that two worlds that share one cannot be generated in the same crate.
+
+#![allow(missing_docs, reason = "generated; the documentation is in the WIT files")]
+#![allow(clippy::all, clippy::unwrap_used, clippy::expect_used, unreachable_pub, reason = "generated")]
+
+wit_bindgen::generate!({
+    path: "../../wit",
+    world: "provider-plugin",
+    generate_all,
+    pub_export_macro: true,
+    export_macro_name: "export_provider",
+    default_bindings_module: "claviger_plugin_sdk::provider",
+});
