@@ -24,6 +24,7 @@ impl Provider for Fake {
     const NAME: &'static str = "fake";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const CONFIG_SCHEMA: &'static str = include_str!("../config-schema.json");
+    const NETWORK: bool = false;
     type Config = Config;
 
     fn describe() -> Description {

@@ -7,10 +7,10 @@ use claviger_plugin_sdk::provider::connection::{Annotation, Resolved};
 use claviger_plugin_sdk::provider::interface::Facet;
 
 use super::*;
-use crate::world::Request;
 use crate::client::Client;
 use crate::fake::{Fake, reply, session};
 use crate::read::get;
+use crate::world::Request;
 
 /// Made for tests, and known to nobody.
 const PEM: &str = include_str!("../../google-credentials/src/test-key.pem");
