@@ -37,7 +37,7 @@ pub struct Exported<P>(std::marker::PhantomData<P>);
 mod provider {
     use super::Exported;
     use crate::connect::Store;
-    use crate::host::Sandbox;
+    use crate::host::{Host, Sandbox};
     use crate::plugin::{Asked, Generator, Provider, Writer};
     use crate::provider::connection::{self, ConnectInput, Session as Input, Step};
     use crate::provider::generator::{self, Generated, Kind, Options};
@@ -50,7 +50,8 @@ mod provider {
         input: Input,
         call: impl FnOnce(&Session<'_, P::Config>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let session = Session::new(input, &Sandbox)?;
+        let host: &dyn Host = if P::NETWORK { &Sandbox::<true> } else { &Sandbox::<false> };
+        let session = Session::new(input, host)?;
         call(&session).map_err(|error| session.secrets().clean(error))
     }
 

@@ -34,20 +34,24 @@ pub trait Host {
     fn log(&self, level: Level, message: &str);
 }
 
-/// The host itself.
+/// The host itself; without `NETWORK` the HTTP client is no part of the component.
 #[cfg(target_arch = "wasm32")]
 #[derive(Clone, Copy, Debug)]
-pub struct Sandbox;
+pub struct Sandbox<const NETWORK: bool>;
 
 #[cfg(target_arch = "wasm32")]
-impl Host for Sandbox {
+impl<const NETWORK: bool> Host for Sandbox<NETWORK> {
     fn send(
         &self,
         requests: Vec<Request>,
         at_once: usize,
         first_byte: Option<Duration>,
     ) -> Vec<Result<Reply, Error>> {
-        crate::http::send_all_within(requests, at_once, first_byte)
+        if NETWORK {
+            return crate::http::send_all_within(requests, at_once, first_byte);
+        }
+        let none = |_| Err(Error::Other("this provider has no network".to_owned()));
+        requests.into_iter().map(none).collect()
     }
 
     fn memo(&self) -> &dyn Memo {

@@ -26,6 +26,8 @@ pub trait Provider: Sized + 'static {
     /// The config's schema, `include_str!("../config-schema.json")`; a test holds the file current
     /// ([`crate::testing::check_schema`]).
     const CONFIG_SCHEMA: &'static str;
+    /// Whether it asks servers. Of one that does not, the component is half as large without the HTTP client.
+    const NETWORK: bool = true;
     /// The provider's object of a store.
     type Config: DeserializeOwned + JsonSchema;
 
@@ -131,7 +133,12 @@ pub trait Generator: Provider {
     ///
     /// # Errors
     /// What the backend says.
-    fn cleanup(_session: &Session<'_, Self::Config>, _kind: &str, _spec: &str, _state: &str) -> Result<(), Error> {
+    fn cleanup(
+        _session: &Session<'_, Self::Config>,
+        _kind: &str,
+        _spec: &str,
+        _state: &str,
+    ) -> Result<(), Error> {
         Ok(())
     }
 }

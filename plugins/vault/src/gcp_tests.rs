@@ -10,6 +10,7 @@ use super::*;
 use crate::client::Client;
 use crate::fake::{Fake, reply, session};
 use crate::read::get;
+use crate::world::Request;
 
 /// Made for tests, and known to nobody.
 const PEM: &str = include_str!("../../google-credentials/src/test-key.pem");
