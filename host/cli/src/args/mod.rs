@@ -22,7 +22,7 @@ pub(crate) use completions::{CompletionsArgs, ShellArg};
 pub(crate) use doctor::{DoctorArgs, DoctorOutput};
 pub(crate) use network::{ProxyArgs, SecurityArgs};
 pub(crate) use plugin::{
-    CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs,
+    CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs, PushArgs,
     PrecompileArgs, TestArgs,
 };
 pub(crate) use run::{AuditArgs, RunArgs, WebhookArgs};
