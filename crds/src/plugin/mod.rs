@@ -17,8 +17,8 @@ use crate::schema;
 
 pub use grants::{AmbientGrant, AmbientKind, Grants};
 pub use source::{
-    BuiltinSource, ConfigMapSource, CosignKey, CosignKeys, FileSource, KeyRef, OciSource, PullSecretRef, Source,
-    VerifyArtifact,
+    BuiltinSource, ConfigMapSource, CosignKey, CosignKeys, FileSource, KeyRef, OciSource, PullSecretRef,
+    Source, VerifyArtifact,
 };
 pub use status::{PluginStatus, Reach};
 

@@ -176,7 +176,10 @@ fn a_plugin_of_a_real_registry_is_loaded_needs_registry() {
     let unknown = fresh(&world, "3.0.0 good");
     bench.plugin("oci-good", "team/chameleon:1", &[digest(&first), digest(&unknown)], json!({}));
     let (message, status) = world.wait_refused("oci-good", "DigestMismatch");
-    assert!(message.contains(&digest(&second)) && message.contains("meanwhile oci-good@1.0.0 goes on"), "{message}");
+    assert!(
+        message.contains(&digest(&second)) && message.contains("meanwhile oci-good@1.0.0 goes on"),
+        "{message}"
+    );
     assert_eq!(status["digest"], json!(digest(&first)));
     bench.plugin("oci-good", "team/chameleon:1", &[digest(&first), digest(&second)], json!({}));
     world.wait_loaded("oci-good", &digest(&second));
@@ -258,7 +261,8 @@ fn a_signed_plugin_over_tls_is_loaded_and_others_are_not_needs_registry() {
     let (message, _) = world.wait_refused("signed-inline", "SignatureInvalid");
     assert!(message.contains("cosign sign"), "{message}");
 
-    let manifest = bench.registry.cosign_sign("team/signed", &manifest_digest(&bench, "team/signed:1"), "ours");
+    let manifest =
+        bench.registry.cosign_sign("team/signed", &manifest_digest(&bench, "team/signed:1"), "ours");
     manifest.unwrap();
     for (name, key) in [
         ("signed-pem", json!({"pem": ours})),
@@ -288,7 +292,10 @@ fn a_signed_plugin_over_tls_is_loaded_and_others_are_not_needs_registry() {
     };
     let reference = bench.reference("team/signed:2");
     let said = push(&reference, "MARKED-wrong-password", &["--name", "signed"]);
-    assert!(said.contains("401") && said.contains("correct name and password") && !said.contains("MARKED"), "{said}");
+    assert!(
+        said.contains("401") && said.contains("correct name and password") && !said.contains("MARKED"),
+        "{said}"
+    );
     let said = push(&bench.reference("team/signed"), bench.registry.login().1, &["--name", "signed"]);
     assert!(said.contains("neither tag nor digest"), "{said}");
     std::fs::write(&file, "hello").unwrap();
@@ -321,7 +328,8 @@ fn the_interface_is_pushed_as_a_wit_package_needs_registry() {
     let blob = format!("{}@{}", bench.reference("claviger/plugin"), layer["digest"].as_str().unwrap());
     let bytes = bench.crane(&["blob", &blob]);
 
-    let wit_component::DecodedWasm::WitPackage(found, package) = wit_component::decode(&bytes).unwrap() else {
+    let wit_component::DecodedWasm::WitPackage(found, package) = wit_component::decode(&bytes).unwrap()
+    else {
         panic!("it is no WIT package");
     };
     let mut folder = wit_parser::Resolve::default();
@@ -332,7 +340,10 @@ fn the_interface_is_pushed_as_a_wit_package_needs_registry() {
         printer.output.to_string()
     };
     let text = printed(&found, package);
-    assert!(text.contains("package claviger:plugin@1.0.0;") && text.contains("world provider-plugin"), "{text}");
+    assert!(
+        text.contains("package claviger:plugin@1.0.0;") && text.contains("world provider-plugin"),
+        "{text}"
+    );
     assert_eq!(text, printed(&folder, ours));
 
     // What the config lists: the interfaces and worlds that the package defines.

@@ -1,4 +1,4 @@
-//! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao, PostgreSQL, Prometheus, AWS,
+//! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao, PostgreSQL, Prometheus, a registry, AWS,
 //! Azure, Google and the front of the clouds, on free loopback ports, stopped by their own pids whatever happens to
 //! the caller.
 //!

@@ -67,7 +67,14 @@ impl Registry {
         let mut process = Process::start("registry", &mut command, dir, dir)?;
         process.wait_ready(DEADLINE, || std::net::TcpStream::connect(&host).is_ok())?;
         let scheme = if tls { "https" } else { "http" };
-        Ok(Self { host, scheme, ca_file, python: tools.python.clone(), dir: dir.to_owned(), _process: process })
+        Ok(Self {
+            host,
+            scheme,
+            ca_file,
+            python: tools.python.clone(),
+            dir: dir.to_owned(),
+            _process: process,
+        })
     }
 
     /// `127.0.0.1:PORT`: what references begin with.

@@ -22,8 +22,8 @@ pub(crate) use completions::{CompletionsArgs, ShellArg};
 pub(crate) use doctor::{DoctorArgs, DoctorOutput};
 pub(crate) use network::{ProxyArgs, SecurityArgs};
 pub(crate) use plugin::{
-    CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs, PushArgs,
-    PrecompileArgs, TestArgs,
+    CompileArgs, CompileBudget, InspectArgs, PackArgs, PackOutput, PluginCommand, PluginDirArgs,
+    PrecompileArgs, PushArgs, TestArgs,
 };
 pub(crate) use run::{AuditArgs, RunArgs, WebhookArgs};
 pub(crate) use takeover::{BackArgs, PlanArgs, TakeoverArgs, TakeoverCommand};

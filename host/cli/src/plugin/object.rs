@@ -34,11 +34,7 @@ pub(super) fn from_registry(reference: &Reference, plain: bool, pull_secret: Opt
 pub(super) fn plugin(name: &str, source: Source, digests: Vec<String>) -> Plugin {
     Plugin {
         metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
-        spec: PluginSpec {
-            source,
-            digest: digests,
-            ..PluginSpec::default()
-        },
+        spec: PluginSpec { source, digest: digests, ..PluginSpec::default() },
         status: None,
     }
 }

@@ -33,7 +33,11 @@ pub(crate) async fn push(args: &PushArgs) -> anyhow::Result<ExitCode> {
     let bytes = component.len();
     let (artifact, plugin) = match wit_exports(&component) {
         Some(exports) => {
-            ensure!(args.name.is_none(), "{} is a WIT package, which has no Plugin: leave --name out", place());
+            ensure!(
+                args.name.is_none(),
+                "{} is a WIT package, which has no Plugin: leave --name out",
+                place()
+            );
             (Artifact::new(component, &exports, &[], &title).with_context(place)?, None)
         }
         None => {
@@ -73,7 +77,11 @@ fn login(args: &PushArgs, reference: &Reference) -> anyhow::Result<Option<Login>
         let mut stdin = std::io::stdin().lock();
         ensure!(!stdin.is_terminal(), "--password-stdin wants the password on standard input: pipe it in");
         let mut password = Vec::new();
-        stdin.by_ref().take(MAX_PASSWORD + 1).read_to_end(&mut password).context("cannot read the password")?;
+        stdin
+            .by_ref()
+            .take(MAX_PASSWORD + 1)
+            .read_to_end(&mut password)
+            .context("cannot read the password")?;
         let secret = SecretBytes::new(password);
         let text = secret.expose();
         let text = text.strip_suffix(b"\n").map_or(text, |text| text.strip_suffix(b"\r").unwrap_or(text));

@@ -52,7 +52,11 @@ pub(super) async fn pulled(
 }
 
 /// The component of that digest, if it is in place or was compiled before.
-async fn at_hand(registry: &Registry, wanted: &Wanted<'_>, digest: &str) -> Result<Option<Taken>, InstallError> {
+async fn at_hand(
+    registry: &Registry,
+    wanted: &Wanted<'_>,
+    digest: &str,
+) -> Result<Option<Taken>, InstallError> {
     if registry.installed(wanted.name).is_some_and(|installed| installed.plugin.id().digest == digest) {
         return Ok(Some(Taken::InPlace(digest.to_owned())));
     }
@@ -81,7 +85,8 @@ async fn login(
         ))
     })?;
     let login = Login::find(config.expose(), reference)?;
-    let login = login.ok_or_else(|| refused(format!("{} has none for that host: add it there", from.at(&at))))?;
+    let login =
+        login.ok_or_else(|| refused(format!("{} has none for that host: add it there", from.at(&at))))?;
     Ok(Some(login))
 }
 
@@ -96,7 +101,9 @@ async fn keys(keys: &[CosignKey], from: &impl Parts) -> Result<Keys, InstallErro
             CosignKey { pem: None, config_map_key_ref: Some(at), secret_key_ref: None } => {
                 (ObjectKind::ConfigMap, at)
             }
-            CosignKey { pem: None, config_map_key_ref: None, secret_key_ref: Some(at) } => (ObjectKind::Secret, at),
+            CosignKey { pem: None, config_map_key_ref: None, secret_key_ref: Some(at) } => {
+                (ObjectKind::Secret, at)
+            }
             // The definition asks for exactly one.
             CosignKey { .. } => return Err(InstallError::ManifestInvalid),
         };
@@ -104,7 +111,8 @@ async fn keys(keys: &[CosignKey], from: &impl Parts) -> Result<Keys, InstallErro
         let at = Place { kind, namespace: namespace.as_deref(), name, key };
         let text = read(from, &at).await?.ok_or_else(|| InstallError::SourceNotFound {
             what: format!("the key {key} of {}", from.at(&at)),
-            remedy: "create it with the public key (cosign.pub), or correct source.oci.verify.cosign.keys".to_owned(),
+            remedy: "create it with the public key (cosign.pub), or correct source.oci.verify.cosign.keys"
+                .to_owned(),
         })?;
         texts.push(text);
     }

@@ -99,10 +99,15 @@ mod tests {
             (vec![r#"Basic realm="Registry""#], Some(Challenge::Basic)),
             (vec!["basic"], Some(Challenge::Basic)),
             (
-                vec![r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push""#],
+                vec![
+                    r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push""#,
+                ],
                 bearer("https://auth.docker.io/token", Some("registry.docker.io")),
             ),
-            (vec![r#"Basic realm="a, b", Bearer service=s , realm="https://t""#], bearer("https://t", Some("s"))),
+            (
+                vec![r#"Basic realm="a, b", Bearer service=s , realm="https://t""#],
+                bearer("https://t", Some("s")),
+            ),
             (vec![r#"Basic realm="x""#, r#"Bearer realm="https://t""#], bearer("https://t", None)),
             (vec![r#"Bearer realm="https://t\"x""#], bearer("https://t\"x", None)),
             (vec!["Bearer"], None),

@@ -26,8 +26,9 @@ impl Keys {
             let before = keys.len();
             for found in SubjectPublicKeyInfoDer::pem_slice_iter(text) {
                 let der = found.map_err(|_| format!("key {which} is not PEM"))?;
-                let key = CosignVerificationKey::try_from_der(&der)
-                    .map_err(|_| format!("key {which} is of a kind that cosign does not sign with (ECDSA, RSA, Ed25519)"))?;
+                let key = CosignVerificationKey::try_from_der(&der).map_err(|_| {
+                    format!("key {which} is of a kind that cosign does not sign with (ECDSA, RSA, Ed25519)")
+                })?;
                 keys.push(key);
                 if keys.len() > MAX_KEYS {
                     return Err(format!("there are more than {MAX_KEYS} keys"));
@@ -89,7 +90,8 @@ mod tests {
         MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAETJP9cqpUQsn2ggmJniWGjHdlsHzD\n\
         JsB89BPhZYch0U0hKANx5TY+ncrm0s8bfJxxHoenAEFhwhuXeb4PqIrtoQ==\n-----END PUBLIC KEY-----\n";
     const PAYLOAD: &str = r#"{"critical":{"identity":{"docker-reference":"registry-testing.svc.lan/busybox"},"image":{"docker-manifest-digest":"sha256:f3cfc9d0dbf931d3db4685ec659b7ac68e2a578219da4aae65427886e649b06b"},"type":"cosign container image signature"},"optional":null}"#;
-    const SIGNATURE: &str = "MEUCIQD6q/COgzOyW0YH1Dk+CCYSt4uAhm3FDHUwvPI55zwnlwIgE0ZK58ZOWpZw8YVmBapJhBqCfdPekIknimuO0xH8Jh8=";
+    const SIGNATURE: &str =
+        "MEUCIQD6q/COgzOyW0YH1Dk+CCYSt4uAhm3FDHUwvPI55zwnlwIgE0ZK58ZOWpZw8YVmBapJhBqCfdPekIknimuO0xH8Jh8=";
     const MANIFEST: &str = "sha256:f3cfc9d0dbf931d3db4685ec659b7ac68e2a578219da4aae65427886e649b06b";
 
     fn keys(texts: &[&str]) -> Result<Keys, String> {

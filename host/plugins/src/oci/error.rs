@@ -51,7 +51,9 @@ pub enum OciError {
         wait: Option<Duration>,
     },
     /// 5xx, unknown host, no connection, TLS, time.
-    #[error("{why}: see that the registry runs and that the operator's network, proxy and authorities lead there")]
+    #[error(
+        "{why}: see that the registry runs and that the operator's network, proxy and authorities lead there"
+    )]
     Unavailable {
         /// What happened, and with whom.
         why: String,
@@ -118,7 +120,9 @@ impl OciError {
             | Self::Address { .. }
             | Self::Artifact { .. }
             | Self::Signature { .. }
-            | Self::Plugin(PluginsError::DigestMismatch { .. } | PluginsError::TooLarge { .. }) => Some(LATER),
+            | Self::Plugin(PluginsError::DigestMismatch { .. } | PluginsError::TooLarge { .. }) => {
+                Some(LATER)
+            }
             Self::Reference { .. } | Self::Login { .. } | Self::Plugin(_) => None,
         }
     }

@@ -41,7 +41,8 @@ impl Login {
     /// # Errors
     /// [`OciError::Login`] without a word of the file.
     pub fn find(config: &[u8], reference: &Reference) -> Result<Option<Self>, OciError> {
-        let bad = |why: &str| OciError::Login { registry: reference.registry().to_owned(), why: why.to_owned() };
+        let bad =
+            |why: &str| OciError::Login { registry: reference.registry().to_owned(), why: why.to_owned() };
         if config.len() > MAX {
             return Err(bad("the Docker config is larger than 1 MiB"));
         }
@@ -55,7 +56,8 @@ impl Login {
             .map(|(_, key)| key);
         let entry = best.and_then(|key| config.auths.remove(&key)).filter(|entry| !entry.is_empty());
         let Some(mut entry) = entry else {
-            let helped = config.creds_store.is_some() || config.cred_helpers.contains_key(reference.registry());
+            let helped =
+                config.creds_store.is_some() || config.cred_helpers.contains_key(reference.registry());
             return match helped {
                 true => Err(bad(
                     "the Docker config leaves it to a helper program, and none is run here: use a config with `auths`, or \
@@ -65,16 +67,23 @@ impl Login {
             };
         };
         if entry.identity_token.is_some() {
-            return Err(bad("the Docker config has an identity token, which is not supported: use a name and a password"));
+            return Err(bad(
+                "the Docker config has an identity token, which is not supported: use a name and a password",
+            ));
         }
         if let (Some(username), Some(password)) = (entry.username.take(), entry.password.take()) {
             return Ok(Some(Self { username, password: SecretBytes::new(password.into_bytes()) }));
         }
-        let malformed = || bad("the entry of the registry in the Docker config is neither username and password nor base64 of both");
+        let malformed = || {
+            bad(
+                "the entry of the registry in the Docker config is neither username and password nor base64 of both",
+            )
+        };
         let text = Zeroizing::new(entry.auth.take().ok_or_else(malformed)?);
         let text = text.trim();
         // Both with padding and without are about.
-        let both = STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).map_err(|_| malformed())?;
+        let both =
+            STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).map_err(|_| malformed())?;
         let both = Zeroizing::new(both);
         let colon = both.iter().position(|byte| *byte == b':').ok_or_else(malformed)?;
         let username = std::str::from_utf8(&both[..colon]).map_err(|_| malformed())?.to_owned();
@@ -133,7 +142,10 @@ fn specificity(key: &str, reference: &Reference) -> Option<(usize, bool)> {
     let path = path.trim_end_matches('/');
     let path = if matches!(path, "v1" | "v2") { "" } else { path };
     let below = path.is_empty()
-        || reference.repository().strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        || reference
+            .repository()
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     below.then_some((path.len(), same))
 }
 

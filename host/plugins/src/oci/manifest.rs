@@ -8,7 +8,6 @@ use claviger_core::secret::Untrusted;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::error::OciError;
 use super::reference::is_digest;
 use crate::error::PluginsError;
 use crate::package::{MAX_COMPONENT, digest};
@@ -85,7 +84,11 @@ pub(super) fn component(manifest: &[u8]) -> Result<Layer, Unfit> {
                        push`; its layers are of the types: ";
             return Err(Unfit::Types(why, Untrusted::new(types.join(", "))));
         }
-        _ => return Err(Unfit::Why("it has several layers of the type application/wasm, and a plugin is one component")),
+        _ => {
+            return Err(Unfit::Why(
+                "it has several layers of the type application/wasm, and a plugin is one component",
+            ));
+        }
     };
     if !is_digest(&layer.digest) {
         return Err(Unfit::Why("the digest of its layer is not sha256: and 64 hexadecimal digits"));
@@ -119,8 +122,8 @@ pub(super) fn signatures(manifest: &[u8]) -> Result<Vec<(Layer, String)>, Unfit>
 }
 
 fn parse(manifest: &[u8]) -> Result<Vec<Descriptor>, Unfit> {
-    let manifest: Manifest =
-        serde_json::from_slice(manifest).map_err(|_| Unfit::Why("its manifest is not that of an OCI artifact"))?;
+    let manifest: Manifest = serde_json::from_slice(manifest)
+        .map_err(|_| Unfit::Why("its manifest is not that of an OCI artifact"))?;
     match manifest {
         Manifest { manifests: Some(_), .. } => Err(Unfit::Why(
             "it is a list of images for several platforms, and a component is for all of them: name the artifact itself",
@@ -219,11 +222,20 @@ mod tests {
             (manifest(&json!([])), "no layer of the type application/wasm"),
             (manifest(&json!([layer(image, 1)])), "no layer of the type application/wasm"),
             (manifest(&json!([layer(WASM, 1), layer(WASM, 2)])), "several layers"),
-            (manifest(&json!([{"mediaType": WASM, "digest": "sha512:00", "size": 1}])), "the digest of its layer"),
-            (manifest(&json!([{"mediaType": WASM, "digest": "../../x", "size": 1}])), "the digest of its layer"),
+            (
+                manifest(&json!([{"mediaType": WASM, "digest": "sha512:00", "size": 1}])),
+                "the digest of its layer",
+            ),
+            (
+                manifest(&json!([{"mediaType": WASM, "digest": "../../x", "size": 1}])),
+                "the digest of its layer",
+            ),
             (manifest(&json!([layer(WASM, 64 * 1024 * 1024 + 1)])), "TooLarge"),
             (manifest(&json!([layer(WASM, u64::MAX)])), "TooLarge"),
-            (manifest(&json!([{"mediaType": WASM, "digest": DIGEST, "size": -1}])), "not that of an OCI artifact"),
+            (
+                manifest(&json!([{"mediaType": WASM, "digest": DIGEST, "size": -1}])),
+                "not that of an OCI artifact",
+            ),
             (json!({"manifests": [{"digest": DIGEST}]}).to_string().into_bytes(), "several platforms"),
             (b"{}".to_vec(), "no layers"),
             (b"<html>".to_vec(), "not that of an OCI artifact"),
@@ -242,7 +254,10 @@ mod tests {
                    "annotations": {"dev.cosignproject.cosign/signature": signature}})
         };
         let layers = json!([
-            signed(kind, 9, "one"), signed("text/plain", 9, "two"), signed(kind, 1 << 40, "three"), layer(kind, 9),
+            signed(kind, 9, "one"),
+            signed("text/plain", 9, "two"),
+            signed(kind, 1 << 40, "three"),
+            layer(kind, 9),
             signed(kind, 9, &"x".repeat(9000)),
         ]);
         let found = signatures(&manifest(&layers)).unwrap();
@@ -253,7 +268,8 @@ mod tests {
 
     #[test]
     fn the_same_component_is_the_same_artifact() {
-        let make = || Artifact::new(b"\0asm".to_vec(), &["a:b/c@1.0.0".to_owned()], &[], "etcd.wasm").unwrap();
+        let make =
+            || Artifact::new(b"\0asm".to_vec(), &["a:b/c@1.0.0".to_owned()], &[], "etcd.wasm").unwrap();
         assert_eq!(make().digest(), make().digest());
         let found = component(&make().manifest).unwrap();
         assert_eq!(found, Layer { digest: digest(b"\0asm"), size: 4 });

@@ -74,7 +74,8 @@ pub async fn look<'a>(
     let mut registry = Registry::new(pool, pull.reference, pull.login, pull.plain, Action::Pull)?;
     let layer = within(LOOK, pull.reference, async {
         let (bytes, found) = read_manifest(&mut registry, pull.reference).await?;
-        let layer = manifest::component(&bytes).map_err(|unfit| unfitting(&registry, pull.reference, unfit))?;
+        let layer =
+            manifest::component(&bytes).map_err(|unfit| unfitting(&registry, pull.reference, unfit))?;
         if !allowed.contains(&layer.digest) {
             let allowed = allowed.to_vec();
             return Err(PluginsError::DigestMismatch { found: layer.digest, allowed }.into());
@@ -118,7 +119,8 @@ async fn read_manifest(
     let found = digest(&bytes);
     match reference.digest() {
         Some(named) if named != found => {
-            let why = format!("the registry answers with the manifest {found}, which is not the one that is named");
+            let why =
+                format!("the registry answers with the manifest {found}, which is not the one that is named");
             Err(OciError::Artifact { what, why })
         }
         _ => Ok((bytes, found)),
@@ -232,7 +234,9 @@ fn unfitting(registry: &Registry<'_>, reference: &Reference, unfit: Unfit) -> Oc
     let what = reference.to_string();
     match unfit {
         Unfit::Why(why) => OciError::Artifact { what, why: why.to_owned() },
-        Unfit::Types(why, types) => OciError::Artifact { what, why: format!("{why}{}", registry.cleaned(&types)) },
+        Unfit::Types(why, types) => {
+            OciError::Artifact { what, why: format!("{why}{}", registry.cleaned(&types)) }
+        }
         Unfit::Plugin(error) => error.into(),
     }
 }

@@ -47,7 +47,9 @@ impl Reference {
             origin.to_string() == whole || origin.to_string() == format!("{whole}:443")
         };
         if !is_host || !Origin::parse(&format!("https://{registry}")).is_ok_and(|origin| same(&origin)) {
-            return bad("it names no registry: the part before the first / is a host in lower case, or HOST:PORT");
+            return bad(
+                "it names no registry: the part before the first / is a host in lower case, or HOST:PORT",
+            );
         }
         let (rest, digest) = match rest.split_once('@') {
             Some((rest, digest)) if is_digest(digest) => (rest, Some(digest.to_owned())),
@@ -56,7 +58,9 @@ impl Reference {
         };
         let (repository, tag) = match rest.split_once(':') {
             Some((repository, tag)) if is_tag(tag) => (repository, Some(tag.to_owned())),
-            Some(_) => return bad("its tag has other characters than letters, digits, and _ . - between them"),
+            Some(_) => {
+                return bad("its tag has other characters than letters, digits, and _ . - between them");
+            }
             None => (rest, None),
         };
         if !is_repository(repository) {
@@ -140,10 +144,12 @@ fn is_repository(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let is_part = |part: &str| {
         let ends = part.bytes().next().is_some_and(plain) && part.bytes().next_back().is_some_and(plain);
-        let separators = part.split(|c: char| c.is_ascii_alphanumeric()).filter(|between| !between.is_empty());
-        let fits = |between: &str| matches!(between, "." | "_" | "__") || between.bytes().all(|byte| byte == b'-');
-        ends && part.bytes().all(|byte| plain(byte) || matches!(byte, b'.' | b'_' | b'-'))
-            && { separators }.all(fits)
+        let separators =
+            part.split(|c: char| c.is_ascii_alphanumeric()).filter(|between| !between.is_empty());
+        let fits =
+            |between: &str| matches!(between, "." | "_" | "__") || between.bytes().all(|byte| byte == b'-');
+        ends && part.bytes().all(|byte| plain(byte) || matches!(byte, b'.' | b'_' | b'-')) && { separators }
+            .all(fits)
     };
     text.len() <= 255 && text.split('/').all(is_part)
 }
@@ -160,7 +166,13 @@ mod tests {
         for (text, host, repository, tag, manifest) in [
             ("ghcr.io/acme/etcd:0.1.0", "ghcr.io", "acme/etcd", Some("0.1.0"), "0.1.0"),
             ("localhost/etcd:a", "localhost", "etcd", Some("a"), "a"),
-            ("127.0.0.1:5000/a/b-c__d.e/f:V_1.x-y", "127.0.0.1:5000", "a/b-c__d.e/f", Some("V_1.x-y"), "V_1.x-y"),
+            (
+                "127.0.0.1:5000/a/b-c__d.e/f:V_1.x-y",
+                "127.0.0.1:5000",
+                "a/b-c__d.e/f",
+                Some("V_1.x-y"),
+                "V_1.x-y",
+            ),
             ("[::1]:5000/etcd:1", "[::1]:5000", "etcd", Some("1"), "1"),
             ("docker.io/acme/etcd:1", "registry-1.docker.io", "acme/etcd", Some("1"), "1"),
             ("r.example:5000/x:1@DIGEST", "r.example:5000", "x", Some("1"), DIGEST),

@@ -93,7 +93,16 @@ impl<'a> Registry<'a> {
             redactor.seed(&login.password);
             redactor.seed_text(&login.basic());
         }
-        Ok(Self { pool, reference: reference.clone(), login, action, origin, base, authorization: None, redactor })
+        Ok(Self {
+            pool,
+            reference: reference.clone(),
+            login,
+            action,
+            origin,
+            base,
+            authorization: None,
+            redactor,
+        })
     }
 
     /// The artifact.
@@ -160,7 +169,9 @@ impl<'a> Registry<'a> {
                     Some(login) => self.authorize("Basic ", &login.basic())?,
                     None => return Ok(response),
                 },
-                Some(Challenge::Bearer { realm, service }) => self.fetch_token(&realm, service.as_deref()).await?,
+                Some(Challenge::Bearer { realm, service }) => {
+                    self.fetch_token(&realm, service.as_deref()).await?
+                }
                 None => return Ok(response),
             }
         }
@@ -199,7 +210,9 @@ impl<'a> Registry<'a> {
         };
         let us = PluginId { name: "registry".to_owned(), version: String::new(), digest: String::new() };
         let session = self.pool.session(&us, "", vec![rule], REACH);
-        let session = session.map_err(|_| self.unavailable("TLS cannot be set up: the authorities of the operator, or its proxy"))?;
+        let session = session.map_err(|_| {
+            self.unavailable("TLS cannot be set up: the authorities of the operator, or its proxy")
+        })?;
         let target = match session.admit(url) {
             Ok(target) => target,
             Err(Fault::EgressDenied { why, .. }) => return Err(refused(&why)),
@@ -249,8 +262,8 @@ impl<'a> Registry<'a> {
             return Err(self.refused(&what, response).await);
         }
         let words = Zeroizing::new(self.read(response, MAX_WORDS, &what).await?);
-        let tokens: Tokens =
-            serde_json::from_slice(&words).map_err(|_| odd("the answer of its token service is not JSON with a token"))?;
+        let tokens: Tokens = serde_json::from_slice(&words)
+            .map_err(|_| odd("the answer of its token service is not JSON with a token"))?;
         let token = tokens.token.or(tokens.access_token).map(Zeroizing::new);
         let token = token.ok_or_else(|| odd("the answer of its token service is not JSON with a token"))?;
         self.authorize("Bearer ", &token)
@@ -266,7 +279,12 @@ impl<'a> Registry<'a> {
     ///
     /// # Errors
     /// If there is more, or it breaks off.
-    pub(super) async fn read(&self, response: Response, limit: usize, what: &str) -> Result<Vec<u8>, OciError> {
+    pub(super) async fn read(
+        &self,
+        response: Response,
+        limit: usize,
+        what: &str,
+    ) -> Result<Vec<u8>, OciError> {
         let more = || OciError::Artifact {
             what: what.to_owned(),
             why: format!("there is more of it than the {limit} bytes that are expected at most"),
@@ -291,14 +309,17 @@ impl<'a> Registry<'a> {
     pub(super) async fn refused(&self, what: &str, response: Response) -> OciError {
         let (status, what) = (response.status(), what.to_owned());
         let place = self.shown(&place(response.url()));
-        let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let wait =
+            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let words = self.read(response, MAX_WORDS, &what).await.unwrap_or_default();
         let status = match code(&words) {
             Some(code) => format!("{} {code}", status.as_u16()),
             None => status.as_u16().to_string(),
         };
         match status.get(..3).unwrap_or_default() {
-            "401" | "403" => OciError::Denied { what, place, status: status.clone(), remedy: self.remedy(&status) },
+            "401" | "403" => {
+                OciError::Denied { what, place, status: status.clone(), remedy: self.remedy(&status) }
+            }
             "404" => OciError::NotFound { what },
             "429" => OciError::Limited { place, wait: wait.map(Duration::from_secs) },
             "408" | "500" | "502" | "503" | "504" => self.unavailable(&format!("{place} answered {status}")),
@@ -312,7 +333,9 @@ impl<'a> Registry<'a> {
                 "name a Secret with a login in source.oci.pullSecretRef, if it is there at all: registries say the same of \
                  what does not exist"
             }
-            (Action::Pull, true, true) => "correct name and password in the Secret that source.oci.pullSecretRef names",
+            (Action::Pull, true, true) => {
+                "correct name and password in the Secret that source.oci.pullSecretRef names"
+            }
             (Action::Pull, true, false) => "give the login the right to pull from this repository",
             (Action::Push, false, _) => "log in: docker login, or --username with --password-stdin",
             (Action::Push, true, true) => "correct name and password of the login",

@@ -28,7 +28,8 @@ struct Said {
 }
 
 fn said(status: u16, fields: &[(&str, &str)], body: &[u8]) -> Said {
-    let mut head = format!("HTTP/1.1 {status} said\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
+    let mut head =
+        format!("HTTP/1.1 {status} said\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
     for (name, value) in fields {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -127,23 +128,70 @@ async fn what_a_registry_says_is_a_reason_with_a_remedy() {
         ("odd", said(418, &[], b""), "ArtifactInvalid", "418"),
         ("html", said(200, &[], b"<html>"), "ArtifactInvalid", "not that of an OCI artifact"),
         ("list", said(200, &[], list), "ArtifactInvalid", "several platforms"),
-        ("image", said(200, &[], image.as_bytes()), "ArtifactInvalid", "no layer of the type application/wasm"),
+        (
+            "image",
+            said(200, &[], image.as_bytes()),
+            "ArtifactInvalid",
+            "no layer of the type application/wasm",
+        ),
         ("huge", said(200, &[], &vec![b' '; MAX_MANIFEST + 1]), "ArtifactInvalid", "there is more of it"),
         ("flood", flood(), "ArtifactInvalid", "there is more of it"),
-        ("half", Said { bytes: b"HTTP/1.1 200 said\r\ncontent-length: 9\r\n\r\n{".to_vec(), endless: false },
-         "RegistryUnavailable", "broke off"),
+        (
+            "half",
+            Said { bytes: b"HTTP/1.1 200 said\r\ncontent-length: 9\r\n\r\n{".to_vec(), endless: false },
+            "RegistryUnavailable",
+            "broke off",
+        ),
         ("large", said(200, &[], &manifest(&digest(COMPONENT), 1 << 40)), "TooLarge", "limit"),
-        ("other", said(200, &[], &manifest(&digest(b"other"), 5)), "DigestMismatch", "spec.digest of the Plugin names"),
-        ("token", said(401, &[("www-authenticate", "Bearer realm=\"::\"")], b""), "ArtifactInvalid", "no URL"),
+        (
+            "other",
+            said(200, &[], &manifest(&digest(b"other"), 5)),
+            "DigestMismatch",
+            "spec.digest of the Plugin names",
+        ),
+        (
+            "token",
+            said(401, &[("www-authenticate", "Bearer realm=\"::\"")], b""),
+            "ArtifactInvalid",
+            "no URL",
+        ),
         ("nowhere", said(307, &[], b""), "ArtifactInvalid", "leads nowhere"),
-        ("metadata", said(307, &[("location", "http://169.254.169.254/latest/meta-data/")], b""),
-         "RegistryForbidden", "link-local or metadata address"),
-        ("mapped", said(302, &[("location", "http://[::ffff:169.254.169.254]/")], b""), "RegistryForbidden", "link-local"),
-        ("realm", said(401, &[("www-authenticate", "Bearer realm=\"http://169.254.169.254/\"")], b""),
-         "RegistryForbidden", "link-local or metadata address"),
-        ("file", said(307, &[("location", "file:///etc/passwd")], b""), "RegistryForbidden", "no http or https"),
-        ("circle", said(307, &[("location", "/v2/etcd/manifests/circle")], b""), "ArtifactInvalid", "redirects more than"),
-        ("told", said(307, &[("location", &format!("http://169.254.1.1/{PASSWORD}"))], b""), "RegistryForbidden", ""),
+        (
+            "metadata",
+            said(307, &[("location", "http://169.254.169.254/latest/meta-data/")], b""),
+            "RegistryForbidden",
+            "link-local or metadata address",
+        ),
+        (
+            "mapped",
+            said(302, &[("location", "http://[::ffff:169.254.169.254]/")], b""),
+            "RegistryForbidden",
+            "link-local",
+        ),
+        (
+            "realm",
+            said(401, &[("www-authenticate", "Bearer realm=\"http://169.254.169.254/\"")], b""),
+            "RegistryForbidden",
+            "link-local or metadata address",
+        ),
+        (
+            "file",
+            said(307, &[("location", "file:///etc/passwd")], b""),
+            "RegistryForbidden",
+            "no http or https",
+        ),
+        (
+            "circle",
+            said(307, &[("location", "/v2/etcd/manifests/circle")], b""),
+            "ArtifactInvalid",
+            "redirects more than",
+        ),
+        (
+            "told",
+            said(307, &[("location", &format!("http://169.254.1.1/{PASSWORD}"))], b""),
+            "RegistryForbidden",
+            "",
+        ),
     ];
     let answers: Vec<(String, Said)> =
         cases.iter().map(|(tag, answer, ..)| (format!("/manifests/{tag} "), answer.clone())).collect();
@@ -190,10 +238,13 @@ async fn a_layer_is_what_its_manifest_says_or_nothing() {
         (said(404, &[], b""), Some("does not exist")),
     ] {
         let manifest = manifest(&good, COMPONENT.len());
-        let server = Server::start(move |asked| {
-            if asked.contains("/blobs/") { answer.clone() } else { said(200, &[], &manifest) }
-        })
-        .await;
+        let server =
+            Server::start(
+                move |asked| {
+                    if asked.contains("/blobs/") { answer.clone() } else { said(200, &[], &manifest) }
+                },
+            )
+            .await;
         let outcome = pulled(&server, ":1", std::slice::from_ref(&good)).await;
         match expected {
             None => assert_eq!(outcome.unwrap(), COMPONENT),
@@ -218,7 +269,9 @@ async fn a_password_is_told_to_the_registry_and_its_token_service_alone() {
     let challenge = format!(r#"Bearer realm="http://{}/token",service="s""#, tokens.address);
     let good = manifest(&digest(COMPONENT), COMPONENT.len());
     let server = Server::start(move |asked| match asked {
-        asked if !asked.contains("Bearer MARKED-token") => said(401, &[("www-authenticate", &challenge)], b""),
+        asked if !asked.contains("Bearer MARKED-token") => {
+            said(401, &[("www-authenticate", &challenge)], b"")
+        }
         asked if asked.contains("/blobs/") => said(307, &[("location", &elsewhere)], b""),
         _ => said(200, &[], &good),
     })
@@ -239,10 +292,13 @@ async fn without_signatures_that_are_wanted_nothing_is_pulled() {
     let good = manifest(&digest(COMPONENT), COMPONENT.len());
     let tag = cosign::tag(&digest(&good));
     let sent = tag.clone();
-    let server = Server::start(move |asked| {
-        if asked.contains(&sent) { said(404, &[], b"") } else { said(200, &[], &good) }
-    })
-    .await;
+    let server =
+        Server::start(
+            move |asked| {
+                if asked.contains(&sent) { said(404, &[], b"") } else { said(200, &[], &good) }
+            },
+        )
+        .await;
     let reference = Reference::parse(&format!("{}/etcd:1", server.address)).unwrap();
     let (pool, keys) = (pool(), Keys::from_pem([]).unwrap());
     let pull = Pull { reference: &reference, login: None, plain: true, keys: Some(&keys) };

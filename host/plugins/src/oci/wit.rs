@@ -36,3 +36,18 @@ pub fn wit_exports(bytes: &[u8]) -> Option<Vec<String>> {
     names.dedup();
     (!names.is_empty()).then_some(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is one is tested end to end, with the interface itself.
+    #[test]
+    fn components_modules_and_rubbish_are_no_packages() {
+        for bytes in
+            [&b"\0asm\x0d\0\x01\0"[..], b"\0asm\x01\0\0\0", b"", b"hello", b"\0asm\x0d\0\x01\0\x07\xff"]
+        {
+            assert_eq!(wit_exports(bytes), None, "{bytes:?}");
+        }
+    }
+}
