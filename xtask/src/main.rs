@@ -15,6 +15,7 @@ mod isolation;
 mod paths;
 mod test;
 mod toolchain;
+mod wit;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,12 @@ enum Command {
     Chart,
     /// Build the plugins into dist/plugins below the target folder
     Plugins,
+    /// Write the interface of wit/v1 as a WIT package in its binary form, for `claviger plugin push`
+    Wit {
+        /// The file
+        #[arg(long, value_name = "FILE.wasm")]
+        output: std::path::PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -70,6 +77,7 @@ fn main() -> ExitCode {
         Command::Check => check::run(&progress),
         Command::Crds => crds::write(&progress).map(|()| ExitCode::SUCCESS),
         Command::Chart => chart::write(&progress).map(|()| ExitCode::SUCCESS),
+        Command::Wit { output } => wit::write(&progress, &output).map(|()| ExitCode::SUCCESS),
         Command::Plugins => build::plugins(&progress).map(|_| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -16,7 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::schema;
 
 pub use grants::{AmbientGrant, AmbientKind, Grants};
-pub use source::{BuiltinSource, ConfigMapSource, FileSource, OciSource, PullSecretRef, Source};
+pub use source::{
+    BuiltinSource, ConfigMapSource, CosignKey, CosignKeys, FileSource, KeyRef, OciSource, PullSecretRef,
+    Source, VerifyArtifact,
+};
 pub use status::{PluginStatus, Reach};
 
 /// A WebAssembly component that serves as provider or template engine under this object's name.

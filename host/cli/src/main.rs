@@ -69,6 +69,7 @@ fn main() -> ExitCode {
         Command::Render(args) => on_runtime(log, quiet, render::render(&args)),
         Command::Plugin(PluginCommand::Inspect(args)) => on_runtime(log, quiet, plugin::inspect(&args)),
         Command::Plugin(PluginCommand::Pack(args)) => on_runtime(log, quiet, plugin::pack(&args)),
+        Command::Plugin(PluginCommand::Push(args)) => on_runtime(log, quiet, plugin::push(&args)),
         Command::Plugin(PluginCommand::Test(args)) => on_runtime(log, quiet, plugin::test(&args)),
         Command::Plugin(PluginCommand::Precompile(args)) => on_runtime(log, quiet, plugin::precompile(&args)),
     };

@@ -118,6 +118,23 @@ impl PluginHost {
         Ok(Arc::new(plugin))
     }
 
+    /// Loads the component with that digest, if what was compiled of it is kept: then nobody needs its bytes.
+    ///
+    /// # Errors
+    /// As [`PluginHost::load`].
+    pub async fn load_kept(
+        &self,
+        name: &str,
+        digest: &str,
+        grants: Grants,
+    ) -> Result<Option<Arc<Plugin>>, PluginsError> {
+        let Some(component) = self.kept(digest.trim_start_matches("sha256:")) else { return Ok(None) };
+        // How large it was is told only to who inspects a file.
+        let mut plugin = self.describe(component, 0, digest.to_owned(), grants).await?;
+        name.clone_into(&mut plugin.id.name);
+        Ok(Some(Arc::new(plugin)))
+    }
+
     /// Looks at a component: loads it with no grants and reports what it says.
     ///
     /// # Errors
@@ -133,6 +150,16 @@ impl PluginHost {
         }
         let digest = digest(&bytes);
         let component = self.compiled(bytes, digest.trim_start_matches("sha256:")).await?;
+        self.describe(component, size, digest, grants).await
+    }
+
+    async fn describe(
+        &self,
+        component: Component,
+        size: usize,
+        digest: String,
+        grants: Grants,
+    ) -> Result<Plugin, PluginsError> {
         let (types, engine) = (component.component_type(), &self.machine.engine);
         let imports = component::interfaces("imports", types.imports(engine).map(|(name, _)| name))?;
         let exports = component::interfaces("exports", types.exports(engine).map(|(name, _)| name))?;
@@ -164,21 +191,24 @@ impl PluginHost {
         })
     }
 
+    /// Compiled ahead, or from the cache.
+    fn kept(&self, digest: &str) -> Option<Component> {
+        let engine = &self.machine.engine;
+        let ahead = self.ahead.as_ref().and_then(|ahead| ahead.load(engine, digest));
+        ahead.or_else(|| self.cache.as_ref().and_then(|cache| cache.load(engine, digest)))
+    }
+
     /// Compiled ahead, from the cache, or made now.
     async fn compiled(&self, bytes: Vec<u8>, digest: &str) -> Result<Component, PluginsError> {
         let engine = &self.machine.engine;
-        if let Some(component) = self.ahead.as_ref().and_then(|ahead| ahead.load(engine, digest)) {
-            return Ok(component);
-        }
-        let kept = || self.cache.as_ref().and_then(|cache| cache.load(engine, digest));
-        if let Some(component) = kept() {
+        if let Some(component) = self.kept(digest) {
             return Ok(component);
         }
         let failed = |error: &dyn std::fmt::Display| PluginsError::Compile(first_line(error));
         let full = |error: &std::io::Error| PluginsError::NoRoom(first_line(error));
         let _turn = self.compiling.acquire().await.map_err(|error| failed(&error))?;
         // Somebody else may have made it meanwhile.
-        if let Some(component) = kept() {
+        if let Some(component) = self.kept(digest) {
             return Ok(component);
         }
         match &self.cache {

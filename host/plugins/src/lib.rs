@@ -27,6 +27,7 @@ mod memo;
 mod meter;
 mod needs;
 mod observe;
+pub mod oci;
 pub mod package;
 mod plugin;
 mod rooms;

@@ -74,13 +74,6 @@ fn every_bad_plugin_is_named_and_the_others_go_on() {
             "SourceNotFound",
             "vault",
         ),
-        (
-            "oci",
-            good.clone(),
-            json!({"source": {"oci": {"reference": "registry.example/x:1"}}}),
-            "SourceNotSupported",
-            "configMap",
-        ),
     ];
     for (name, bytes, rest, ..) in &cases {
         world.install(&format!("refused-{name}"), bytes, rest.clone());

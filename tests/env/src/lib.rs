@@ -1,4 +1,4 @@
-//! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao, PostgreSQL, Prometheus, AWS,
+//! Real servers for tests and demos: etcd, kube-apiserver, kube-controller-manager, OpenBao, PostgreSQL, Prometheus, a registry, AWS,
 //! Azure, Google and the front of the clouds, on free loopback ports, stopped by their own pids whatever happens to
 //! the caller.
 //!
@@ -34,6 +34,7 @@ mod postgres;
 mod progress;
 mod prometheus;
 mod proxy;
+mod registry;
 mod relay;
 mod run;
 mod tools;
@@ -62,6 +63,7 @@ pub use postgres::{Postgres, PostgresView};
 pub use progress::Progress;
 pub use prometheus::{Prometheus, Sample, promtool};
 pub use proxy::{Moment, Proxy, Trap};
+pub use registry::Registry;
 pub use relay::Relay;
 pub use run::{RunDir, free_port, poll};
 pub use tools::{Tools, example};

@@ -86,6 +86,7 @@ fn with_servers(
             ("needs_postgres", "tests with a database", tools.postgres().err()),
             ("needs_prometheus", "tests with Prometheus", tools.prometheus().err()),
             ("needs_chromium", "tests with a browser", tools.chromium().err()),
+            ("needs_registry", "tests with a registry", tools.registry().err()),
         ];
         let env = Env {
             cluster: cluster.view().clone(),

@@ -23,7 +23,7 @@ pub(crate) use doctor::{DoctorArgs, DoctorOutput};
 pub(crate) use network::{ProxyArgs, SecurityArgs};
 pub(crate) use plugin::{
     CompileArgs, CompileBudget, InspectArgs, Kind, Lang, NewArgs, PackArgs, PackOutput, PluginCommand,
-    PluginDirArgs, PrecompileArgs, TestArgs,
+    PluginDirArgs, PrecompileArgs, PushArgs, TestArgs,
 };
 pub(crate) use run::{AuditArgs, RunArgs, WebhookArgs};
 pub(crate) use takeover::{BackArgs, PlanArgs, TakeoverArgs, TakeoverCommand};

@@ -11,6 +11,8 @@ use claviger_conformance::Case;
 use claviger_plugins::ChildCompiler;
 use claviger_plugins::package::Compression;
 
+use super::ProxyArgs;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
     /// Start a project that builds a plugin: sources, tests, a bench, manifests, and a README with the commands
@@ -20,6 +22,9 @@ pub(crate) enum PluginCommand {
     Inspect(InspectArgs),
     /// Print the manifests that install a component: its ConfigMaps and its Plugin object
     Pack(PackArgs),
+    /// Push a component to an OCI registry, as wkg does, and print the Plugin object that pins it. A WIT package is
+    /// pushed as well
+    Push(PushArgs),
     /// Run the conformance suite over a provider: what every provider has to do, against a backend that a
     /// bench describes
     Test(TestArgs),
@@ -196,6 +201,39 @@ pub(crate) struct PackArgs {
     /// changes over
     #[arg(long, value_name = "sha256:DIGEST", value_parser = digest)]
     pub upgrade_from: Option<String>,
+    #[command(flatten)]
+    pub compile: CompileBudget,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PushArgs {
+    /// The component, as it is or compressed with gzip or zstd; or a WIT package in its binary form
+    #[arg(value_name = "FILE.wasm")]
+    pub file: PathBuf,
+    /// Where to, with a tag: registry.example.com/plugins/etcd:0.1.0
+    #[arg(value_name = "REFERENCE")]
+    pub reference: String,
+    /// Name of the Plugin: what stores write under spec.provider, or templates as engineVersion
+    /// [default: what the component calls itself]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Secret of the operator's namespace that the Plugin is to pull with, of the type kubernetes.io/dockerconfigjson
+    #[arg(long, value_name = "NAME")]
+    pub pull_secret: Option<String>,
+    /// Who pushes [default: as Docker's config file says ($DOCKER_CONFIG, ~/.docker), without its helpers]
+    #[arg(long, value_name = "NAME", requires = "password_stdin")]
+    pub username: Option<String>,
+    /// Read the password from standard input
+    #[arg(long, requires = "username")]
+    pub password_stdin: bool,
+    /// Speak HTTP without TLS to the registry
+    #[arg(long)]
+    pub plain_http: bool,
+    /// PEM file with authorities that are trusted besides the system's
+    #[arg(long, env = "CLAVIGER_CA_BUNDLE", value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
+    #[command(flatten)]
+    pub proxy: ProxyArgs,
     #[command(flatten)]
     pub compile: CompileBudget,
 }

@@ -87,7 +87,11 @@ fn webhook(args: &WebhookArgs) -> Option<WebhookConfig> {
     })
 }
 
-fn proxies(args: &ProxyArgs) -> anyhow::Result<Proxies> {
+/// The proxies of the flags.
+///
+/// # Errors
+/// Which of them cannot be used, never with its URL.
+pub(crate) fn proxies(args: &ProxyArgs) -> anyhow::Result<Proxies> {
     let one = |given: Option<&str>, source: &'static str| -> anyhow::Result<Option<Proxy>> {
         let given = given.filter(|text| !text.is_empty());
         given.map(Proxy::parse).transpose().with_context(|| source)
@@ -103,7 +107,11 @@ fn proxies(args: &ProxyArgs) -> anyhow::Result<Proxies> {
     proxies.context("--no-proxy (NO_PROXY, proxy.noProxy)")
 }
 
-fn authorities(path: &Path) -> anyhow::Result<Authorities> {
+/// The authorities of the file.
+///
+/// # Errors
+/// If it cannot be used.
+pub(crate) fn authorities(path: &Path) -> anyhow::Result<Authorities> {
     use std::io::Read;
     let context =
         || format!("CA bundle {} (--ca-bundle, CLAVIGER_CA_BUNDLE, caBundle) cannot be used", path.display());

@@ -1,5 +1,6 @@
-//! `claviger plugin …`: starts projects, looks at components, packs them for installing, tests them, and compiles
-//! them for the operator. None of it talks to a cluster; only a test gives a component rights, those of its bench.
+//! `claviger plugin …`: starts projects, looks at components, packs them for installing, pushes them to registries, tests
+//! them, and compiles them for the operator. None of it talks to a cluster; only a test gives a component rights, those of
+//! its bench.
 
 mod compile;
 mod config_maps;
@@ -9,6 +10,7 @@ mod new;
 mod object;
 mod pack;
 mod precompile;
+mod push;
 mod test;
 mod text;
 
@@ -26,6 +28,7 @@ pub(crate) use name::is_dns_label;
 pub(crate) use new::new;
 pub(crate) use pack::pack;
 pub(crate) use precompile::precompile;
+pub(crate) use push::push;
 pub(crate) use test::test;
 
 /// A component from a file, and how many bytes it has there: it may be compressed.

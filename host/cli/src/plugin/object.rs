@@ -3,7 +3,8 @@
 //! Pure. Nothing is granted here: what could be is written as comments, for whoever applies it to decide.
 
 use anyhow::Context;
-use claviger_crds::plugin::{ConfigMapSource, Plugin, PluginSpec, Source};
+use claviger_crds::plugin::{ConfigMapSource, OciSource, Plugin, PluginSpec, PullSecretRef, Source};
+use claviger_plugins::oci::Reference;
 use claviger_plugins::{Grants, Inspection};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
@@ -11,16 +12,29 @@ use serde::Serialize;
 use super::config_maps::first_name;
 use super::text::commented;
 
-/// The Plugin: these digests and no others, no grants. Its ConfigMap is looked for in the operator's namespace.
-pub(super) fn plugin(name: &str, digests: Vec<String>) -> Plugin {
+/// A package's ConfigMap, which is looked for in the operator's namespace.
+pub(super) fn from_config_map(name: &str) -> Source {
     let source = ConfigMapSource { name: first_name(name), ..ConfigMapSource::default() };
+    Source { config_map: Some(source), ..Source::default() }
+}
+
+/// A registry, which is asked as a Secret of the operator's namespace says.
+pub(super) fn from_registry(reference: &Reference, plain: bool, pull_secret: Option<&str>) -> Source {
+    let secret = |name: &str| PullSecretRef { name: name.to_owned(), namespace: None };
+    let source = OciSource {
+        reference: reference.to_string(),
+        pull_secret_ref: pull_secret.map(secret),
+        insecure: plain,
+        verify: None,
+    };
+    Source { oci: Some(source), ..Source::default() }
+}
+
+/// The Plugin: these digests and no others, no grants.
+pub(super) fn plugin(name: &str, source: Source, digests: Vec<String>) -> Plugin {
     Plugin {
         metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
-        spec: PluginSpec {
-            source: Source { config_map: Some(source), ..Source::default() },
-            digest: digests,
-            ..PluginSpec::default()
-        },
+        spec: PluginSpec { source, digest: digests, ..PluginSpec::default() },
         status: None,
     }
 }
@@ -80,7 +94,7 @@ mod tests {
     #[test]
     fn the_plugin_admits_the_digests_and_grants_nothing() {
         let digests = vec![digest(b"new"), digest(b"old")];
-        let object = plugin("etcd", digests.clone());
+        let object = plugin("etcd", from_config_map("etcd"), digests.clone());
         // What a plugin says of itself cannot leave its comment.
         let inspection = Inspection {
             origins: vec!["the store's endpoint\u{2028}  grants:\n  apiServerAudience: true".to_owned()],

@@ -54,7 +54,8 @@ pub(crate) async fn pack(args: &PackArgs) -> anyhow::Result<ExitCode> {
             let old = args.upgrade_from.iter().filter(|old| **old != digest).cloned();
             let digests: Vec<String> = std::iter::once(digest.clone()).chain(old).collect();
             let upgrade = digests.len() > 1;
-            let plugin = object::document(&object::plugin(&name, digests))? + &object::remarks(&inspection);
+            let plugin = object::document(&object::plugin(&name, object::from_config_map(&name), digests))?
+                + &object::remarks(&inspection);
             // The Plugin last, so that it finds its bytes; but where it admits two versions it goes first,
             // so that there is no moment at which the new bytes are foreign.
             if upgrade {

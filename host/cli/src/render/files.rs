@@ -16,7 +16,7 @@ use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_crds::external_secret::ExternalSecret;
 use claviger_crds::plugin::Plugin;
 use claviger_crds::store::SecretStoreSpec;
-use claviger_operator::plugins::{ConfigMapPart, Parts};
+use claviger_operator::plugins::{ConfigMapPart, Parts, Place};
 use claviger_operator::sync::world::{GeneratorView, SourceKind, StoreView, World};
 use claviger_operator::sync::{generator_name, store_name};
 use claviger_operator::watch::Object;
@@ -104,6 +104,20 @@ impl Parts for Files {
 
     fn describe(&self, name: &str) -> String {
         format!("ConfigMap {name} in the given files")
+    }
+
+    async fn value(&self, at: &Place<'_>) -> Result<Option<SecretBytes>, String> {
+        let wanted = if at.kind == ObjectKind::Secret { "Secret" } else { "ConfigMap" };
+        let named = |namespace: &str| at.namespace.is_none_or(|named| named == namespace);
+        let found = { self.objects.keys() }
+            .find(|(kind, namespace, name)| kind == wanted && name == at.name && named(namespace));
+        let values = found.and_then(|(kind, namespace, name)| self.values(kind, namespace, name));
+        Ok(values.and_then(|mut values| values.remove(at.key)))
+    }
+
+    fn at(&self, at: &Place<'_>) -> String {
+        let kind = if at.kind == ObjectKind::Secret { "Secret" } else { "ConfigMap" };
+        format!("{kind} {} in the given files", at.name)
     }
 }
 

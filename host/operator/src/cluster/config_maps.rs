@@ -1,15 +1,18 @@
-//! ConfigMaps that hold parts of a plugin, read one by one from the API server.
+//! ConfigMaps that hold parts of a plugin, and the Secrets and ConfigMaps that a pull from a registry is made with, read
+//! one by one from the API server.
 //!
 //! Each is noted as something the Plugin reads, there or not, so that its change or arrival wakes it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use claviger_core::secret::SecretBytes;
+use claviger_plugins::ObjectKind;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client};
 
 use super::credentials::{Reference, ReferenceKind};
-use crate::plugins::{ConfigMapPart, Parts};
+use crate::plugins::{ConfigMapPart, Parts, Place};
 use crate::state::State;
 use crate::watch::Object;
 
@@ -45,6 +48,47 @@ impl Parts for ConfigMaps<'_> {
 
     fn describe(&self, name: &str) -> String {
         format!("ConfigMap {}/{name}", self.namespace)
+    }
+
+    async fn value(&self, at: &Place<'_>) -> Result<Option<SecretBytes>, String> {
+        let namespace = at.namespace.unwrap_or(self.namespace).to_owned();
+        let kind = match at.kind {
+            ObjectKind::Secret => ReferenceKind::Secret,
+            ObjectKind::ConfigMap => ReferenceKind::ConfigMap,
+        };
+        let reference = Reference { kind, namespace: namespace.clone(), name: at.name.to_owned() };
+        self.state.add_read(&self.reader, reference);
+        let client = self.client.clone();
+        match at.kind {
+            ObjectKind::Secret => {
+                let api: Api<Secret> = Api::namespaced(client, &namespace);
+                let found = api.get_opt(at.name).await.map_err(|error| unreadable(&error))?;
+                let value = found.and_then(|secret| secret.data?.remove(at.key));
+                Ok(value.map(|bytes| SecretBytes::new(bytes.0)))
+            }
+            ObjectKind::ConfigMap => {
+                let api: Api<ConfigMap> = Api::namespaced(client, &namespace);
+                let found = api.get_opt(at.name).await.map_err(|error| said(&error))?;
+                let value = found.and_then(|map| map.data?.remove(at.key));
+                Ok(value.map(|text| SecretBytes::new(text.into_bytes())))
+            }
+        }
+    }
+
+    fn at(&self, at: &Place<'_>) -> String {
+        let kind = match at.kind {
+            ObjectKind::Secret => "Secret",
+            ObjectKind::ConfigMap => "ConfigMap",
+        };
+        format!("{kind} {}/{}", at.namespace.unwrap_or(self.namespace), at.name)
+    }
+}
+
+/// A Secret is one: a library's error may quote what it could not parse.
+fn unreadable(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("the API server answered {}", status.code),
+        _ => "the API server did not answer with a Secret".to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use claviger_plugins::PluginsError;
+use claviger_plugins::oci::OciError;
 
 /// Why not.
 #[derive(Debug, thiserror::Error)]
@@ -37,12 +38,12 @@ pub enum InstallError {
         /// The other side's words.
         why: String,
     },
-    /// A source that this version does not have.
-    #[error("plugins from a registry (source.oci) cannot be installed by this version: use source.configMap")]
-    SourceNotSupported,
-    /// A ConfigMap without a digest: the definition asks for one, and so do we.
+    /// The registry, or what it holds.
+    #[error(transparent)]
+    Registry(#[from] OciError),
+    /// A ConfigMap or an artifact without a digest: the definition asks for one, and so do we.
     #[error(
-        "spec.digest is missing: whoever may edit the ConfigMap must not decide what is loaded; name the digest that `claviger plugin inspect` prints"
+        "spec.digest is missing: whoever may edit the ConfigMap, or push to the registry, must not decide what is loaded; name the digest that `claviger plugin inspect` prints"
     )]
     DigestMissing,
     /// The object changed meanwhile.
@@ -63,7 +64,7 @@ impl InstallError {
             Self::SourceNotFound { .. } => "SourceNotFound",
             Self::SourceInvalid { .. } => "SourceInvalid",
             Self::SourceUnreadable { .. } => "SourceUnreadable",
-            Self::SourceNotSupported => "SourceNotSupported",
+            Self::Registry(error) => error.reason(),
             Self::DigestMissing => "DigestMissing",
             Self::Superseded => "Superseded",
             Self::NameReserved(_) => "NameReserved",
@@ -76,6 +77,7 @@ impl InstallError {
         match self {
             // Whether there is room again is looked at before anything is compiled.
             Self::SourceUnreadable { .. } | Self::Plugin(PluginsError::NoRoom(_)) => Some(Duration::from_secs(30)),
+            Self::Registry(error) => error.try_again(),
             // These depend on what else the machine does at the time.
             Self::Plugin(PluginsError::OverBudget { .. } | PluginsError::Compile(_)) => {
                 Some(Duration::from_secs(3600))
@@ -85,7 +87,6 @@ impl InstallError {
             | Self::ManifestInvalid
             | Self::SourceNotFound { .. }
             | Self::SourceInvalid { .. }
-            | Self::SourceNotSupported
             | Self::DigestMissing
             // The change has queued the object.
             | Self::Superseded

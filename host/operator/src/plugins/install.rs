@@ -3,11 +3,12 @@
 use claviger_crds::plugin::{PluginSpec, Source};
 use claviger_crds::store::DECLARED;
 
+use super::oci::pulled;
 use super::registry::{BUILT_IN, Installed, Registry, Wanted, built_in};
 use super::source::{Parts, config_map, file};
 use super::{InstallError, grants};
 
-/// Installs the plugin `name`; ConfigMaps are read from `maps`. What was in place stays where this fails, and
+/// Installs the plugin `name`; ConfigMaps, and what a registry is asked with, are read from `maps`. What was in place stays where this fails, and
 /// the registry keeps the reason. `still` says, when it is loaded, whether it is still wanted.
 ///
 /// # Errors
@@ -70,12 +71,16 @@ async fn try_install(
         }
         // The API server refuses such an object; but one from a file, or under an older definition, must not
         // be trusted more.
-        Source { config_map: Some(_), .. } if spec.digest.is_empty() => Err(InstallError::DigestMissing),
+        Source { config_map: Some(_), .. } | Source { oci: Some(_), .. } if spec.digest.is_empty() => {
+            Err(InstallError::DigestMissing)
+        }
         Source { config_map: Some(source), .. } => registry.install(wanted, config_map(source, maps)).await,
         Source { file: Some(source), .. } => {
             registry.install(wanted, file(registry.directory(), &source.path)).await
         }
-        Source { oci: Some(_), .. } => Err(InstallError::SourceNotSupported),
+        Source { oci: Some(source), .. } => {
+            registry.install_pulled(&wanted, pulled(registry, &wanted, source, maps)).await
+        }
         // The definition asks for exactly one; an object that is older than it may have none.
         Source { .. } => Err(InstallError::ManifestInvalid),
     }

@@ -7,6 +7,7 @@
 mod error;
 mod granted;
 mod install;
+mod oci;
 mod registry;
 mod settings;
 mod source;
@@ -15,4 +16,4 @@ pub use error::InstallError;
 use granted::grants;
 pub use install::install;
 pub use registry::{BUILT_IN, BuiltIn, Installed, Listed, Registry, Wanted, built_in, shown};
-pub use source::{ConfigMapPart, Parts};
+pub use source::{ConfigMapPart, Parts, Place};

@@ -107,6 +107,16 @@ impl Wanted<'_> {
     }
 }
 
+/// What was found for a name.
+pub(super) enum Taken {
+    /// What is in place has this digest, and it is the one that is wanted.
+    InPlace(String),
+    /// What was compiled before, under a digest that is wanted.
+    Loaded(Arc<Plugin>),
+    /// A component.
+    Bytes(Vec<u8>),
+}
+
 #[derive(Default)]
 struct Entry {
     installed: Option<Installed>,
@@ -124,6 +134,9 @@ pub struct Registry {
     /// Whoever loads holds it from before the first byte is read: a component takes as much memory as it is
     /// large, and several at once would take that together.
     loading: tokio::sync::Mutex<()>,
+    /// Whoever pulls from a registry holds it until that is loaded: one pulled component in memory at a time, and a
+    /// registry that is slow keeps nobody waiting but those who want something of a registry too.
+    pulling: tokio::sync::Mutex<()>,
     /// Built-ins that are announced and not loaded yet. The others wait for them: somebody's large component
     /// must not keep everybody's Vault from working after a start.
     pending: watch::Sender<BTreeSet<&'static str>>,
@@ -134,7 +147,14 @@ impl Registry {
     pub fn new(host: Arc<PluginHost>, directory: impl AsRef<Path>) -> Self {
         let directory = directory.as_ref().to_owned();
         let (pending, _) = watch::channel(BTreeSet::new());
-        Self { host, directory, entries: Mutex::default(), loading: tokio::sync::Mutex::default(), pending }
+        Self {
+            host,
+            directory,
+            entries: Mutex::default(),
+            loading: tokio::sync::Mutex::default(),
+            pulling: tokio::sync::Mutex::default(),
+            pending,
+        }
     }
 
     /// The host that the plugins run in.
@@ -223,13 +243,45 @@ impl Registry {
         wanted: Wanted<'_>,
         bytes: impl Future<Output = Result<Vec<u8>, InstallError>>,
     ) -> Result<Installed, InstallError> {
+        self.prepare(&wanted).await;
+        let _turn = self.loading.lock().await;
+        let taken = bytes.await.map(Taken::Bytes);
+        self.put(&wanted, taken).await
+    }
+
+    /// The same for what is pulled from a registry. A pull may take minutes, in which others are loaded.
+    ///
+    /// # Errors
+    /// As [`Registry::install`].
+    pub(super) async fn install_pulled(
+        &self,
+        wanted: &Wanted<'_>,
+        pull: impl Future<Output = Result<Taken, InstallError>>,
+    ) -> Result<Installed, InstallError> {
+        self.prepare(wanted).await;
+        let _pull = self.pulling.lock().await;
+        let taken = pull.await;
+        let _turn = self.loading.lock().await;
+        self.put(wanted, taken).await
+    }
+
+    async fn prepare(&self, wanted: &Wanted<'_>) {
         self.announce(wanted.name);
-        self.hold_to(&wanted);
+        self.hold_to(wanted);
         if built_in(wanted.name).is_none() {
             self.built_ins_settled().await;
         }
-        let _turn = self.loading.lock().await;
-        let outcome = self.take(&wanted, bytes).await;
+    }
+
+    async fn put(
+        &self,
+        wanted: &Wanted<'_>,
+        taken: Result<Taken, InstallError>,
+    ) -> Result<Installed, InstallError> {
+        let outcome = match taken {
+            Ok(taken) => self.take(wanted, taken).await,
+            Err(error) => Err(error),
+        };
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.entry(wanted.name.to_owned()).or_default();
         match outcome {
@@ -238,7 +290,7 @@ impl Registry {
                 Err(InstallError::Superseded)
             }
             Ok(plugin) => {
-                let installed = Installed { plugin, namespaces: wanted.namespaces };
+                let installed = Installed { plugin, namespaces: wanted.namespaces.clone() };
                 *entry = Entry { installed: Some(installed.clone()), ..Entry::default() };
                 Ok(installed)
             }
@@ -250,20 +302,24 @@ impl Registry {
         }
     }
 
-    async fn take(
-        &self,
-        wanted: &Wanted<'_>,
-        bytes: impl Future<Output = Result<Vec<u8>, InstallError>>,
-    ) -> Result<Arc<Plugin>, InstallError> {
-        let bytes = bytes.await?;
-        let found =
-            if wanted.digests.is_empty() { digest(&bytes) } else { package::verify(&bytes, wanted.digests)? };
+    async fn take(&self, wanted: &Wanted<'_>, taken: Taken) -> Result<Arc<Plugin>, InstallError> {
+        let found = match &taken {
+            Taken::InPlace(digest) => digest.clone(),
+            Taken::Loaded(plugin) => plugin.id().digest.clone(),
+            Taken::Bytes(bytes) if wanted.digests.is_empty() => digest(bytes),
+            Taken::Bytes(bytes) => package::verify(bytes, wanted.digests)?,
+        };
         if let Some(Installed { plugin, .. }) = self.installed(wanted.name)
             && plugin.id().digest == found
         {
             return Ok(plugin);
         }
-        let plugin = self.host.load(wanted.name, bytes, wanted.grants.clone()).await?;
+        let plugin = match taken {
+            Taken::Bytes(bytes) => self.host.load(wanted.name, bytes, wanted.grants.clone()).await?,
+            Taken::Loaded(plugin) => plugin,
+            // Taken away while we waited for our turn.
+            Taken::InPlace(_) => return Err(InstallError::Superseded),
+        };
         tracing::info!(plugin = %plugin.id(), digest = plugin.id().digest, "plugin loaded");
         let grants = wanted.grants(plugin.kind());
         Ok(if *plugin.grants() == grants { plugin } else { Arc::new(plugin.with_grants(grants)) })

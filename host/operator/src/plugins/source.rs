@@ -11,9 +11,10 @@ use std::path::Path;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use claviger_core::names::{ANNOTATION_PART_COUNT, ANNOTATION_PART_DIGEST, ANNOTATION_PART_INDEX, part_name};
+use claviger_core::secret::SecretBytes;
 use claviger_crds::plugin::ConfigMapSource;
-use claviger_plugins::PluginsError;
 use claviger_plugins::package::{Header, MAX_COMPONENT, join, unpack};
+use claviger_plugins::{ObjectKind, PluginsError};
 
 use super::InstallError;
 
@@ -26,12 +27,29 @@ pub struct ConfigMapPart {
     pub data: BTreeMap<String, Vec<u8>>,
 }
 
-/// Reads ConfigMaps by name: from a cluster, or from files.
+/// A key of an object.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Of which kind.
+    pub kind: ObjectKind,
+    /// In which namespace; none: the operator's.
+    pub namespace: Option<&'a str>,
+    /// Its name.
+    pub name: &'a str,
+    /// The key.
+    pub key: &'a str,
+}
+
+/// Reads ConfigMaps by name, and what registries are asked with: from a cluster, or from files.
 pub trait Parts {
     /// One; none if it is not there. `Err`: why it cannot be read.
     fn read(&self, name: &str) -> impl Future<Output = Result<Option<ConfigMapPart>, String>> + Send;
     /// How messages name it.
     fn describe(&self, name: &str) -> String;
+    /// The value of a key; none if there is no such object, or no such key in it. `Err`: why it cannot be read.
+    fn value(&self, at: &Place<'_>) -> impl Future<Output = Result<Option<SecretBytes>, String>> + Send;
+    /// How messages name its object.
+    fn at(&self, at: &Place<'_>) -> String;
 }
 
 /// The bytes in one ConfigMap or, where that says it is a part, in as many as it says.
@@ -187,6 +205,14 @@ mod tests {
 
         fn describe(&self, name: &str) -> String {
             format!("ConfigMap claviger-system/{name}")
+        }
+
+        async fn value(&self, _at: &Place<'_>) -> Result<Option<SecretBytes>, String> {
+            Ok(None)
+        }
+
+        fn at(&self, at: &Place<'_>) -> String {
+            at.name.to_owned()
         }
     }
 

@@ -251,6 +251,18 @@ fn note(log: &Mutex<Log>, trouble: String) {
     log.lock().unwrap_or_else(PoisonError::into_inner).trouble = Some(trouble);
 }
 
+/// The words of a failure, for who asked on the host's own behalf. `Err`: an address was refused, and which rule did.
+pub(crate) fn failure(error: &reqwest::Error, origin: &str) -> Result<String, String> {
+    let log = Arc::new(Mutex::new(Log::default()));
+    let _ = failed(error, origin, &log);
+    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    match log.denial.take() {
+        Some(Fault::EgressDenied { why, .. }) => Err(why),
+        Some(fault) => Err(fault.to_string()),
+        None => Ok(log.trouble.take().unwrap_or_else(|| format!("request to {origin} failed"))),
+    }
+}
+
 /// Names a failure for the guest by its code, and for the host's messages in words. The words are the
 /// network's and TLS's, never a body's.
 fn failed(error: &reqwest::Error, origin: &str, log: &Arc<Mutex<Log>>) -> Error {

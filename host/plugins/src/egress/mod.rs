@@ -25,7 +25,7 @@ use claviger_core::secret::SecretBytes;
 pub use address::{Reach, Refusal, check as check_address};
 pub use bypass::BypassError;
 pub use demands::Demands;
-pub(crate) use hooks::Hooks;
+pub(crate) use hooks::{Hooks, failure};
 pub use origin::{Origin, OriginError};
 pub use pool::{Counters, EgressPool, EgressSession};
 pub use proxy::{Proxies, Proxy, ProxyError};

@@ -43,7 +43,7 @@ impl Origin {
     }
 
     /// The origin of a URL; `None` if it is not http or https.
-    pub(super) fn from_url(url: &Url) -> Option<Self> {
+    pub(crate) fn from_url(url: &Url) -> Option<Self> {
         let tls = match url.scheme() {
             "https" => true,
             "http" => false,

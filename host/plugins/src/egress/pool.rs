@@ -49,9 +49,9 @@ pub struct EgressPool {
 }
 
 /// One origin of a session, ready to be asked.
-pub(super) struct Target {
+pub(crate) struct Target {
     pub(super) rule: OriginRule,
-    pub(super) client: Client,
+    pub(crate) client: Client,
     pub(super) reach: Reach,
     /// The proxy that its requests go by.
     pub(super) proxy: Option<Proxy>,
@@ -59,7 +59,7 @@ pub(super) struct Target {
 
 impl Target {
     /// Whom a message is about when a connection fails.
-    pub(super) fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         match &self.proxy {
             Some(proxy) => format!("{} (through the proxy {proxy})", self.rule.origin),
             None => self.rule.origin.to_string(),
@@ -249,7 +249,7 @@ impl EgressSession {
 
     /// The rule for a request, checked as far as can be without a look-up. What is checked is the URL that
     /// is sent, after the one parser that makes it: `%2e%2e` and backslashes are steps upwards there.
-    pub(super) fn admit(&self, url: &Url) -> Result<&Target, Fault> {
+    pub(crate) fn admit(&self, url: &Url) -> Result<&Target, Fault> {
         let refuse = |origin: String, why: &str| Err(Fault::EgressDenied { origin, why: why.to_owned() });
         let Some(origin) = Origin::from_url(url) else {
             return refuse(url.scheme().to_owned(), "it is no http or https URL");

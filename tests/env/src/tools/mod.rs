@@ -12,6 +12,7 @@ mod openbao;
 mod postgres;
 mod prometheus;
 mod python;
+mod registry;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,8 @@ pub struct Tools {
     pub postgres_bin: Option<PathBuf>,
     /// A browser without a screen, if it is installed.
     pub chromium: Option<PathBuf>,
+    /// Docker's registry, if it is installed.
+    pub registry: Option<PathBuf>,
     /// The folder with Prometheus and promtool, if it was asked for and can be had.
     pub prometheus_bin: Option<PathBuf>,
 }
@@ -78,6 +81,7 @@ impl Tools {
             python: python::prepare(progress)?,
             postgres_bin: postgres::find(),
             chromium: chromium::find(),
+            registry: registry::find(),
             prometheus_bin: None,
         })
     }
@@ -107,6 +111,14 @@ impl Tools {
     /// [`Error::Missing`] if none is installed.
     pub fn chromium(&self) -> Result<&Path> {
         self.chromium.as_deref().ok_or_else(|| Error::Missing(chromium::missing()))
+    }
+
+    /// The registry.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if none is installed.
+    pub fn registry(&self) -> Result<&Path> {
+        self.registry.as_deref().ok_or_else(|| Error::Missing(registry::missing()))
     }
 
     /// The same with Prometheus, which servers do without.
