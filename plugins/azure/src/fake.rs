@@ -1,14 +1,14 @@
-//! A world for tests: a server that is a function, and a memo without a clock. Only tests.
+//! A world for tests: a server that is a function, with the SDK's memo. Only tests.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use claviger_plugin_sdk::Error;
-use claviger_plugin_sdk::memo::{Make, Memo};
-use claviger_plugin_sdk::provider::claviger::plugin::types::{Requester, StoreRef};
-use claviger_plugin_sdk::provider::connection::{Resolved, Session, SlotValue};
-use claviger_plugin_sdk::provider::interface::{Facet, Item, Nature};
+use claviger_plugin_sdk::memo::Memo;
+use claviger_plugin_sdk::provider::connection::Session;
+use claviger_plugin_sdk::provider::interface::Item;
+use claviger_plugin_sdk::testing;
+pub(crate) use claviger_plugin_sdk::testing::{bytes, input as session_of, kind};
 use serde_json::{Value, json};
 
 use crate::needs::CLIENT_SECRET;
@@ -23,7 +23,7 @@ type Server<'f> = dyn Fn(&Request) -> Said + 'f;
 pub(crate) struct Fake<'f> {
     server: Box<Server<'f>>,
     urls: RefCell<Vec<String>>,
-    memo: RefCell<BTreeMap<String, Vec<u8>>>,
+    memo: testing::Memo,
     largest: Cell<usize>,
 }
 
@@ -74,63 +74,16 @@ pub(crate) fn store(more: Value) -> Value {
     store
 }
 
-/// Of a SecretStore.
-pub(crate) fn session_of(config: &Value, have: &[(&str, Resolved)]) -> Session {
-    let have = have.iter();
-    Session {
-        store: StoreRef {
-            kind: "SecretStore".to_owned(),
-            name: "s".to_owned(),
-            namespace: Some("team".to_owned()),
-            uid: "u".to_owned(),
-            generation: 1,
-        },
-        requester: Requester { namespace: "team".to_owned() },
-        config: config.to_string(),
-        settings: String::new(),
-        have: have
-            .map(|(slot, value)| SlotValue { slot: (*slot).to_owned(), value: value.clone() })
-            .collect(),
-    }
-}
-
 /// Of [`store`].
 pub(crate) fn session() -> Session {
     session_of(&store(json!({})), &[(CLIENT_SECRET, bytes("the~client.secret\n"))])
 }
 
-pub(crate) fn bytes(text: &str) -> Resolved {
-    Resolved::Bytes(text.as_bytes().to_vec())
-}
-
 pub(crate) fn item(key: &str) -> Item {
-    Item {
-        key: key.to_owned(),
-        version: None,
-        facet: Facet::Value,
-        property: None,
-        known_version: None,
-        nature: Nature::Stored,
-    }
+    Item::new(key)
 }
 
-/// The kind of an answer, for tables.
-pub(crate) fn kind<T>(answer: &Result<T, Error>) -> &'static str {
-    match answer {
-        Ok(_) => "value",
-        Err(Error::NotFound(_)) => "not-found",
-        Err(Error::Unauthenticated(_)) => "unauthenticated",
-        Err(Error::Denied(_)) => "denied",
-        Err(Error::RateLimited(_)) => "rate-limited",
-        Err(Error::Unavailable(_)) => "unavailable",
-        Err(Error::InvalidConfig(_)) => "invalid-config",
-        Err(Error::NotModified) => "not-modified",
-        Err(Error::Unsupported(_)) => "unsupported",
-        Err(_) => "other",
-    }
-}
-
-/// The same, with the field of a wrong config.
+/// The kind of an answer, or the field of a wrong config.
 pub(crate) fn kind_at<T>(answer: &Result<T, Error>) -> String {
     match answer {
         Err(Error::InvalidConfig(wrong)) => wrong.path.clone(),
@@ -143,7 +96,7 @@ impl<'f> Fake<'f> {
         Self {
             server: Box::new(server),
             urls: RefCell::default(),
-            memo: RefCell::default(),
+            memo: testing::Memo::default(),
             largest: Cell::new(0),
         }
     }
@@ -160,7 +113,9 @@ impl<'f> Fake<'f> {
 
     /// What became old enough.
     pub(crate) fn forget(&self, key: &str) {
-        self.memo.borrow_mut().remove(key);
+        if let Some(value) = self.memo.peek(key) {
+            self.memo.evict(key, &value);
+        }
     }
 }
 
@@ -170,7 +125,7 @@ impl World for Fake<'_> {
         let answer = |request: Request| {
             self.urls.borrow_mut().push(request.url.clone());
             let (status, retry_after_ms, body) = (self.server)(&request);
-            Ok(Reply { status, retry_after_ms, body: body.into_bytes() })
+            Ok(Reply { retry_after_ms, ..Reply::new(status, body) })
         };
         requests.into_iter().map(answer).collect()
     }
@@ -180,29 +135,6 @@ impl World for Fake<'_> {
     }
 
     fn memo(&self) -> &dyn Memo {
-        self
-    }
-}
-
-impl Memo for Fake<'_> {
-    fn get_or_make(&self, key: &str, make: &mut Make<'_>) -> Result<Vec<u8>, Error> {
-        if let Some(found) = self.peek(key) {
-            return Ok(found);
-        }
-        let (made, _) = make()?;
-        self.memo.borrow_mut().insert(key.to_owned(), made.clone());
-        Ok(made)
-    }
-
-    fn peek(&self, key: &str) -> Option<Vec<u8>> {
-        self.memo.borrow().get(key).cloned()
-    }
-
-    fn keep(&self, key: &str, value: &[u8], _ttl_ms: u64) {
-        self.memo.borrow_mut().entry(key.to_owned()).or_insert_with(|| value.to_vec());
-    }
-
-    fn evict(&self, key: &str, value: &[u8]) {
-        self.memo.borrow_mut().retain(|own, held| own != key || held != value);
+        &self.memo
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Host;
 #[cfg(target_arch = "wasm32")]
 impl World for Host {
     fn send(&self, requests: Vec<Request>) -> Vec<Result<Reply, Error>> {
-        claviger_plugin_sdk::http::replies(requests, crate::read::AT_ONCE)
+        claviger_plugin_sdk::http::send_all(requests, crate::read::AT_ONCE)
     }
 
     fn now(&self) -> SystemTime {

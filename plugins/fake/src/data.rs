@@ -1,27 +1,28 @@
 //! The manifest's data as a key-value store. Pure.
 
+use claviger_plugin_sdk::prelude::*;
 use serde::Deserialize;
 
 /// The provider's object.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Config {
-    /// What is in it.
-    #[serde(default)]
+    /// What is in it
     pub data: Vec<Entry>,
-    /// ESO's enumeration: 0 ready, 1 unknown, 2 error.
+    /// ESO's enumeration: 0 ready, 1 unknown, 2 error
     #[serde(default)]
     pub validation_result: u8,
 }
 
 /// One key in one version.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Its name.
+    /// Its name
     pub key: String,
-    /// Its value, as it stands.
+    /// Its value, as it stands
     pub value: String,
-    /// Its version; empty: without one.
+    /// Its version; empty: without one
     #[serde(default)]
     pub version: String,
 }

@@ -5,7 +5,7 @@
 //! day after the last push.
 
 pub mod data;
+pub mod plugin;
 pub mod pushed;
 
-#[cfg(target_arch = "wasm32")]
-mod plugin;
+pub use plugin::Fake;

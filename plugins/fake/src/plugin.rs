@@ -1,106 +1,84 @@
 //! The data behind the plugin interface.
 
-use claviger_plugin_sdk::provider::claviger::plugin::memo::{self, Lookup};
-use claviger_plugin_sdk::provider::connection::{ConnectInput, Guest as Connection, Ready, Step};
-use claviger_plugin_sdk::provider::interface::{
-    Capability, Description, Facet, Found, Guest as Provider, Health, Item, Page, PropertyStep, Query,
-    Session, Value,
-};
-use claviger_plugin_sdk::provider::writer::{Guest as Writer, Outcome, Removal, Write};
-use claviger_plugin_sdk::{Error, invalid_config};
+use claviger_plugin_sdk::Writer;
+use claviger_plugin_sdk::memo::{Lookup, Memo};
+use claviger_plugin_sdk::prelude::*;
+use claviger_plugin_sdk::provider::interface::Facet;
+use claviger_plugin_sdk::provider::writer::{Outcome, Removal, Write};
 
 use crate::data::{Config, Entry};
 use crate::pushed::{Change, Pushed};
 
-struct Fake;
-
-fn config(session: &ConnectInput) -> Result<Config, Error> {
-    serde_json::from_str(&session.config)
-        .map_err(|_| invalid_config("", "data must be a list of key and value"))
-}
+/// The provider.
+pub struct Fake;
 
 fn value(entry: &Entry) -> Value {
-    Value {
-        data: entry.value.clone().into_bytes(),
-        entries: None,
-        version: (!entry.version.is_empty()).then(|| entry.version.clone()),
-        metadata: None,
-        lease: None,
-        shareable: true,
-        dynamic: false,
-    }
+    Value::new(entry.value.as_str()).version(Some(&entry.version).filter(|version| !version.is_empty()))
 }
 
-impl Connection for Fake {
-    fn connect(input: ConnectInput) -> Result<Step, Error> {
-        config(&input)?;
-        Ok(Step::Ready(Ready { origins: Vec::new(), partition: None, account: None }))
-    }
+fn pushed_value((data, version): (Vec<u8>, String)) -> Value {
+    Value::new(data).version(Some(version))
 }
 
 impl Provider for Fake {
+    const NAME: &'static str = "fake";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const CONFIG_SCHEMA: &'static str = include_str!("../config-schema.json");
+    type Config = Config;
+
     fn describe() -> Description {
         Description {
-            name: "fake".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            config_schema: include_str!("../config-schema.json").to_owned(),
-            push_metadata_schema: None,
             capabilities: Capability::GET
                 | Capability::FIND_BY_NAME
                 | Capability::VERSIONS
                 | Capability::WRITER,
             property_order: vec![PropertyStep::Path],
-            metadata_order: Vec::new(),
-            origins: Vec::new(),
             max_batch: 100,
+            ..described::<Self>()
         }
     }
 
-    fn validate(session: Session) -> Result<Health, Error> {
-        match config(&session)?.validation_result {
+    fn connect(_store: &mut Store<Config>) -> Result<Ready, Error> {
+        Ok(Ready::to([]))
+    }
+
+    fn validate(session: &Session<'_, Config>) -> Result<Health, Error> {
+        match session.config.validation_result {
             0 => Ok(Health::Ready),
             1 => Ok(Health::Unknown("validationResult says so".to_owned())),
             _ => Err(Error::Unavailable("validationResult says so".to_owned())),
         }
     }
 
-    fn get(session: Session, items: Vec<Item>) -> Result<Vec<Result<Value, Error>>, Error> {
-        let config = config(&session)?;
-        let pushed = read();
+    fn get_all(session: &Session<'_, Config>, items: &[Item]) -> Result<Vec<Result<Value, Error>>, Error> {
+        let pushed = read(session.memo());
         let one = |item: &Item| {
             if item.facet == Facet::Metadata {
                 return Err(Error::Unsupported("the fake provider has no metadata".to_owned()));
             }
-            let found = config.get(&item.key, item.version.as_deref().unwrap_or_default());
-            if let Some(found) = found {
-                return Ok(value(found));
-            }
-            let (bytes, version) = pushed
-                .get(&item.key, item.version.as_deref())
-                .ok_or_else(|| Error::NotFound("it is not in the store's data".to_owned()))?;
-            Ok(pushed_value(bytes, version))
+            let version = item.version.as_deref();
+            let found = session.config.get(&item.key, version.unwrap_or_default()).map(value);
+            found
+                .or_else(|| pushed.get(&item.key, version).map(pushed_value))
+                .ok_or_else(|| Error::NotFound("it is not in the store's data".to_owned()))
         };
         Ok(items.iter().map(one).collect())
     }
 
-    fn find(session: Session, query: Query, _cursor: Option<String>) -> Result<Page, Error> {
+    fn find(session: &Session<'_, Config>, query: &Query, _cursor: Option<&str>) -> Result<Page, Error> {
         if query.path.is_some() || !query.tags.is_empty() {
             return Err(Error::Unsupported("the fake provider finds by name only".to_owned()));
         }
         let pattern = query.name_regexp.as_deref().map(regex_lite::Regex::new).transpose();
         let pattern =
             pattern.map_err(|_| Error::Unsupported("the name is no regular expression".to_owned()))?;
-        let config = config(&session)?;
-        let entries = config.find(|key| pattern.as_ref().is_none_or(|pattern| pattern.is_match(key)));
-        let found =
-            entries.into_iter().map(|entry| Found { key: entry.key.clone(), value: Some(value(entry)) });
-        let pushed = read();
-        let pushed = pushed.all().filter(|(key, ..)| pattern.as_ref().is_none_or(|it| it.is_match(key)));
-        let pushed = pushed.map(|(key, bytes, version)| Found {
-            key: key.to_owned(),
-            value: Some(pushed_value(bytes, version)),
-        });
-        Ok(Page { found: found.chain(pushed).collect(), next: None })
+        let matches = |key: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(key));
+        let pushed = read(session.memo());
+        let found = |key: &str, value| Found { key: key.to_owned(), value: Some(value) };
+        let own = session.config.find(matches).into_iter().map(|entry| found(&entry.key, value(entry)));
+        let pushed = pushed.all().filter(|(key, ..)| matches(key));
+        let pushed = pushed.map(|(key, bytes, version)| found(key, pushed_value((bytes, version))));
+        Ok(Page { found: own.chain(pushed).collect(), next: None })
     }
 }
 
@@ -113,34 +91,25 @@ const DAY_MS: u64 = 24 * 3600 * 1000;
 /// Others that push at the same moment are few: each turn of theirs costs one.
 const TURNS: usize = 100;
 
-fn pushed_value(data: Vec<u8>, version: String) -> Value {
-    let (entries, metadata, lease) = (None, None, None);
-    Value { data, entries, version: Some(version), metadata, lease, shareable: true, dynamic: false }
-}
-
-fn read() -> Pushed {
-    match memo::begin(PUSHED) {
-        Lookup::Hit(entry) => Pushed::parse(&entry.value),
-        // Dropped unfilled: the next who asks may have it.
-        Lookup::Miss(_) | Lookup::Busy | Lookup::Full => Pushed::default(),
-    }
+fn read(memo: &dyn Memo) -> Pushed {
+    memo.peek(PUSHED).map(|kept| Pushed::parse(&kept)).unwrap_or_default()
 }
 
 /// Changes what was pushed, whoever else does meanwhile.
-fn change<T>(apply: impl Fn(&mut Pushed) -> (T, Change)) -> Result<T, Error> {
+fn change<T>(memo: &dyn Memo, apply: impl Fn(&mut Pushed) -> (T, Change)) -> Result<T, Error> {
     let busy = || Error::Unavailable("others push at the same moment".to_owned());
     for _ in 0..TURNS {
-        let (ticket, mut pushed) = match memo::begin(PUSHED) {
+        let (ticket, mut pushed) = match memo.begin(PUSHED) {
             Lookup::Miss(ticket) => (ticket, Pushed::default()),
-            Lookup::Hit(entry) => {
-                let mut pushed = Pushed::parse(&entry.value);
+            Lookup::Hit(kept) => {
+                let mut pushed = Pushed::parse(&kept);
                 let (out, changed) = apply(&mut pushed);
                 if changed == Change::Nothing {
                     return Ok(out);
                 }
-                memo::evict(PUSHED, &entry.value);
-                match memo::begin(PUSHED) {
-                    Lookup::Miss(ticket) => (ticket, Pushed::parse(&entry.value)),
+                memo.evict(PUSHED, &kept);
+                match memo.begin(PUSHED) {
+                    Lookup::Miss(ticket) => (ticket, Pushed::parse(&kept)),
                     Lookup::Hit(_) => continue,
                     Lookup::Busy | Lookup::Full => return Err(busy()),
                 }
@@ -155,39 +124,76 @@ fn change<T>(apply: impl Fn(&mut Pushed) -> (T, Change)) -> Result<T, Error> {
     Err(busy())
 }
 
+/// Does a key stand in the store itself?
+fn declared(session: &Session<'_, Config>, key: &str) -> bool {
+    session.config.data.iter().any(|entry| entry.key == key)
+}
+
 impl Writer for Fake {
-    fn push(session: Session, writes: Vec<Write>) -> Result<Vec<Result<Outcome, Error>>, Error> {
-        let config = config(&session)?;
-        let one = |write: &Write| {
-            let declared = config.data.iter().any(|entry| entry.key == write.key);
-            match (declared, write.replace) {
-                (true, true) => Err(Error::Denied("key already exists in the store's data".to_owned())),
-                (true, false) => Ok(Outcome::Unchanged),
-                (false, _) => change(|pushed| pushed.push(write))?,
-            }
-        };
-        Ok(writes.iter().map(one).collect())
+    fn push(session: &Session<'_, Config>, write: &Write) -> Result<Outcome, Error> {
+        match (declared(session, &write.key), write.replace) {
+            (true, true) => Err(Error::Denied("key already exists in the store's data".to_owned())),
+            (true, false) => Ok(Outcome::Unchanged),
+            (false, _) => change(session.memo(), |pushed| pushed.push(write))?,
+        }
     }
 
-    fn delete(session: Session, removals: Vec<Removal>) -> Result<Vec<Result<(), Error>>, Error> {
-        let config = config(&session)?;
-        let one = |removal: &Removal| {
-            if config.data.iter().any(|entry| entry.key == removal.key) {
-                return Err(Error::Denied("it is in the store's data".to_owned()));
-            }
-            change(|pushed| pushed.delete(removal))?
-        };
-        Ok(removals.iter().map(one).collect())
+    fn delete(session: &Session<'_, Config>, removal: &Removal) -> Result<(), Error> {
+        if declared(session, &removal.key) {
+            return Err(Error::Denied("it is in the store's data".to_owned()));
+        }
+        change(session.memo(), |pushed| pushed.delete(removal))?
     }
 
-    fn exists(session: Session, keys: Vec<String>) -> Result<Vec<Result<bool, Error>>, Error> {
-        let config = config(&session)?;
-        let pushed = read();
-        let there = |key: &String| {
-            config.data.iter().any(|entry| entry.key == *key) || pushed.get(key, None).is_some()
-        };
-        Ok(keys.iter().map(|key| Ok(there(key))).collect())
+    fn exists(session: &Session<'_, Config>, key: &str) -> Result<bool, Error> {
+        Ok(declared(session, key) || read(session.memo()).get(key, None).is_some())
     }
 }
 
-claviger_plugin_sdk::provider::export_writing_provider!(Fake);
+export_provider!(Fake: Writer);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use claviger_plugin_sdk::testing::{Bench, Host, check_schema, kind};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_pushed_is_kept_beside_the_data() {
+        let config = json!({"data": [{"key": "own", "value": "1"}]});
+        let bench = Bench::<Fake>::new(&config, Host::silent());
+        let session = bench.session().unwrap();
+        let write = |key: &str, value: &str, expected: Option<&str>| Write {
+            key: key.to_owned(),
+            value: value.as_bytes().to_vec(),
+            expected_version: expected.map(ToOwned::to_owned),
+            metadata: None,
+            replace: true,
+        };
+        assert_eq!(kind(&Fake::push(&session, &write("own", "2", None))), "denied");
+        for (value, expected, outcome) in [
+            ("a", None, Ok(Outcome::Created)),
+            ("a", None, Ok(Outcome::Unchanged)),
+            ("b", Some("1"), Ok(Outcome::Updated)),
+            ("c", Some("1"), Err("conflict")),
+        ] {
+            let pushed = Fake::push(&session, &write("new", value, expected));
+            assert_eq!(pushed.as_ref().map_err(|_| kind(&pushed)), outcome.as_ref().map_err(|kind| *kind));
+        }
+        assert_eq!(bench.get("new").unwrap().data, b"b");
+        assert_eq!(bench.get("own").unwrap().data, b"1");
+        let all = Query { path: None, tags: Vec::new(), name_regexp: Some("n$".to_owned()) };
+        assert_eq!(bench.find(&all).unwrap().len(), 1);
+        let removal = Removal { key: "new".to_owned(), expected_version: None };
+        Fake::delete(&session, &removal).unwrap();
+        assert!(!Fake::exists(&session, "new").unwrap() && Fake::exists(&session, "own").unwrap());
+        assert_eq!(kind(&bench.get("new")), "not-found");
+    }
+
+    #[test]
+    fn the_schema_is_current() {
+        check_schema::<Fake>(concat!(env!("CARGO_MANIFEST_DIR"), "/config-schema.json"));
+    }
+}

@@ -1,14 +1,13 @@
-//! A world for tests: servers that are a function, and a memo without a clock. Only tests.
+//! A world for tests: servers that are a function, with the SDK's memo. Only tests.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use claviger_plugin_sdk::Error;
-use claviger_plugin_sdk::memo::{Make, Memo};
-use claviger_plugin_sdk::provider::claviger::plugin::types::{Requester, StoreRef};
-use claviger_plugin_sdk::provider::connection::{Resolved, Session, SlotValue};
-use claviger_plugin_sdk::provider::interface::{Facet, Item, Nature};
+use claviger_plugin_sdk::memo::Memo;
+use claviger_plugin_sdk::provider::connection::Session;
+use claviger_plugin_sdk::provider::interface::{Facet, Item};
+use claviger_plugin_sdk::testing::{self, bytes};
 use google_credentials::{Reply, Request, World as Google};
 use serde_json::{Value, json};
 
@@ -20,7 +19,7 @@ type Server<'f> = dyn Fn(&Request) -> (u16, String) + 'f;
 pub(crate) struct Fake<'f> {
     server: Box<Server<'f>>,
     urls: RefCell<Vec<String>>,
-    memo: RefCell<BTreeMap<String, Vec<u8>>>,
+    memo: testing::Memo,
     sent: RefCell<Vec<usize>>,
 }
 
@@ -39,42 +38,20 @@ pub(crate) fn session(more: &Value) -> Session {
         .for_each(|own| own.extend(more.as_object().cloned().unwrap_or_default()));
     let file = json!({"type": "authorized_user", "client_id": "id", "client_secret": "value-of-a-slot",
         "refresh_token": "value-of-a-slot"});
-    Session {
-        store: StoreRef {
-            kind: "SecretStore".to_owned(),
-            name: "s".to_owned(),
-            namespace: Some("team".to_owned()),
-            uid: "u".to_owned(),
-            generation: 1,
-        },
-        requester: Requester { namespace: "team".to_owned() },
-        config: config.to_string(),
-        settings: String::new(),
-        have: vec![SlotValue {
-            slot: "google-application-credentials".to_owned(),
-            value: Resolved::Bytes(file.to_string().into_bytes()),
-        }],
-    }
+    testing::input(&config, &[("google-application-credentials", bytes(&file.to_string()))])
 }
 
 /// Of one whose token is the metadata server's.
 pub(crate) fn session_of_node() -> Session {
-    let slot = SlotValue {
-        slot: "google-access-token".to_owned(),
-        value: Resolved::Bytes(br#"{"access_token":"token-0","expires_in":3599}"#.to_vec()),
-    };
-    Session { have: vec![slot], ..session(&json!({})) }
+    let token = bytes(r#"{"access_token":"token-0","expires_in":3599}"#);
+    Session {
+        have: testing::input(&json!({}), &[("google-access-token", token)]).have,
+        ..session(&json!({}))
+    }
 }
 
 pub(crate) fn item(key: &str, version: Option<&str>, facet: Facet) -> Item {
-    Item {
-        key: key.to_owned(),
-        version: version.map(ToOwned::to_owned),
-        facet,
-        property: None,
-        known_version: None,
-        nature: Nature::Stored,
-    }
+    Item { version: version.map(ToOwned::to_owned), facet, ..Item::new(key) }
 }
 
 impl<'f> Fake<'f> {
@@ -82,7 +59,7 @@ impl<'f> Fake<'f> {
         Self {
             server: Box::new(server),
             urls: RefCell::default(),
-            memo: RefCell::default(),
+            memo: testing::Memo::default(),
             sent: RefCell::default(),
         }
     }
@@ -119,7 +96,7 @@ impl Google for Fake<'_> {
         let answer = |request: Request| {
             self.urls.borrow_mut().push(request.url.clone());
             let (status, body) = (self.server)(&request);
-            Ok(Reply { status, retry_after_ms: None, body: body.into_bytes() })
+            Ok(Reply::new(status, body))
         };
         requests.into_iter().map(answer).collect()
     }
@@ -131,29 +108,6 @@ impl Google for Fake<'_> {
 
 impl World for Fake<'_> {
     fn memo(&self) -> &dyn Memo {
-        self
-    }
-}
-
-impl Memo for Fake<'_> {
-    fn get_or_make(&self, key: &str, make: &mut Make<'_>) -> Result<Vec<u8>, Error> {
-        if let Some(found) = self.peek(key) {
-            return Ok(found);
-        }
-        let (made, _) = make()?;
-        self.memo.borrow_mut().insert(key.to_owned(), made.clone());
-        Ok(made)
-    }
-
-    fn peek(&self, key: &str) -> Option<Vec<u8>> {
-        self.memo.borrow().get(key).cloned()
-    }
-
-    fn keep(&self, key: &str, value: &[u8], _ttl_ms: u64) {
-        self.memo.borrow_mut().entry(key.to_owned()).or_insert_with(|| value.to_vec());
-    }
-
-    fn evict(&self, key: &str, value: &[u8]) {
-        self.memo.borrow_mut().retain(|own, held| own != key || held != value);
+        &self.memo
     }
 }

@@ -23,7 +23,7 @@ impl Google for Host {
         &self,
         requests: Vec<google_credentials::Request>,
     ) -> Vec<Result<google_credentials::Reply, claviger_plugin_sdk::Error>> {
-        claviger_plugin_sdk::http::replies(requests, AT_ONCE)
+        claviger_plugin_sdk::http::send_all(requests, AT_ONCE)
     }
 
     fn now(&self) -> std::time::SystemTime {

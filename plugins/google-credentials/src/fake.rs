@@ -26,7 +26,7 @@ impl World for Fake<'_> {
         let answer = |request: Request| {
             let (status, body) = (self.server)(&request);
             self.requests.borrow_mut().push(request);
-            Ok(Reply { status, retry_after_ms: None, body: body.into_bytes() })
+            Ok(Reply::new(status, body))
         };
         requests.into_iter().map(answer).collect()
     }

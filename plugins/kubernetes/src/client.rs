@@ -1,13 +1,11 @@
 //! Requests to an API server, as whoever the session is.
 
-use claviger_plugin_sdk::Error;
-use claviger_plugin_sdk::login::Secrets;
-use claviger_plugin_sdk::provider::connection::Session;
+use claviger_plugin_sdk::prelude::*;
 
-use crate::config::Config;
+use crate::config::{Config, Manifest};
 use crate::connect::Target;
+use crate::read::AT_ONCE;
 use crate::refusal::{self, Asked};
-use crate::world::{Reply, Request, World};
 
 /// A request, and what a refusal of it is about.
 pub struct Ask {
@@ -29,8 +27,7 @@ pub struct Client<'a> {
     /// The store's.
     pub config: Config,
     target: Target,
-    world: &'a dyn World,
-    secrets: Secrets,
+    session: &'a Session<'a, Manifest>,
 }
 
 impl<'a> Client<'a> {
@@ -38,12 +35,11 @@ impl<'a> Client<'a> {
     ///
     /// # Errors
     /// A wrong config, or a credential that is none.
-    pub fn new(session: &Session, world: &'a dyn World) -> Result<Self, Error> {
-        let config = Config::parse(&session.config, session.store.namespace.is_none())?;
-        let target = Target::of(&config, session)?;
-        let secrets = Secrets::default();
-        target.token.iter().for_each(|token| secrets.hide(token));
-        Ok(Self { config, target, world, secrets })
+    pub fn new(session: &'a Session<'a, Manifest>) -> Result<Self, Error> {
+        let config = Config::of(&session.config, session.is_cluster())?;
+        let target = Target::of(&config, session.input())?;
+        target.token.iter().for_each(|token| session.secrets().hide(token));
+        Ok(Self { config, target, session })
     }
 
     /// One request.
@@ -59,7 +55,7 @@ impl<'a> Client<'a> {
     /// Requests, each of which is answered with success or its error.
     pub fn all(&self, asks: Vec<Ask>) -> Vec<Result<Reply, Error>> {
         let requests = asks.iter().map(|ask| self.request(ask)).collect();
-        let answers = self.world.send(requests);
+        let answers = self.session.send_all(requests, AT_ONCE);
         asks.iter().zip(answers).map(|(ask, answer)| self.checked(ask, answer)).collect()
     }
 
@@ -82,8 +78,10 @@ impl<'a> Client<'a> {
     fn checked(&self, ask: &Ask, answer: Result<Reply, Error>) -> Result<Reply, Error> {
         match answer {
             Ok(reply) if (200..=299).contains(&reply.status) => Ok(reply),
-            Ok(reply) => Err(self.secrets.clean(refusal::error(&reply, &ask.asked, &self.config.namespace))),
-            Err(error) => Err(self.secrets.clean(error)),
+            Ok(reply) => {
+                Err(self.session.secrets().clean(refusal::error(&reply, &ask.asked, &self.config.namespace)))
+            }
+            Err(error) => Err(self.session.secrets().clean(error)),
         }
     }
 }

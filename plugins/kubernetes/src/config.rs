@@ -1,8 +1,7 @@
 //! The provider's object of a store: which server, trusted by what, asked by whom, for whose Secrets.
 
-use claviger_plugin_sdk::json::{given, text};
-use claviger_plugin_sdk::{Error, invalid_config};
-use serde_json::Value;
+use claviger_plugin_sdk::prelude::*;
+use serde::Deserialize;
 
 use crate::server::Server;
 
@@ -26,6 +25,53 @@ const DEFAULT_SERVER: &str = "kubernetes.default";
 /// ESO's default of `remoteNamespace`.
 const DEFAULT_NAMESPACE: &str = "default";
 
+/// A store's object as it is written.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    server: Option<Where>,
+    auth: Option<Login>,
+    /// A kubeconfig, in place of server and auth
+    auth_ref: Option<SecretRef>,
+    /// Whose Secrets are read; default, if it is left out
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    remote_namespace: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Where {
+    /// Address of the API server; kubernetes.default, if it is left out
+    url: Option<String>,
+    /// base64 of the PEM certificates that sign the server's; without it and caProvider the public ones
+    ca_bundle: Option<String>,
+    ca_provider: Option<ObjectRef>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+struct Login {
+    token: Option<Bearer>,
+    cert: Option<Certificate>,
+    service_account: Option<ServiceAccountRef>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "the host reads it, at its place")]
+struct Bearer {
+    bearer_token: SecretRef,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "the host reads it, at its place")]
+struct Certificate {
+    client_cert: SecretRef,
+    client_key: SecretRef,
+}
+
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
@@ -38,16 +84,6 @@ pub enum Auth {
         /// For whom its token is to be; none: for the API server that makes it.
         audiences: Vec<String>,
     },
-}
-
-impl Auth {
-    fn references(&self) -> &'static [&'static str] {
-        match self {
-            Self::Token => &[TOKEN_AT],
-            Self::Certificate => &[CERT_AT, KEY_AT],
-            Self::Account { .. } => &[ACCOUNT_AT],
-        }
-    }
 }
 
 /// What the server's certificate is verified by.
@@ -77,15 +113,13 @@ pub enum Access {
     },
 }
 
-/// A store's config.
+/// What is meant by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// How the server is reached.
     pub access: Access,
     /// Whose Secrets are read.
     pub namespace: String,
-    /// Whether a reference in use means the namespace of whoever asks.
-    pub referent: bool,
 }
 
 impl Config {
@@ -93,62 +127,64 @@ impl Config {
     ///
     /// # Errors
     /// What is wrong, and where.
-    pub fn parse(json: &str, of_cluster: bool) -> Result<Self, Error> {
-        let json: Value = serde_json::from_str(json).map_err(|_| invalid_config("", "it is not JSON"))?;
-        let open = |at: &&str| of_cluster && text(&json, &format!("{at}/namespace")).is_none();
-        let (access, referent) = if given(&json, AUTH_REF) {
-            if given(&json, "/auth") {
+    pub fn of(manifest: &Manifest, of_cluster: bool) -> Result<Self, Error> {
+        let access = if manifest.auth_ref.is_some() {
+            if manifest.auth.is_some() {
                 return Err(invalid_config("/auth", "authRef is given too: remove one"));
             }
-            (Access::Kubeconfig, open(&AUTH_REF))
+            Access::Kubeconfig
         } else {
-            let auth = auth(&json)?;
-            let server = Server::parse(text(&json, "/server/url").unwrap_or(DEFAULT_SERVER))
+            let auth = auth(manifest.auth.as_ref())?;
+            let url = manifest.server.as_ref().and_then(|server| given(&server.url));
+            let server = Server::parse(url.unwrap_or(DEFAULT_SERVER))
                 .map_err(|why| invalid_config("/server/url", why))?;
             if auth == Auth::Certificate && !server.is_tls() {
                 return Err(invalid_config("/server/url", "a client certificate needs https://"));
             }
-            let referent = auth.references().iter().any(open);
-            (Access::Direct { server, ca: ca(&json, of_cluster)?, auth }, referent)
+            Access::Direct { server, ca: ca(manifest.server.as_ref(), of_cluster)?, auth }
         };
-        let namespace = text(&json, "/remoteNamespace").unwrap_or(DEFAULT_NAMESPACE);
+        let namespace = given(&manifest.remote_namespace).unwrap_or(DEFAULT_NAMESPACE);
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if namespace.len() > 63 || !namespace.chars().all(plain) {
             return Err(invalid_config("/remoteNamespace", "it is no name of a namespace"));
         }
-        Ok(Self { access, namespace: namespace.to_owned(), referent })
+        Ok(Self { access, namespace: namespace.to_owned() })
     }
 }
 
-fn auth(json: &Value) -> Result<Auth, Error> {
-    let ways = ["token", "cert", "serviceAccount"];
-    let found: Vec<&str> = ways.into_iter().filter(|way| given(json, &format!("/auth/{way}"))).collect();
-    let needed = |at: &str| if given(json, at) { Ok(()) } else { Err(invalid_config(at, "it is needed")) };
-    match found[..] {
-        ["token"] => needed(TOKEN_AT).map(|()| Auth::Token),
-        ["cert"] => needed(CERT_AT).and_then(|()| needed(KEY_AT)).map(|()| Auth::Certificate),
-        ["serviceAccount"] => {
-            let list = json.pointer("/auth/serviceAccount/audiences").and_then(Value::as_array);
-            let texts = list.into_iter().flatten().filter_map(Value::as_str);
-            Ok(Auth::Account { audiences: texts.map(ToOwned::to_owned).collect() })
-        }
-        [] => Err(invalid_config(
+/// A text that is not empty.
+fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}
+
+fn auth(login: Option<&Login>) -> Result<Auth, Error> {
+    let token = login.and_then(|login| login.token.as_ref()).map(|_| ("token", Auth::Token));
+    let cert = login.and_then(|login| login.cert.as_ref()).map(|_| ("cert", Auth::Certificate));
+    let account = login.and_then(|login| login.service_account.as_ref());
+    let account =
+        account.map(|account| ("serviceAccount", Auth::Account { audiences: account.audiences.clone() }));
+    let mut ways: Vec<_> = [token, cert, account].into_iter().flatten().collect();
+    match (ways.pop(), &ways[..]) {
+        (Some((_, auth)), []) => Ok(auth),
+        (None, _) => Err(invalid_config(
             "/auth",
             "one of auth.token, auth.cert, auth.serviceAccount and authRef is needed: the operator's own rights are not lent to stores",
         )),
-        _ => Err(invalid_config("/auth", format!("only one of {} may be given", found.join(", ")))),
+        (Some((last, _)), others) => {
+            let names: Vec<&str> = others.iter().map(|(name, _)| *name).chain([last]).collect();
+            Err(invalid_config("/auth", format!("only one of {} may be given", names.join(", "))))
+        }
     }
 }
 
 /// As ESO: `caBundle` before `caProvider`, and authorities of a ClusterSecretStore are not the tenant's to choose.
-fn ca(json: &Value, of_cluster: bool) -> Result<Ca, Error> {
-    if text(json, CA_BUNDLE_AT).is_some() {
+fn ca(server: Option<&Where>, of_cluster: bool) -> Result<Ca, Error> {
+    if server.is_some_and(|server| given(&server.ca_bundle).is_some()) {
         return Ok(Ca::Inline);
     }
-    if !given(json, CA_PROVIDER_AT) {
-        return Ok(Ca::Public);
-    }
-    if of_cluster && text(json, &format!("{CA_PROVIDER_AT}/namespace")).is_none() {
+    let provider = server.and_then(|server| server.ca_provider.as_ref());
+    let Some(provider) = provider else { return Ok(Ca::Public) };
+    if of_cluster && given(&provider.namespace).is_none() {
         return Err(invalid_config(
             CA_PROVIDER_AT,
             "a ClusterSecretStore must name the namespace of authorities",
@@ -160,16 +196,20 @@ fn ca(json: &Value, of_cluster: bool) -> Result<Ca, Error> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use serde_json::json;
+    use claviger_plugin_sdk::config;
+    use claviger_plugin_sdk::testing::{Bench, Host};
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::Kubernetes;
 
     fn reference() -> Value {
         json!({"name": "n", "key": "k"})
     }
 
     fn parse(config: &Value, of_cluster: bool) -> Result<Config, String> {
-        Config::parse(&config.to_string(), of_cluster).map_err(|error| match error {
+        let manifest = config::parse::<Manifest>(&config.to_string());
+        manifest.and_then(|manifest| Config::of(&manifest, of_cluster)).map_err(|error| match error {
             Error::InvalidConfig(wrong) => wrong.path,
             other => format!("{other:?}"),
         })
@@ -181,7 +221,7 @@ mod tests {
         let Access::Direct { server, ca, auth } = config.access else { panic!("direct") };
         assert_eq!(server.origin, "https://kubernetes.default");
         assert_eq!((ca, auth), (Ca::Public, Auth::Token));
-        assert_eq!((config.namespace.as_str(), config.referent), ("default", false));
+        assert_eq!(config.namespace, "default");
     }
 
     #[test]
@@ -222,16 +262,18 @@ mod tests {
                 json!({"auth": {"token": {"bearerToken": reference()}, "serviceAccount": {"name": "x"}}}),
                 "/auth",
             ),
-            (json!({"auth": {"token": {}}}), "/auth/token/bearerToken"),
-            (json!({"auth": {"cert": {"clientCert": reference()}}}), "/auth/cert/clientKey"),
+            (json!({"auth": {"token": {}}}), "/auth/token"),
+            (json!({"auth": {"cert": {"clientCert": reference()}}}), "/auth/cert"),
             (json!({"auth": token, "server": {"url": "ftp://x"}}), "/server/url"),
             (json!({"auth": cert, "server": {"url": "http://x"}}), "/server/url"),
             (json!({"auth": token, "remoteNamespace": "a/b"}), "/remoteNamespace"),
         ] {
             assert_eq!(parse(&config, false), Err(path.to_owned()), "{config}");
         }
-        assert!(Config::parse("{", false).is_err());
     }
+
+    const KUBECONFIG: &str = "{current-context: x, contexts: [{name: x, context: {cluster: c, user: u}}], \
+        clusters: [{name: c, cluster: {server: 'h:1'}}], users: [{name: u, user: {token: t}}]}";
 
     #[test]
     fn whose_namespace_is_meant() {
@@ -248,8 +290,15 @@ mod tests {
             (json!({"authRef": open}), true),
             (json!({"authRef": fixed}), false),
         ] {
-            assert_eq!(parse(&config, true).unwrap().referent, referent, "{config}");
-            assert!(!parse(&config, false).unwrap().referent, "a SecretStore has its own: {config}");
+            let value = if config["authRef"].is_null() { "word" } else { KUBECONFIG };
+            let bench = || {
+                let bench = Bench::<Kubernetes>::new(&config, Host::silent()).secret("n", "k", value);
+                bench.account_token("sa", "word")
+            };
+            let ready = bench().cluster_store("tenant").connect().unwrap();
+            assert_eq!(ready.partition.as_deref(), referent.then_some("tenant"), "{config}");
+            let own = bench().connect().unwrap();
+            assert_eq!(own.partition, None, "a SecretStore has its own: {config}");
         }
     }
 

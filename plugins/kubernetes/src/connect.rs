@@ -1,13 +1,14 @@
 //! What `connect` asks for, and where it goes then.
 
-use claviger_plugin_sdk::Error;
+use claviger_plugin_sdk::login::word;
+use claviger_plugin_sdk::prelude::*;
 use claviger_plugin_sdk::provider::connection::{
-    ConnectInput, Material, Need, ObjectKind, ObjectNeed, Origin, Reach, Ready, Resolved, SlotPart, Step,
-    TlsProfile, TokenNeed,
+    ConnectInput, Material, Need, ObjectNeed, Resolved, SlotPart, TlsProfile, TokenNeed,
 };
 
 use crate::config::{
-    ACCOUNT_AT, AUTH_REF, Access, Auth, CA_BUNDLE_AT, CA_PROVIDER_AT, CERT_AT, Ca, Config, KEY_AT, TOKEN_AT,
+    ACCOUNT_AT, AUTH_REF, Access, Auth, CA_BUNDLE_AT, CA_PROVIDER_AT, CERT_AT, Ca, Config, KEY_AT, Manifest,
+    TOKEN_AT,
 };
 use crate::kubeconfig::Kubeconfig;
 use crate::server::Server;
@@ -22,71 +23,53 @@ const KEY: &str = "client key";
 /// As ESO.
 const TOKEN_SECONDS: u64 = 3600;
 
-/// One round.
+/// What a store needs, and where it goes.
 ///
 /// # Errors
 /// A wrong config, or a kubeconfig that cannot be used.
-pub fn connect(input: &ConnectInput) -> Result<Step, Error> {
-    let config = Config::parse(&input.config, input.store.namespace.is_none())?;
-    // No need depends on what another brings.
-    if input.have.is_empty() {
-        return Ok(Step::Need(needs(&config)));
+pub fn connect(store: &mut Store<Manifest>) -> Result<Ready, Error> {
+    let config = Config::of(&store.config, store.is_cluster())?;
+    for need in needs(&config) {
+        store.need(need);
     }
-    let target = Target::of(&config, input)?;
+    if !store.is_met() {
+        return Ok(Ready::to([]));
+    }
+    let target = Target::of(&config, store.input())?;
     let before = &target.server.path;
     let paths = vec![
         format!("{before}/api/v1/namespaces/{}/secrets", config.namespace),
         format!("{before}/apis/authorization.k8s.io/v1/"),
     ];
-    Ok(Step::Ready(Ready {
-        origins: vec![Origin {
-            tls: target.tls.filter(|_| target.server.is_tls()),
-            url: target.server.origin,
-            reach: Reach::Network,
-            paths,
-            purpose: "Kubernetes API server".to_owned(),
-            max_response_bytes: None,
-            max_header_bytes: None,
-        }],
-        partition: config.referent.then(|| input.requester.namespace.clone()),
-        // An API server counts by user, and that is the credential.
-        account: Some(String::new()),
-    }))
+    let origin = Origin {
+        tls: target.tls.filter(|_| target.server.is_tls()),
+        paths,
+        ..Origin::new(target.server.origin, "Kubernetes API server")
+    };
+    // An API server counts by user, and that is the credential.
+    Ok(Ready::to([origin]).counted_by_credential())
 }
 
 fn needs(config: &Config) -> Vec<Need> {
     let Access::Direct { ca, auth, .. } = &config.access else {
-        return vec![object(KUBECONFIG, AUTH_REF, ObjectKind::Secret, false)];
+        return vec![need::secret(KUBECONFIG, AUTH_REF).into()];
     };
+    let hidden = |need: ObjectNeed| Need::Object(ObjectNeed { hidden: true, ..need });
     let mut needs = match auth {
-        Auth::Token => vec![object(TOKEN, TOKEN_AT, ObjectKind::Secret, false)],
-        Auth::Certificate => vec![
-            object(CERT, CERT_AT, ObjectKind::Secret, true),
-            object(KEY, KEY_AT, ObjectKind::Secret, true),
-        ],
+        Auth::Token => vec![need::secret(TOKEN, TOKEN_AT).into()],
+        Auth::Certificate => {
+            vec![hidden(need::secret(CERT, CERT_AT)), hidden(need::secret(KEY, KEY_AT))]
+        }
         Auth::Account { audiences } => vec![Need::Token(TokenNeed {
-            slot: TOKEN.to_owned(),
-            at: ACCOUNT_AT.to_owned(),
             audiences: audiences.clone(),
-            audiences_at: None,
             expiration_seconds: Some(TOKEN_SECONDS),
+            ..need::token(TOKEN, ACCOUNT_AT, &[])
         })],
     };
     if *ca == Ca::Referred {
-        needs.push(object(CA, CA_PROVIDER_AT, ObjectKind::Either, true));
+        needs.push(hidden(need::object(CA, CA_PROVIDER_AT)));
     }
     needs
-}
-
-fn object(slot: &str, at: &str, kind: ObjectKind, hidden: bool) -> Need {
-    Need::Object(ObjectNeed {
-        slot: slot.to_owned(),
-        at: at.to_owned(),
-        kind,
-        default_key: None,
-        hidden,
-        optional: false,
-    })
 }
 
 /// Where a session goes, and as whom.
@@ -125,7 +108,7 @@ impl Target {
                     server_name,
                     insecure: None,
                 });
-                let token = token.map(|token| header_text(token, AUTH_REF)).transpose()?;
+                let token = token.map(|token| word(token.as_bytes(), TOKEN, AUTH_REF)).transpose()?;
                 Ok(Self { server, tls, token })
             }
             Access::Direct { server, ca, auth } => {
@@ -134,10 +117,7 @@ impl Target {
                     Auth::Account { .. } => Some(ACCOUNT_AT),
                     Auth::Certificate => None,
                 };
-                let token = |at: &str| {
-                    let text = String::from_utf8_lossy(slot(TOKEN)?).trim().to_owned();
-                    header_text(text, at)
-                };
+                let token = |at: &str| word(slot(TOKEN)?, TOKEN, at);
                 Ok(Self {
                     server: server.clone(),
                     tls: profile(*ca, auth),
@@ -162,15 +142,6 @@ fn profile(ca: Ca, auth: &Auth) -> Option<TlsProfile> {
         server_name: None,
         insecure: None,
     })
-}
-
-/// A token is sent in a header field.
-fn header_text(token: String, at: &str) -> Result<String, Error> {
-    if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(token);
-    }
-    let what = if token.is_empty() { "empty" } else { "not one word of ASCII, as tokens are" };
-    Err(Error::Unauthenticated(format!("{at}: the token is {what}: is it the right key of the Secret?")))
 }
 
 #[cfg(test)]

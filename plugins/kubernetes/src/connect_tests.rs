@@ -1,10 +1,16 @@
 //! What a store needs, where its session goes, and what TLS it gets there. Only tests.
 
 #![allow(clippy::unwrap_used)]
+use claviger_plugin_sdk::provider::connection::Step;
+use claviger_plugin_sdk::testing::{self, bytes, input as session_of};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fake::{bytes, session_of};
+use crate::Kubernetes;
+
+fn connect(input: &ConnectInput) -> Result<Step, Error> {
+    testing::connect::<Kubernetes>(input.clone())
+}
 
 fn reference() -> Value {
     json!({"name": "n", "key": "k"})

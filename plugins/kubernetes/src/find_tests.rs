@@ -1,10 +1,11 @@
 //! Searches: pages, labels, cursors that are too old. Only tests.
 
 #![allow(clippy::unwrap_used)]
+use claviger_plugin_sdk::testing::{Host, kind};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fake::{Fake, kind, said, session, status};
+use crate::fake::{said, session, status};
 
 fn query(name: Option<&str>, tags: &[(&str, &str)], path: Option<&str>) -> Query {
     let tags = tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -26,7 +27,7 @@ fn keys(page: &Page) -> Vec<&str> {
 
 #[test]
 fn pages_by_the_servers_cursor() {
-    let fake = Fake::new(|request| {
+    let fake = Host::new(|request| {
         let accept = request.headers.iter().find(|(name, _)| name == "accept").unwrap();
         assert!(accept.1.contains("as=PartialObjectMetadataList"));
         match request.url.split_once('?').unwrap() {
@@ -37,8 +38,8 @@ fn pages_by_the_servers_cursor() {
             (_, other) => panic!("{other}"),
         }
     });
-    let session = session();
-    let client = Client::new(&session, &fake).unwrap();
+    let session = session(&fake);
+    let client = Client::new(&session).unwrap();
     let first = find(&client, &query(Some("."), &[], None), None).unwrap();
     assert_eq!((keys(&first), first.next.as_deref()), (vec!["a", "b"], Some("c/+=1")));
     let last = find(&client, &query(Some("."), &[], None), first.next.as_deref()).unwrap();
@@ -48,13 +49,13 @@ fn pages_by_the_servers_cursor() {
 
 #[test]
 fn labels_are_the_servers_to_compare() {
-    let fake = Fake::new(|request| {
+    let fake = Host::new(|request| {
         let (_, query) = request.url.split_once('?').unwrap();
         assert_eq!(query, "limit=250&labelSelector=app%3Dnginx%2Cexample.com%2Ftier%3D");
         said(200, &list(&["a"], ""))
     });
-    let session = session();
-    let client = Client::new(&session, &fake).unwrap();
+    let session = session(&fake);
+    let client = Client::new(&session).unwrap();
     let tags = [("app", "nginx"), ("example.com/tier", "")];
     assert_eq!(keys(&find(&client, &query(None, &tags, None), None).unwrap()), ["a"]);
     for (name, value) in [
@@ -80,16 +81,17 @@ fn labels_are_the_servers_to_compare() {
 #[test]
 fn an_old_cursor_begins_anew() {
     let gone = status(410, "Expired", "The provided continue parameter is too old", Value::Null);
-    let fake = Fake::new(|request| match request.url.contains("continue=") {
+    let fake = Host::new(|request| match request.url.contains("continue=") {
         true => said(410, &gone),
         false => said(200, &list(&["a"], "fresh")),
     });
-    let session = session();
-    let client = Client::new(&session, &fake).unwrap();
+    let session = session(&fake);
+    let client = Client::new(&session).unwrap();
     let page = find(&client, &query(Some("."), &[], None), Some("old")).unwrap();
     assert_eq!((keys(&page), page.next.as_deref()), (vec!["a"], Some("fresh")));
-    let always = Fake::new(|_| said(410, &gone));
-    let client = Client::new(&session, &always).unwrap();
+    let always = Host::new(|_| said(410, &gone));
+    let session = crate::fake::session(&always);
+    let client = Client::new(&session).unwrap();
     for cursor in [None, Some("old")] {
         assert_eq!(kind(&find(&client, &query(Some("."), &[], None), cursor)), "unavailable");
     }
@@ -97,16 +99,16 @@ fn an_old_cursor_begins_anew() {
 
 #[test]
 fn what_is_no_search() {
-    let fake = Fake::new(|_| said(403, &status(403, "Forbidden", "no", json!({"kind": "secrets"}))));
-    let session = session();
-    let client = Client::new(&session, &fake).unwrap();
+    let fake = Host::new(|_| said(403, &status(403, "Forbidden", "no", json!({"kind": "secrets"}))));
+    let session = session(&fake);
+    let client = Client::new(&session).unwrap();
     assert_eq!(kind(&find(&client, &query(Some("."), &[], Some("a/")), None)), "unsupported");
     assert_eq!(kind(&find(&client, &query(None, &[], None), None)), "unsupported");
     let Err(Error::Denied(text)) = find(&client, &query(Some("."), &[], None), None) else { panic!() };
     assert!(text.contains("the right to list secrets in namespace team-b is needed"), "{text}");
-    let web = Fake::new(|_| said(200, "<html>"));
+    let web = Host::new(|_| said(200, "<html>"));
     assert_eq!(
-        kind(&find(&Client::new(&session, &web).unwrap(), &query(Some("."), &[], None), None)),
+        kind(&find(&Client::new(&crate::fake::session(&web)).unwrap(), &query(Some("."), &[], None), None)),
         "other"
     );
 }

@@ -49,26 +49,29 @@ fn review(kind: &str, resource: &'static str, spec: Value) -> Ask {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use claviger_plugin_sdk::request::Reply;
+    use claviger_plugin_sdk::testing::{Host, kind};
+
     use super::*;
-    use crate::fake::{Fake, Said, kind, said, session, status};
+    use crate::fake::{said, session, status};
 
     const LIST: &str = "selfsubjectrulesreviews";
     const QUESTION: &str = "selfsubjectaccessreviews";
 
-    fn rules(verb: &str) -> Said {
+    fn rules(verb: &str) -> Reply {
         let rule = json!({"verbs": [verb], "apiGroups": [""], "resources": ["secrets"]});
         said(201, &json!({"status": {"resourceRules": [rule], "incomplete": false}}).to_string())
     }
 
-    fn access(allowed: bool) -> Said {
+    fn access(allowed: bool) -> Reply {
         said(201, &json!({"status": {"allowed": allowed}}).to_string())
     }
 
-    fn refused(code: u16, reason: &str) -> Said {
+    fn refused(code: u16, reason: &str) -> Reply {
         said(code, &status(code, reason, "x", Value::Null))
     }
 
-    fn forbidden(resource: &str) -> Said {
+    fn forbidden(resource: &str) -> Reply {
         let details = json!({"kind": resource, "group": "authorization.k8s.io"});
         said(403, &status(403, "Forbidden", "x", details))
     }
@@ -90,7 +93,7 @@ mod tests {
             (said(200, "<html>"), access(true), "other", 1),
             (rules("list"), said(200, "<html>"), "other", 2),
         ] {
-            let fake = Fake::new(|request| {
+            let fake = Host::new(|request| {
                 let body: Value = serde_json::from_slice(&request.body).unwrap();
                 let (_, resource) = request.url.rsplit_once('/').unwrap();
                 assert_eq!(request.method, "POST");
@@ -107,8 +110,8 @@ mod tests {
                     other => panic!("{other}"),
                 }
             });
-            let session = session();
-            let found = check(&Client::new(&session, &fake).unwrap());
+            let session = session(&fake);
+            let found = check(&Client::new(&session).unwrap());
             let told = match &found {
                 Ok(Health::Ready) => "ready",
                 Ok(Health::Unknown(_)) => "unknown",

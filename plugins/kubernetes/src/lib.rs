@@ -1,7 +1,6 @@
 //! The `kubernetes` provider: Secrets of another namespace or cluster, through its API server.
 //!
-//! Reading only. Bearer tokens, client certificates, ServiceAccounts and kubeconfigs, in ESO's spelling. What decides is
-//! in plain modules with native tests; `plugin` and the end of `world` talk to the host.
+//! Reading only. Bearer tokens, client certificates, ServiceAccounts and kubeconfigs, in ESO's spelling.
 
 pub mod answer;
 pub mod client;
@@ -10,14 +9,13 @@ pub mod connect;
 pub mod find;
 pub mod health;
 pub mod kubeconfig;
+pub mod plugin;
 pub mod read;
 pub mod refusal;
 pub mod server;
-pub mod world;
 pub mod yaml;
 
 #[cfg(test)]
 mod fake;
 
-#[cfg(target_arch = "wasm32")]
-mod plugin;
+pub use plugin::Kubernetes;

@@ -1,32 +1,24 @@
 //! Another cluster's Secrets behind the plugin interface.
 
-use claviger_plugin_sdk::Error;
-use claviger_plugin_sdk::provider::connection::{ConnectInput, Guest as Connection, Step};
-use claviger_plugin_sdk::provider::interface::{
-    Capability, Description, Guest as Provider, Health, Item, Page, PropertyStep, Query, Session, Value,
-};
+use claviger_plugin_sdk::prelude::*;
 
 use crate::client::Client;
-use crate::world::Host;
+use crate::config::Manifest;
 use crate::{connect, find, health, read};
 
-struct Kubernetes;
-
-impl Connection for Kubernetes {
-    fn connect(input: ConnectInput) -> Result<Step, Error> {
-        connect::connect(&input)
-    }
-}
+/// The provider.
+pub struct Kubernetes;
 
 impl Provider for Kubernetes {
+    const NAME: &'static str = "kubernetes";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const CONFIG_SCHEMA: &'static str = include_str!("../config-schema.json");
+    type Config = Manifest;
+
     fn describe() -> Description {
         // As ESO: a key of the Secret, or a path into one; and so with labels and annotations.
         let order = vec![PropertyStep::Literal, PropertyStep::Nested];
         Description {
-            name: "kubernetes".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            config_schema: include_str!("../config-schema.json").to_owned(),
-            push_metadata_schema: None,
             capabilities: Capability::GET
                 | Capability::FIND_BY_NAME
                 | Capability::FIND_BY_TAGS
@@ -38,20 +30,38 @@ impl Provider for Kubernetes {
                 "the server of its kubeconfig (which the store's server.url or a grant must name)".to_owned(),
             ],
             max_batch: read::AT_ONCE as u32,
+            ..described::<Self>()
         }
     }
 
-    fn validate(session: Session) -> Result<Health, Error> {
-        health::check(&Client::new(&session, &Host)?)
+    fn connect(store: &mut Store<Manifest>) -> Result<Ready, Error> {
+        connect::connect(store)
     }
 
-    fn get(session: Session, items: Vec<Item>) -> Result<Vec<Result<Value, Error>>, Error> {
-        Ok(read::get(&Client::new(&session, &Host)?, &items))
+    fn validate(session: &Session<'_, Manifest>) -> Result<Health, Error> {
+        health::check(&Client::new(session)?)
     }
 
-    fn find(session: Session, query: Query, cursor: Option<String>) -> Result<Page, Error> {
-        find::find(&Client::new(&session, &Host)?, &query, cursor.as_deref())
+    fn get_all(session: &Session<'_, Manifest>, items: &[Item]) -> Result<Vec<Result<Value, Error>>, Error> {
+        Ok(read::get(&Client::new(session)?, items))
+    }
+
+    fn find(session: &Session<'_, Manifest>, query: &Query, cursor: Option<&str>) -> Result<Page, Error> {
+        find::find(&Client::new(session)?, query, cursor)
     }
 }
 
-claviger_plugin_sdk::provider::export_provider!(Kubernetes);
+export_provider!(Kubernetes);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_current() {
+        claviger_plugin_sdk::testing::check_schema::<Kubernetes>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/config-schema.json"
+        ));
+    }
+}

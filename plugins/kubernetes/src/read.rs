@@ -77,15 +77,7 @@ fn value(item: &Item, body: &[u8]) -> Result<Value, Error> {
             (format!("{{{}}}", whole.join(",")).into_bytes(), entries.to_vec())
         }
     };
-    Ok(Value {
-        data,
-        entries: Some(entries),
-        version,
-        metadata: None,
-        lease: None,
-        shareable: true,
-        dynamic: false,
-    })
+    Ok(Value { entries: Some(entries), ..Value::new(data) }.version(version))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use claviger_plugin_sdk::{Error, RateLimit};
 use serde::Deserialize;
 
-use crate::world::Reply;
+use claviger_plugin_sdk::request::Reply;
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! Refusals of API servers and of what stands before them. Only tests.
 
+use claviger_plugin_sdk::testing::kind;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fake::{kind, status};
+use crate::fake::status;
 
 fn reply(status: u16, retry_after_ms: Option<u64>, body: &str) -> Reply {
-    Reply { status, retry_after_ms, body: body.as_bytes().to_vec() }
+    Reply { retry_after_ms, ..Reply::new(status, body) }
 }
 
 fn of(code: u16, retry: Option<u64>, body: &str, asked: &Asked) -> (&'static str, String) {
@@ -124,7 +125,7 @@ fn what_refusals_mean() {
             "The provided continue parameter is too old",
             Value::Null,
             &list,
-            "other",
+            "conflict",
             "HTTP 410",
         ),
         (410, "Gone", "x", Value::Null, &secret, "other", "HTTP 410"),

@@ -1,23 +1,12 @@
 //! Requests to a Connect server, and what its refusals mean. The body decides and not the bare status: a gateway has a 404
 //! of its own, and a missing key may delete a Secret.
 
-use claviger_plugin_sdk::login::Secrets;
-use claviger_plugin_sdk::provider::connection::Session;
-use claviger_plugin_sdk::{Error, RateLimit, invalid_config};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use claviger_plugin_sdk::prelude::*;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::{self, Config};
-use crate::world::{Reply, Request, World};
-
-/// What a path and a query take as it is.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
-
-/// As it stands in a URL.
-pub fn escaped(text: &str) -> String {
-    utf8_percent_encode(text, PLAIN).to_string()
-}
+use crate::config::{Config, Manifest, TOKEN, TOKEN_AT};
+use crate::read::AT_ONCE;
 
 /// Whether a text has the form of a vault's or an item's id.
 pub fn is_id(text: &str) -> bool {
@@ -27,7 +16,7 @@ pub fn is_id(text: &str) -> bool {
 /// A filter for names or titles, as a query has it.
 pub fn named(field: &str, name: &str) -> String {
     // A text of SCIM's filters is one of JSON's.
-    escaped(&format!("{field} eq {}", serde_json::Value::from(name)))
+    url::escaped(&format!("{field} eq {}", serde_json::Value::from(name)))
 }
 
 /// A vault.
@@ -44,8 +33,7 @@ pub struct Client<'a> {
     /// The store's.
     pub config: Config,
     token: String,
-    world: &'a dyn World,
-    secrets: Secrets,
+    session: &'a Session<'a, Manifest>,
 }
 
 impl<'a> Client<'a> {
@@ -53,30 +41,25 @@ impl<'a> Client<'a> {
     ///
     /// # Errors
     /// A wrong config, or a token that is none.
-    pub fn new(session: &Session, world: &'a dyn World) -> Result<Self, Error> {
-        let config = Config::parse(&session.config, session.store.namespace.is_none())?;
-        let token = config::token(session)?;
-        let secrets = Secrets::default();
-        secrets.hide(&token);
-        Ok(Self { config, token, world, secrets })
+    pub fn new(session: &'a Session<'a, Manifest>) -> Result<Self, Error> {
+        let config = Config::of(&session.config)?;
+        Ok(Self { config, token: session.token(TOKEN, TOKEN_AT)?, session })
     }
 
     /// GETs of paths below `/v1`, each with what it is about.
     pub fn all(&self, asks: Vec<(String, String)>) -> Vec<Result<Vec<u8>, Error>> {
-        let requests = asks.iter().map(|(path, _)| Request {
-            method: "GET",
-            url: format!("{}{}/v1{path}", self.config.origin, self.config.path),
-            headers: vec![
-                ("authorization".to_owned(), format!("Bearer {}", self.token)),
-                ("accept".to_owned(), "application/json, */*".to_owned()),
-            ],
-            body: Vec::new(),
-        });
-        let answers = self.world.send(requests.collect());
+        let request = |path: &str| {
+            Request::get(format!("{}{}/v1{path}", self.config.origin, self.config.path))
+                .bearer(&self.token)
+                .header("accept", "application/json, */*")
+        };
+        let requests = asks.iter().map(|(path, _)| request(path));
+        let answers = self.session.send_all(requests.collect(), AT_ONCE);
+        let secrets = self.session.secrets();
         let checked = asks.iter().zip(answers).map(|((_, what), answer)| match answer {
             Ok(reply) if reply.status == 200 => Ok(reply.body),
-            Ok(reply) => Err(self.secrets.clean(refusal(&reply, what))),
-            Err(error) => Err(self.secrets.clean(error)),
+            Ok(reply) => Err(secrets.clean(refusal(&reply, what))),
+            Err(error) => Err(secrets.clean(error)),
         });
         checked.collect()
     }
@@ -145,22 +128,17 @@ fn refusal(reply: &Reply, what: &str) -> Error {
     let own = said.filter(|said| said.status == reply.status);
     let message = own.as_ref().map(|said| format!(" {}", said.message.replace(['\r', '\n'], " ")));
     let detail = format!("{what}: HTTP {}{}", reply.status, message.unwrap_or_default());
-    let retry_after_ms = reply.retry_after_ms;
     match reply.status {
-        401 => Error::Unauthenticated(detail),
-        403 => Error::Denied(detail),
-        404 if own.is_some() => Error::NotFound(detail),
-        429 => Error::RateLimited(RateLimit { retry_after_ms, detail }),
-        503 if retry_after_ms.is_some() => Error::RateLimited(RateLimit { retry_after_ms, detail }),
-        408 | 500..=599 => Error::Unavailable(detail),
-        _ => Error::Other(detail),
+        404 if own.is_none() => Error::Other(detail),
+        _ => reply.refusal(detail),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use claviger_plugin_sdk::testing::kind;
+
     use super::*;
-    use crate::fake::kind;
 
     /// Bodies of the API's description (1Password Connect 1.7, `ErrorResponse`), and what is none.
     #[test]
@@ -179,7 +157,7 @@ mod tests {
             (503, None, own(503), "unavailable"),
             (500, None, String::new(), "unavailable"),
         ] {
-            let reply = Reply { status, retry_after_ms: retry, body: body.clone().into_bytes() };
+            let reply = Reply { retry_after_ms: retry, ..Reply::new(status, body.clone()) };
             assert_eq!(kind::<()>(&Err(refusal(&reply, "item"))), expected, "{status} {body}");
         }
     }

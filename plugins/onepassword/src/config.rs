@@ -1,20 +1,49 @@
 //! A store's object, and what `connect` makes of it.
 
-use claviger_plugin_sdk::json::text;
-use claviger_plugin_sdk::provider::connection::{
-    ConnectInput, Need, ObjectKind, ObjectNeed, Origin, Reach, Ready, Resolved, Step,
-};
-use claviger_plugin_sdk::{Error, invalid_config};
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use claviger_plugin_sdk::login::word;
+use claviger_plugin_sdk::prelude::*;
+use claviger_plugin_sdk::provider::connection::Resolved;
+use serde::Deserialize;
 
 /// What refers to the token.
 pub const TOKEN_AT: &str = "/auth/secretRef/connectTokenSecretRef";
-const TOKEN: &str = "token";
+/// Its slot.
+pub const TOKEN: &str = "token";
 
 /// More than anybody lists; each is a request or two for every key.
 const MOST_VAULTS: usize = 50;
 
-/// All of it.
+/// A store's object as it is written.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    /// Who asks
+    pub auth: Auth,
+    /// Address of the Connect server
+    pub connect_host: String,
+    /// Names or ids of vaults, and the order in which they are searched
+    pub vaults: BTreeMap<String, i64>,
+}
+
+/// The one way to log in.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Auth {
+    /// By what Secrets hold
+    pub secret_ref: Token,
+}
+
+/// What is in them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Token {
+    /// A token of the Connect server
+    pub connect_token_secret_ref: SecretRef,
+}
+
+/// What is meant by it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Config {
     /// scheme://host[:port] of the Connect server.
@@ -23,8 +52,6 @@ pub struct Config {
     pub path: String,
     /// Names or ids, in the order in which they are searched.
     pub vaults: Vec<String>,
-    /// Each namespace has a token of its own.
-    pub referent: bool,
 }
 
 impl Config {
@@ -32,17 +59,10 @@ impl Config {
     ///
     /// # Errors
     /// The field that is wrong.
-    pub fn parse(config: &str, of_cluster: bool) -> Result<Self, Error> {
-        let json: Value = serde_json::from_str(config)
-            .map_err(|_| Error::Other("the host gave a config that is no JSON".to_owned()))?;
-        let (origin, path) = server(text(&json, "/connectHost").unwrap_or_default())
-            .map_err(|why| invalid_config("/connectHost", why))?;
-        let mut vaults = Vec::new();
-        for (name, order) in json.pointer("/vaults").and_then(Value::as_object).into_iter().flatten() {
-            let order =
-                order.as_i64().ok_or_else(|| invalid_config("/vaults", "an order is a whole number"))?;
-            vaults.push((order, name.clone()));
-        }
+    pub fn of(manifest: &Manifest) -> Result<Self, Error> {
+        let (origin, path) =
+            url::server(&manifest.connect_host).map_err(|why| invalid_config("/connectHost", why))?;
+        let mut vaults: Vec<_> = manifest.vaults.iter().map(|(name, order)| (*order, name.clone())).collect();
         vaults.sort();
         if vaults.is_empty() || vaults.len() > MOST_VAULTS {
             return Err(invalid_config(
@@ -56,91 +76,44 @@ impl Config {
                 "two have the same number: it says which is searched first",
             ));
         }
-        Ok(Self {
-            origin,
-            path,
-            vaults: vaults.into_iter().map(|(_, name)| name).collect(),
-            referent: of_cluster && text(&json, &format!("{TOKEN_AT}/namespace")).is_none(),
-        })
+        Ok(Self { origin, path, vaults: vaults.into_iter().map(|(_, name)| name).collect() })
     }
 }
 
-fn server(url: &str) -> Result<(String, String), &'static str> {
-    let scheme = ["https://", "http://"].into_iter().find(|scheme| url.starts_with(scheme));
-    let scheme = scheme.ok_or("it is no URL of http or https")?;
-    let rest = &url[scheme.len()..];
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-    if authority.is_empty() || !authority.chars().all(plain) {
-        return Err("it is no URL of a server: a host and perhaps a port");
-    }
-    if path.contains(['?', '#', ' ', '%', '\\']) || path.split('/').any(|part| part == "..") {
-        return Err("its path is none that a server is below");
-    }
-    Ok((format!("{scheme}{authority}"), path.trim_end_matches('/').to_owned()))
-}
-
-/// One round.
+/// What a store needs, and where it goes.
 ///
 /// # Errors
-/// A wrong config.
-pub fn connect(input: &ConnectInput) -> Result<Step, Error> {
-    let config = Config::parse(&input.config, input.store.namespace.is_none())?;
-    if input.have.is_empty() {
-        return Ok(Step::Need(vec![Need::Object(ObjectNeed {
-            slot: TOKEN.to_owned(),
-            at: TOKEN_AT.to_owned(),
-            kind: ObjectKind::Secret,
-            default_key: None,
-            hidden: false,
-            optional: false,
-        })]));
+/// A wrong config, or a token that is none.
+pub fn connect(store: &mut Store<Manifest>) -> Result<Ready, Error> {
+    let config = Config::of(&store.config)?;
+    if let Some(Resolved::Bytes(token)) = store.need(need::secret(TOKEN, TOKEN_AT)) {
+        word(token, TOKEN, TOKEN_AT)?;
     }
-    token(input)?;
-    Ok(Step::Ready(Ready {
-        origins: vec![Origin {
-            url: config.origin,
-            reach: Reach::Network,
-            paths: vec![format!("{}/v1/vaults", config.path)],
-            tls: None,
-            purpose: "1Password Connect server".to_owned(),
-            max_response_bytes: None,
-            max_header_bytes: None,
-        }],
-        partition: config.referent.then(|| input.requester.namespace.clone()),
-        account: Some(String::new()),
-    }))
-}
-
-/// The token, as a header takes it.
-///
-/// # Errors
-/// If it is none.
-pub fn token(session: &ConnectInput) -> Result<String, Error> {
-    let given = session.have.iter().find(|slot| slot.slot == TOKEN).map(|slot| &slot.value);
-    let Some(Resolved::Bytes(bytes)) = given else {
-        return Err(Error::Other("the host gave no token".to_owned()));
+    let origin = Origin {
+        paths: vec![format!("{}/v1/vaults", config.path)],
+        ..Origin::new(config.origin, "1Password Connect server")
     };
-    let token = String::from_utf8_lossy(bytes).trim().to_owned();
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let why =
-            "the token is empty, or not one word of ASCII, as tokens are: is it the right key of the Secret?";
-        return Err(Error::Unauthenticated(format!("{TOKEN_AT}: {why}")));
-    }
-    Ok(token)
+    Ok(Ready::to([origin]).counted_by_credential())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use serde_json::json;
+    use claviger_plugin_sdk::config;
+    use claviger_plugin_sdk::testing::{Bench, Host, kind};
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::fake::session_of;
+    use crate::OnePassword;
+
+    fn store(host: &str, vaults: Value) -> Value {
+        let auth = json!({"secretRef": {"connectTokenSecretRef": {"name": "n", "key": "k"}}});
+        json!({"connectHost": host, "vaults": vaults, "auth": auth})
+    }
 
     fn parse(host: &str, vaults: Value) -> Result<Config, String> {
-        let config = json!({"connectHost": host, "vaults": vaults, "auth": {}});
-        Config::parse(&config.to_string(), false).map_err(|error| match error {
+        let manifest = config::parse::<Manifest>(&store(host, vaults).to_string());
+        manifest.and_then(|manifest| Config::of(&manifest)).map_err(|error| match error {
             Error::InvalidConfig(wrong) => wrong.path,
             other => format!("{other:?}"),
         })
@@ -160,7 +133,7 @@ mod tests {
         for (host, vaults, expected) in [
             ("http://c", json!({}), "/vaults"),
             ("http://c", json!({"a": 1, "b": 1}), "/vaults"),
-            ("http://c", json!({"a": "1"}), "/vaults"),
+            ("http://c", json!({"a": "1"}), "/vaults/a"),
             ("c:8080", json!({"a": 1}), "/connectHost"),
             ("http://user@c", json!({"a": 1}), "/connectHost"),
             ("http://c/a/../b", json!({"a": 1}), "/connectHost"),
@@ -173,11 +146,16 @@ mod tests {
 
     #[test]
     fn it_reaches_vaults_and_nothing_else() {
-        let session = session_of("\n the-token \n");
-        let Step::Ready(ready) = connect(&session).unwrap() else { panic!("needs") };
+        let bench = |token: &str| {
+            let store = store("http://connect:8080", json!({"v": 1}));
+            Bench::<OnePassword>::new(&store, Host::silent()).secret("n", "k", token).cluster_store("team")
+        };
+        let good = bench("\n the-token \n");
+        let ready = good.connect().unwrap();
         assert_eq!(ready.origins[0].url, "http://connect:8080");
         assert_eq!(ready.origins[0].paths, ["/v1/vaults"]);
-        assert_eq!(token(&session).unwrap(), "the-token");
-        assert!(matches!(connect(&session_of(" \n")), Err(Error::Unauthenticated(_))));
+        assert_eq!((ready.partition.as_deref(), ready.account.as_deref()), (Some("team"), Some("")));
+        assert_eq!(good.session().unwrap().token(TOKEN, TOKEN_AT).unwrap(), "the-token");
+        assert_eq!(kind(&bench(" \n").connect()), "unauthenticated");
     }
 }

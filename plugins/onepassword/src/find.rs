@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use claviger_plugin_sdk::Error;
-use claviger_plugin_sdk::provider::interface::{Found, Page, Query, Value};
+use claviger_plugin_sdk::prelude::*;
+use claviger_plugin_sdk::url::escaped;
 
-use crate::client::{Client, escaped, named, parsed};
+use crate::client::{Client, named, parsed};
 use crate::item::{Item, Summary};
 use crate::read::contents;
 
@@ -45,16 +45,7 @@ pub fn find(client: &Client<'_>, query: &Query) -> Result<Page, Error> {
             }
         }
     }
-    let value = |data| Value {
-        data,
-        entries: None,
-        version: None,
-        metadata: None,
-        lease: None,
-        shareable: true,
-        dynamic: false,
-    };
-    let found = found.into_iter().map(|(key, data)| Found { key, value: Some(value(data)) });
+    let found = found.into_iter().map(|(key, data)| Found { key, value: Some(Value::new(data)) });
     Ok(Page { found: found.collect(), next: None })
 }
 
@@ -62,13 +53,13 @@ pub fn find(client: &Client<'_>, query: &Query) -> Result<Page, Error> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::fake::{Fake, session_of};
+    use crate::fake::{server, session_of};
 
     #[test]
     fn labels_and_files_of_what_matches_and_the_first_of_each() {
-        let fake = Fake::server();
-        let session = session_of("the-token");
-        let client = Client::new(&session, &fake).unwrap();
+        let host = server();
+        let session = session_of(&host);
+        let client = Client::new(&session).unwrap();
         let of = |path: Option<&str>, tags: &[&str]| -> Vec<(String, String)> {
             let tags = tags.iter().map(|tag| ((*tag).to_owned(), "true".to_owned())).collect();
             let query = Query { path: path.map(ToOwned::to_owned), tags, name_regexp: None };

@@ -1,30 +1,22 @@
 //! 1Password behind the plugin interface.
 
-use claviger_plugin_sdk::Error;
-use claviger_plugin_sdk::provider::connection::{ConnectInput, Guest as Connection, Step};
-use claviger_plugin_sdk::provider::interface::{
-    Capability, Description, Guest as Provider, Health, Item, Page, Query, Session, Value,
-};
+use claviger_plugin_sdk::prelude::*;
 
 use crate::client::Client;
-use crate::world::Host;
+use crate::config::Manifest;
 use crate::{config, find, read};
 
-struct OnePassword;
-
-impl Connection for OnePassword {
-    fn connect(input: ConnectInput) -> Result<Step, Error> {
-        config::connect(&input)
-    }
-}
+/// The provider.
+pub struct OnePassword;
 
 impl Provider for OnePassword {
+    const NAME: &'static str = "onepassword";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const CONFIG_SCHEMA: &'static str = include_str!("../config-schema.json");
+    type Config = Manifest;
+
     fn describe() -> Description {
         Description {
-            name: "onepassword".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            config_schema: include_str!("../config-schema.json").to_owned(),
-            push_metadata_schema: None,
             // A property is a field or a file, and a file is a request of its own.
             capabilities: Capability::GET
                 | Capability::FIND_BY_NAME
@@ -32,23 +24,40 @@ impl Provider for OnePassword {
                 | Capability::FIND_BY_TAGS
                 | Capability::OWN_PROPERTIES,
             property_order: Vec::new(),
-            metadata_order: Vec::new(),
             origins: vec!["the store's connectHost".to_owned()],
             max_batch: read::AT_ONCE as u32,
+            ..described::<Self>()
         }
     }
 
-    fn validate(session: Session) -> Result<Health, Error> {
-        read::health(&Client::new(&session, &Host)?)
+    fn connect(store: &mut Store<Manifest>) -> Result<Ready, Error> {
+        config::connect(store)
     }
 
-    fn get(session: Session, items: Vec<Item>) -> Result<Vec<Result<Value, Error>>, Error> {
-        read::get(&Client::new(&session, &Host)?, &items)
+    fn validate(session: &Session<'_, Manifest>) -> Result<Health, Error> {
+        read::health(&Client::new(session)?)
     }
 
-    fn find(session: Session, query: Query, _cursor: Option<String>) -> Result<Page, Error> {
-        find::find(&Client::new(&session, &Host)?, &query)
+    fn get_all(session: &Session<'_, Manifest>, items: &[Item]) -> Result<Vec<Result<Value, Error>>, Error> {
+        read::get(&Client::new(session)?, items)
+    }
+
+    fn find(session: &Session<'_, Manifest>, query: &Query, _cursor: Option<&str>) -> Result<Page, Error> {
+        find::find(&Client::new(session)?, query)
     }
 }
 
-claviger_plugin_sdk::provider::export_provider!(OnePassword);
+export_provider!(OnePassword);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_current() {
+        claviger_plugin_sdk::testing::check_schema::<OnePassword>(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/config-schema.json"
+        ));
+    }
+}

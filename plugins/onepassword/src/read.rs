@@ -2,8 +2,9 @@
 
 use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::interface::{Facet, Health, Item as Asked, Value};
+use claviger_plugin_sdk::url::escaped;
 
-use crate::client::{Client, Vault, escaped, is_id, named, parsed};
+use crate::client::{Client, Vault, is_id, named, parsed};
 use crate::item::{Item, Meant, Summary};
 
 /// Requests at once, and items of a batch.
@@ -141,15 +142,7 @@ fn value(client: &Client<'_>, path: &str, item: &Item, asked: &Asked) -> Result<
     };
     // An empty text has no entries beside it: it is not to become JSON of them.
     let plain = data.is_empty() && asked.property.is_some();
-    Ok(Value {
-        entries: (!plain).then_some(entries),
-        data,
-        version: Some(item.version()),
-        metadata: None,
-        lease: None,
-        shareable: true,
-        dynamic: false,
-    })
+    Ok(Value { entries: (!plain).then_some(entries), ..Value::new(data) }.version(Some(item.version())))
 }
 
 /// Files with their contents.

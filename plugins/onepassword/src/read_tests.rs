@@ -1,12 +1,15 @@
 //! Items and their fields, from a server that is a function. Only tests.
 
 #![allow(clippy::unwrap_used)]
+use claviger_plugin_sdk::request::Reply;
+use claviger_plugin_sdk::testing::{Host, kind};
+
 use super::*;
-use crate::fake::{BY_ID, Fake, asked, kind, session_of};
+use crate::fake::{BY_ID, asked, server, session_of};
 
 fn got(items: &[Asked]) -> Vec<Result<Value, Error>> {
-    let fake = Fake::server();
-    get(&Client::new(&session_of("the-token"), &fake).unwrap(), items).unwrap()
+    let host = server();
+    get(&Client::new(&session_of(&host)).unwrap(), items).unwrap()
 }
 
 fn text(answer: &Result<Value, Error>) -> String {
@@ -50,23 +53,22 @@ fn items_are_found_by_title_and_id_in_the_order_of_the_vaults() {
 
 #[test]
 fn what_cannot_be_asked_is_not_sent() {
-    let fake = Fake::server();
-    let client = Client::new(&session_of("the-token"), &fake).unwrap();
+    let host = server();
+    let session = session_of(&host);
+    let client = Client::new(&session).unwrap();
     let version = Asked { version: Some("1".to_owned()), ..asked("login", None) };
     let metadata = Asked { facet: Facet::Metadata, ..asked("login", None) };
     let found = get(&client, &[version, metadata, asked("", None)]).unwrap();
     assert_eq!(found.iter().map(kind).collect::<Vec<_>>(), ["unsupported", "unsupported", "other"]);
-    assert_eq!(fake.count(), 2, "the vaults");
+    assert_eq!(host.count(), 2, "the vaults");
 }
 
 #[test]
 fn a_vault_that_the_token_does_not_see_is_a_wrong_store() {
-    let fake = Fake::new(|_| (200, "[]".to_owned()));
-    let client = Client::new(&session_of("the-token"), &fake).unwrap();
-    let Err(Error::InvalidConfig(wrong)) = health(&client) else { panic!("healthy") };
+    let healthy = |host: Host<'_>| health(&Client::new(&session_of(&host))?);
+    let Err(Error::InvalidConfig(wrong)) = healthy(Host::new(|_| Reply::new(200, "[]"))) else {
+        panic!("healthy")
+    };
     assert_eq!(wrong.path, "/vaults");
-    assert!(matches!(
-        health(&Client::new(&session_of("the-token"), &Fake::server()).unwrap()),
-        Ok(Health::Ready)
-    ));
+    assert!(matches!(healthy(server()), Ok(Health::Ready)));
 }

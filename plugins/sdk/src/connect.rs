@@ -50,6 +50,11 @@ impl<C> Store<C> {
         found.map(|nth| &self.input.have[nth].value)
     }
 
+    /// Is every need met that was named so far?
+    pub fn is_met(&self) -> bool {
+        self.missing.is_empty()
+    }
+
     /// Of all stores of the cluster, or of one namespace?
     pub fn is_cluster(&self) -> bool {
         self.input.store.namespace.is_none()

@@ -135,7 +135,11 @@ mod tests {
             now_ms: 0,
             seed: vec![1; 32],
         };
-        Exported::<Seeds>::render(texts.iter().map(template).collect(), vec![("k".to_owned(), Vec::new())], options)
+        Exported::<Seeds>::render(
+            texts.iter().map(template).collect(),
+            vec![("k".to_owned(), Vec::new())],
+            options,
+        )
     }
 
     #[test]

@@ -90,6 +90,7 @@ pub use engine::Engine;
 pub use plugin::{Generator, Provider, Writer};
 pub use provider::claviger::plugin::types::{ConfigError, Error, RateLimit};
 pub use reference::{ConfigMapRef, ObjectRef, SecretRef, ServiceAccountRef};
+pub use request::{Reply, Request};
 pub use schemars;
 pub use session::Session;
 

@@ -67,6 +67,20 @@ fn keep_refusal(memo: &dyn Memo, error: &Error) {
     }
 }
 
+/// A token as a header field takes it, without the blanks around it. `what` it is, and where its reference stands, begin
+/// the error's words.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] if it is empty or not one word of ASCII.
+pub fn word(bytes: &[u8], what: &str, at: &str) -> Result<String, Error> {
+    let token = String::from_utf8_lossy(bytes).trim().to_owned();
+    if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(token);
+    }
+    let wrong = if token.is_empty() { "empty" } else { "not one word of ASCII, as tokens are" };
+    Err(Error::Unauthenticated(format!("{at}: the {what} is {wrong}: is it the right key of the Secret?")))
+}
+
 /// What a session has sent, or will send, and no error may quote.
 #[derive(Default)]
 pub struct Secrets(RefCell<Vec<String>>);

@@ -131,7 +131,12 @@ pub trait Generator: Provider {
     ///
     /// # Errors
     /// What the backend says.
-    fn cleanup(_session: &Session<'_, Self::Config>, _kind: &str, _spec: &str, _state: &str) -> Result<(), Error> {
+    fn cleanup(
+        _session: &Session<'_, Self::Config>,
+        _kind: &str,
+        _spec: &str,
+        _state: &str,
+    ) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -17,6 +17,10 @@ pub fn of<C: JsonSchema>() -> Value {
     schema
 }
 
+/// A type's name says nothing to who writes a manifest, nor how wide Rust holds a number, nor a default, which is the one
+/// of a field that is left out.
+const NOISE: [&str; 3] = ["title", "format", "default"];
+
 /// Keywords that hold one schema, a list of them, or schemas by name.
 const ONE: [&str; 3] = ["items", "additionalProperties", "not"];
 const LIST: [&str; 4] = ["oneOf", "anyOf", "allOf", "prefixItems"];
@@ -24,11 +28,7 @@ const NAMED: [&str; 2] = ["properties", "$defs"];
 
 fn strict(node: &mut Value) {
     let Some(schema) = node.as_object_mut() else { return };
-    // A type's name says nothing to who writes a manifest, nor how wide Rust holds a number, nor its default value, which
-    // is the one of an empty field.
-    for noise in ["title", "format", "default"] {
-        schema.remove(noise);
-    }
+    schema.retain(|key, _| !NOISE.contains(&key.as_str()));
     without_null(schema);
     one_of_fields(schema);
     let combined = LIST.iter().any(|list| schema.contains_key(*list));
@@ -66,7 +66,7 @@ fn without_null(schema: &mut Map<String, Value>) {
     options.retain(|option| option != &json!({"type": "null"}));
     if options.len() == 1 && before == 2 {
         let only = options.pop();
-        schema.remove("anyOf");
+        schema.retain(|key, _| key != "anyOf");
         if let Some(Value::Object(only)) = only {
             // Words of the field before those of its type.
             only.into_iter().for_each(|(key, value)| {
@@ -85,7 +85,7 @@ fn one_of_fields(schema: &mut Map<String, Value>) {
         (None, names) => names.cloned(),
     };
     if let Some(names) = options.iter().map(names).collect::<Option<Vec<_>>>() {
-        schema.remove("oneOf");
+        schema.retain(|key, _| key != "oneOf");
         schema.insert("type".to_owned(), json!("string"));
         schema.insert("enum".to_owned(), names.concat().into());
         return;
@@ -101,7 +101,7 @@ fn one_of_fields(schema: &mut Map<String, Value>) {
         (value.get("const").is_none()).then(|| (name.clone(), value))
     };
     let Some(fields) = options.iter().map(field).collect::<Option<Map<String, Value>>>() else { return };
-    schema.remove("oneOf");
+    schema.retain(|key, _| key != "oneOf");
     for (key, value) in [
         ("type", json!("object")),
         ("minProperties", json!(1)),
@@ -109,5 +109,105 @@ fn one_of_fields(schema: &mut Map<String, Value>) {
         ("properties", Value::Object(fields)),
     ] {
         schema.insert(key.to_owned(), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(dead_code, reason = "only their types count")]
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::{ObjectRef, SecretRef, ServiceAccountRef};
+
+    /// A store
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Config {
+        /// Where it is
+        url: String,
+        #[serde(default)]
+        labels: BTreeMap<String, String>,
+        port: Option<u16>,
+        version: Option<Version>,
+        auth: Option<Auth>,
+        ca_provider: Option<ObjectRef>,
+        loose: Loose,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(rename_all = "camelCase")]
+    enum Version {
+        /// The old one
+        V1,
+        V2,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+    enum Auth {
+        /// A password
+        Basic { user: String, password_ref: SecretRef },
+        /// Who it runs as
+        Account(ServiceAccountRef),
+    }
+
+    /// Without a word about fields that it does not know.
+    #[derive(Deserialize, JsonSchema)]
+    struct Loose {
+        list: Vec<SecretRef>,
+    }
+
+    fn at(schema: &Value, pointer: &str) -> Value {
+        let mut place = schema.clone();
+        for step in pointer.split('/').filter(|step| !step.is_empty()) {
+            place = place[step].clone();
+            while let Some(reference) = place["$ref"].as_str() {
+                place = schema.pointer(&reference[1..]).cloned().unwrap_or_default();
+            }
+        }
+        place
+    }
+
+    #[test]
+    fn it_is_what_the_type_says_and_strict() {
+        let schema = of::<Config>();
+        let without_words = |pointer: &str| {
+            let mut place = at(&schema, pointer);
+            if let Some(place) = place.as_object_mut() {
+                place.remove("description");
+            }
+            place
+        };
+        assert_eq!(at(&schema, "/required"), json!(["url", "loose"]));
+        assert_eq!(at(&schema, "/description"), "A store");
+        assert_eq!(at(&schema, "/properties/url"), json!({"type": "string", "description": "Where it is"}));
+        for (pointer, expected) in [
+            ("/additionalProperties", json!(false)),
+            ("/properties/labels", json!({"type": "object", "additionalProperties": {"type": "string"}})),
+            ("/properties/port", json!({"type": "integer", "minimum": 0, "maximum": 65535})),
+            ("/properties/version", json!({"type": "string", "enum": ["v2", "v1"]})),
+            ("/properties/loose/additionalProperties", json!(false)),
+            ("/properties/auth/type", json!("object")),
+            ("/properties/auth/minProperties", json!(1)),
+            ("/properties/auth/maxProperties", json!(1)),
+            ("/properties/auth/additionalProperties", json!(false)),
+            ("/properties/auth/properties/basic/required", json!(["user", "passwordRef"])),
+            ("/properties/auth/properties/basic/additionalProperties", json!(false)),
+            ("/properties/auth/properties/basic/properties/passwordRef/x-claviger", json!("secretRef")),
+            ("/properties/auth/properties/account/x-claviger", json!("serviceAccountRef")),
+            ("/properties/caProvider/x-claviger", json!("objectRef")),
+            ("/properties/caProvider/additionalProperties", json!(false)),
+            (
+                "/properties/caProvider/properties/type",
+                json!({"type": "string", "enum": ["Secret", "ConfigMap"]}),
+            ),
+            ("/properties/loose/properties/list/items/x-claviger", json!("secretRef")),
+        ] {
+            assert_eq!(without_words(pointer), expected, "{pointer}");
+        }
+        assert!(!schema.to_string().contains("null"), "{schema}");
     }
 }

@@ -54,8 +54,7 @@ impl<C> Session<'_, C> {
     /// # Errors
     /// [`Error::Unauthenticated`] if it is no text.
     pub fn text(&self, slot: &str) -> Result<&str, Error> {
-        let bytes =
-            self.bytes(slot).ok_or_else(|| Error::Other(format!("the host gave no {slot}")))?;
+        let bytes = self.bytes(slot).ok_or_else(|| missing(slot))?;
         let text = std::str::from_utf8(bytes)
             .map_err(|_| Error::Unauthenticated(format!("the {slot} is not text")))?
             .trim_end_matches(['\r', '\n']);
@@ -69,13 +68,8 @@ impl<C> Session<'_, C> {
     /// # Errors
     /// [`Error::Unauthenticated`] if it is empty or not one word of ASCII.
     pub fn token(&self, slot: &str, at: &str) -> Result<String, Error> {
-        let bytes =
-            self.bytes(slot).ok_or_else(|| Error::Other(format!("the host gave no {slot}")))?;
-        let token = String::from_utf8_lossy(bytes).trim().to_owned();
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let why = "it is empty, or not one word of ASCII, as tokens are: is it the right key of the Secret?";
-            return Err(Error::Unauthenticated(format!("{at}: the {slot} cannot be sent: {why}")));
-        }
+        let bytes = self.bytes(slot).ok_or_else(|| missing(slot))?;
+        let token = login::word(bytes, slot, at)?;
         self.secrets.hide(&token);
         Ok(token)
     }
@@ -109,8 +103,8 @@ impl<C> Session<'_, C> {
         let mut again = false;
         loop {
             let token = login::token(self.memo(), key, login)?;
-            let text = std::str::from_utf8(&token)
-                .map_err(|_| Error::Other("the token is not text".to_owned()))?;
+            let text =
+                std::str::from_utf8(&token).map_err(|_| Error::Other("the token is not text".to_owned()))?;
             self.secrets.hide(text);
             let answer = ask(text);
             if !matches!(answer, Err(Error::Unauthenticated(_))) {
@@ -146,6 +140,10 @@ impl<C> Session<'_, C> {
     }
 }
 
+fn missing(slot: &str) -> Error {
+    Error::Other(format!("the host gave no {slot}"))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -173,11 +171,9 @@ mod tests {
     /// How often is logged in and asked, by how the backend takes the tokens.
     #[test]
     fn a_refused_token_is_given_up_once() {
-        for (good, logins, asked, expected) in [
-            (&["1"][..], 1, 1, "value"),
-            (&["2"], 2, 2, "value"),
-            (&["3"], 2, 2, "unauthenticated"),
-        ] {
+        for (good, logins, asked, expected) in
+            [(&["1"][..], 1, 1, "value"), (&["2"], 2, 2, "value"), (&["3"], 2, 2, "unauthenticated")]
+        {
             let host = testing::Host::silent();
             let session = session(&host);
             let (count, asks) = (Cell::new(0), Cell::new(0));

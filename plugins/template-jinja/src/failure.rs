@@ -5,10 +5,10 @@
 use std::error::Error as _;
 use std::fmt;
 
+use claviger_plugin_sdk::engine::Failure;
 use minijinja::{Error, ErrorKind};
 
 use crate::limits::FUEL;
-use crate::render::Failure;
 
 /// This crate's own words.
 #[derive(Debug)]

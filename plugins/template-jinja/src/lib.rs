@@ -9,10 +9,9 @@ mod data;
 mod failure;
 mod filters;
 mod limits;
+pub mod plugin;
 mod render;
 
-#[cfg(target_arch = "wasm32")]
-mod plugin;
-
+pub use claviger_plugin_sdk::engine::{Failure, Rendered};
 pub use filters::names;
-pub use render::{Failure, Options, Rendered, render};
+pub use render::{Options, render};

@@ -1,44 +1,29 @@
 //! The engine behind the plugin interface. It translates and decides nothing.
 
-use claviger_plugin_sdk::template::interface as wit;
+use claviger_plugin_sdk::prelude::*;
 
 use crate::render;
 
-struct TemplateJinja;
+/// The engine.
+pub struct TemplateJinja;
 
-impl wit::Guest for TemplateJinja {
-    fn describe() -> wit::Description {
-        wit::Description {
-            name: "template-jinja".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            functions: crate::names(),
-        }
+impl Engine for TemplateJinja {
+    const NAME: &'static str = "template-jinja";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
+    fn functions() -> Vec<String> {
+        crate::names()
     }
 
-    fn render(
-        templates: Vec<wit::Template>,
-        data: Vec<(String, Vec<u8>)>,
-        options: wit::Options,
-    ) -> Result<Vec<wit::Rendered>, wit::Failure> {
+    fn render(text: &str, data: &Data<'_>, options: &Options) -> Result<Rendered, Failure> {
         let options = render::Options {
             strict: options.strict,
-            left: options.left_delimiter,
-            right: options.right_delimiter,
+            left: options.left_delimiter.clone(),
+            right: options.right_delimiter.clone(),
             now_ms: options.now_ms,
         };
-        let mut answers = Vec::with_capacity(templates.len());
-        for template in templates {
-            let rendered =
-                render::render(&template.text, &data, &options).map_err(|failure| wit::Failure {
-                    template: template.name.clone(),
-                    line: failure.line,
-                    column: failure.column,
-                    detail: failure.detail,
-                })?;
-            answers.push(wit::Rendered { name: template.name, data: rendered.text, varies: rendered.varies });
-        }
-        Ok(answers)
+        render::render(text, data.pairs(), &options)
     }
 }
 
-claviger_plugin_sdk::template::export_template_engine!(TemplateJinja);
+export_engine!(TemplateJinja);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use claviger_plugin_sdk::engine::{Failure, Rendered};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, escape_formatter};
 
@@ -22,26 +23,6 @@ pub struct Options {
     pub right: String,
     /// What `now` says, unix milliseconds.
     pub now_ms: u64,
-}
-
-/// Why a template failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// From 1; 0 where it is about no place.
-    pub line: u32,
-    /// From 1, in characters; 0 where it is about no place.
-    pub column: u32,
-    /// Never with a value.
-    pub detail: String,
-}
-
-/// A rendered text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rendered {
-    /// What the template gave.
-    pub text: Vec<u8>,
-    /// Another time could have given another text.
-    pub varies: bool,
 }
 
 /// Renders one template.

@@ -15,7 +15,7 @@ use crate::headers::merge_index;
 use crate::path::encode;
 use crate::refusal::{self, Asked, Hint, Refused};
 use crate::session::{TOKEN, Token};
-use crate::world::{Reply, Request, World};
+use crate::world::{INDEX, Reply, Request, World};
 
 /// How long a token that was found to be known counts as known when a policy refuses it: so keys that are
 /// denied cost one look a minute, whatever their number.
@@ -226,7 +226,7 @@ impl<'a> Client<'a> {
             for newer in self.index.borrow().iter() {
                 index = merge_index(&index, newer);
             }
-            headers.extend(index.into_iter().map(|index| ("x-vault-index".to_owned(), index)));
+            headers.extend(index.into_iter().map(|index| (INDEX.to_owned(), index)));
         }
         if self.config.forward_inconsistent {
             headers.push(("x-vault-inconsistent".to_owned(), "forward-active-node".to_owned()));
@@ -237,7 +237,7 @@ impl<'a> Client<'a> {
 
     fn send(&self, requests: Vec<Request>) -> Vec<Result<Reply, Error>> {
         let answers = self.world.send(requests);
-        for index in answers.iter().flatten().filter_map(|reply| reply.index.as_deref()) {
+        for index in answers.iter().flatten().filter_map(|reply| reply.header(INDEX)) {
             if self.config.read_your_writes {
                 let merged = merge_index(&self.index.borrow(), index);
                 self.index.replace(merged);

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 use std::cell::Cell;
 
-use claviger_plugin_sdk::memo::Memo;
 use claviger_plugin_sdk::provider::interface::{Facet, Item, Nature};
 use serde_json::{Value as Json, json};
 
@@ -195,7 +194,7 @@ fn a_login_of_its_own() {
         let items: Vec<Item> = keys.iter().map(|key| item(key, Nature::Dynamic)).collect();
         let answers = get(&Client::new(&session, &fake).unwrap(), &items).unwrap();
         assert!(fake.keys().iter().all(|key| key == "token" || key == "engines"), "{:?}", fake.keys());
-        let token = fake.peek("token").unwrap();
+        let token = fake.memo.peek("token").unwrap();
         assert!(String::from_utf8(token).unwrap().contains("token-1"), "the second is not kept");
         (answers, fake.asked())
     };

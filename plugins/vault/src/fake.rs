@@ -1,15 +1,14 @@
-//! A world for tests: a server that is a function, and a memo without a clock. Only tests.
+//! A world for tests: a server that is a function, with the SDK's memo. Only tests.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_credentials::{Access, Credentials};
 use claviger_plugin_sdk::Error;
-use claviger_plugin_sdk::memo::{Make, Memo};
-use claviger_plugin_sdk::provider::claviger::plugin::types::{Requester, StoreRef};
-use claviger_plugin_sdk::provider::connection::{Resolved, Session, SlotValue};
-use claviger_plugin_sdk::provider::interface::{Facet, Item, Nature};
+use claviger_plugin_sdk::memo::Memo;
+use claviger_plugin_sdk::provider::connection::Session;
+use claviger_plugin_sdk::provider::interface::{Facet, Item};
+use claviger_plugin_sdk::testing;
 use serde_json::Value;
 
 use crate::world::{Reply, Request, World};
@@ -20,7 +19,7 @@ type Server<'f> = dyn Fn(&Request) -> (u16, String) + 'f;
 pub(crate) struct Fake<'f> {
     server: Box<Server<'f>>,
     asked: RefCell<Vec<String>>,
-    memo: RefCell<BTreeMap<String, Vec<u8>>>,
+    pub(crate) memo: testing::Memo,
     largest: Cell<usize>,
 }
 
@@ -30,23 +29,8 @@ pub(crate) fn reply(status: u16, body: &str) -> (u16, String) {
 
 /// Of a SecretStore; every slot that a login asks for has a value.
 pub(crate) fn session(config: &Value) -> Session {
-    let slot = |name: &str| SlotValue {
-        slot: name.to_owned(),
-        value: Resolved::Bytes(b"value-of-the-slot".to_vec()),
-    };
-    Session {
-        store: StoreRef {
-            kind: "SecretStore".to_owned(),
-            name: "s".to_owned(),
-            namespace: Some("team".to_owned()),
-            uid: "u".to_owned(),
-            generation: 1,
-        },
-        requester: Requester { namespace: "team".to_owned() },
-        config: config.to_string(),
-        settings: String::new(),
-        have: ["token", "secret-id", "role-id"].map(slot).into(),
-    }
+    let value = || testing::bytes("value-of-the-slot");
+    testing::input(config, &["token", "secret-id", "role-id"].map(|slot| (slot, value())))
 }
 
 impl<'f> Fake<'f> {
@@ -54,20 +38,13 @@ impl<'f> Fake<'f> {
         Self {
             server: Box::new(server),
             asked: RefCell::default(),
-            memo: RefCell::default(),
+            memo: testing::Memo::default(),
             largest: Cell::new(0),
         }
     }
 
     pub(crate) fn item(&self, key: &str, facet: Facet) -> Item {
-        Item {
-            key: key.to_owned(),
-            version: None,
-            facet,
-            property: None,
-            known_version: None,
-            nature: Nature::Stored,
-        }
+        Item { facet, ..Item::new(key) }
     }
 
     /// Requests that have this in them.
@@ -82,7 +59,7 @@ impl<'f> Fake<'f> {
 
     /// Keys of the memo.
     pub(crate) fn keys(&self) -> Vec<String> {
-        self.memo.borrow().keys().cloned().collect()
+        self.memo.keys()
     }
 
     /// Most requests that were sent together.
@@ -103,7 +80,7 @@ impl World for Fake<'_> {
             let (namespace, token) = (header("x-vault-namespace"), header("x-vault-token"));
             self.asked.borrow_mut().push(format!("{} /{path}{namespace}{token}", request.method));
             let (status, body) = (self.server)(&request);
-            Ok(Reply { status, retry_after_ms: None, index: None, body: body.into_bytes() })
+            Ok(Reply::new(status, body))
         };
         requests.into_iter().map(answer).collect()
     }
@@ -113,7 +90,7 @@ impl World for Fake<'_> {
     }
 
     fn memo(&self) -> &dyn Memo {
-        self
+        &self.memo
     }
 
     fn aws(&self, _: &Access, _: &Session, _: &str) -> Result<(Credentials, bool), Error> {
@@ -121,27 +98,4 @@ impl World for Fake<'_> {
     }
 
     fn evict_aws(&self, _: Credentials) {}
-}
-
-impl Memo for Fake<'_> {
-    fn get_or_make(&self, key: &str, make: &mut Make<'_>) -> Result<Vec<u8>, Error> {
-        if let Some(found) = self.peek(key) {
-            return Ok(found);
-        }
-        let (made, _) = make()?;
-        self.memo.borrow_mut().insert(key.to_owned(), made.clone());
-        Ok(made)
-    }
-
-    fn peek(&self, key: &str) -> Option<Vec<u8>> {
-        self.memo.borrow().get(key).cloned()
-    }
-
-    fn keep(&self, key: &str, value: &[u8], _ttl_ms: u64) {
-        self.memo.borrow_mut().entry(key.to_owned()).or_insert_with(|| value.to_vec());
-    }
-
-    fn evict(&self, key: &str, value: &[u8]) {
-        self.memo.borrow_mut().retain(|own, held| own != key || held != value);
-    }
 }

@@ -10,7 +10,7 @@ use google_credentials::source::Source;
 use google_credentials::{Access, Endpoints, Places, Plan, login};
 use serde_json::{Value, json};
 
-use crate::world::{Request, World};
+use crate::world::World;
 
 /// Vault takes no JWT that lives longer than the role's `max_jwt_exp`, which is 15 minutes if not set; it is
 /// used at once.
@@ -80,19 +80,7 @@ impl google_credentials::World for Google<'_> {
         &self,
         requests: Vec<google_credentials::Request>,
     ) -> Vec<Result<google_credentials::Reply, Error>> {
-        let request = |google_credentials::Request { method, url, headers, body }| Request {
-            method,
-            url,
-            headers,
-            body,
-        };
-        let reply = |reply: crate::world::Reply| google_credentials::Reply {
-            status: reply.status,
-            retry_after_ms: reply.retry_after_ms,
-            body: reply.body,
-        };
-        let answers = self.0.send(requests.into_iter().map(request).collect());
-        answers.into_iter().map(|answer| answer.map(reply)).collect()
+        self.0.send(requests)
     }
 
     fn now(&self) -> std::time::SystemTime {

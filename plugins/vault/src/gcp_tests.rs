@@ -7,6 +7,7 @@ use claviger_plugin_sdk::provider::connection::{Annotation, Resolved};
 use claviger_plugin_sdk::provider::interface::Facet;
 
 use super::*;
+use crate::world::Request;
 use crate::client::Client;
 use crate::fake::{Fake, reply, session};
 use crate::read::get;

@@ -9,7 +9,7 @@ use crate::auth::Credential;
 use crate::client::{Client, refused};
 use crate::login::{self, Held};
 use crate::refusal::{self, LoginAsked};
-use crate::world::Request;
+use crate::world::{INDEX, Request};
 use crate::{gcp, iam};
 
 /// The memo's key of the token; also the slot of one that needs no login.
@@ -100,7 +100,7 @@ impl Client<'_> {
             };
             return Err(self.secrets.clean(refusal::login_error(&refused(&reply), &asked)));
         }
-        let index = self.config.read_your_writes.then_some(reply.index.as_deref()).flatten();
+        let index = reply.header(INDEX).filter(|_| self.config.read_your_writes);
         let login = login::given(&reply.body, &self.auth)?;
         self.secrets.hide(&login.client_token);
         let held = Held::of(&login, index);

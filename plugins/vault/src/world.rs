@@ -7,19 +7,10 @@ use aws_credentials::{Access, Credentials};
 use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::memo::Memo;
 use claviger_plugin_sdk::provider::connection::Session;
-pub use claviger_plugin_sdk::request::Request;
+pub use claviger_plugin_sdk::request::{Reply, Request};
 
-/// An answer.
-pub struct Reply {
-    /// HTTP status.
-    pub status: u16,
-    /// What `Retry-After` said.
-    pub retry_after_ms: Option<u64>,
-    /// `X-Vault-Index`.
-    pub index: Option<String>,
-    /// The body.
-    pub body: Vec<u8>,
-}
+/// The header field by which a server says how new what it answered is.
+pub const INDEX: &str = "x-vault-index";
 
 /// See the module.
 pub trait World {
@@ -45,15 +36,7 @@ pub(crate) struct Host;
 #[cfg(target_arch = "wasm32")]
 impl World for Host {
     fn send(&self, requests: Vec<Request>) -> Vec<Result<Reply, Error>> {
-        use claviger_plugin_sdk::http;
-        let answers = http::send_all(requests, crate::read::AT_ONCE);
-        let reply = |answer: http::Answer| Reply {
-            index: answer.header("x-vault-index").map(ToOwned::to_owned),
-            status: answer.status,
-            retry_after_ms: answer.retry_after_ms,
-            body: answer.body,
-        };
-        answers.into_iter().map(|answer| answer.map(reply)).collect()
+        claviger_plugin_sdk::http::send_all(requests, crate::read::AT_ONCE)
     }
 
     fn now(&self) -> SystemTime {

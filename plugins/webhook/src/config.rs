@@ -1,12 +1,11 @@
 //! A store's object or a generator's spec: ESO's fields, and which keys of which Secrets its templates want.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use claviger_plugin_sdk::json::{given, text};
-use claviger_plugin_sdk::{Error, invalid_config};
+use claviger_plugin_sdk::prelude::*;
 use go_template::mentions;
-use serde_json::Value;
+use serde::Deserialize;
 
 use crate::place;
 
@@ -39,6 +38,60 @@ const NOT_SENT: [&str; 8] = [
 /// Go's client writes these itself, whatever a manifest says of them.
 const ITS_OWN: [&str; 2] = ["host", "content-length"];
 
+/// A store's object as it is written.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    /// GET, if it is left out
+    method: Option<String>,
+    /// Go template; scheme, host and port must stand there as they are
+    url: String,
+    /// Go templates
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    /// Go template
+    body: Option<String>,
+    /// to the first byte of an answer, as a Go duration; 25s at most
+    timeout: Option<String>,
+    result: Option<Answer>,
+    #[serde(default)]
+    secrets: Vec<Named>,
+    auth: Option<Login>,
+    /// base64 of the PEM certificates that sign the server's; without it and caProvider the public ones
+    ca_bundle: Option<String>,
+    ca_provider: Option<ObjectRef>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Answer {
+    /// Go template that makes a JSON path (RFC 9535); without it the whole answer is the value
+    json_path: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Named {
+    name: String,
+    secret_ref: SecretRef,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+struct Login {
+    /// not supported: refused
+    ntlm: Option<Ntlm>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "it is refused")]
+struct Ntlm {
+    username_secret: SecretRef,
+    password_secret: SecretRef,
+}
+
 /// Certificate authorities of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ca {
@@ -63,7 +116,7 @@ pub struct Secret {
     pub keys: Vec<String>,
 }
 
-/// All of it.
+/// What is meant by it.
 #[derive(Debug)]
 pub struct Config {
     /// The request's method.
@@ -93,50 +146,54 @@ impl Config {
     ///
     /// # Errors
     /// The field that is wrong.
-    pub fn parse(config: &str, of_cluster: bool) -> Result<Self, Error> {
-        let json: Value = serde_json::from_str(config)
-            .map_err(|_| Error::Other("the host gave a config that is no JSON".to_owned()))?;
-        if given(&json, "/auth/ntlm") {
+    pub fn of(manifest: &Manifest, of_cluster: bool) -> Result<Self, Error> {
+        if manifest.auth.as_ref().is_some_and(|auth| auth.ntlm.is_some()) {
             return Err(invalid_config(
                 "/auth/ntlm",
                 "NTLM is not supported: put a proxy before the server that logs in by it, or use a header",
             ));
         }
-        let method = text(&json, "/method").unwrap_or("GET");
+        let method = given(&manifest.method).unwrap_or("GET");
         let method = METHODS
             .into_iter()
             .find(|known| known.eq_ignore_ascii_case(method))
             .ok_or_else(|| invalid_config("/method", format!("it is none of {}", METHODS.join(", "))))?;
-        let url = text(&json, "/url").unwrap_or_default();
+        let url = manifest.url.as_str();
         let origin = place::origin(url).map_err(|why| invalid_config("/url", why))?;
-        let headers = headers(&json)?;
-        let body = text(&json, "/body").unwrap_or_default();
-        let json_path = text(&json, "/result/jsonPath").unwrap_or_default();
+        let headers = headers(&manifest.headers)?;
+        let body = given(&manifest.body).unwrap_or_default();
+        let json_path =
+            manifest.result.as_ref().and_then(|result| given(&result.json_path)).unwrap_or_default();
         let templates: Vec<BTreeSet<String>> = [url, body, json_path]
             .into_iter()
             .chain(headers.iter().map(|(_, template)| template.as_str()))
             .map(mentions)
             .collect();
-        let secrets = secrets(&json, &templates)?;
+        let secrets = secrets(&manifest.secrets, &templates)?;
         Ok(Self {
             method,
             url: url.to_owned(),
             origin: origin.to_owned(),
             body: body.to_owned(),
-            timeout: timeout(&json)?,
+            timeout: timeout(given(&manifest.timeout))?,
             json_path: json_path.to_owned(),
             headers,
             secrets,
-            ca: ca(&json, of_cluster)?,
+            ca: ca(manifest, of_cluster)?,
             // Whose request it is stands in it, if a template says so in any of many ways.
             apart: of_cluster,
         })
     }
 }
 
-fn headers(json: &Value) -> Result<Vec<(String, String)>, Error> {
+/// A text that is not empty.
+fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}
+
+fn headers(written: &BTreeMap<String, String>) -> Result<Vec<(String, String)>, Error> {
     let mut headers = Vec::new();
-    for (name, value) in json.pointer("/headers").and_then(Value::as_object).into_iter().flatten() {
+    for (name, value) in written {
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         let wrong = |why: &str| Err(invalid_config("/headers", format!("{name:?}: {why}")));
         if name.is_empty() || !name.chars().all(token) {
@@ -147,14 +204,14 @@ fn headers(json: &Value) -> Result<Vec<(String, String)>, Error> {
             return wrong("it is the connection's own");
         }
         if !ITS_OWN.contains(&lower.as_str()) {
-            headers.push((name.clone(), value.as_str().unwrap_or_default().to_owned()));
+            headers.push((name.clone(), value.clone()));
         }
     }
     Ok(headers)
 }
 
-fn timeout(json: &Value) -> Result<Option<Duration>, Error> {
-    let Some(written) = text(json, "/timeout") else { return Ok(None) };
+fn timeout(written: Option<&str>) -> Result<Option<Duration>, Error> {
+    let Some(written) = written else { return Ok(None) };
     match go_template::parse_duration(written).and_then(|nanos| u64::try_from(nanos).ok()) {
         // As Go's client: none.
         Some(0) => Ok(None),
@@ -165,13 +222,12 @@ fn timeout(json: &Value) -> Result<Option<Duration>, Error> {
 
 /// Keys that templates may ask a Secret for are all names in those that mention it: more cannot be told without
 /// rendering them, and those that the Secret lacks are nobody's.
-fn secrets(json: &Value, templates: &[BTreeSet<String>]) -> Result<Vec<Secret>, Error> {
-    let list = json.pointer("/secrets").and_then(Value::as_array);
+fn secrets(written: &[Named], templates: &[BTreeSet<String>]) -> Result<Vec<Secret>, Error> {
     let mut secrets = Vec::new();
-    for (index, entry) in list.into_iter().flatten().enumerate() {
+    for (index, entry) in written.iter().enumerate() {
         let at = format!("/secrets/{index}/secretRef");
-        let name = text(entry, "/name").unwrap_or_default().to_owned();
-        let named = text(entry, "/secretRef/key");
+        let name = entry.name.clone();
+        let named = given(&entry.secret_ref.key);
         let keys = match named {
             Some(key) => vec![key.to_owned()],
             None => {
@@ -193,14 +249,12 @@ fn secrets(json: &Value, templates: &[BTreeSet<String>]) -> Result<Vec<Secret>, 
 }
 
 /// As ESO: `caBundle` before `caProvider`, and authorities of a ClusterSecretStore are not the tenant's to choose.
-fn ca(json: &Value, of_cluster: bool) -> Result<Ca, Error> {
-    if text(json, CA_BUNDLE_AT).is_some() {
+fn ca(manifest: &Manifest, of_cluster: bool) -> Result<Ca, Error> {
+    if given(&manifest.ca_bundle).is_some() {
         return Ok(Ca::Inline);
     }
-    if !given(json, CA_PROVIDER_AT) {
-        return Ok(Ca::Public);
-    }
-    if of_cluster && text(json, &format!("{CA_PROVIDER_AT}/namespace")).is_none() {
+    let Some(provider) = &manifest.ca_provider else { return Ok(Ca::Public) };
+    if of_cluster && given(&provider.namespace).is_none() {
         return Err(invalid_config(
             CA_PROVIDER_AT,
             "a ClusterSecretStore must name the namespace of authorities",

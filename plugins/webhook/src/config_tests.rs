@@ -1,12 +1,13 @@
 //! Configs, good and bad. Only tests.
 
 #![allow(clippy::unwrap_used)]
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::fake::parsed;
 
 fn parse(config: &Value, of_cluster: bool) -> Result<Config, String> {
-    Config::parse(&config.to_string(), of_cluster).map_err(|error| match error {
+    parsed(config, of_cluster).map_err(|error| match error {
         Error::InvalidConfig(wrong) => wrong.path,
         other => format!("{other:?}"),
     })

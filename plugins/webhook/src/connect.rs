@@ -1,12 +1,10 @@
 //! What `connect` asks for, and where it goes then.
 
-use claviger_plugin_sdk::provider::connection::{
-    ConnectInput, Material, Need, ObjectKind, ObjectNeed, Origin, Reach, Ready, Resolved, Step, TlsProfile,
-};
-use claviger_plugin_sdk::{Error, invalid_config};
+use claviger_plugin_sdk::prelude::*;
+use claviger_plugin_sdk::provider::connection::{ConnectInput, Need, ObjectNeed, Resolved};
 use go_template::Object;
 
-use crate::config::{CA_BUNDLE_AT, CA_PROVIDER_AT, Ca, Config};
+use crate::config::{CA_BUNDLE_AT, CA_PROVIDER_AT, Ca, Config, Manifest};
 
 const CA: &str = "authorities";
 
@@ -15,44 +13,27 @@ fn slot(secret: usize, key: usize) -> String {
     format!("secret {secret} key {key}")
 }
 
-/// One round.
+/// What a store needs, and where it goes.
 ///
 /// # Errors
 /// A wrong config.
-pub fn connect(input: &ConnectInput) -> Result<Step, Error> {
-    let config = Config::parse(&input.config, input.store.namespace.is_none())?;
-    // No need depends on what another brings.
-    let needs = needs(&config);
-    if input.have.is_empty() && !needs.is_empty() {
-        return Ok(Step::Need(needs));
+pub fn connect(store: &mut Store<Manifest>) -> Result<Ready, Error> {
+    let config = Config::of(&store.config, store.is_cluster())?;
+    for need in needs(&config) {
+        store.need(need);
     }
-    objects(&config, input)?;
-    let material = match config.ca {
+    if store.is_met() {
+        objects(&config, store.input())?;
+    }
+    let ca = match config.ca {
         Ca::Public => None,
         Ca::Inline => Some(Material::InlineBase64(CA_BUNDLE_AT.to_owned())),
         Ca::Referred => Some(Material::Slot(CA.to_owned())),
     };
-    let tls = config.origin.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
-    Ok(Step::Ready(Ready {
-        origins: vec![Origin {
-            tls: material.filter(|_| tls).map(|ca| TlsProfile {
-                ca: vec![ca],
-                client_cert: None,
-                client_key: None,
-                server_name: None,
-                insecure: None,
-            }),
-            url: config.origin,
-            reach: Reach::Network,
-            paths: Vec::new(),
-            purpose: "the store's server".to_owned(),
-            max_response_bytes: None,
-            max_header_bytes: None,
-        }],
-        partition: config.apart.then(|| input.requester.namespace.clone()),
-        // Whom a server counts, it tells by the credentials.
-        account: Some(String::new()),
-    }))
+    let partition = config.apart.then(|| store.input().requester.namespace.clone());
+    let origin = Origin::new(config.origin, "the store's server").ca(ca);
+    // Whom a server counts, it tells by the credentials.
+    Ok(Ready { partition, ..Ready::to([origin]).counted_by_credential() })
 }
 
 fn needs(config: &Config) -> Vec<Need> {
@@ -60,25 +41,15 @@ fn needs(config: &Config) -> Vec<Need> {
     for (nth, secret) in config.secrets.iter().enumerate() {
         for (key, name) in secret.keys.iter().enumerate() {
             needs.push(Need::Object(ObjectNeed {
-                slot: slot(nth, key),
-                at: secret.at.clone(),
-                kind: ObjectKind::Secret,
                 default_key: (!secret.named).then(|| name.clone()),
-                hidden: false,
                 // Of those that only may be meant, most are not there.
                 optional: !secret.named,
+                ..need::secret(&slot(nth, key), &secret.at)
             }));
         }
     }
     if config.ca == Ca::Referred {
-        needs.push(Need::Object(ObjectNeed {
-            slot: CA.to_owned(),
-            at: CA_PROVIDER_AT.to_owned(),
-            kind: ObjectKind::Either,
-            default_key: None,
-            hidden: true,
-            optional: false,
-        }));
+        needs.push(Need::Object(ObjectNeed { hidden: true, ..need::object(CA, CA_PROVIDER_AT) }));
     }
     needs
 }

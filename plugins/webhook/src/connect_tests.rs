@@ -1,21 +1,20 @@
 //! What a store needs before it is ready. Only tests.
 
 #![allow(clippy::unwrap_used)]
-use serde_json::{Value, json};
+use claviger_plugin_sdk::testing::{Bench, Host};
+use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::fake::{bytes, session_of};
+use crate::Webhook;
+use crate::fake::parsed;
 
-fn ready(step: Step) -> Ready {
-    match step {
-        Step::Ready(ready) => ready,
-        Step::Need(needs) => panic!("{needs:?}"),
-    }
+fn bench(config: &Json) -> Bench<'static, Webhook> {
+    Bench::new(config, Host::silent())
 }
 
 #[test]
 fn nothing_is_needed_without_secrets() {
-    let of = |config: &Value| ready(connect(&session_of(config, &[])).unwrap());
+    let of = |config: &Json| bench(config).connect().unwrap();
     let found = of(&json!({"url": "http://api.example/", "caBundle": "eA=="}));
     assert_eq!(
         (found.origins[0].url.as_str(), found.origins[0].tls.is_some()),
@@ -24,7 +23,14 @@ fn nothing_is_needed_without_secrets() {
     let found = of(&json!({"url": "https://api.example/{{ .remoteRef.key }}", "caBundle": "eA=="}));
     let tls = found.origins[0].tls.as_ref().unwrap();
     assert!(matches!(&tls.ca[..], [Material::InlineBase64(at)] if at == "/caBundle"));
-    assert_eq!(found.partition, None);
+    assert_eq!((found.partition, found.account.as_deref()), (None, Some("")));
+}
+
+/// Whose request it is may stand in it.
+#[test]
+fn namespaces_are_apart_in_a_store_of_the_cluster() {
+    let ready = bench(&json!({"url": "https://api.example/"})).cluster_store("team").connect().unwrap();
+    assert_eq!(ready.partition.as_deref(), Some("team"));
 }
 
 #[test]
@@ -36,7 +42,8 @@ fn keys_that_may_be_meant_are_asked_for_and_may_be_missing() {
         ],
         "caProvider": {"type": "ConfigMap", "name": "ca", "key": "ca.crt"},
     });
-    let Step::Need(needs) = connect(&session_of(&config, &[])).unwrap() else { panic!("ready") };
+    let parsed = parsed(&config, false).unwrap();
+    let needs = needs(&parsed);
     let said: Vec<_> = needs
         .iter()
         .map(|need| match need {
@@ -53,26 +60,16 @@ fn keys_that_may_be_meant_are_asked_for_and_may_be_missing() {
             ("/caProvider", None, false, true),
         ]
     );
-    let have = |second: Resolved| {
-        session_of(
-            &config,
-            &[
-                ("secret 0 key 0", Resolved::Absent),
-                ("secret 0 key 1", second),
-                ("secret 1 key 0", bytes("v")),
-                ("authorities", Resolved::Withheld),
-            ],
-        )
-    };
-    assert!(ready(connect(&have(bytes("t"))).unwrap()).origins[0].tls.is_some());
-    let parsed = Config::parse(&config.to_string(), false).unwrap();
+    let others = || bench(&config).secret("p", "k", "v").config_map("ca", "ca.crt", "pem");
+    let good = others().secret("s", "token", "t");
+    assert!(good.connect().unwrap().origins[0].tls.is_some());
     let object = |name: &str, key: &str, value: &str| {
         (name.to_owned(), vec![(key.to_owned(), value.as_bytes().to_vec())])
     };
     assert_eq!(
-        objects(&parsed, &have(bytes("t"))).unwrap(),
+        objects(&parsed, good.session().unwrap().input()).unwrap(),
         [object("auth", "token", "t"), object("plain", "k", "v")]
     );
-    let Err(Error::InvalidConfig(wrong)) = connect(&have(Resolved::Absent)) else { panic!("ready") };
+    let Err(Error::InvalidConfig(wrong)) = others().connect() else { panic!("ready") };
     assert_eq!(wrong.path, "/secrets/0/secretRef");
 }

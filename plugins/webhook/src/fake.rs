@@ -1,96 +1,27 @@
-//! A world for tests: a server that is a function. Only tests.
+//! Configs, sessions and items. Only tests.
 
-use std::cell::Cell;
+use claviger_plugin_sdk::config;
+use claviger_plugin_sdk::prelude::*;
+use claviger_plugin_sdk::provider::connection::Resolved;
+use claviger_plugin_sdk::testing::{Host, input};
+use serde_json::Value as Json;
 
-use claviger_plugin_sdk::Error;
-use claviger_plugin_sdk::provider::claviger::plugin::types::{Requester, StoreRef};
-use claviger_plugin_sdk::provider::connection::{Resolved, Session, SlotValue};
-use claviger_plugin_sdk::provider::interface::{Facet, Item, Nature};
-use serde_json::Value;
+use crate::config::{Config, Manifest};
 
-use crate::request::Moment;
-use crate::world::{Reply, Request, World};
-
-/// What a server says: status and body.
-pub(crate) type Said = (u16, String);
-
-/// See the module.
-pub(crate) struct Fake<'f> {
-    server: Box<dyn Fn(&Request) -> Said + 'f>,
-    count: Cell<usize>,
-}
-
-impl<'f> Fake<'f> {
-    pub(crate) fn new(server: impl Fn(&Request) -> Said + 'f) -> Self {
-        Self { server: Box::new(server), count: Cell::new(0) }
-    }
-
-    /// Requests so far.
-    pub(crate) fn count(&self) -> usize {
-        self.count.get()
-    }
-}
-
-impl World for Fake<'_> {
-    fn send(&self, requests: Vec<Request>) -> Vec<Result<Reply, Error>> {
-        let answer = |request: Request| {
-            self.count.set(self.count.get() + 1);
-            let (status, body) = (self.server)(&request);
-            Ok(Reply { status, retry_after_ms: None, body: body.into_bytes() })
-        };
-        requests.into_iter().map(answer).collect()
-    }
-
-    fn moment(&self, _nth: usize) -> Moment {
-        Moment { now_ms: 0, seed: vec![1; 32] }
-    }
+/// What a store's object means.
+pub(crate) fn parsed(config: &Json, of_cluster: bool) -> Result<Config, Error> {
+    Config::of(&config::parse::<Manifest>(&config.to_string())?, of_cluster)
 }
 
 /// Of a SecretStore.
-pub(crate) fn session_of(config: &Value, have: &[(&str, Resolved)]) -> Session {
-    Session {
-        store: StoreRef {
-            kind: "SecretStore".to_owned(),
-            name: "s".to_owned(),
-            namespace: Some("team".to_owned()),
-            uid: "u".to_owned(),
-            generation: 1,
-        },
-        requester: Requester { namespace: "team".to_owned() },
-        config: config.to_string(),
-        settings: String::new(),
-        have: have
-            .iter()
-            .map(|(slot, value)| SlotValue { slot: (*slot).to_owned(), value: value.clone() })
-            .collect(),
-    }
-}
-
-pub(crate) fn bytes(text: &str) -> Resolved {
-    Resolved::Bytes(text.as_bytes().to_vec())
+pub(crate) fn session_of<'h>(
+    host: &'h Host<'_>,
+    config: &Json,
+    have: &[(&str, Resolved)],
+) -> Session<'h, Manifest> {
+    Session::new(input(config, have), host).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 pub(crate) fn item(key: &str) -> Item {
-    Item {
-        key: key.to_owned(),
-        version: None,
-        property: None,
-        facet: Facet::Value,
-        known_version: None,
-        nature: Nature::Stored,
-    }
-}
-
-/// The kind of an answer, for tables.
-pub(crate) fn kind<T>(answer: &Result<T, Error>) -> &'static str {
-    match answer {
-        Ok(_) => "value",
-        Err(Error::NotFound(_)) => "not-found",
-        Err(Error::Unauthenticated(_)) => "unauthenticated",
-        Err(Error::Denied(_)) => "denied",
-        Err(Error::RateLimited(_)) => "rate-limited",
-        Err(Error::Unavailable(_)) => "unavailable",
-        Err(Error::InvalidConfig(_)) => "invalid-config",
-        Err(_) => "other",
-    }
+    Item::new(key)
 }

@@ -1,52 +1,46 @@
 //! Asking the server: for items, for a generator, and whether it is there at all.
 
-use claviger_plugin_sdk::provider::connection::Session;
-use claviger_plugin_sdk::provider::interface::{Facet, Health, Item, Value};
-use claviger_plugin_sdk::{Error, RateLimit};
+use std::time::SystemTime;
+
+use claviger_plugin_sdk::host::Host;
+use claviger_plugin_sdk::prelude::*;
+use claviger_plugin_sdk::provider::interface::Facet;
 
 use crate::answer::{self, Values};
-use crate::config::Config;
+use crate::config::{Config, Manifest};
 use crate::connect::objects;
 use crate::request::{Data, Moment, json_path, request};
-use crate::world::{Reply, Request, World};
 
 /// Requests at once, and items of a batch.
 pub const AT_ONCE: usize = 8;
 
-/// One answer per item.
+/// One answer per item. As ESO, 404 is a missing secret; of refusals the status is told and nothing of the answer, which may be
+/// anybody's secret.
 ///
 /// # Errors
 /// A wrong config.
-pub fn get(session: &Session, world: &dyn World, items: &[Item]) -> Result<Vec<Result<Value, Error>>, Error> {
-    let config = Config::parse(&session.config, session.store.namespace.is_none())?;
-    let secrets = objects(&config, session)?;
+pub fn get(session: &Session<'_, Manifest>, items: &[Item]) -> Result<Vec<Result<Value, Error>>, Error> {
+    let config = Config::of(&session.config, session.is_cluster())?;
+    let secrets = objects(&config, session.input())?;
     let mut asked = Vec::new();
     let mut plans = Vec::new();
-    for (nth, item) in items.iter().enumerate() {
-        let data = Data::new(Some(item), &session.requester.namespace, secrets.clone());
-        let moment = world.moment(nth);
+    for item in items {
+        let data = Data::new(Some(item), &session.input().requester.namespace, secrets.clone());
+        let moment = moment(session.host());
         let plan = planned(&config, item, &data, &moment);
         plans.push(plan.map(|(request, path)| {
             asked.push(request);
             path
         }));
     }
-    let mut replies = world.send(asked).into_iter();
+    let mut replies = session.host().send(asked, AT_ONCE, config.timeout).into_iter();
     let answer = |item: &Item, path: String| {
         let what = format!("key {:?}", item.key);
         let reply =
             replies.next().unwrap_or_else(|| Err(Error::Other("a request without an answer".to_owned())));
-        let body = checked(reply, &what)?;
+        let body = reply?.ok(&what)?.body;
         let data = answer::value(body, &path).map_err(|error| about(error, &what))?;
-        Ok(Value {
-            data,
-            entries: None,
-            version: None,
-            metadata: None,
-            lease: None,
-            shareable: config.method == "GET",
-            dynamic: false,
-        })
+        Ok(Value { shareable: config.method == "GET", ..Value::new(data) })
     };
     let mut answer = answer;
     Ok(items.iter().zip(plans).map(|(item, path)| path.and_then(|path| answer(item, path))).collect())
@@ -65,17 +59,19 @@ fn planned(config: &Config, item: &Item, data: &Data, moment: &Moment) -> Result
 ///
 /// # Errors
 /// A wrong config, a refusal, an answer without an object.
-pub fn generate(session: &Session, world: &dyn World, moment: &Moment) -> Result<Values, Error> {
-    let config = Config::parse(&session.config, session.store.namespace.is_none())?;
-    let data = Data::new(None, &session.requester.namespace, objects(&config, session)?);
+pub fn generate(session: &Session<'_, Manifest>, moment: &Moment) -> Result<Values, Error> {
+    let config = Config::of(&session.config, session.is_cluster())?;
+    let input = session.input();
+    let data = Data::new(None, &input.requester.namespace, objects(&config, input)?);
     let (asked, path) = (request(&config, &data, moment)?, json_path(&config, &data, moment)?);
-    let reply = world.send(vec![asked]).pop();
-    let reply = reply.unwrap_or_else(|| Err(Error::Other("a request without an answer".to_owned())));
-    let body = match checked(reply, "the request") {
+    let reply = session.host().send(vec![asked], 1, config.timeout).pop();
+    let reply = reply.unwrap_or_else(|| Err(Error::Other("a request without an answer".to_owned())))?;
+    let body = match reply.ok("the request") {
         // There is no key that could be missing.
         Err(Error::NotFound(detail)) => Err(Error::Other(detail)),
         other => other,
-    }?;
+    }?
+    .body;
     answer::values(&body, &path)
 }
 
@@ -84,16 +80,10 @@ pub fn generate(session: &Session, world: &dyn World, moment: &Moment) -> Result
 ///
 /// # Errors
 /// That it is not.
-pub fn check(session: &Session, world: &dyn World) -> Result<Health, Error> {
-    let config = Config::parse(&session.config, session.store.namespace.is_none())?;
-    let asked = Request {
-        method: "HEAD",
-        url: format!("{}/", config.origin),
-        headers: Vec::new(),
-        body: Vec::new(),
-        timeout: config.timeout,
-    };
-    match world.send(vec![asked]).pop() {
+pub fn check(session: &Session<'_, Manifest>) -> Result<Health, Error> {
+    let config = Config::of(&session.config, session.is_cluster())?;
+    let asked = Request::new("HEAD", format!("{}/", config.origin));
+    match session.host().send(vec![asked], 1, config.timeout).pop() {
         Some(Ok(_)) => Ok(Health::Ready),
         Some(Err(error)) => Err(error),
         None => Err(Error::Other("a request without an answer".to_owned())),
@@ -107,22 +97,10 @@ fn about(error: Error, what: &str) -> Error {
     }
 }
 
-/// As ESO, 404 is a missing secret. Of other refusals the status: what stands in the answer may be anybody's secret.
-fn checked(reply: Result<Reply, Error>, what: &str) -> Result<Vec<u8>, Error> {
-    let reply = reply?;
-    let detail = format!("{what}: HTTP {}", reply.status);
-    let retry_after_ms = reply.retry_after_ms;
-    Err(match reply.status {
-        200..=299 => return Ok(reply.body),
-        300..=399 => Error::Other(format!("{detail}: redirects are not followed")),
-        401 => Error::Unauthenticated(detail),
-        403 => Error::Denied(detail),
-        404 => Error::NotFound(detail),
-        429 => Error::RateLimited(RateLimit { retry_after_ms, detail }),
-        503 if retry_after_ms.is_some() => Error::RateLimited(RateLimit { retry_after_ms, detail }),
-        408 | 500..=599 => Error::Unavailable(detail),
-        _ => Error::Other(detail),
-    })
+/// Time and chance of one of several.
+fn moment(host: &dyn Host) -> Moment {
+    let now = host.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Moment { now_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX), seed: host.seed().to_vec() }
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! From an item to a request: the templates, rendered.
 
 use claviger_plugin_sdk::provider::interface::Item;
+use claviger_plugin_sdk::request::Request;
 use claviger_plugin_sdk::{Error, invalid_config};
 use go_template::{Object, Options, render_objects};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::config::Config;
 use crate::place;
-use crate::world::Request;
 
 /// What Go's `url.QueryEscape` leaves as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -86,7 +86,7 @@ pub fn request(config: &Config, data: &Data, moment: &Moment) -> Result<Request,
         headers.push((name.clone(), text.to_owned()));
     }
     let body = rendered("/body", &config.body, &data.raw, moment, 1)?;
-    Ok(Request { method: config.method, url, headers, body, timeout: config.timeout })
+    Ok(Request { method: config.method, url, headers, body })
 }
 
 /// The path into the answer; empty: the whole.

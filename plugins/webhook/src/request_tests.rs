@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fake::item;
+use crate::fake::{item, parsed};
 
 const MOMENT: Moment = Moment { now_ms: 0, seed: Vec::new() };
 
@@ -14,7 +14,7 @@ fn secrets() -> Vec<Object> {
 }
 
 fn made(config: Value, item: Option<&Item>) -> Result<Request, Error> {
-    let config = Config::parse(&config.to_string(), false).unwrap();
+    let config = parsed(&config, false).unwrap();
     request(&config, &Data::new(item, "team", secrets()), &MOMENT)
 }
 

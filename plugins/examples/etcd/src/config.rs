@@ -1,96 +1,81 @@
-//! The provider's object of a store. The host has checked it against `config-schema.json` already; what is
+//! The provider's object of a store. Its schema is made of the type, and the host checks a store against it; what is
 //! checked here is what a schema says less well, with the field's pointer in the error.
 
-use claviger_plugin_sdk::{Error, invalid_config};
+use claviger_plugin_sdk::prelude::*;
 use serde::Deserialize;
 
 /// Where the password's reference stands. A plugin asks for a place and not for a name: the host reads
-/// there which Secret it is, and the schema marks the place (`x-claviger: secretRef`).
+/// there which Secret it is, and the type [`SecretRef`] marks the place in the schema.
 pub const PASSWORD_AT: &str = "/auth/passwordSecretRef";
 
 /// A store's config.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Config {
-    /// scheme://host:port, without a slash at the end.
+    /// Where etcd serves clients: scheme, host and port
+    #[schemars(regex(pattern = "^https?://[^/?#]+/?$"))]
     pub endpoint: String,
-    /// Before every key.
+    /// What stands before every key of this store
     #[serde(default)]
     pub prefix: String,
-    /// base64 of PEM. The host reads it in the manifest; here it only counts that it is there.
-    #[serde(default)]
+    // The host reads it in the manifest; here it only counts that it is there.
+    /// base64 of the PEM certificates that sign the server's; without it the public ones
+    #[schemars(length(min = 1))]
     pub ca_bundle: Option<String>,
-    /// None: etcd without authentication.
-    #[serde(default)]
+    /// Who logs in; left out, etcd is one without authentication
     pub auth: Option<Auth>,
 }
 
 /// Who logs in.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Auth {
-    /// User of etcd.
+    /// User of etcd
+    #[schemars(length(min = 1))]
     pub username: String,
-    /// Which Secret has the password.
-    pub password_secret_ref: Reference,
-}
-
-/// A reference, as far as a plugin needs to know it.
-#[derive(Debug, Deserialize)]
-pub struct Reference {
-    /// Left out: the namespace of whoever asks.
-    #[serde(default)]
-    pub namespace: Option<String>,
+    /// Which Secret has the password; its key is password, if it is left out
+    pub password_secret_ref: SecretRef,
 }
 
 impl Config {
-    /// Reads a config.
+    /// `scheme://host:port` of the endpoint.
     ///
     /// # Errors
-    /// What is wrong, and where.
-    pub fn parse(json: &str) -> Result<Self, Error> {
-        // Without serde's words: they may quote the config.
-        let mut config: Self = serde_json::from_str(json)
-            .map_err(|_| invalid_config("", "endpoint is needed; see the schema"))?;
-        config.endpoint.truncate(config.endpoint.trim_end_matches('/').len());
-        let host = ["https://", "http://"].iter().find_map(|scheme| config.endpoint.strip_prefix(scheme));
-        match host {
-            Some(host) if !host.is_empty() && !host.contains('/') => Ok(config),
+    /// If it is something else.
+    pub fn origin(&self) -> Result<String, Error> {
+        match url::server(&self.endpoint) {
+            Ok((origin, path)) if path.is_empty() => Ok(origin),
             _ => Err(invalid_config("/endpoint", "it must be https://host:port (or http://host:port)")),
         }
-    }
-
-    /// Does the credential depend on who asks? Then no two namespaces may share an answer.
-    pub fn is_referent(&self, cluster_store: bool) -> bool {
-        let namespace = self.auth.as_ref().map(|auth| &auth.password_secret_ref.namespace);
-        cluster_store && namespace.is_some_and(|namespace| namespace.as_deref().is_none_or(str::is_empty))
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use claviger_plugin_sdk::config::parse;
+
     use super::*;
 
     #[test]
     fn reads_the_whole_config() {
-        let config = Config::parse(
+        let config: Config = parse(
             r#"{"endpoint":"https://etcd.example:2379/","prefix":"/prod/","caBundle":"TUlJQg==",
                 "auth":{"username":"reader","passwordSecretRef":{"name":"etcd","key":"password"}}}"#,
         )
         .unwrap();
-        assert_eq!(config.endpoint, "https://etcd.example:2379");
+        assert_eq!(config.origin().unwrap(), "https://etcd.example:2379");
         assert_eq!((config.prefix.as_str(), config.ca_bundle.is_some()), ("/prod/", true));
-        assert!(config.is_referent(true) && !config.is_referent(false));
+        assert_eq!(config.auth.unwrap().username, "reader");
     }
 
     #[test]
     fn names_the_field_that_is_wrong() {
         for endpoint in ["etcd.example:2379", "https://", "https://etcd.example/path", "unix:///etcd"] {
-            let config = format!(r#"{{"endpoint":"{endpoint}"}}"#);
-            let Err(Error::InvalidConfig(error)) = Config::parse(&config) else { panic!("{endpoint}") };
+            let config: Config = parse(&format!(r#"{{"endpoint":"{endpoint}"}}"#)).unwrap();
+            let Err(Error::InvalidConfig(error)) = config.origin() else { panic!("{endpoint}") };
             assert_eq!(error.path, "/endpoint");
         }
-        assert!(matches!(Config::parse("{}"), Err(Error::InvalidConfig(_))));
+        assert!(matches!(parse::<Config>("{}"), Err(Error::InvalidConfig(_))));
     }
 }

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::{Host, input};
 use crate::connect::Store;
-use crate::provider::connection::{Annotation, ConnectInput, Need, ObjectKind, Ready, Resolved, SlotValue, Step};
+use crate::provider::connection::{
+    Annotation, ConnectInput, Need, ObjectKind, Ready, Resolved, SlotValue, Step,
+};
 use crate::provider::interface::{Found, Health, Item, Query, Value as Answer};
 use crate::{Error, Provider, Session, invalid_config};
 
@@ -267,4 +269,109 @@ fn resolved<'s>(schema: &'s Value, mut node: &'s Value) -> Option<&'s Value> {
         node = schema.pointer(reference.strip_prefix('#')?)?;
     }
     Some(node)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+    use crate::connect::{account, object, secret, token};
+    use crate::provider::connection::{ObjectNeed, Origin};
+    use crate::testing::kind;
+    use crate::{ObjectRef, Reply, Request, SecretRef, ServiceAccountRef};
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Config {
+        url: String,
+        #[expect(dead_code, reason = "the host reads it")]
+        login: SecretRef,
+        #[expect(dead_code, reason = "the host reads it")]
+        ca: ObjectRef,
+        #[expect(dead_code, reason = "the host reads it")]
+        account: ServiceAccountRef,
+    }
+
+    /// Asks for a token as an annotation says, so in a second round.
+    struct Staged;
+
+    impl Provider for Staged {
+        const NAME: &'static str = "staged";
+        const VERSION: &'static str = "1";
+        const CONFIG_SCHEMA: &'static str = r##"{"properties": {
+            "url": {}, "login": {"$ref": "#/$defs/login"}, "ca": {"x-claviger": "objectRef"},
+            "account": {"x-claviger": "serviceAccountRef"}}, "$defs": {"login": {"x-claviger": "secretRef"}}}"##;
+        type Config = Config;
+
+        fn connect(store: &mut Store<Config>) -> Result<Ready, Error> {
+            store.need(ObjectNeed { default_key: Some("password".to_owned()), ..secret("login", "/login") });
+            store.need(ObjectNeed { hidden: true, ..object("ca", "/ca") });
+            let found = store.need(account("account", "/account", &["audience"]));
+            if let Some(Resolved::Account(annotations)) = found {
+                let audience =
+                    annotations.first().map(|annotation| annotation.value.clone()).unwrap_or_default();
+                store.need(token("jwt", "/account", &[&audience]));
+            }
+            if store.config.url == "unmarked" {
+                store.need(secret("url", "/url"));
+            }
+            let paths = vec!["/v1/".to_owned()];
+            Ok(Ready::to([Origin { paths, ..Origin::new(&store.config.url, "it") }]))
+        }
+
+        fn get(session: &Session<'_, Config>, item: &Item) -> Result<Answer, Error> {
+            let url = format!("{}{}", session.config.url, item.key);
+            let request = Request::get(url).bearer(session.text("jwt")?);
+            Ok(Answer::new(session.send(request)?.ok(&item.key)?.body))
+        }
+    }
+
+    fn bench(url: &str) -> Bench<'static, Staged> {
+        let config = json!({
+            "url": url, "login": {"name": "l", "namespace": "x"}, "account": {"name": "sa", "namespace": "x"},
+            "ca": {"type": "ConfigMap", "name": "c", "key": "ca.crt", "namespace": "x"},
+        });
+        Bench::new(&config, Host::new(|_| Reply::new(200, "x")))
+            .secret("l", "password", "p")
+            .config_map("c", "ca.crt", "pem")
+            .annotation("sa", "audience", "vault")
+            .account_token("sa", "a.b.c")
+    }
+
+    #[test]
+    fn rounds_bring_what_is_asked_for() {
+        let bench = bench("https://a").cluster_store("team");
+        assert_eq!(bench.connect().unwrap().partition, None, "every reference names its namespace");
+        let session = bench.session().unwrap();
+        assert_eq!((session.text("login").unwrap(), session.text("jwt").unwrap()), ("p", "a.b.c"));
+        assert_eq!(session.bytes("ca"), None, "it is hidden");
+        assert_eq!(bench.get("/v1/k").unwrap().data, b"x");
+        let metadata = Item { facet: crate::provider::interface::Facet::Metadata, ..Item::new("/v1/k") };
+        let version = Item { version: Some("1".to_owned()), ..Item::new("/v1/k") };
+        assert_eq!(kind(&bench.get_item(metadata)), "unsupported");
+        assert_eq!(kind(&bench.get_item(version)), "unsupported");
+        assert_eq!(bench.host.count(), 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "/url has the mark None")]
+    fn an_unmarked_place_is_refused() {
+        let _ = bench("unmarked").connect();
+    }
+
+    #[test]
+    #[should_panic(expected = "at no origin that connect named")]
+    fn nobody_goes_elsewhere() {
+        let _ = bench("https://a").get("b.example/v1/");
+    }
+
+    #[test]
+    #[should_panic(expected = "outside of its paths")]
+    fn nor_to_other_paths() {
+        let _ = bench("https://a").get("/v2/");
+    }
 }

@@ -14,9 +14,11 @@ use crate::request::{Reply, Request};
 /// Keys and bytes that the host keeps of one scope, and for how long.
 const MEMO: (usize, usize, u64) = (16, 64 * 1024, 24 * 3600 * 1000);
 
+type Server<'f> = dyn Fn(&Request) -> Result<Reply, Error> + 'f;
+
 /// See the module.
 pub struct Host<'f> {
-    server: Box<dyn Fn(&Request) -> Result<Reply, Error> + 'f>,
+    server: Box<Server<'f>>,
     asked: RefCell<Vec<Request>>,
     largest: Cell<usize>,
     logged: RefCell<Vec<String>>,

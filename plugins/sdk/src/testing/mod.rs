@@ -14,13 +14,14 @@ pub use schema::check_schema;
 
 use serde_json::Value;
 
-use crate::Error;
 use crate::provider::claviger::plugin::types::{Requester, StoreRef};
-use crate::provider::connection::{Resolved, Session, SlotValue};
+use crate::provider::connection::{Resolved, Session, SlotValue, Step};
+use crate::{Error, Provider, Store};
 
 /// What a call of a SecretStore in the namespace `team` is given.
 pub fn input(config: &Value, have: &[(&str, Resolved)]) -> Session {
-    let slot = |(slot, value): &(&str, Resolved)| SlotValue { slot: (*slot).to_owned(), value: value.clone() };
+    let slot =
+        |(slot, value): &(&str, Resolved)| SlotValue { slot: (*slot).to_owned(), value: value.clone() };
     Session {
         store: StoreRef {
             kind: "SecretStore".to_owned(),
@@ -34,6 +35,16 @@ pub fn input(config: &Value, have: &[(&str, Resolved)]) -> Session {
         settings: String::new(),
         have: have.iter().map(slot).collect(),
     }
+}
+
+/// One round of `connect`.
+///
+/// # Errors
+/// What the plugin says.
+pub fn connect<P: Provider>(input: Session) -> Result<Step, Error> {
+    let mut store = Store::new(input)?;
+    let ready = P::connect(&mut store)?;
+    Ok(store.step(ready))
 }
 
 /// What a need gave.

@@ -14,7 +14,8 @@ use crate::{Provider, schema};
 pub fn check_schema<P: Provider>(file: &str) {
     let current = schema::of::<P::Config>();
     if std::env::var_os("CLAVIGER_WRITE_SCHEMA").is_some() {
-        let written = serde_json::to_string_pretty(&current).map(|text| std::fs::write(Path::new(file), text + "\n"));
+        let written =
+            serde_json::to_string_pretty(&current).map(|text| std::fs::write(Path::new(file), text + "\n"));
         assert!(matches!(written, Ok(Ok(()))), "{file} cannot be written");
         return;
     }

@@ -26,7 +26,8 @@ fn serve(mut connection: TcpStream) -> Result<()> {
                 break;
             }
             let (name, value) = field.split_once(':').unwrap_or_default();
-            allowed |= name.eq_ignore_ascii_case("authorization") && value.trim() == format!("Bearer {TOKEN}");
+            allowed |=
+                name.eq_ignore_ascii_case("authorization") && value.trim() == format!("Bearer {TOKEN}");
         }
         let path = request.split(' ').nth(1).unwrap_or_default();
         let (status, body) = match value(path.trim_start_matches("/v1/")) {
@@ -43,7 +44,9 @@ fn serve(mut connection: TcpStream) -> Result<()> {
 
 fn value(key: &str) -> Option<Vec<u8>> {
     Some(match key {
-        "app/login" => br#"{"user":"app-user-1","password":"correct-horse","deep":{"a.b":"staple-9"}}"#.to_vec(),
+        "app/login" => {
+            br#"{"user":"app-user-1","password":"correct-horse","deep":{"a.b":"staple-9"}}"#.to_vec()
+        }
         "app/greeting" => "Grüße aus Zürich – 你好 🗝".into(),
         "app/large" => vec![b'x'; 65_536],
         "app/bytes" => vec![0, 159, 146, 150, 255, 10, 13, 0],

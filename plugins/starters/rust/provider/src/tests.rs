@@ -20,8 +20,7 @@ fn bench() -> Bench<'static, PluginName> {
             _ => Reply::new(404, ""),
         }
     });
-    let config =
-        json!({"url": "https://api.example/v1/", "tokenSecretRef": {"name": "api", "key": "token"}});
+    let config = json!({"url": "https://api.example/v1/", "tokenSecretRef": {"name": "api", "key": "token"}});
     Bench::new(&config, api).secret("api", "token", "the-token\n")
 }
 
