@@ -352,7 +352,8 @@ fn the_interface_is_pushed_as_a_wit_package_needs_registry() {
     let defined = &found.packages[package];
     let names = defined.interfaces.keys().chain(defined.worlds.keys());
     let mut expected: Vec<String> = names.map(|name| format!("claviger:plugin/{name}@1.0.0")).collect();
-    (listed.sort(), expected.sort());
+    listed.sort();
+    expected.sort();
     assert_eq!(listed, expected);
     assert_eq!(config["component"]["imports"], json!([]));
 }
