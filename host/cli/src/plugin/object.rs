@@ -116,7 +116,8 @@ mod tests {
     fn the_skeleton_is_what_a_plugin_takes() {
         for (provider, cpu) in [(true, 1_000), (false, 20_000)] {
             let skeleton: String = skeleton(provider).lines().map(|line| format!("  {line}\n")).collect();
-            let yaml = document(&plugin("etcd", vec![digest(b"x")])).unwrap() + &skeleton;
+            let yaml =
+                document(&plugin("etcd", from_config_map("etcd"), vec![digest(b"x")])).unwrap() + &skeleton;
             let read: Plugin = serde_saphyr::from_str(yaml.trim_start_matches("---\n")).unwrap();
             let grants = read.spec.grants.unwrap();
             assert_eq!((grants.memory_mib, grants.cpu_milliseconds), (Some(64), Some(cpu)));
