@@ -6,7 +6,7 @@ use crate::support::{Operator, World, chameleon, digest, world};
 
 /// A component with our interface's version patched everywhere.
 fn other_version(component: &[u8]) -> Vec<u8> {
-    let (from, to) = (b"@0.1.0", b"@0.9.0");
+    let (from, to) = (b"@1.0.0", b"@0.9.0");
     let mut bytes = component.to_vec();
     for at in 0..bytes.len().saturating_sub(from.len()) {
         let ours = bytes[..at].ends_with(b"claviger:plugin/provider")

@@ -48,7 +48,8 @@ impl Registry {
         let mut ca_file = None;
         if tls {
             let authority = Authority::new("registry")?;
-            let leaf = authority.leaf(Usage::Server, "registry", &[], &[])?;
+            // Another name than the authority's: what names itself as its issuer is taken for self-signed.
+            let leaf = authority.leaf(Usage::Server, "registry server", &[], &[])?;
             for (name, pem) in
                 [("ca.pem", authority.pem()), ("cert.pem", &leaf.cert_pem), ("key.pem", &leaf.key_pem)]
             {

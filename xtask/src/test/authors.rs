@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use claviger_testenv::{AUTHORS_VAR, Progress, author_projects, cache_home, example};
 
 use super::Tally;
-use crate::exec::Running;
+use crate::exec::{self, Running};
 use crate::{paths, toolchain};
 
 /// Languages, and the programs that their READMEs begin with.
@@ -38,8 +38,14 @@ pub(super) fn variable() -> (&'static str, PathBuf) {
 }
 
 /// Starts and builds the projects of the languages that are `wanted`. One that cannot be built for want of a program is
-/// skipped, and one that fails is a failure; the others go on.
-pub(super) fn build(progress: &Progress, claviger: &Path, wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
+/// skipped, and one that fails is a failure; the others go on. Returns the components.
+pub(super) fn build(
+    progress: &Progress,
+    claviger: &Path,
+    wanted: impl Fn(&str) -> bool,
+    tally: &mut Tally,
+) -> Vec<PathBuf> {
+    let mut components = Vec::new();
     for (lang, programs) in LANGS.into_iter().filter(|(lang, _)| wanted(lang)) {
         if let Some(program) = programs.iter().find(|program| !is_there(program)) {
             tally.skip(format!("projects of authors in {lang}: there is no {program}"));
@@ -47,23 +53,57 @@ pub(super) fn build(progress: &Progress, claviger: &Path, wanted: impl Fn(&str) 
         }
         for (kind, name) in author_projects(lang) {
             progress.say(format_args!("an author's project: {kind} in {lang}"));
-            if let Err(error) = project(progress, claviger, lang, kind, &name) {
-                tally.fail(format!("an author's project, {kind} in {lang}: {error:#}"));
+            match project(progress, claviger, lang, kind, &name) {
+                Ok(component) => components.push(component),
+                Err(error) => tally.fail(format!("an author's project, {kind} in {lang}: {error:#}")),
             }
         }
     }
+    components
 }
 
 /// Builds the examples that are no crates and whose tests are `wanted`, as [`build`] does projects. The tests find them in
-/// the cache.
-pub(super) fn build_examples(progress: &Progress, wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
+/// the cache. Returns the components.
+pub(super) fn build_examples(
+    progress: &Progress,
+    wanted: impl Fn(&str) -> bool,
+    tally: &mut Tally,
+) -> Vec<PathBuf> {
+    let mut components = Vec::new();
     for (name, program, _) in EXAMPLES.into_iter().filter(|(.., test)| wanted(test)) {
         if !is_there(program) {
             tally.skip(format!("the example {name}: there is no {program}"));
-        } else if let Err(error) = example(progress, name) {
-            tally.fail(format!("the example {name}: {error}"));
+            continue;
+        }
+        match example(progress, name) {
+            Ok(component) => components.push(component),
+            Err(error) => tally.fail(format!("the example {name}: {error}")),
         }
     }
+    components
+}
+
+/// Compiles these into `cache`: with a language's whole runtime in it that takes a quarter of a minute of a core that is
+/// otherwise free, and minutes among the tests.
+pub(super) fn compile(
+    progress: &Progress,
+    claviger: &Path,
+    components: &[PathBuf],
+    cache: &Path,
+) -> Result<()> {
+    for component in components {
+        let name = component.file_stem().unwrap_or_default().to_string_lossy();
+        progress.say(format_args!("compiling {name}"));
+        let mut inspect = Command::new(claviger);
+        inspect
+            .args(["plugin", "inspect"])
+            .arg(component)
+            .arg("--cache-dir")
+            .arg(cache)
+            .stdout(Stdio::null());
+        exec::run("compiling a component", &mut inspect)?;
+    }
+    Ok(())
 }
 
 fn is_there(program: &str) -> bool {
@@ -74,7 +114,7 @@ fn is_there(program: &str) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-fn project(progress: &Progress, claviger: &Path, lang: &str, kind: &str, name: &str) -> Result<()> {
+fn project(progress: &Progress, claviger: &Path, lang: &str, kind: &str, name: &str) -> Result<PathBuf> {
     let (_, all) = variable();
     let folder = all.join(name);
     if folder.exists() {
@@ -97,7 +137,7 @@ fn project(progress: &Progress, claviger: &Path, lang: &str, kind: &str, name: &
     for bulky in BULKY.map(|name| folder.join(name)).iter().filter(|path| path.exists()) {
         std::fs::remove_dir_all(bulky).with_context(|| bulky.display().to_string())?;
     }
-    Ok(())
+    Ok(component)
 }
 
 /// What Rust needs besides: a compiler with the target, and a place where the next project finds what this one built.

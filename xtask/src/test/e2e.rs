@@ -51,9 +51,9 @@ fn with_servers(
         let module = format!("authors::{lang}::");
         wanted.is_none_or(|names| names.iter().any(|name| name.starts_with(&module)))
     };
-    authors::build(progress, &claviger, of_lang, tally);
+    let mut components = authors::build(progress, &claviger, of_lang, tally);
     let of_test = |test: &str| wanted.is_none_or(|names| names.iter().any(|name| name.contains(test)));
-    authors::build_examples(progress, of_test, tally);
+    components.extend(authors::build_examples(progress, of_test, tally));
     let run = RunDir::create("test")?;
     let outside = isolation::enter(run.path())?;
     let isolated = outside.is_none();
@@ -110,6 +110,7 @@ fn with_servers(
             .stdout(Stdio::null());
         render.arg("--plugin-dir").arg(&env.plugin_dir).arg("--cache-dir").arg(&env.cache_dir);
         exec::run("rendering the quickstart", &mut render)?;
+        authors::compile(progress, &env.claviger, &components, &env.cache_dir)?;
         progress.say("end-to-end tests");
         let mut command = test_command();
         command

@@ -174,6 +174,9 @@ pub(crate) struct InspectArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Folder where compiled plugins are kept between runs [default: none, compile each time]
+    #[arg(long, env = "CLAVIGER_CACHE_DIR", value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
     #[command(flatten)]
     pub compile: CompileBudget,
 }

@@ -23,7 +23,8 @@ const WIDTH: usize = 100;
 /// expected.
 pub(crate) async fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let (component, in_file) = super::read(&args.file)?;
-    let host = crate::plugin_host::start(args.compile, None, None, EgressConfig::default())?;
+    let host =
+        crate::plugin_host::start(args.compile, args.cache_dir.clone(), None, EgressConfig::default())?;
     let inspection = host.inspect(component).await.with_context(|| args.file.display().to_string())?;
     let text = if args.json {
         serde_json::to_string_pretty(&inspection)? + "\n"

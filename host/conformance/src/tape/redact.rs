@@ -218,11 +218,11 @@ fn changing(needles: &Needles, bytes: &[u8], login: bool, before: &[Exchange]) -
     cuts.sort_unstable();
     let (mut out, mut at) = (String::new(), 0);
     for (start, end) in cuts {
-        out.push_str(&text::encode(needles, whole[at..start].as_bytes()));
+        out.push_str(&text::encode(needles, &whole.as_bytes()[at..start]));
         out.push_str(&text::opaque(end - start));
         at = end;
     }
-    out + &text::encode(needles, whole[at..].as_bytes())
+    out + &text::encode(needles, &whole.as_bytes()[at..])
 }
 
 /// Everything of an exchange that came from outside.

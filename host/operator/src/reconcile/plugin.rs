@@ -58,9 +58,9 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str, class: Class) 
     let ours = context.state.plugin(name).filter(|parsed| is_ours(context, parsed));
     let before = context.registry.installed(name);
     let Some(parsed) = ours else {
-        without_object(context, name).await;
+        let failed = without_object(context, name).await.err();
         wake(context, name, before.as_ref());
-        return None;
+        return failed?.try_again().map(|wait| (Class::Retry, Instant::now() + wait));
     };
     let (object, outcome) = match parsed.as_ref() {
         Ok(plugin) if class == Class::Refresh && is_current(plugin) && before.is_some() => {
@@ -92,16 +92,20 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str, class: Class) 
 }
 
 /// A built-in without an object has its default grants; anything else is not there any more.
-async fn without_object(context: &Context, name: &str) {
+async fn without_object(context: &Context, name: &str) -> Result<(), InstallError> {
     context.metrics.forget(&Object::Plugin(name.to_owned()));
     context.state.forget_reads(&Object::Plugin(name.to_owned()));
     match built_in(name) {
         // The reason is kept in the registry and shown by whoever asks for the plugin.
         Some(built_in) => {
-            let _ = context.registry.install_built_in(built_in).await;
+            let outcome = context.registry.install_built_in(built_in).await;
             context.registry.settled(name);
+            outcome.map(drop)
         }
-        None => drop(context.registry.remove(name)),
+        None => {
+            context.registry.remove(name);
+            Ok(())
+        }
     }
 }
 

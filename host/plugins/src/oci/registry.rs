@@ -4,6 +4,7 @@
 //! registry may send us to where its blobs lie; it may not send us to a link-local address, nor from TLS to plain
 //! HTTP, and nobody but the registry itself and the token service that it names is told a password.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,6 +64,12 @@ pub(super) struct Registry<'a> {
     authorization: Option<HeaderValue>,
     /// Knows what must not be shown.
     redactor: Redactor,
+}
+
+/// Whether a host is this machine by its very name.
+fn beside_us(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.map_or_else(|_| host == "localhost", |address| address.is_loopback())
 }
 
 impl<'a> Registry<'a> {
@@ -192,14 +199,18 @@ impl<'a> Registry<'a> {
         body: Option<(&'static str, Bytes)>,
         authorization: Option<HeaderValue>,
     ) -> Result<Response, OciError> {
-        /// A registry may be at private addresses, and beside us; nothing else that is forbidden to plugins.
-        const REACH: Reach = Reach { loopback: true, link_local: false, api_server: false };
         let refused = |why: &str| OciError::Address {
             place: self.shown(&place(url)),
             // What grants open for a plugin, they do not open for a pull.
             why: self.shown(why.split(" (allowed").next().unwrap_or_default()),
         };
         let origin = Origin::from_url(url).ok_or_else(|| refused("it is no http or https URL"))?;
+        // `insecure` is said of the registry, and of nobody that it names or leads to.
+        if !origin.is_tls() && origin.host() != self.origin.host() {
+            return Err(refused("the registry leads there, and http is not encrypted"));
+        }
+        // A registry may be at private addresses; beside us, only if its own name says so.
+        let reach = Reach { loopback: beside_us(self.origin.host()), link_local: false, api_server: false };
         let rule = OriginRule {
             origin,
             link_local: false,
@@ -209,7 +220,7 @@ impl<'a> Registry<'a> {
             max_header_bytes: None,
         };
         let us = PluginId { name: "registry".to_owned(), version: String::new(), digest: String::new() };
-        let session = self.pool.session(&us, "", vec![rule], REACH);
+        let session = self.pool.session(&us, "", vec![rule], reach);
         let session = session.map_err(|_| {
             self.unavailable("TLS cannot be set up: the authorities of the operator, or its proxy")
         })?;
@@ -404,4 +415,23 @@ fn code(words: &[u8]) -> Option<&'static str> {
     let words: Words = serde_json::from_slice(words).ok()?;
     let said = words.errors.first()?.code.as_str();
     CODES.into_iter().find(|code| *code == said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_of_this_machine_is_beside_us() {
+        for (host, expected) in [
+            ("127.0.0.1", true),
+            ("[::1]", true),
+            ("localhost", true),
+            ("registry.example.com", false),
+            ("10.0.0.1", false),
+            ("localhost.example.com", false),
+        ] {
+            assert_eq!(beside_us(host), expected, "{host}");
+        }
+    }
 }

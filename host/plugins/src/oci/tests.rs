@@ -158,21 +158,34 @@ async fn what_a_registry_says_is_a_reason_with_a_remedy() {
         ("nowhere", said(307, &[], b""), "ArtifactInvalid", "leads nowhere"),
         (
             "metadata",
-            said(307, &[("location", "http://169.254.169.254/latest/meta-data/")], b""),
+            said(307, &[("location", "https://169.254.169.254/latest/meta-data/")], b""),
             "RegistryForbidden",
             "link-local or metadata address",
         ),
         (
             "mapped",
-            said(302, &[("location", "http://[::ffff:169.254.169.254]/")], b""),
+            said(302, &[("location", "https://[::ffff:169.254.169.254]/")], b""),
             "RegistryForbidden",
             "link-local",
         ),
         (
             "realm",
-            said(401, &[("www-authenticate", "Bearer realm=\"http://169.254.169.254/\"")], b""),
+            said(401, &[("www-authenticate", "Bearer realm=\"https://169.254.169.254/\"")], b""),
             "RegistryForbidden",
             "link-local or metadata address",
+        ),
+        // `insecure` is the registry's own.
+        (
+            "elsewhere",
+            said(307, &[("location", "http://127.0.0.2:9/blob")], b""),
+            "RegistryForbidden",
+            "http is not encrypted",
+        ),
+        (
+            "realm-elsewhere",
+            said(401, &[("www-authenticate", "Bearer realm=\"http://127.0.0.2:9/token\"")], b""),
+            "RegistryForbidden",
+            "http is not encrypted",
         ),
         (
             "file",
