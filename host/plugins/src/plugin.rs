@@ -397,7 +397,8 @@ impl Plugin {
     pub(crate) fn setup(&self, session: &Session) -> CallSetup {
         CallSetup {
             egress: Some(session.egress.clone()),
-            memo: Some(MemoScope::new(self.memo.clone(), session.scope.clone(), self.grants.wall)),
+            // Who waits for another's login has to have time left to say that it waited in vain.
+            memo: Some(MemoScope::new(self.memo.clone(), session.scope.clone(), self.grants.wall / 4 * 3)),
             log: self.log_gate(Vec::new(), Some(session.redactor.clone())),
         }
     }

@@ -149,7 +149,7 @@ func (reader Reader) one(session provider.Session, item provider.Item) (provider
 	}
 	// The same key read with the same token is the same answer for everybody: it may be shared.
 	value := provider.Value{Data: answer.Body, Shareable: true}
-	if etag, there := answer.Header["etag"]; there {
+	if etag := answer.Header["etag"]; etag != "" {
 		if item.KnownVersion.SomeOr("") == etag {
 			wrong := claviger.MakeErrorNotModified()
 			return provider.Value{}, &wrong
