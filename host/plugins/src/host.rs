@@ -240,7 +240,7 @@ impl PluginHost {
                 let work = move || {
                     let compiled = compile::here(&bytes)?;
                     std::io::Write::write_all(&mut &artifact, &compiled)
-                        .map_err(|error| PluginsError::Compile(first_line(&error)))
+                        .map_err(|error| PluginsError::NoRoom(first_line(&error)))
                 };
                 let done = tokio::task::spawn_blocking(work).await;
                 done.map_err(|error| PluginsError::Compile(error.to_string()))?

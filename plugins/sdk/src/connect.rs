@@ -60,7 +60,8 @@ impl<C> Store<C> {
         self.input.store.namespace.is_none()
     }
 
-    /// All that the host said: the store, who asks, the admin's settings.
+    /// All that the host said: the store, who asks, the admin's settings. A plugin whose answers depend on `requester` has to
+    /// say so with the partition of `Ready`: without one, a tenant is handed what another's namespace was answered.
     pub fn input(&self) -> &ConnectInput {
         &self.input
     }

@@ -70,6 +70,8 @@ impl Pipeline {
     }
 
     /// Takes back what was made, whatever may be asked for by now: the access policy, and who it is for, is not looked at.
+    /// `spec.conditions` of a ClusterSecretStore are: a store that is not for the namespace any more is asked nothing for it,
+    /// and the lease runs out.
     /// That it is not there any more is no error.
     ///
     /// # Errors
