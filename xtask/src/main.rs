@@ -12,6 +12,7 @@ mod demo;
 mod exec;
 mod image;
 mod isolation;
+mod load;
 mod paths;
 mod test;
 mod toolchain;
@@ -55,6 +56,12 @@ enum Command {
     Chart,
     /// Build the plugins into dist/plugins below the target folder
     Plugins,
+    /// Measure: build for release, run benchmarks against real servers, print one table ("all", or names)
+    Bench {
+        /// Names and flags, see `cargo xtask bench -- --help`
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Write the interface of wit/v1 as a WIT package in its binary form, for `claviger plugin push`
     Wit {
         /// The file
@@ -77,6 +84,7 @@ fn main() -> ExitCode {
         Command::Check => check::run(&progress),
         Command::Crds => crds::write(&progress).map(|()| ExitCode::SUCCESS),
         Command::Chart => chart::write(&progress).map(|()| ExitCode::SUCCESS),
+        Command::Bench { args } => load::run_load(&progress, "bench", &args),
         Command::Wit { output } => wit::write(&progress, &output).map(|()| ExitCode::SUCCESS),
         Command::Plugins => build::plugins(&progress).map(|_| ExitCode::SUCCESS),
     };

@@ -357,14 +357,27 @@ impl ClusterView {
     /// # Errors
     /// If the log cannot be read.
     pub fn audit_requests(&self, since: Mark) -> Result<Vec<ApiRequest>> {
-        let request = |event: Value| ApiRequest {
-            user: jsonl::text(&event, "/user/username"),
-            verb: jsonl::text(&event, "/verb"),
-            uri: jsonl::text(&event, "/requestURI"),
-            status: event.pointer("/responseStatus/code").and_then(Value::as_u64).unwrap_or_default(),
-            received: jsonl::text(&event, "/requestReceivedTimestamp"),
-        };
         Ok(jsonl::since(&self.audit_log, since)?.into_iter().map(request).collect())
+    }
+
+    /// Requests since then, and the place from which to read on.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn audit_next(&self, since: Mark) -> Result<(Vec<ApiRequest>, Mark)> {
+        let (events, mark) = jsonl::next(&self.audit_log, since)?;
+        Ok((events.into_iter().map(request).collect(), mark))
+    }
+}
+
+/// A line of the audit log.
+fn request(event: Value) -> ApiRequest {
+    ApiRequest {
+        user: jsonl::text(&event, "/user/username"),
+        verb: jsonl::text(&event, "/verb"),
+        uri: jsonl::text(&event, "/requestURI"),
+        status: event.pointer("/responseStatus/code").and_then(Value::as_u64).unwrap_or_default(),
+        received: jsonl::text(&event, "/requestReceivedTimestamp"),
     }
 }
 

@@ -25,8 +25,20 @@ pub(crate) fn since(path: &Path, since: Mark) -> Result<Vec<Value>> {
     between(path, since, Mark(u64::MAX))
 }
 
+/// All complete lines after `since`, parsed, and the place behind the last of them.
+pub(crate) fn next(path: &Path, since: Mark) -> Result<(Vec<Value>, Mark)> {
+    let text = read(path, since, Mark(u64::MAX))?;
+    let behind = Mark(since.0 + u64::try_from(text.len()).unwrap_or(u64::MAX));
+    Ok((parsed(path, &text)?, behind))
+}
+
 /// All complete lines after `since` and before `until`, parsed. A file that does not exist yet has none.
 pub(crate) fn between(path: &Path, since: Mark, until: Mark) -> Result<Vec<Value>> {
+    parsed(path, &read(path, since, until)?)
+}
+
+/// The complete lines between two places.
+fn read(path: &Path, since: Mark, until: Mark) -> Result<Vec<u8>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -37,8 +49,12 @@ pub(crate) fn between(path: &Path, since: Mark, until: Mark) -> Result<Vec<Value
         .and_then(|_| file.take(until.0.saturating_sub(since.0)).read_to_end(&mut text))
         .map_err(Error::file("read", path))?;
     let complete = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    text[..complete]
-        .split(|byte| *byte == b'\n')
+    text.truncate(complete);
+    Ok(text)
+}
+
+fn parsed(path: &Path, text: &[u8]) -> Result<Vec<Value>> {
+    text.split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
         .map(|line| {
             serde_json::from_slice(line)
@@ -69,6 +85,19 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert_eq!(lines, vec![serde_json::json!({"a": 1}), serde_json::json!({"a": 2})]);
         assert_eq!(rest, vec![serde_json::json!({"a": 2}), serde_json::json!({"a": 3})]);
+    }
+
+    #[test]
+    fn who_reads_on_misses_nothing_and_reads_nothing_twice() {
+        let path = std::env::temp_dir().join(format!("claviger-jsonl-next-{}", std::process::id()));
+        std::fs::write(&path, "{\"a\":1}\n{\"a\"").unwrap();
+        let (first, mark) = next(&path, Mark::default()).unwrap();
+        std::fs::write(&path, "{\"a\":1}\n{\"a\":2}\n").unwrap();
+        let (second, end) = next(&path, mark).unwrap();
+        let (none, same) = next(&path, end).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!((first, second), (vec![serde_json::json!({"a": 1})], vec![serde_json::json!({"a": 2})]));
+        assert!(none.is_empty() && same == end);
     }
 
     #[test]
