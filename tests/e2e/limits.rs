@@ -3,9 +3,9 @@
 //! meanwhile. A time is never asserted.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use claviger_testenv::Cgroup;
 use serde_json::json;
 
 use crate::support::{
@@ -18,70 +18,6 @@ const MEMORY: u64 = 256 * 1024 * 1024;
 /// Of a core, in thousandths.
 const CPU: u64 = 200;
 const EXTERNAL_SECRETS: usize = 500;
-
-/// A cgroup of the test's own, version 1 or 2. Removed when dropped.
-struct Cgroup {
-    folders: Vec<PathBuf>,
-    v1: bool,
-}
-
-impl Cgroup {
-    /// `Err`: why there can be none.
-    fn new(name: &str) -> Result<Self, String> {
-        let root = Path::new("/sys/fs/cgroup");
-        let v1 = root.join("memory").is_dir();
-        let folders = if v1 {
-            vec![root.join("memory").join(name), root.join("cpu").join(name)]
-        } else {
-            vec![root.join(name)]
-        };
-        for folder in &folders {
-            std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        }
-        let group = Self { folders, v1 };
-        if v1 {
-            group.set(0, "memory.limit_in_bytes", &MEMORY.to_string())?;
-            group.set(1, "cpu.cfs_period_us", "100000")?;
-            group.set(1, "cpu.cfs_quota_us", &(CPU * 100).to_string())?;
-        } else {
-            group.set(0, "memory.max", &MEMORY.to_string())?;
-            group.set(0, "cpu.max", &format!("{} 100000", CPU * 100))?;
-        }
-        Ok(group)
-    }
-
-    fn set(&self, folder: usize, file: &str, text: &str) -> Result<(), String> {
-        let path = self.folders[folder].join(file);
-        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
-    }
-
-    /// Puts a process in; what it starts comes along.
-    fn add(&self, pid: u32) {
-        for folder in 0..self.folders.len() {
-            self.set(folder, "cgroup.procs", &pid.to_string()).unwrap();
-        }
-    }
-
-    /// Peak of memory, bytes, and how often the kernel killed for want of it.
-    fn memory(&self) -> (u64, u64) {
-        let read = |file: &str| std::fs::read_to_string(self.folders[0].join(file)).unwrap_or_default();
-        let (peak, events) = if self.v1 {
-            (read("memory.max_usage_in_bytes"), read("memory.oom_control"))
-        } else {
-            (read("memory.peak"), read("memory.events"))
-        };
-        let kills = events.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok());
-        (peak.trim().parse().unwrap_or(0), kills.unwrap_or(0))
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        for folder in &self.folders {
-            let _ = std::fs::remove_dir(folder);
-        }
-    }
-}
 
 /// A component of about `size` bytes that really has to be compiled: the chameleon, with one more core module
 /// in it, of many functions that are never called.
@@ -131,7 +67,7 @@ fn install_packed(world: &World, name: &str, bytes: &[u8]) {
 #[test]
 fn a_large_component_arrives_in_a_small_pod_while_others_refresh() {
     let world = world!("limits");
-    let group = match Cgroup::new("claviger-limits-test") {
+    let group = match Cgroup::new("claviger-limits-test", MEMORY, CPU) {
         Ok(group) => group,
         Err(why) => {
             let message = format!("SKIPPED: limits needs a cgroup: {why}");
@@ -141,7 +77,7 @@ fn a_large_component_arrives_in_a_small_pod_while_others_refresh() {
         }
     };
     let operator = Operator::start(&world);
-    group.add(operator.pid());
+    group.add(operator.pid()).unwrap();
     bystander_store(&world);
     world.wait_ready("secretstore", "bystander");
     let mut all = String::new();

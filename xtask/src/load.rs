@@ -33,6 +33,8 @@ pub(crate) fn run_load(progress: &Progress, command: &str, args: &[String]) -> R
         .arg(paths::dist().join("bin/claviger"))
         .arg("--plugin-dir")
         .arg(paths::dist().join("plugins"))
+        .arg("--test-plugin-dir")
+        .arg(paths::test_plugins())
         .arg("--cache-dir")
         .arg(paths::compiled_plugins())
         .arg(command)

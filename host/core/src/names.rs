@@ -8,6 +8,8 @@ use crate::hash::sha3_224;
 pub const LABEL_MANAGED: &str = "reconcile.external-secrets.io/managed";
 /// Its selector.
 pub const LABEL_MANAGED_SELECTOR: &str = "reconcile.external-secrets.io/managed=true";
+/// The selector of all others, those without the label too.
+pub const LABEL_NOT_MANAGED_SELECTOR: &str = "reconcile.external-secrets.io/managed!=true";
 /// Label with the owner's hash, on Secrets with creationPolicy Owner.
 pub const LABEL_CREATED_BY: &str = "reconcile.external-secrets.io/created-by";
 /// Annotation with ESO's hash of the data.

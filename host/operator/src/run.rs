@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::AuditLog;
 use crate::cluster::credentials::Credentials;
-use crate::cluster::events::Events;
+use crate::cluster::events::{EventWriter, Events};
 use crate::config::{CertificateSource, OperatorConfig};
 use crate::election::{Elector, Leadership, fence};
 use crate::error::OperatorError;
@@ -59,6 +59,7 @@ pub async fn run(
     let stand_in = config.operator_namespace_fallback.then(|| config.operator_namespace.clone());
     let pipeline = Pipeline::new(registry.clone(), config.delimiters.clone());
     let certificates = config.webhook.is_some().then(Arc::<Certificates>::default);
+    let events = Events::default();
     let context = Arc::new(Context {
         client: fenced.clone(),
         config,
@@ -66,7 +67,7 @@ pub async fn run(
         registry: registry.clone(),
         pipeline,
         credentials: Arc::new(Credentials::new(fenced.clone(), audiences, stand_in)),
-        events: Events::new(fenced, reconcile::instance_name()),
+        events: events.clone(),
         metrics,
         audit,
         namespace_labels: reconcile::NamespaceLabels::default(),
@@ -127,8 +128,13 @@ pub async fn run(
         });
     }
     background.spawn(reconcile::states::run(context.clone(), stop.clone()));
+    let (told, mut telling) = (CancellationToken::new(), JoinSet::new());
+    telling.spawn(EventWriter::new(fenced, events, reconcile::instance_name()).run(told.clone()));
     let outcome = work(&context, &stop).await;
     context.readiness.stopping();
+    // While the lease is still ours.
+    told.cancel();
+    while telling.join_next().await.is_some() {}
     stop.cancel();
     worked.cancel();
     while standing.join_next().await.is_some() {}

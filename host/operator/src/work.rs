@@ -119,6 +119,7 @@ impl Work<'_> {
     }
 
     fn hand_out(&mut self) {
+        reconcile::load_asked(self.context);
         while !self.is_full()
             && let Some((object, class)) = self.context.state.pop()
         {

@@ -36,6 +36,9 @@ pub(crate) struct Product {
     /// Folder of the built-in plugins
     #[arg(long)]
     plugin_dir: PathBuf,
+    /// Folder of all plugins, those for tests too
+    #[arg(long)]
+    test_plugin_dir: PathBuf,
     /// Folder of compiled plugins
     #[arg(long)]
     cache_dir: PathBuf,

@@ -45,8 +45,13 @@ pub async fn apply(client: &Client, namespace: &str, plan: &ApplySecret) -> Resu
     }
     let body = body(namespace, plan, precondition.clone());
     let mut params = PatchParams::apply(&plan.manager);
-    params.force = plan.force == Force::Always;
+    // What was not there has nobody's fields: if there are some, it is there by now, and has to be looked at.
+    let new = precondition.is_none();
+    params.force = plan.force == Force::Always && !new;
     let mut result = api.patch(&plan.name, &params, &Patch::Apply(&body)).await;
+    if new && result.as_ref().is_err_and(|error| conflicting_managers(error).is_some()) {
+        return Ok(Applied::Stale);
+    }
     if let (Err(error), Force::UnlessExternalSecret) = (&result, plan.force) {
         match conflicting_managers(error) {
             Some(managers) if managers.iter().any(|manager| manager.contains(FIELD_MANAGER_PREFIX)) => {

@@ -1,60 +1,278 @@
-//! Kubernetes events about the objects that users look at.
+//! Kubernetes events about the objects that users look at: told at once, written by one task at its own pace.
 //!
-//! Texts are made by us from typed reasons and cleaned of untrusted parts before they come here. An
-//! event that cannot be written is logged and forgotten: it is news, not state.
+//! Texts are made by us from typed reasons and cleaned of untrusted parts before they come here. An event is news, not
+//! state: no reconcile waits for one, ten thousand of them do not take the API server from the Secrets that they are about,
+//! and one that cannot be written is logged and forgotten. Warnings go first. kube's `Recorder` writes while its caller
+//! waits, and keeps every event of six minutes whole, looking through all of them for each; so this is our own.
 
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::Client;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde_json::json;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 /// The API server's limit for a note, in bytes.
 const MAX_NOTE: usize = 1024;
 
-/// Writes events.
-#[derive(Clone)]
-pub struct Events {
-    recorder: Recorder,
+/// ESO's recorder goes by this name too; `kubectl get events --field-selector` keeps working.
+const CONTROLLER: &str = "external-secrets";
+
+/// The only thing that we do to what events are about.
+const ACTION: &str = "Reconcile";
+
+/// Events that wait, of each type: a first sync of ten thousand ExternalSecrets has one for each, of half a KiB.
+const MAX_WAITING: usize = 10_000;
+
+/// Events that may be written one after the other before the pace holds.
+const BURST: u32 = 50;
+
+/// Between two events after a burst: 25 in a second take some hundredth of what an API server can do.
+const PACE: Duration = Duration::from_millis(40);
+
+/// For so long the same event again is counted on the one that is there, as Kubernetes' own recorders do.
+const SERIES: Duration = Duration::from_secs(360);
+
+/// Events that are remembered for that. Who is forgotten is written anew.
+const MAX_SERIES: usize = 4_096;
+
+/// What still waits when the process ends is written for so long.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Between two lines about events that were dropped.
+const COMPLAIN: Duration = Duration::from_secs(60);
+
+/// Takes events.
+#[derive(Clone, Default)]
+pub struct Events(Arc<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    warnings: VecDeque<News>,
+    normal: VecDeque<News>,
+    dropped: u64,
+}
+
+/// One event, as it was told.
+#[derive(Clone, Debug, PartialEq)]
+struct News {
+    about: ObjectReference,
+    type_: &'static str,
+    reason: String,
+    note: String,
+    at: Timestamp,
 }
 
 impl Events {
-    /// `instance` is shown as the reporting instance, normally the pod's name.
-    pub fn new(client: Client, instance: Option<String>) -> Self {
-        // ESO's recorder goes by this name too; `kubectl get events --field-selector` keeps working.
-        let reporter = Reporter { controller: "external-secrets".to_owned(), instance };
-        Self { recorder: Recorder::new(client, reporter) }
-    }
-
     /// Something happened as it should.
-    pub async fn normal(&self, about: &ObjectReference, reason: &str, note: &str) {
-        self.publish(about, EventType::Normal, reason, note).await;
+    pub fn normal(&self, about: &ObjectReference, reason: &str, note: &str) {
+        self.tell(about, "Normal", reason, note);
     }
 
     /// Something needs attention.
-    pub async fn warning(&self, about: &ObjectReference, reason: &str, note: &str) {
-        self.publish(about, EventType::Warning, reason, note).await;
+    pub fn warning(&self, about: &ObjectReference, reason: &str, note: &str) {
+        self.tell(about, "Warning", reason, note);
     }
 
-    async fn publish(&self, about: &ObjectReference, type_: EventType, reason: &str, note: &str) {
+    /// What waits is not written: another replica works now, and will see for itself.
+    pub fn forget(&self) {
+        *self.lock() = Waiting::default();
+    }
+
+    fn tell(&self, about: &ObjectReference, type_: &'static str, reason: &str, note: &str) {
         let mut end = note.len().min(MAX_NOTE);
         while !note.is_char_boundary(end) {
             end -= 1;
         }
-        let event = Event {
+        let news = News {
+            about: about.clone(),
             type_,
             reason: reason.to_owned(),
-            note: Some(note[..end].to_owned()),
-            action: "Reconcile".to_owned(),
-            secondary: None,
+            note: note[..end].to_owned(),
+            at: Timestamp::now(),
         };
-        if let Err(error) = self.recorder.publish(&event, about).await {
-            tracing::warn!(
-                kind = about.kind,
-                name = about.name,
-                namespace = about.namespace,
-                reason,
-                error = %error,
-                "event not written"
-            );
+        let mut waiting = self.lock();
+        let queue = if type_ == "Warning" { &mut waiting.warnings } else { &mut waiting.normal };
+        if queue.len() < MAX_WAITING {
+            queue.push_back(news);
+        } else {
+            waiting.dropped += 1;
         }
+        drop(waiting);
+        self.0.wake.notify_one();
+    }
+
+    fn next(&self) -> Option<News> {
+        let mut waiting = self.lock();
+        let warning = waiting.warnings.pop_front();
+        warning.or_else(|| waiting.normal.pop_front())
+    }
+
+    fn dropped(&self) -> u64 {
+        std::mem::take(&mut self.lock().dropped)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// How fast they are written.
+struct Pace {
+    /// When the next would be due if none had been early.
+    due: Instant,
+}
+
+impl Pace {
+    /// How long to wait before one more, which then counts.
+    fn wait(&mut self, now: Instant) -> Duration {
+        let earliest = now.checked_sub(PACE * BURST).unwrap_or(now);
+        self.due = self.due.max(earliest) + PACE;
+        self.due.saturating_duration_since(now)
+    }
+}
+
+/// One that was written, to be counted on.
+struct Series {
+    name: String,
+    count: i32,
+    until: Instant,
+}
+
+/// Writes what is told.
+pub struct EventWriter {
+    client: Client,
+    events: Events,
+    /// Shown as the reporting instance, normally the pod's name.
+    instance: String,
+    hasher: RandomState,
+    written: HashMap<u64, Series>,
+}
+
+impl EventWriter {
+    /// One that writes by `client`.
+    pub fn new(client: Client, events: Events, instance: Option<String>) -> Self {
+        let instance = instance.unwrap_or_else(|| CONTROLLER.to_owned());
+        Self { client, events, instance, hasher: RandomState::new(), written: HashMap::new() }
+    }
+
+    /// Writes until `stop`, and then what it can in a moment.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let begin = Instant::now();
+        let mut pace = Pace { due: begin.checked_sub(PACE * BURST).unwrap_or(begin) };
+        let mut complained = None;
+        while !stop.is_cancelled() {
+            let Some(news) = self.events.next() else {
+                let woken = self.events.0.wake.notified();
+                tokio::select! { () = stop.cancelled() => break, () = woken => continue }
+            };
+            let pause = pace.wait(Instant::now());
+            if !pause.is_zero() {
+                tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(pause) => {} }
+            }
+            self.write(&news).await;
+            if complained.is_none_or(|at: Instant| at.elapsed() > COMPLAIN) {
+                let dropped = self.events.dropped();
+                if dropped > 0 {
+                    complained = Some(Instant::now());
+                    tracing::warn!(
+                        dropped,
+                        "more events than could be written; what they told of stands in the log"
+                    );
+                }
+            }
+        }
+        let rest = async {
+            while let Some(news) = self.events.next() {
+                self.write(&news).await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, rest).await;
+    }
+
+    async fn write(&mut self, news: &News) {
+        if let Err(error) = self.publish(news).await {
+            let ObjectReference { kind, name, namespace, .. } = &news.about;
+            tracing::warn!(kind, name, namespace, reason = news.reason, error = %error, "event not written");
+        }
+    }
+
+    async fn publish(&mut self, news: &News) -> Result<(), kube::Error> {
+        // Cluster-scoped objects' events stand in `default`, as everybody's do.
+        let namespace = news.about.namespace.as_deref().unwrap_or("default");
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        let (key, now) = (self.key(news), Instant::now());
+        if let Some(series) = self.written.get_mut(&key).filter(|series| series.until > now) {
+            series.count = series.count.saturating_add(1);
+            series.until = now + SERIES;
+            let again = json!({"series": {"count": series.count, "lastObservedTime": MicroTime(news.at)}});
+            match api.patch(&series.name, &PatchParams::default(), &Patch::Merge(&again)).await {
+                // It has run out, or somebody tidied up.
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                other => return other.map(drop),
+            }
+        }
+        let event = event(news, &self.instance);
+        api.create(&PostParams::default(), &event).await?;
+        if self.written.len() >= MAX_SERIES {
+            self.written.retain(|_, series| series.until > now);
+        }
+        if self.written.len() < MAX_SERIES {
+            let name = event.metadata.name.unwrap_or_default();
+            self.written.insert(key, Series { name, count: 1, until: now + SERIES });
+        }
+        Ok(())
+    }
+
+    /// What makes two events the same.
+    fn key(&self, news: &News) -> u64 {
+        let about = &news.about;
+        self.hasher.hash_one((
+            &about.kind,
+            &about.namespace,
+            &about.name,
+            &about.uid,
+            news.type_,
+            &news.reason,
+            &news.note,
+        ))
+    }
+}
+
+fn event(news: &News, instance: &str) -> Event {
+    let about = news.about.name.as_deref().unwrap_or(CONTROLLER);
+    Event {
+        action: Some(ACTION.to_owned()),
+        event_time: Some(MicroTime(news.at)),
+        metadata: ObjectMeta {
+            name: Some(format!("{about}.{:x}", news.at.as_nanosecond())),
+            namespace: news.about.namespace.clone(),
+            ..ObjectMeta::default()
+        },
+        note: Some(news.note.clone()),
+        reason: Some(news.reason.clone()),
+        regarding: Some(news.about.clone()),
+        reporting_controller: Some(CONTROLLER.to_owned()),
+        reporting_instance: Some(instance.to_owned()),
+        type_: Some(news.type_.to_owned()),
+        ..Event::default()
+    }
+}
+
+#[cfg(test)]
+#[path = "events_tests.rs"]
+mod tests;

@@ -29,28 +29,34 @@ pub struct BuiltIn {
     pub name: &'static str,
     /// Its file in the plugin directory.
     pub file: &'static str,
+    /// What it is, known before it is loaded.
+    pub kind: PluginKind,
     /// It is another built-in's plugin, and only a provider under this name: kinds of generators are the other's.
     pub lent: bool,
 }
 
-const fn own(name: &'static str, file: &'static str) -> BuiltIn {
-    BuiltIn { name, file, lent: false }
+const fn provider(name: &'static str, file: &'static str) -> BuiltIn {
+    BuiltIn { name, file, kind: PluginKind::Provider, lent: false }
+}
+
+const fn engine(name: &'static str, file: &'static str) -> BuiltIn {
+    BuiltIn { name, file, kind: PluginKind::TemplateEngine, lent: false }
 }
 
 /// Providers go by their key under `spec.provider`, template engines by their `engineVersion`.
 pub const BUILT_IN: &[BuiltIn] = &[
-    own("aws", "aws.wasm"),
-    own("azurekv", "azure.wasm"),
-    own("fake", "fake.wasm"),
-    own("gcpsm", "gcp.wasm"),
-    own("generators", "generators.wasm"),
-    own("jinja", "template-jinja.wasm"),
-    own("kubernetes", "kubernetes.wasm"),
-    own("onepassword", "onepassword.wasm"),
-    BuiltIn { name: "openBao", file: "vault.wasm", lent: true },
-    own("v2", "template-go.wasm"),
-    own("vault", "vault.wasm"),
-    own("webhook", "webhook.wasm"),
+    provider("aws", "aws.wasm"),
+    provider("azurekv", "azure.wasm"),
+    provider("fake", "fake.wasm"),
+    provider("gcpsm", "gcp.wasm"),
+    provider("generators", "generators.wasm"),
+    engine("jinja", "template-jinja.wasm"),
+    provider("kubernetes", "kubernetes.wasm"),
+    provider("onepassword", "onepassword.wasm"),
+    BuiltIn { lent: true, ..provider("openBao", "vault.wasm") },
+    engine("v2", "template-go.wasm"),
+    provider("vault", "vault.wasm"),
+    provider("webhook", "webhook.wasm"),
 ];
 
 /// The built-in of that name.
@@ -137,6 +143,8 @@ pub struct Registry {
     /// Whoever pulls from a registry holds it until that is loaded: one pulled component in memory at a time, and a
     /// registry that is slow keeps nobody waiting but those who want something of a registry too.
     pulling: tokio::sync::Mutex<()>,
+    /// Built-ins that somebody asked for who found none, where they are loaded only then; none: all were asked for.
+    asked: Mutex<Option<BTreeSet<&'static str>>>,
     /// Built-ins that are announced and not loaded yet. The others wait for them: somebody's large component
     /// must not keep everybody's Vault from working after a start.
     pending: watch::Sender<BTreeSet<&'static str>>,
@@ -153,6 +161,7 @@ impl Registry {
             entries: Mutex::default(),
             loading: tokio::sync::Mutex::default(),
             pulling: tokio::sync::Mutex::default(),
+            asked: Mutex::default(),
             pending,
         }
     }
@@ -180,12 +189,30 @@ impl Registry {
         entry?.announced.map(|at| at.elapsed())
     }
 
-    /// Says that the built-ins are coming, and before all others.
-    pub fn announce_built_in(&self) {
-        for built_in in BUILT_IN {
-            self.announce(built_in.name);
+    /// Says that these built-ins are coming, and before all others; and that from now on any other is loaded when somebody
+    /// asks for it. Most clusters use two or three, and each takes some MiB and some hundredth of a second.
+    pub fn announce_built_in(&self, names: &[&'static str]) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
+        for name in names {
+            self.announce(name);
         }
-        self.pending.send_modify(|pending| pending.extend(BUILT_IN.iter().map(|built_in| built_in.name)));
+        self.pending.send_modify(|pending| pending.extend(names));
+    }
+
+    /// Built-ins that were asked for since the last time, to be loaded.
+    pub fn asked(&self) -> BTreeSet<&'static str> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Asks for a built-in that is not there. False: they are not loaded on demand.
+    fn ask(&self, entries: &mut BTreeMap<String, Entry>, name: &'static str) -> bool {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(asked) = asked.as_mut() else { return false };
+        asked.insert(name);
+        entries.entry(name.to_owned()).or_default().announced.get_or_insert_with(Instant::now);
+        self.pending.send_if_modified(|pending| pending.insert(name));
+        true
     }
 
     /// Whether every built-in was loaded or refused.
@@ -403,7 +430,7 @@ impl Registry {
     /// # Errors
     /// If there is none. While the built-ins are being loaded one may be coming.
     pub fn generator(&self, kind: &str) -> Result<Installed, Failure> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = |entry: &Entry| entry.installed.clone().filter(|found| found.plugin.generates(kind));
         let mut found: Vec<(bool, Installed)> = entries
             .iter()
@@ -413,6 +440,13 @@ impl Registry {
         found.sort_by_key(|(foreign, _)| *foreign);
         if let Some((_, installed)) = found.into_iter().next() {
             return Ok(installed);
+        }
+        // Which kinds one answers to it says itself.
+        let providers = BUILT_IN.iter().filter(|one| one.kind == PluginKind::Provider && !one.lent);
+        for unasked in providers.map(|one| one.name) {
+            if !entries.contains_key(unasked) {
+                self.ask(&mut entries, unasked);
+            }
         }
         let coming = entries.iter().find(|(_, entry)| entry.installed.is_none() && entry.refused.is_none());
         Err(match coming {
@@ -431,7 +465,13 @@ impl Registry {
     }
 
     fn find(&self, name: &str, kind: PluginKind) -> Result<Installed, Failure> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let unasked = built_in(name).filter(|one| one.kind == kind && !entries.contains_key(name));
+        if let Some(built_in) = unasked
+            && self.ask(&mut entries, built_in.name)
+        {
+            return Err(Failure::PluginLoading { name: name.to_owned() });
+        }
         match entries.get(name) {
             Some(Entry { installed: Some(installed), .. }) if installed.plugin.kind() == kind => {
                 Ok(installed.clone())
@@ -446,9 +486,10 @@ impl Registry {
                 let of_kind = |entry: &Entry| {
                     entry.installed.as_ref().is_some_and(|installed| installed.plugin.kind() == kind)
                 };
-                let known = entries.iter().filter(|(_, entry)| of_kind(entry));
-                let known = known.map(|(name, _)| name.clone()).collect();
-                Err(Failure::ProviderUnknown { name: name.to_owned(), known })
+                let known = entries.iter().filter(|(_, entry)| of_kind(entry)).map(|(name, _)| name.clone());
+                let built_in = BUILT_IN.iter().filter(|one| one.kind == kind && one.name != "generators");
+                let known: BTreeSet<String> = known.chain(built_in.map(|one| one.name.to_owned())).collect();
+                Err(Failure::ProviderUnknown { name: name.to_owned(), known: known.into_iter().collect() })
             }
         }
     }

@@ -139,7 +139,7 @@ async fn report(
         let reason = condition.reason.as_deref().unwrap_or_default();
         let message = condition.message.as_deref().unwrap_or_default();
         tracing::warn!(reason, message, "not provisioned");
-        context.events.warning(&ces.object_ref(&()), reason, message).await;
+        context.events.warning(&ces.object_ref(&()), reason, message);
     }
     let written =
         status_writer::write_cluster::<ClusterExternalSecret>(&context.client, name, old, new).await;

@@ -133,7 +133,7 @@ async fn report(
         let reason = condition.reason.as_deref().unwrap_or_default();
         let message = condition.message.as_deref().unwrap_or_default();
         tracing::warn!(reason, message, "not provisioned");
-        context.events.warning(&cps.object_ref(&()), reason, message).await;
+        context.events.warning(&cps.object_ref(&()), reason, message);
     }
     let written = status_writer::write_cluster::<ClusterPushSecret>(&context.client, name, old, new).await;
     match &written {

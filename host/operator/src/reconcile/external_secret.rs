@@ -102,7 +102,7 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
     let next = holding.as_ref().and_then(|holding| holding.next).into_iter().chain(rollout_again).min();
     // Its Secret goes with it by ownership, or stays by policy; till then what it holds lives on.
     if es.meta().deletion_timestamp.is_some() {
-        say_who_holds(context, es).await;
+        say_who_holds(context, es);
         return next.map(|at| (Class::Refresh, instant(at, now)));
     }
     let failed = async |failure: &Failed, interval: Duration| {
@@ -263,8 +263,8 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
             if wrote { Some((Class::Fresh, Instant::now())) } else { with_rollout(next) }
         }
         Ok(Ended::Partly(done, short)) => {
-            say(context, es, &done.plan.notes).await;
-            say_absent(context, name, es, &done.absent).await;
+            say(context, es, &done.plan.notes);
+            say_absent(context, name, es, &done.absent);
             let wrote = !done.plan.effects.is_empty() && !restarts.is_empty();
             let done = Synced { version: &version, binding: done.plan.binding, pins: done.pins, at: now };
             let wait = not_ready(context, name, es, &short, interval, Some(done)).await;
@@ -283,7 +283,7 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
 /// An ExternalSecret that is deleted and bears ESO's finalizer waits for ESO, for ever if there is none. It is not taken off
 /// here: ESO may still run, for other namespaces or by mistake, and what it does first is its own; `claviger takeover` asks
 /// who runs.
-async fn say_who_holds(context: &Context, es: &ExternalSecret) {
+fn say_who_holds(context: &Context, es: &ExternalSecret) {
     if !es.finalizers().iter().any(|finalizer| finalizer == ESO_FINALIZER) {
         return;
     }
@@ -293,22 +293,22 @@ async fn say_who_holds(context: &Context, es: &ExternalSecret) {
     );
     let namespace = es.namespace().unwrap_or_default();
     tracing::warn!(namespace, name = es.name_any(), "{message}");
-    context.events.warning(&es.object_ref(&()), "DeletionHeld", &message).await;
+    context.events.warning(&es.object_ref(&()), "DeletionHeld", &message);
 }
 
 /// Writes the events of what was done.
-async fn say(context: &Context, es: &ExternalSecret, notes: &[plan::Note]) {
+fn say(context: &Context, es: &ExternalSecret, notes: &[plan::Note]) {
     let about = es.object_ref(&());
     for note in notes {
-        context.events.normal(&about, note.reason, note.message).await;
+        context.events.normal(&about, note.reason, note.message);
     }
 }
 
 /// Writes events about entries that may be missing and are.
-async fn say_absent(context: &Context, name: &Name, es: &ExternalSecret, absent: &[String]) {
+fn say_absent(context: &Context, name: &Name, es: &ExternalSecret, absent: &[String]) {
     if context.state.says_absent(name, absent, Instant::now()) {
         for text in absent {
-            context.events.normal(&es.object_ref(&()), failures::ABSENT, text).await;
+            context.events.normal(&es.object_ref(&()), failures::ABSENT, text);
         }
     }
 }
@@ -378,8 +378,8 @@ async fn succeeded(
     let due = freshness::due(es, Some(now), rhythm, windows);
     context.metrics.synced(name, freshness::seconds(now), due);
     context.metrics.ready(&Object::ExternalSecret(name.clone()), true, None);
-    say(context, es, &plan.notes).await;
-    say_absent(context, name, es, &absent).await;
+    say(context, es, &plan.notes);
+    say_absent(context, name, es, &absent);
     if status::worth_writing(old, &new, context.config.status_interval) {
         write(context, name, &new).await;
     }
@@ -456,7 +456,7 @@ async fn not_ready(
     context.metrics.ready(&Object::ExternalSecret(name.clone()), false, Some(class.reason));
     if status::worth_writing(old, &new, context.config.status_interval) {
         tracing::warn!(reason = class.reason, message, "not synced");
-        context.events.warning(&es.object_ref(&()), class.event, &message).await;
+        context.events.warning(&es.object_ref(&()), class.event, &message);
         write(context, name, &new).await;
     }
     if let Failure::AuthenticationFailed { .. } | Failure::ProviderUnavailable { .. } = failed.failure {

@@ -112,7 +112,7 @@ async fn renew(
                     "a lease cannot be renewed and is replaced before it ends: {}",
                     failure.message(&hiding(held))
                 );
-                context.events.warning(&es.object_ref(&()), "LeaseNotRenewed", &message).await;
+                context.events.warning(&es.object_ref(&()), "LeaseNotRenewed", &message);
                 Live::refused(held, before, asked_at)
             }
             Err(failure) => {

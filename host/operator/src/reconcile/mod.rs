@@ -43,6 +43,7 @@ use crate::webhook::certificate::Certificates;
 
 pub(crate) use external_secret::is_ours;
 pub use namespace_labels::NamespaceLabels;
+pub(crate) use plugin::load_asked;
 
 /// Everything a reconcile works with.
 pub struct Context {
@@ -96,6 +97,7 @@ pub fn begin(context: &Context) {
 /// What is done when this process works no more, and stands by.
 pub fn cease(context: &Context) {
     context.state.end_work();
+    context.events.forget();
     context.pipeline.forget_unwritten();
     context.metrics.forget_work();
 }

@@ -29,7 +29,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// After a status that could not be written.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
-/// Says of every plugin that one is coming, before anybody asks for one; and has the built-ins loaded like
+/// Says of every plugin that one is coming, before anybody asks for one; and has the built-ins that are in use loaded like
 /// all others, so that what an admin says of one in a Plugin object holds before its defaults are ever used.
 /// Returns their names.
 pub(super) fn announce_all(context: &Context) -> Vec<String> {
@@ -38,14 +38,25 @@ pub(super) fn announce_all(context: &Context) -> Vec<String> {
     for name in &names {
         context.registry.announce(name);
     }
-    context.registry.announce_built_in();
-    for built_in in BUILT_IN {
-        context.state.push(Object::Plugin(built_in.name.to_owned()), Class::Fresh);
-        if !names.iter().any(|name| name == built_in.name) {
-            names.push(built_in.name.to_owned());
+    let used = context.state.plugins_in_use();
+    let in_use = |name: &str| used.contains(name) || names.iter().any(|object| object == name);
+    let built_ins: Vec<&'static str> =
+        BUILT_IN.iter().map(|built_in| built_in.name).filter(|name| in_use(name)).collect();
+    context.registry.announce_built_in(&built_ins);
+    for built_in in built_ins {
+        context.state.push(Object::Plugin(built_in.to_owned()), Class::Fresh);
+        if !names.iter().any(|name| name == built_in) {
+            names.push(built_in.to_owned());
         }
     }
     names
+}
+
+/// Has the built-ins loaded that somebody asked for in vain.
+pub(crate) fn load_asked(context: &Context) {
+    for built_in in context.registry.asked() {
+        context.state.push(Object::Plugin(built_in.to_owned()), Class::Fresh);
+    }
 }
 
 /// Whether we serve it: what names no controller class is everybody's.
@@ -178,9 +189,9 @@ async fn write(
     if plugin.status.as_ref().and_then(said) != said(&new) {
         let about = plugin.object_ref(&());
         if ready {
-            context.events.normal(&about, reason, &message).await;
+            context.events.normal(&about, reason, &message);
         } else {
-            context.events.warning(&about, reason, &message).await;
+            context.events.warning(&about, reason, &message);
         }
     }
     let old = plugin.status.as_ref();

@@ -105,8 +105,11 @@ impl Refresh<'_> {
         let manager = field_manager(&name.name);
         let mut found = context.state.managed(target).map(|secret| observed(&secret, &manager));
         let mut present: Option<BTreeMap<String, SecretBytes>> = None;
-        // Not under the managed watch: it may be there without our label.
-        if found.is_none() && es.spec.target.creation_policy != CreationPolicy::None {
+        // Not under the managed watch: it may be there without our label. The watch of all others may be a moment behind, so
+        // it is believed once, and where something is made of nothing.
+        let made = matches!(es.spec.target.creation_policy, CreationPolicy::Owner | CreationPolicy::Orphan);
+        let lacks = made && context.state.progress(name).failures == 0 && context.state.lacks(target);
+        if found.is_none() && !lacks && es.spec.target.creation_policy != CreationPolicy::None {
             (found, present) = live_target(context, target, &manager).await.map_err(plain)?;
         }
         let mut pins =

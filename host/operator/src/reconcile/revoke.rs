@@ -83,7 +83,7 @@ pub(super) async fn ripe(
             end.map(|end| format!(" at {}", claviger_core::status::rfc3339(end))).unwrap_or_default(),
             failure.message(&hiding(held))
         );
-        context.events.warning(&es.object_ref(&()), "LeaseNotRevoked", &message).await;
+        context.events.warning(&es.object_ref(&()), "LeaseNotRevoked", &message);
     }
     next
 }

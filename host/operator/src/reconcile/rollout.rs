@@ -69,7 +69,7 @@ pub(super) async fn look(
             let message = failure.message(&Redactor::default());
             tracing::warn!(message, "workloads are not restarted yet");
             if known.is_none() {
-                context.events.warning(&about, "RolloutRestartFailed", &message).await;
+                context.events.warning(&about, "RolloutRestartFailed", &message);
             }
             keep(done, false);
             return Rollout::Failing;
@@ -86,18 +86,18 @@ pub(super) async fn look(
     }
     if !restarted.is_empty() {
         let message = format!("restarted for the changed secret: {}", restarted.join(", "));
-        context.events.normal(&about, "RolloutRestarted", &message).await;
+        context.events.normal(&about, "RolloutRestarted", &message);
     }
     if let Some(message) = failed {
         if known.is_none() {
-            context.events.warning(&about, "RolloutRestartFailed", &message).await;
+            context.events.warning(&about, "RolloutRestartFailed", &message);
         }
         keep(false, false);
         return Rollout::Failing;
     }
     if !missing.is_empty() && !done {
         let message = format!("not there to be restarted: {}", missing.join(", "));
-        context.events.warning(&about, "RolloutTargetMissing", &message).await;
+        context.events.warning(&about, "RolloutTargetMissing", &message);
     }
     if found.is_empty() {
         keep(true, false);

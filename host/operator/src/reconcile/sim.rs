@@ -66,7 +66,7 @@ impl Api {
             registry: registry.clone(),
             pipeline: Pipeline::new(registry, Delimiters::default()),
             credentials: Arc::new(Credentials::new(client.clone(), Vec::new(), None)),
-            events: Events::new(client, None),
+            events: Events::default(),
             metrics,
             audit: AuditLog::default(),
             namespace_labels: NamespaceLabels::default(),

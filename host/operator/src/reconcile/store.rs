@@ -191,10 +191,10 @@ async fn report(context: &Context, object: &Object, store: &Store, found: &Found
     }
     let about = about(object, store);
     if found.ready {
-        context.events.normal(&about, found.reason, &found.message).await;
+        context.events.normal(&about, found.reason, &found.message);
     } else {
         tracing::warn!(reason = found.reason, message = found.message, "store not ready");
-        context.events.warning(&about, found.reason, &found.message).await;
+        context.events.warning(&about, found.reason, &found.message);
     }
     let written = match object {
         Object::SecretStore(name) => {

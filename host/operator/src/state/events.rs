@@ -8,16 +8,17 @@ use claviger_core::scheduler::Class;
 use claviger_crds::external_secret::ExternalSecret;
 use claviger_crds::plugin::Plugin;
 use claviger_crds::store::{ClusterSecretStore, SecretStore};
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use kube::core::DeserializeGuard;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::watcher::Event;
 
 use super::{Inner, Parsed, State, Store, children};
 use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::watch::Object;
 use crate::watch::cache::{Change, Name};
-use crate::watch::managed::{ManagedSecret, reduce};
+use crate::watch::managed::ManagedSecret;
 
 impl State {
     /// An event of the ExternalSecret watch.
@@ -187,6 +188,10 @@ impl State {
             }
             _ => false,
         };
+        // What stores refer to may be managed as well.
+        if let Event::Apply(secret) | Event::InitApply(secret) | Event::Delete(secret) = &event {
+            inner.wake_readers(ReferenceKind::Secret, &secret.metadata);
+        }
         let gone = match &event {
             Event::Delete(secret) => inner.orphan(secret),
             _ => None,
@@ -195,7 +200,7 @@ impl State {
         if let Some(owner) = gone {
             inner.queue.push(Object::ExternalSecret(owner), Class::Fresh, Instant::now());
         }
-        for change in inner.managed.apply(event, reduce) {
+        for change in inner.managed.apply(event) {
             if let Change::Upserted(name) | Change::Deleted(name) = change
                 && !own_write
             {
@@ -206,34 +211,60 @@ impl State {
         self.wake.notify_one();
     }
 
-    /// A Secret, ConfigMap or ServiceAccount changed: wakes who reads it, and who would write it if it
-    /// is not under the managed watch.
+    /// An event of the watch of all other Secrets.
+    pub fn other_event(&self, event: Event<PartialObjectMeta<Secret>>) {
+        self.lock().others.apply(&event);
+        self.reference_event(ReferenceKind::Secret, event);
+    }
+
+    /// That watch failed.
+    pub fn others_failed(&self) {
+        self.lock().others.failed();
+    }
+
+    /// An event of a watch of what is referred to.
+    pub fn reference_event<K: Resource>(&self, kind: ReferenceKind, event: Event<PartialObjectMeta<K>>) {
+        match event {
+            // A relist shows every object again. Whoever refers to one was queued when it was itself
+            // listed, and a change that was missed shows in the next connect's identity.
+            Event::Init | Event::InitDone => {}
+            Event::InitApply(object) | Event::Apply(object) | Event::Delete(object) => {
+                self.reference_changed(kind, &object.metadata);
+            }
+        }
+    }
+
+    /// A Secret that is not managed, a ConfigMap or a ServiceAccount changed: wakes who reads it, and who would write it.
     pub fn reference_changed(&self, kind: ReferenceKind, meta: &ObjectMeta) {
+        let mut inner = self.lock();
+        inner.wake_readers(kind, meta);
+        if kind == ReferenceKind::Secret {
+            let (namespace, name) = (meta.namespace.clone(), meta.name.clone());
+            inner.wake_writers(&Name::new(namespace.unwrap_or_default(), name.unwrap_or_default()));
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+}
+
+impl Inner {
+    /// Wakes who reads something, and who pushes it.
+    fn wake_readers(&mut self, kind: ReferenceKind, meta: &ObjectMeta) {
         let reference = Reference {
             kind,
             namespace: meta.namespace.clone().unwrap_or_default(),
             name: meta.name.clone().unwrap_or_default(),
         };
-        let mut inner = self.lock();
-        for reader in inner.index.readers(&reference) {
+        for reader in self.index.readers(&reference) {
             if !matches!(reader, Object::ExternalSecret(_) | Object::PushSecret(_)) {
-                inner.verdicts.remove(&reader);
-                inner.wake_users(&reader);
+                self.verdicts.remove(&reader);
+                self.wake_users(&reader);
             }
-            inner.queue.push(reader, Class::Fresh, Instant::now());
+            self.queue.push(reader, Class::Fresh, Instant::now());
         }
         if kind == ReferenceKind::Secret {
-            inner.wake_pushers_of(meta);
+            self.wake_pushers_of(meta);
         }
-        let managed = meta
-            .labels
-            .as_ref()
-            .is_some_and(|labels| labels.contains_key(claviger_core::names::LABEL_MANAGED));
-        if kind == ReferenceKind::Secret && !managed {
-            inner.wake_writers(&Name::new(reference.namespace, reference.name));
-        }
-        drop(inner);
-        self.wake.notify_one();
     }
 }
 

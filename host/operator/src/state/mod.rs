@@ -16,7 +16,7 @@ mod uids;
 mod unwritten;
 pub(crate) mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -43,6 +43,8 @@ use crate::watch::Object;
 use crate::watch::cache::{Cache, Name};
 use crate::watch::index::Index;
 use crate::watch::managed::ManagedSecret;
+use crate::watch::marked::MarkedCache;
+use crate::watch::others::Others;
 use children::Spreading;
 use leases::Leases;
 use push::Pushing;
@@ -121,7 +123,8 @@ struct Inner {
     cluster_push_secrets: Cache<Parsed<ClusterPushSecret>>,
     namespaces: Cache<NamespaceView>,
     left: Cache<GeneratorState>,
-    managed: Cache<ManagedSecret>,
+    managed: MarkedCache,
+    others: Others,
     index: Index,
     verdicts: BTreeMap<Object, Verdict>,
     store_failures: BTreeMap<Object, u32>,
@@ -262,6 +265,19 @@ impl State {
         inner.plugins.iter().map(|(name, plugin)| (name.name.clone(), plugin.clone())).collect()
     }
 
+    /// Names of the plugins that stores and templates of ExternalSecrets name.
+    pub fn plugins_in_use(&self) -> BTreeSet<String> {
+        let inner = self.lock();
+        let stores = inner.stores.iter().chain(inner.cluster_stores.iter());
+        let mut names: BTreeSet<String> = stores
+            .filter_map(|(_, store)| Some(store.spec.as_ref().ok()?.provider.entry()?.0.to_owned()))
+            .collect();
+        let specs = inner.external_secrets.iter().filter_map(|(_, es)| es.as_ref().as_ref().ok());
+        let templates = specs.filter_map(|es| es.spec.target.template.as_ref());
+        names.extend(templates.map(|template| template.engine_version.clone()));
+        names
+    }
+
     /// Every store.
     pub fn stores(&self) -> Vec<Object> {
         let inner = self.lock();
@@ -276,17 +292,15 @@ impl State {
         self.lock().managed.get(name)
     }
 
+    /// Whether the watches show that there is no Secret of that name, managed or not. They may be a moment behind.
+    pub fn lacks(&self, name: &Name) -> bool {
+        let inner = self.lock();
+        inner.managed.synced() && inner.managed.get(name).is_none() && inner.others.lacks(name)
+    }
+
     /// Managed Secrets of a namespace with that created-by label.
     pub fn created_by(&self, namespace: &str, label: &str) -> Vec<Arc<ManagedSecret>> {
-        let inner = self.lock();
-        let wanted = |secret: &ManagedSecret| {
-            let labels = secret.metadata.labels.as_ref();
-            labels
-                .and_then(|labels| labels.get(claviger_core::names::LABEL_CREATED_BY))
-                .is_some_and(|l| l == label)
-        };
-        let in_namespace = inner.managed.iter().filter(|(name, _)| name.namespace == namespace);
-        in_namespace.filter(|(_, secret)| wanted(secret)).map(|(_, secret)| secret.clone()).collect()
+        self.lock().managed.marked(namespace, label)
     }
 
     /// Our own write, before the watch shows it; what the watch has shown since is newer.

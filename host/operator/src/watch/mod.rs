@@ -5,6 +5,8 @@ pub(crate) mod api_server;
 pub mod cache;
 pub mod index;
 pub mod managed;
+pub mod marked;
+pub mod others;
 pub mod streams;
 
 use crate::watch::cache::Name;

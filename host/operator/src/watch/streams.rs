@@ -13,7 +13,7 @@ use claviger_crds::generators::GeneratorState;
 use claviger_crds::plugin::Plugin;
 use claviger_crds::push_secret::PushSecret;
 use claviger_crds::store::{ClusterSecretStore, SecretStore};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt as _};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
@@ -88,13 +88,17 @@ pub fn start(
     }
     let secrets: Api<ManagedSecret> = scoped(client, namespace);
     run(tasks, stop, "managed secrets", watcher(secrets, managed), state, State::managed_event);
+    // The managed ones are seen already, and they are most of those that change.
+    let others = all().labels(claviger_core::names::LABEL_NOT_MANAGED_SELECTOR);
     let secrets: Api<PartialObjectMeta<Secret>> = scoped(client, namespace);
-    run(tasks, stop, "secrets", watcher(secrets, all()), state, |state, event| {
-        reference_event(state, ReferenceKind::Secret, event);
+    let others = watcher(secrets, others).inspect_err({
+        let state = state.clone();
+        move |_| state.others_failed()
     });
+    run(tasks, stop, "secrets", others, state, State::other_event);
     let maps: Api<PartialObjectMeta<ConfigMap>> = scoped(client, namespace);
     run(tasks, stop, "configmaps", watcher(maps, all()), state, |state, event| {
-        reference_event(state, ReferenceKind::ConfigMap, event);
+        state.reference_event(ReferenceKind::ConfigMap, event);
     });
 }
 
@@ -131,15 +135,4 @@ fn run<K, S>(
             }
         }
     });
-}
-
-fn reference_event<K: Resource>(state: &State, kind: ReferenceKind, event: Event<PartialObjectMeta<K>>) {
-    match event {
-        // A relist shows every object again. Whoever refers to one was queued when it was itself
-        // listed, and a change that was missed shows in the next connect's identity.
-        Event::Init | Event::InitDone => {}
-        Event::InitApply(object) | Event::Apply(object) | Event::Delete(object) => {
-            state.reference_changed(kind, &object.metadata);
-        }
-    }
 }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{Work, guest, wrong};
 use crate::convert;
-use crate::egress::{Origin, OriginRule, Reach, TlsMaterial};
+use crate::egress::{Origin, OriginRule, Reach, TlsMaterial, is_dns_name};
 use crate::identity::account;
 use crate::session::{Scope, Session, Slot};
 use crate::template;
@@ -166,7 +166,7 @@ impl Work<'_> {
             ca,
             client_cert: profile.client_cert.map(|material| self.material(material)).transpose()?,
             client_key: profile.client_key.map(|material| self.material(material)).transpose()?,
-            server_name: profile.server_name,
+            server_name: profile.server_name.map(dns_name).transpose()?,
             insecure,
         })
     }
@@ -223,6 +223,17 @@ fn within(value: &[u8], base64: &str) -> Result<SecretBytes, &'static str> {
         return Err("does not stand in the slot that it names");
     }
     STANDARD.decode(&*base64).map(SecretBytes::new).map_err(|_| "is not base64")
+}
+
+/// A name that certificates are verified for. It takes the host's place in URLs, so it must not be read as an address there.
+fn dns_name(name: String) -> Result<String, CallError> {
+    if is_dns_name(&name) {
+        return Ok(name);
+    }
+    let detail = Untrusted::new(format!(
+        "the name that certificates are verified for (tls.serverName) has to be a DNS name, and {name:?} is none"
+    ));
+    Err(ProviderError::InvalidConfig { path: String::new(), detail }.into())
 }
 
 fn not_usable(at: &str, why: &str) -> CallError {

@@ -3,7 +3,6 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,10 +12,10 @@ use futures::{StreamExt, stream};
 use http_body::Frame;
 use http_body_util::{BodyExt, Limited, StreamBody};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use url::Url;
+use url::{Host, Url};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::origin::Origin;
+use super::origin::{Origin, is_dns_name};
 use super::pool::{EgressSession, count, innermost};
 use super::resolver::Refused;
 use super::words::{broke_off, explained, is_broken_off};
@@ -143,7 +142,9 @@ impl WasiHttpHooks for Hooks {
                 {
                     headers.insert(http::header::HOST, value);
                 }
-                if name.parse::<IpAddr>().is_ok() || url.set_host(Some(name)).is_err() {
+                // An address here would be connected to without a look-up, and so without a check.
+                let named = |url: &Url| matches!(url.host(), Some(Host::Domain(host)) if host.eq_ignore_ascii_case(name));
+                if !is_dns_name(name) || url.set_host(Some(name)).is_err() || !named(&url) {
                     return Err(Error::ConfigurationError);
                 }
             }

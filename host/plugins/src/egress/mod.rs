@@ -26,6 +26,7 @@ pub use address::{Reach, Refusal, check as check_address};
 pub use bypass::BypassError;
 pub use demands::Demands;
 pub(crate) use hooks::{Hooks, failure};
+pub(crate) use origin::is_dns_name;
 pub use origin::{Origin, OriginError};
 pub use pool::{Counters, EgressPool, EgressSession};
 pub use proxy::{Proxies, Proxy, ProxyError};

@@ -156,6 +156,14 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Whether the URL standard reads it as that very name, and not as an address: `127.1`, `0x7f000001`, `[::1]` and
+/// `169.254.169.254:` are addresses to it, and a client connects to those without asking a resolver.
+pub(crate) fn is_dns_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let read = url::Host::parse(name);
+    name.bytes().all(plain) && matches!(read, Ok(url::Host::Domain(host)) if host.eq_ignore_ascii_case(name))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

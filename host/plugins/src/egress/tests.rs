@@ -245,3 +245,56 @@ async fn what_is_not_followed_and_not_read() {
     assert!(matches!(outcome, Err(Error::HttpResponseBodySize(Some(1000)))));
     assert!(hooks_.trouble().unwrap().contains("1000 bytes"));
 }
+
+/// A name for the certificate that a URL takes for an address: the connection would go there, past every check.
+#[tokio::test]
+async fn a_name_for_the_certificate_is_no_address() {
+    if !isolated("egress::tests::a_name_for_the_certificate_is_no_address") {
+        return;
+    }
+    let reached = Arc::new(AtomicUsize::new(0));
+    let mut tasks = JoinSet::new();
+    for address in ["169.254.169.254:8200", "127.0.0.1:8200", "[::1]:8200"] {
+        let (listener, reached) = (TcpListener::bind(address).await.unwrap(), reached.clone());
+        tasks.spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                reached.fetch_add(1, Ordering::SeqCst);
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(ok("a credential").as_bytes()).await;
+            }
+        });
+    }
+    for name in [
+        // What `str::parse` takes for an address too.
+        "169.254.169.254",
+        "::1",
+        // What only the URL standard does: cut at the colon, in brackets, with a dot, in numbers, in wide digits.
+        "169.254.169.254:",
+        "169.254.169.254:443",
+        "127.0.0.1:x",
+        "[::1]",
+        "[::ffff:169.254.169.254]",
+        "169.254.169.254.",
+        "0xa9fea9fe",
+        "2852039166",
+        "0251.0376.0251.0376",
+        "169.254.43518",
+        "127.1",
+        "\u{ff11}69.254.169.254",
+        "%31%36%39.254.169.254",
+    ] {
+        for scheme in ["http", "https"] {
+            let tls =
+                TlsMaterial { server_name: Some(name.to_owned()), insecure: true, ..TlsMaterial::default() };
+            // Refused when it connects, or at the request; which of them is not this test's.
+            if let Ok(mut hooks) =
+                configured(EgressConfig::default(), &format!("{scheme}://10.9.9.9:8200"), Some(tls))
+            {
+                let outcome = get(&mut hooks, &format!("{scheme}://10.9.9.9:8200/v1/x")).await;
+                assert!(outcome.is_err(), "{scheme} {name}");
+            }
+        }
+    }
+    assert_eq!(reached.load(Ordering::SeqCst), 0);
+}

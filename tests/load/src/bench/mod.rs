@@ -1,10 +1,16 @@
 //! The benchmarks by name. Each starts what it needs, measures, and gives rows for the table.
 
 mod bare;
+mod credentials;
+mod growth;
 mod initial_sync;
 mod interactive;
+mod plugin_call;
+mod scripted;
+mod start;
 mod steady;
 mod storm;
+mod templates;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
@@ -31,12 +37,17 @@ pub(crate) struct BenchArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Name {
     All,
+    PluginCall,
+    Templates,
     InitialSync,
     Steady,
     Storm,
+    Start,
+    Growth,
 }
 
-const ALL: [Name; 3] = [Name::InitialSync, Name::Steady, Name::Storm];
+const ALL: [Name; 6] =
+    [Name::PluginCall, Name::Templates, Name::InitialSync, Name::Steady, Name::Storm, Name::Start];
 
 /// Runs those that are named and prints one table on standard output.
 ///
@@ -71,8 +82,12 @@ async fn one(progress: &Progress, product: &Product, args: &BenchArgs, name: Nam
     let size = |own: usize| args.sizes.first().copied().unwrap_or(own);
     match name {
         Name::All => Ok(Vec::new()),
+        Name::PluginCall => plugin_call::run(progress, product).await,
+        Name::Templates => templates::run(progress, product).await,
         Name::InitialSync => initial_sync::run(progress, product, &sizes(&[2_000, 10_000])).await,
         Name::Steady => steady::run(progress, product, size(10_000), args.minutes).await,
+        Name::Start => start::run(progress, product).await,
+        Name::Growth => growth::run(progress, product, &sizes(&[1_000, 3_000, 10_000, 30_000])).await,
         Name::Storm => storm::run(progress, product, size(1_000)).await,
     }
 }

@@ -366,9 +366,9 @@ impl Look<'_> {
             let about = self.ps.object_ref(&());
             if reason == claviger_core::push::ERRORED {
                 tracing::warn!(reason, message, "not pushed");
-                self.context.events.warning(&about, reason, message).await;
+                self.context.events.warning(&about, reason, message);
             } else {
-                self.context.events.normal(&about, reason, message).await;
+                self.context.events.normal(&about, reason, message);
             }
         }
         // What the object says: our last status may not have been written.

@@ -217,7 +217,7 @@ impl Keeper {
                 Err(error) if is_stale(&error) => return Ok(Looked::Changed),
                 Err(error) => return Err(format!("{}: {error}", self.secret())),
             };
-            self.say(found, &reference, wrong, &done).await;
+            self.say(found, &reference, wrong, &done);
             looked = Looked::Changed;
         }
         let configuration = match configuration {
@@ -255,16 +255,16 @@ impl Keeper {
     }
 
     /// Tells people what was done to the Secret.
-    async fn say(&self, found: &Found, about: &ObjectReference, wrong: &[String], done: &[Change]) {
+    fn say(&self, found: &Found, about: &ObjectReference, wrong: &[String], done: &[Change]) {
         let events = &self.context.events;
         if found.exists() && !found.data.is_empty() && !wrong.is_empty() {
             let note = format!("repaired: {}", wrong.join("; "));
             tracing::warn!(secret = self.secret(), wrong = ?wrong, "repaired the webhook's Secret");
-            events.warning(about, "WebhookSecretRepaired", &note).await;
+            events.warning(about, "WebhookSecretRepaired", &note);
         }
         for change in done {
             tracing::info!(secret = self.secret(), "{}", change.note());
-            events.normal(about, change.reason(), change.note()).await;
+            events.normal(about, change.reason(), change.note());
         }
     }
 
