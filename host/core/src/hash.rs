@@ -60,6 +60,18 @@ fn go_map(map: &BTreeMap<String, String>) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyHash([u8; 16]);
 
+impl KeyHash {
+    /// Its bytes, to be kept elsewhere in this process.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// What [`KeyHash::to_bytes`] gave.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
 /// Makes [`KeyHash`]es. Its key is random, so that hashes that leak say nothing about values, not even to
 /// somebody who guesses them.
 pub struct KeyedHasher(Zeroizing<[u8; 32]>);

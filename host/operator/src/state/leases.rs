@@ -79,13 +79,13 @@ impl State {
     /// Whether a managed Secret holds that lease now.
     pub fn is_held(&self, id: &str) -> bool {
         let inner = self.lock();
-        let mut records = inner.managed.iter().flat_map(|(_, secret)| records(secret));
-        records.any(|(_, text)| {
+        let holds = |text: &str| {
             text.contains(id)
                 && Record::parse(text).is_some_and(|record| {
                     record.held.iter().filter_map(|held| held.lease.as_ref()).any(|lease| lease.id == id)
                 })
-        })
+        };
+        inner.managed.iter().any(|secret| records(&secret).any(|(_, text)| holds(text)))
     }
 
     /// Uids of ExternalSecrets of that name that are gone; told once.

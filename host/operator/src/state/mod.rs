@@ -295,7 +295,7 @@ impl State {
     /// Whether the watches show that there is no Secret of that name, managed or not. They may be a moment behind.
     pub fn lacks(&self, name: &Name) -> bool {
         let inner = self.lock();
-        inner.managed.synced() && inner.managed.get(name).is_none() && inner.others.lacks(name)
+        inner.managed.synced() && !inner.managed.holds(name) && inner.others.lacks(name)
     }
 
     /// Managed Secrets of a namespace with that created-by label.

@@ -11,11 +11,12 @@ use kube::runtime::watcher::Event;
 
 use super::cache::{Cache, Change, Name};
 use super::managed::{ManagedSecret, reduce};
+use super::packed::Packed;
 
 /// The cache and its index.
 #[derive(Default)]
 pub struct MarkedCache {
-    secrets: Cache<ManagedSecret>,
+    secrets: Cache<Packed>,
     /// By the label's value, which is a hash of namespace and name of the ExternalSecret.
     marked: BTreeMap<String, BTreeSet<Name>>,
 }
@@ -23,18 +24,23 @@ pub struct MarkedCache {
 impl MarkedCache {
     /// The Secret, if it is there.
     pub fn get(&self, name: &Name) -> Option<Arc<ManagedSecret>> {
-        self.secrets.get(name)
+        self.secrets.get(name)?.unpack().map(Arc::new)
     }
 
-    /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Arc<ManagedSecret>)> {
-        self.secrets.iter()
+    /// All of them, in order, each unpacked: not for what is done often.
+    pub fn iter(&self) -> impl Iterator<Item = ManagedSecret> {
+        self.secrets.iter().filter_map(|(_, packed)| packed.unpack())
+    }
+
+    /// Whether there is one.
+    pub fn holds(&self, name: &Name) -> bool {
+        self.secrets.get(name).is_some()
     }
 
     /// Those of a namespace with that value of the label, in order.
     pub fn marked(&self, namespace: &str, mark: &str) -> Vec<Arc<ManagedSecret>> {
         let names = self.marked.get(mark).into_iter().flatten().filter(|name| name.namespace == namespace);
-        names.filter_map(|name| self.secrets.get(name)).collect()
+        names.filter_map(|name| self.get(name)).collect()
     }
 
     /// Whether the first list has come in whole.
@@ -46,7 +52,7 @@ impl MarkedCache {
     pub fn insert(&mut self, name: Name, secret: ManagedSecret) {
         self.unmark(&name);
         self.mark(&name, &secret);
-        self.secrets.insert(name, secret);
+        self.secrets.insert(name, Packed::new(secret));
     }
 
     /// Takes out what we have just deleted ourselves.
@@ -67,7 +73,7 @@ impl MarkedCache {
             Event::Init | Event::InitDone => {}
         }
         let listed = matches!(event, Event::InitDone);
-        let changes = self.secrets.apply(event, reduce);
+        let changes = self.secrets.apply(event, |secret| Packed::new(reduce(secret)));
         if !listed {
             return changes;
         }
@@ -95,7 +101,7 @@ impl MarkedCache {
     }
 
     fn unmark(&mut self, name: &Name) {
-        let Some(known) = self.secrets.get(name) else { return };
+        let Some(known) = self.get(name) else { return };
         let Some(mark) = mark_of(&known) else { return };
         if let Some(names) = self.marked.get_mut(mark) {
             names.remove(name);

@@ -7,6 +7,7 @@ pub mod index;
 pub mod managed;
 pub mod marked;
 pub mod others;
+mod packed;
 pub mod streams;
 
 use crate::watch::cache::Name;
