@@ -14,6 +14,7 @@ pub mod plugins;
 mod preflight;
 mod readiness;
 pub mod reconcile;
+mod refresh;
 pub mod rights;
 pub mod run;
 pub mod server;

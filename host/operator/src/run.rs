@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::plugins::Registry;
 use crate::readiness::Readiness;
 use crate::reconcile::{self, Context};
+use crate::refresh::Refresh;
 use crate::server::{Exhibit, Server};
 use crate::state::State;
 use crate::sync::Pipeline;
@@ -87,6 +88,13 @@ pub async fn run(
         let server = Webhook::bind(webhook.listen, certificates.clone()).await?;
         if let Some(address) = server.address() {
             tracing::info!(%address, "serving the webhook");
+        }
+        if let Some(refresh) = &webhook.refresh {
+            let server = Refresh::bind(refresh, certificates.clone()).await?;
+            if let Some(address) = server.address() {
+                tracing::info!(%address, "serving refresh");
+            }
+            background.spawn(server.serve(context.clone(), stop.clone()));
         }
         let certificates = certificates.clone();
         match webhook.certificates.clone() {
