@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod config;
 pub mod election;
 pub mod error;
+mod listen;
 pub mod metrics;
 mod page;
 pub mod plugins;

@@ -18,6 +18,7 @@ use crate::cluster::events::Events;
 use crate::config::{CertificateSource, OperatorConfig};
 use crate::election::{Elector, Leadership, fence};
 use crate::error::OperatorError;
+use crate::listen;
 use crate::metrics::Metrics;
 use crate::plugins::Registry;
 use crate::readiness::Readiness;
@@ -135,6 +136,7 @@ pub async fn run(
         });
     }
     background.spawn(reconcile::states::run(context.clone(), stop.clone()));
+    background.spawn(listen::run(context.clone(), stop.clone()));
     let outcome = work(&context, &stop).await;
     context.readiness.stopping();
     stop.cancel();

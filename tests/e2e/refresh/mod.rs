@@ -3,4 +3,5 @@
 
 mod client;
 mod endpoint;
+mod queue;
 mod replicas;

@@ -2,13 +2,17 @@
 //!
 //! It is kept in memory only, and by the process that works: what is not done when it ends is done at its interval.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use claviger_core::change::{self, Keys};
 use claviger_core::refresh::heeds;
 use claviger_core::scheduler::Class;
 
-use super::{State, store_object};
+use serde_json::Value;
+
+use super::{State, Verdict, store_object};
+use crate::listen::Listened;
 use crate::watch::Object;
 use crate::watch::cache::Name;
 
@@ -47,6 +51,31 @@ impl State {
         asked.len()
     }
 
+    /// Stores with an object `events` in the block of their provider, that work as far as is known, and whose class is among
+    /// those; with the name of the provider.
+    pub(crate) fn with_events(
+        &self,
+        serves: impl Fn(Option<&str>) -> bool,
+    ) -> BTreeMap<Object, (String, Listened)> {
+        let inner = self.lock();
+        let namespaced = inner.stores.iter().map(|(name, store)| (Object::SecretStore(name.clone()), store));
+        let cluster = inner.cluster_stores.iter();
+        let cluster = cluster.map(|(name, store)| (Object::ClusterSecretStore(name.name.clone()), store));
+        let wanted = namespaced.chain(cluster).filter_map(|(object, store)| {
+            let spec = store.spec.as_ref().ok()?;
+            let (provider, config) = spec.provider.entry()?;
+            let generation = store.metadata.generation.unwrap_or_default();
+            let works = |verdict: &Verdict| verdict.ready && verdict.generation == generation;
+            let listened = Listened { uid: store.metadata.uid.clone().unwrap_or_default(), generation };
+            let wanted = config.get("events").is_some_and(Value::is_object)
+                && store.metadata.deletion_timestamp.is_none()
+                && serves(spec.controller.as_deref())
+                && inner.verdicts.get(&object).is_some_and(works);
+            wanted.then(|| (object, (provider.to_owned(), listened)))
+        });
+        wanted.collect()
+    }
+
     /// What was asked for by then has been done; somebody may have asked again meanwhile.
     pub fn answered(&self, name: &Name, asked: Option<Instant>) {
         let mut inner = self.lock();
@@ -64,7 +93,7 @@ mod tests {
     use claviger_crds::external_secret::ExternalSecret;
     use kube::core::DeserializeGuard;
     use kube::runtime::watcher::Event;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::metrics::Metrics;
