@@ -22,7 +22,7 @@ use crate::config;
 /// # Errors
 /// If it cannot start; the message says what is missing.
 pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
-    if args.refresh.enable && !args.webhook.enable_webhook {
+    if args.refresh.enable_refresh && !args.webhook.enable_webhook {
         bail!(
             "--enable-refresh (refresh.enabled) needs --enable-webhook (webhook.enabled): tokens come there, and \
              it is the webhook's certificate that keeps them from others"

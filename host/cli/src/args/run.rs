@@ -155,16 +155,16 @@ pub(crate) struct WebhookArgs {
 pub(crate) struct RefreshArgs {
     /// Serve POST /refresh, by which whoever has the right to has a store's keys read at once (docs/refresh.md); it
     /// needs --enable-webhook, whose certificate it is served with
-    #[arg(long = "enable-refresh", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_value_t = false, default_missing_value = "true", action = ArgAction::Set,
           value_parser = parse_switch)]
-    pub enable: bool,
+    pub enable_refresh: bool,
     /// Its port, which speaks HTTPS
-    #[arg(long = "refresh-port", default_value_t = 10260, value_name = "PORT")]
-    pub port: u16,
+    #[arg(long, default_value_t = 10260, value_name = "PORT")]
+    pub refresh_port: u16,
     /// Audience that tokens of its callers have to be for
-    #[arg(long = "refresh-audience", default_value = "claviger", value_name = "AUDIENCE")]
-    pub audience: String,
+    #[arg(long, default_value = "claviger", value_name = "AUDIENCE")]
+    pub refresh_audience: String,
 }
 
 /// Which of several replicas works.
@@ -237,7 +237,7 @@ mod tests {
     fn requests_to_refresh_are_taken_where_they_are_wanted() {
         let refresh = |flags: &[&str]| {
             let refresh = run(flags).refresh;
-            (refresh.enable, refresh.port, refresh.audience)
+            (refresh.enable_refresh, refresh.refresh_port, refresh.refresh_audience)
         };
         assert_eq!(refresh(&[]), (false, 10260, "claviger".to_owned()));
         let flags = ["--enable-refresh", "--refresh-port=0", "--refresh-audience=mine"];

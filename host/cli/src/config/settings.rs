@@ -84,9 +84,9 @@ fn webhook(args: &WebhookArgs, refresh: &RefreshArgs) -> Option<WebhookConfig> {
             Some(dir) => CertificateSource::Files(dir.clone()),
             None => CertificateSource::Authority(authority()),
         },
-        refresh: refresh.enable.then(|| RefreshConfig {
-            listen: (Ipv4Addr::UNSPECIFIED, refresh.port).into(),
-            audience: refresh.audience.clone(),
+        refresh: refresh.enable_refresh.then(|| RefreshConfig {
+            listen: (Ipv4Addr::UNSPECIFIED, refresh.refresh_port).into(),
+            audience: refresh.refresh_audience.clone(),
         }),
     })
 }
