@@ -39,6 +39,7 @@ mod policies;
 mod push;
 mod quota;
 mod recovery;
+mod refresh;
 mod scale;
 mod spread;
 mod status_page;

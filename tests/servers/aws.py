@@ -1,4 +1,4 @@
-"""AWS for the tests: Secrets Manager, Parameter Store, ECR, STS and IAM, of moto, behind AWS's own rules.
+"""AWS for the tests: Secrets Manager, Parameter Store, SQS, ECR, STS and IAM, of moto, behind AWS's own rules.
 
 What is verified of every request: that it is signed (SigV4 by an existing key, fresh, the body's hash, all
 `x-amz-*` headers), that its session has not ended, and that policies allow it, resources and conditions
@@ -43,7 +43,7 @@ from waitress import serve
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request, Response
 
-SERVICES: tuple[SERVICE_NAMES, ...] = ("ecr", "iam", "secretsmanager", "ssm", "sts")
+SERVICES: tuple[SERVICE_NAMES, ...] = ("ecr", "iam", "secretsmanager", "sqs", "ssm", "sts")
 # Where the metadata's credentials say they are.
 REGION = "eu-central-1"
 # "Signature Version 4 request signing": the time stamp must be within five minutes of AWS's clock.
@@ -150,7 +150,7 @@ class Aws:
         """Into the access log. No parameter but the names of what was asked for."""
         names = [
             asked.parameters[name]
-            for name in ("SecretId", "Name", "Path", "RoleArn")
+            for name in ("SecretId", "Name", "Path", "RoleArn", "QueueUrl")
             if name in asked.parameters
         ]
         for lists in ("SecretIdList", "Names"):

@@ -50,7 +50,7 @@ class Authorization(access_control.IAMRequest):
         asked = parameters(self._data, self._body)
         for name in resources(self._action, asked, self.account_id, self._region):
             context = {**request_context(asked), **resource_context(name, self.account_id, self._region)}
-            for action in [self._action, *besides(self._action, asked)]:
+            for action in [BATCHES.get(self._action, self._action), *besides(self._action, asked)]:
                 if not permitted(key, action, name, context):
                     deny(key, action, name)
         if self._action == "sts:AssumeRole":
@@ -204,6 +204,14 @@ def request_context(asked: dict[str, Any]) -> dict[str, list[str]]:
     return {**context, "aws:tagkeys": list(found)} if found else context
 
 
+# "Actions defined by Amazon SQS": batches need the right to the single action.
+BATCHES = {
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
+
+
 def besides(action: str, asked: dict[str, Any]) -> list[str]:
     """Further actions that a request needs ("Required permissions" of CreateSecret; "Control access to parameters using
     tags": PutParameter with tags needs ssm:AddTagsToResource)."""
@@ -240,6 +248,9 @@ def resources(action: str, asked: dict[str, Any], account: str, region: str) -> 
     """The resources that a request is about, as the Service Authorization Reference names them."""
     if action == "sts:AssumeRole":
         return [asked.get("RoleArn", "*")]
+    if action.startswith("sqs:"):
+        name = asked.get("QueueName") or asked.get("QueueUrl", "*").rpartition("/")[2]
+        return [f"arn:aws:sqs:{region}:{account}:{name}"]
     names = asked.get("Names") or [asked[name] for name in ("Name", "Path", "ResourceId", "SecretId") if name in asked]
     if action.startswith("ssm:") and names:
         return [parameter_arn(name, account, region) for name in names]

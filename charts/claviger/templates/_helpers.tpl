@@ -80,6 +80,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and .Values.createOperator .Values.webhook.create }}true{{ end }}
 {{- end }}
 
+{{/* Whether POST /refresh is served, by whose certificate it is. */}}
+{{- define "claviger.refresh" -}}
+{{- if .Values.refresh.enabled }}
+{{- if not .Values.webhook.create }}{{ fail "refresh.enabled needs webhook.create: it is served with the webhook's certificate" }}{{ end }}
+{{- if .Values.createOperator }}true{{ end }}
+{{- end }}
+{{- end }}
+
 {{- define "claviger.webhookName" -}}
 {{- printf "%s-webhook" (include "claviger.fullname" . | trunc 55 | trimSuffix "-") }}
 {{- end }}

@@ -42,6 +42,17 @@ pub struct Aws {
     pub prefix: Option<String>,
     /// How Secrets Manager deletes.
     pub secrets_manager: Option<SecretsManager>,
+    /// Where it tells of its changes, so that they arrive within seconds (docs/refresh.md).
+    pub events: Option<AwsEvents>,
+}
+
+/// Where AWS tells of its changes.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+pub struct AwsEvents {
+    /// A queue of SQS in the store's region, which EventBridge fills: https://sqs.REGION.amazonaws.com/ACCOUNT/NAME.
+    #[schemars(rename = "queueURL")]
+    pub queue_url: String,
 }
 
 /// How to log in.

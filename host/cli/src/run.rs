@@ -22,6 +22,12 @@ use crate::config;
 /// # Errors
 /// If it cannot start; the message says what is missing.
 pub(crate) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    if args.refresh.enable_refresh && !args.webhook.enable_webhook {
+        bail!(
+            "--enable-refresh (refresh.enabled) needs --enable-webhook (webhook.enabled): tokens come there, and \
+             it is the webhook's certificate that keeps them from others"
+        );
+    }
     let mut egress = config::egress(&args)?;
     let dir = crate::plugins_dir::find(&args.plugins)?;
     let kube = kube_config(args.kubeconfig.as_deref()).await?;

@@ -8,6 +8,7 @@ pub mod access;
 pub mod admission;
 pub mod authority;
 pub mod backoff;
+pub mod change;
 pub mod duration;
 pub mod error;
 pub mod failures;

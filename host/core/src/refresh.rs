@@ -18,6 +18,8 @@ pub enum Due {
     Changed,
     /// Its interval is over: what was fetched for others a moment ago will do.
     Interval,
+    /// Somebody said that the provider has something new: nothing older than that will do.
+    Asked,
     /// Not before that time.
     At(Timestamp),
     /// Not before something changes.
@@ -180,6 +182,33 @@ pub fn due(
     }
 }
 
+/// The same, where somebody said that the provider has something new. Who is refreshed by itself is refreshed now, also where
+/// its interval is zero and nothing but such words would do it; a window that is shut holds it back as it does the interval.
+/// Who wants to be refreshed on change of its spec, or once, has not asked for it.
+pub fn asked(
+    due: Due,
+    spec: &ExternalSecretSpec,
+    (rhythm, windows): (Rhythm, &Windows),
+    now: Timestamp,
+) -> Due {
+    if matches!(due, Due::Changed | Due::Interval) || !heeds(spec) {
+        return due;
+    }
+    match windows.allowed_from(now) {
+        Some(at) if at <= now => Due::Asked,
+        Some(at) => match (due, windows.spread(rhythm, at)) {
+            (Due::At(known), at) => Due::At(known.min(at)),
+            (_, at) => Due::At(at),
+        },
+        None => due,
+    }
+}
+
+/// Whether a spec is refreshed when somebody says that the provider has something new.
+pub fn heeds(spec: &ExternalSecretSpec) -> bool {
+    spec.refresh_policy == RefreshPolicy::Periodic
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -296,6 +325,38 @@ mod tests {
         let early = next(in_step(HOUR), &deny, at(0)).unwrap();
         assert!(early >= at(1800) && early < at(2800), "{early}");
         assert_eq!(next(in_step(HOUR), &never, at(0)), None);
+    }
+
+    #[test]
+    fn who_is_told_of_a_change_is_refreshed_as_it_wishes() {
+        let windows = |kind: &str, schedule: &str| {
+            let windows = json!({"kind": kind, "windows": [{"schedule": schedule, "duration": "30m"}]});
+            Windows::parse(Some(&serde_json::from_value(windows).unwrap())).unwrap()
+        };
+        let spec = |policy| ExternalSecretSpec { refresh_policy: policy, ..ExternalSecretSpec::default() };
+        let (periodic, once, on_change) =
+            (spec(RefreshPolicy::Periodic), spec(RefreshPolicy::CreatedOnce), spec(RefreshPolicy::OnChange));
+        // It is 22:13:20 at `at(0)`.
+        let (always, shut, never) =
+            (Windows::default(), windows("deny", "0 22 * * *"), windows("allow", "0 0 30 2 *"));
+        let (later, opens) = (Due::At(at(3600)), at(1000));
+        // (what, spec, windows, interval, due, expected)
+        #[rustfmt::skip]
+        let cases = [
+            ("inside the interval", &periodic, &always, HOUR, later, Due::Asked),
+            ("without an interval", &periodic, &always, Duration::ZERO, Due::OnChange, Due::Asked),
+            ("due anyway", &periodic, &always, HOUR, Due::Interval, Due::Interval),
+            ("changed anyway", &once, &always, HOUR, Due::Changed, Due::Changed),
+            ("once", &once, &always, HOUR, Due::OnChange, Due::OnChange),
+            ("on change", &on_change, &always, HOUR, Due::OnChange, Due::OnChange),
+            ("a window that never opens", &periodic, &never, HOUR, Due::OnChange, Due::OnChange),
+            ("soon anyway", &periodic, &shut, HOUR, Due::At(opens), Due::At(opens)),
+        ];
+        for (what, spec, windows, interval, due, expected) in cases {
+            assert_eq!(asked(due, spec, (in_step(interval), windows), at(0)), expected, "{what}");
+        }
+        let Due::At(then) = asked(later, &periodic, (in_step(HOUR), &shut), at(0)) else { panic!() };
+        assert!(then >= opens && then < at(3600), "when the window lets it: {then}");
     }
 
     #[test]

@@ -83,6 +83,17 @@ pub struct WebhookConfig {
     pub listen: SocketAddr,
     /// What it serves with.
     pub certificates: CertificateSource,
+    /// `POST /refresh`, which is served with the same certificate (`--enable-refresh`); none: not at all.
+    pub refresh: Option<RefreshConfig>,
+}
+
+/// Where somebody may say that a store's provider has something new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Of the tokens that callers send.
+    pub audience: String,
 }
 
 /// Where the webhook's certificate comes from.

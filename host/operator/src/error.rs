@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
     /// The port is taken, or not ours to bind.
-    #[error("cannot listen on {address} for metrics and health: {source}; choose another with --listen")]
+    #[error(
+        "cannot listen on {address}: {source}; choose another with --listen, --webhook-port or --refresh-port"
+    )]
     Listen {
         /// What was asked for.
         address: SocketAddr,

@@ -18,10 +18,12 @@ use crate::cluster::events::{EventWriter, Events};
 use crate::config::{CertificateSource, OperatorConfig};
 use crate::election::{Elector, Leadership, fence};
 use crate::error::OperatorError;
+use crate::listen;
 use crate::metrics::Metrics;
 use crate::plugins::Registry;
 use crate::readiness::Readiness;
 use crate::reconcile::{self, Context};
+use crate::refresh::Refresh;
 use crate::server::{Exhibit, Server};
 use crate::state::State;
 use crate::sync::Pipeline;
@@ -89,6 +91,13 @@ pub async fn run(
         if let Some(address) = server.address() {
             tracing::info!(%address, "serving the webhook");
         }
+        if let Some(refresh) = &webhook.refresh {
+            let server = Refresh::bind(refresh, certificates.clone()).await?;
+            if let Some(address) = server.address() {
+                tracing::info!(%address, "serving refresh");
+            }
+            background.spawn(server.serve(context.clone(), stop.clone()));
+        }
         let certificates = certificates.clone();
         match webhook.certificates.clone() {
             CertificateSource::Files(dir) => {
@@ -130,6 +139,7 @@ pub async fn run(
     background.spawn(reconcile::states::run(context.clone(), stop.clone()));
     let (told, mut telling) = (CancellationToken::new(), JoinSet::new());
     telling.spawn(EventWriter::new(fenced, events, reconcile::instance_name()).run(told.clone()));
+    background.spawn(listen::run(context.clone(), stop.clone()));
     let outcome = work(&context, &stop).await;
     context.readiness.stopping();
     // While the lease is still ours.

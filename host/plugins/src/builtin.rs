@@ -98,9 +98,9 @@ pub fn builtin_grants(name: &str) -> Grants {
             api_server_audience: true,
             ..base
         },
-        // Data, parameters, logins: in the region that the store names.
+        // Data, parameters, logins, what tells of changes: in the region that the store names.
         "aws" => Grants {
-            store_origins: ["secretsmanager", "ssm", "sts", "api.ecr", "api.ecr-public"]
+            store_origins: ["secretsmanager", "ssm", "sts", "api.ecr", "api.ecr-public", "sqs"]
                 .into_iter()
                 .flat_map(|service| aws_origins(service, "/region"))
                 .collect(),

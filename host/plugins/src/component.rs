@@ -13,6 +13,8 @@ use crate::guest::provider::{Capability, PropertyStep as GuestStep};
 /// The version of `claviger:plugin` that this host speaks.
 const VERSION: &str = "1.0.0";
 const PACKAGE: &str = "claviger:plugin/";
+/// Where a provider tells of changes: of a package of its own (`wit/events`), and another version of it is not ours to call.
+const EVENTS: &str = "claviger:events/source@1.0.0";
 
 /// What a component is and asks for.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -82,6 +84,11 @@ fn ours(interface: &str) -> String {
 /// Whether one of our interfaces is among the exports.
 pub(crate) fn exports(exports: &[String], interface: &str) -> bool {
     exports.contains(&ours(interface))
+}
+
+/// Whether it can be listened to.
+pub(crate) fn exports_events(exports: &[String]) -> bool {
+    exports.iter().any(|export| export == EVENTS)
 }
 
 /// The world that a component with these imports and exports is of.

@@ -11,6 +11,7 @@ use wasmtime::Store;
 use crate::call::CallState;
 pub(crate) use crate::v1::bindings::engine::exports::claviger::plugin::engine;
 pub(crate) use crate::v1::bindings::provider::claviger::plugin::{log, memo, types};
+pub(crate) use crate::v1::bindings::provider::exports::claviger::events::source;
 pub(crate) use crate::v1::bindings::provider::exports::claviger::plugin::{
     connection, generator, leases, provider, writer,
 };
@@ -119,6 +120,28 @@ pub(crate) trait ProviderGuest: Send + Sync {
         spec: &types::Json,
         state: &types::Json,
     ) -> Answer<()>;
+
+    /// Whether it can be listened to.
+    fn listens(&self) -> bool {
+        false
+    }
+
+    /// Waits for news.
+    async fn poll(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+        most: u32,
+        wait_ms: u64,
+    ) -> Answer<Vec<source::Notice>>;
+
+    /// Takes news off the backend.
+    async fn acknowledge(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+        receipts: &[String],
+    ) -> Each<()>;
 }
 
 /// A provider's code of whatever version. A type of its own: a future that borrows a trait object by name is not taken for

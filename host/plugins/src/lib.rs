@@ -15,6 +15,7 @@ mod convert;
 pub mod egress;
 mod engine;
 mod error;
+pub mod events;
 pub mod fetch;
 mod generators;
 mod grants;

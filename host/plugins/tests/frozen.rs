@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use claviger_core::provider::{Facet, Item, Nature};
+use claviger_core::provider::{CallError, Facet, Item, Nature, ProviderError};
 use claviger_core::secret::SecretBytes;
 use claviger_plugins::package::unpack;
 use claviger_plugins::{Grants, Plugin, RenderOptions, Requester, StoreRef};
@@ -72,6 +72,10 @@ async fn a_provider_reads() {
     assert_eq!(answers.next().unwrap().ok().unwrap().data.expose(), b"two");
     assert!(answers.next().unwrap().is_err());
     assert_eq!(answers.next().unwrap().ok().unwrap().data.expose(), b"one");
+    // What came after it was built is not asked of it.
+    assert!(!fake.listens());
+    let heard = session.poll(1, std::time::Duration::ZERO).await;
+    assert!(matches!(heard, Err(CallError::Provider(ProviderError::Unsupported(_)))));
 }
 
 #[tokio::test]

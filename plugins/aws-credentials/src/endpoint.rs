@@ -19,6 +19,8 @@ pub enum Service {
     Ecr,
     /// Its public registry, which is at us-east-1 alone.
     EcrPublic,
+    /// Simple Queue Service.
+    Sqs,
 }
 
 impl Service {
@@ -30,6 +32,7 @@ impl Service {
             Self::Sts => "sts",
             Self::Ecr => "ecr",
             Self::EcrPublic => "ecr-public",
+            Self::Sqs => "sqs",
         }
     }
 
@@ -40,6 +43,7 @@ impl Service {
             Self::Sts => "AWS STS",
             Self::Ecr => "Amazon ECR",
             Self::EcrPublic => "Amazon ECR Public",
+            Self::Sqs => "Amazon SQS",
         }
     }
 
@@ -158,6 +162,8 @@ mod tests {
             (Service::Ecr, "eu-central-1", "https://api.ecr.eu-central-1.amazonaws.com"),
             (Service::Ecr, "cn-north-1", "https://api.ecr.cn-north-1.amazonaws.com.cn"),
             (Service::EcrPublic, "us-east-1", "https://api.ecr-public.us-east-1.amazonaws.com"),
+            (Service::Sqs, "eu-central-1", "https://sqs.eu-central-1.amazonaws.com"),
+            (Service::Sqs, "cn-north-1", "https://sqs.cn-north-1.amazonaws.com.cn"),
         ] {
             assert_eq!(url(service, region, "{}").unwrap(), expected);
             assert_eq!(origin(service, region, "").unwrap().url, expected);

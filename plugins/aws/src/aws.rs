@@ -99,7 +99,12 @@ impl Aws {
     }
 
     fn sdk(&self) -> SdkConfig {
-        sdk_config(&self.config.region, &self.url, Some(&self.login.credentials))
+        self.sdk_at(&self.url)
+    }
+
+    /// For a service at another URL.
+    pub(crate) fn sdk_at(&self, url: &str) -> SdkConfig {
+        sdk_config(&self.config.region, url, Some(&self.login.credentials))
     }
 
     /// What a call that did not succeed was about.

@@ -19,6 +19,8 @@ pub struct Config {
     pub prefix: String,
     /// How secrets are deleted.
     pub deletion: Deletion,
+    /// The URL of the queue that tells of changes.
+    pub queue: Option<String>,
     /// Everything.
     pub json: Value,
 }
@@ -47,6 +49,32 @@ impl Deletion {
     }
 }
 
+/// The queue of `events`. It is one of the store's region at AWS's own host, whatever endpoint is asked for it: nothing else
+/// may be named here, for the store's credentials sign what goes there.
+fn queue(json: &Value, region: &str) -> Result<Option<String>, Error> {
+    const AT: &str = "/events/queueURL";
+    if json.get("events").is_none_or(Value::is_null) {
+        return Ok(None);
+    }
+    let host = endpoint::url(Service::Sqs, region, "")?;
+    let wrong = || {
+        let detail = format!("a queue in the store's region is needed: {host}/ACCOUNT/NAME");
+        invalid_config(AT, detail)
+    };
+    let url = text(json, AT).ok_or_else(wrong)?;
+    let path = url.strip_prefix(host.as_str()).and_then(|rest| rest.strip_prefix('/')).ok_or_else(wrong)?;
+    let (account, name) = path.split_once('/').ok_or_else(wrong)?;
+    // "A queue name can have up to 80 characters": alphanumeric ones, hyphens and underscores, and `.fifo` at the end.
+    let letters = name.strip_suffix(".fifo").unwrap_or(name);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_queue = account.len() == 12
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && !letters.is_empty()
+        && name.len() <= 80
+        && letters.bytes().all(plain);
+    if is_queue { Ok(Some(url.to_owned())) } else { Err(wrong()) }
+}
+
 impl Config {
     /// Parses.
     ///
@@ -71,7 +99,8 @@ impl Config {
         let region = endpoint::region(&json, "/region")?.to_owned();
         let prefix = text(&json, "/prefix").unwrap_or_default().to_owned();
         let deletion = Deletion::parse(&json)?;
-        Ok(Self { service, region, prefix, deletion, json })
+        let queue = queue(&json, &region)?;
+        Ok(Self { service, region, prefix, deletion, queue, json })
     }
 }
 
@@ -98,6 +127,44 @@ mod tests {
         assert!(
             matches!(certificates, Err(Error::Unsupported(detail)) if detail.contains("CertificateManager"))
         );
+    }
+
+    /// Names as the developer guide of SQS has them.
+    #[test]
+    fn a_queue_is_one_of_the_store_s_region() {
+        let found = |url: Value, region: &str| {
+            let config = json!({"service": "SecretsManager", "region": region, "events": {"queueURL": url}});
+            match Config::parse(&config.to_string()) {
+                Ok(config) => config.queue.unwrap_or_default(),
+                Err(Error::InvalidConfig(error)) => error.path,
+                Err(other) => format!("{other:?}"),
+            }
+        };
+        for (region, url) in [
+            ("eu-west-1", "https://sqs.eu-west-1.amazonaws.com/111122223333/changes"),
+            ("eu-west-1", "https://sqs.eu-west-1.amazonaws.com/111122223333/Changes_1-x.fifo"),
+            ("cn-north-1", "https://sqs.cn-north-1.amazonaws.com.cn/111122223333/changes"),
+        ] {
+            assert_eq!(found(json!(url), region), url);
+        }
+        for wrong in [
+            "https://sqs.eu-central-1.amazonaws.com/111122223333/changes",
+            "http://sqs.eu-west-1.amazonaws.com/111122223333/changes",
+            "https://sqs.eu-west-1.amazonaws.com.evil.example/111122223333/changes",
+            "https://sqs.eu-west-1.amazonaws.com@evil.example/111122223333/changes",
+            "https://sqs.eu-west-1.amazonaws.com:8443/111122223333/changes",
+            "https://sqs.eu-west-1.amazonaws.com/111122223333/a/b",
+            "https://sqs.eu-west-1.amazonaws.com/111122223333/../x",
+            "https://sqs.eu-west-1.amazonaws.com/111122223333/",
+            "https://sqs.eu-west-1.amazonaws.com/1111/changes",
+            "https://sqs.eu-west-1.amazonaws.com/changes",
+            "https://127.0.0.1/111122223333/changes",
+            "changes",
+            "",
+        ] {
+            assert_eq!(found(json!(wrong), "eu-west-1"), "/events/queueURL", "{wrong}");
+        }
+        assert_eq!(found(Value::Null, "eu-west-1"), "/events/queueURL");
     }
 
     /// The ranges of the API reference of `DeleteSecret`.

@@ -10,6 +10,7 @@ pub mod config;
 pub mod filter;
 pub mod health;
 pub mod managed;
+pub mod notice;
 pub mod parameter;
 pub mod parameter_push;
 pub mod push_metadata;
@@ -21,6 +22,8 @@ pub mod token;
 
 #[cfg(target_arch = "wasm32")]
 mod aws;
+#[cfg(target_arch = "wasm32")]
+mod events;
 #[cfg(target_arch = "wasm32")]
 mod find;
 #[cfg(target_arch = "wasm32")]

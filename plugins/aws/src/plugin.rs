@@ -28,6 +28,7 @@ impl Connection for Plugin {
             return Ok(Step::Need(needs));
         }
         let mut services = vec![config.service];
+        services.extend(config.queue.as_ref().map(|_| Service::Sqs));
         if access.calls_sts(&input.have)? {
             services.push(Service::Sts);
         }
@@ -63,9 +64,16 @@ impl Provider for Plugin {
             // As ESO: with its dots escaped first, then as it stands; of tags too.
             property_order: vec![PropertyStep::EscapedPath, PropertyStep::Path],
             metadata_order: vec![PropertyStep::EscapedPath, PropertyStep::Path],
-            origins: [Service::SecretsManager, Service::Ssm, Service::Sts, Service::Ecr, Service::EcrPublic]
-                .map(|service| format!("https://{}.REGION.amazonaws.com", service.host()))
-                .to_vec(),
+            origins: [
+                Service::SecretsManager,
+                Service::Ssm,
+                Service::Sts,
+                Service::Ecr,
+                Service::EcrPublic,
+                Service::Sqs,
+            ]
+            .map(|service| format!("https://{}.REGION.amazonaws.com", service.host()))
+            .to_vec(),
             // What one BatchGetSecretValue takes.
             max_batch: secret::BATCH as u32,
         }

@@ -42,6 +42,8 @@ fn the_chart_grants_what_the_operator_uses_and_nothing_else() {
         "leaderElect=true,leaderElectionID=mine",
         "webhook.create=false",
         "webhook.certSecret=theirs",
+        "refresh.enabled=true",
+        "refresh.enabled=true,scopedNamespace=team,scopedRBAC=true",
         "processClusterExternalSecret=false",
         "processPushSecret=false",
         "processClusterPushSecret=false",

@@ -15,9 +15,10 @@ use super::corner::{DEADLINE, World};
 pub(crate) const AMBIENT_VALUE: &str = "MARKED-ambient-value";
 
 /// ESO's variables for AWS's endpoints.
-pub(crate) const ENDPOINTS: [&str; 5] = [
+pub(crate) const ENDPOINTS: [&str; 6] = [
     "AWS_SECRETSMANAGER_ENDPOINT",
     "AWS_SSM_ENDPOINT",
+    "AWS_SQS_ENDPOINT",
     "AWS_STS_ENDPOINT",
     "AWS_ECR_ENDPOINT",
     "AWS_ECR_PUBLIC_ENDPOINT",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use claviger_operator::config::{
-    AuthorityConfig, CertificateSource, Election, OperatorConfig, WebhookConfig,
+    AuthorityConfig, CertificateSource, Election, OperatorConfig, RefreshConfig, WebhookConfig,
 };
 
 /// Says what stands in the way of an installation, and what to do.
@@ -82,6 +82,10 @@ pub(crate) struct SettingsArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false,
           default_missing_value = "true", action = clap::ArgAction::Set)]
     enable_webhook: bool,
+    /// It serves POST /refresh, with the webhook's certificate
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false,
+          default_missing_value = "true", action = clap::ArgAction::Set, requires = "enable_webhook")]
+    enable_refresh: bool,
     /// … with a certificate from that folder, and no authority of its own
     #[arg(long, value_name = "DIR", conflicts_with = "webhook_secret_name")]
     webhook_cert_dir: Option<PathBuf>,
@@ -122,6 +126,10 @@ impl SettingsArgs {
                 Some(dir) => CertificateSource::Files(dir.clone()),
                 None => CertificateSource::Authority(authority),
             },
+            refresh: self.enable_refresh.then(|| RefreshConfig {
+                listen: (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
+                audience: String::new(),
+            }),
         });
         OperatorConfig {
             operator_namespace: operator_namespace.to_owned(),

@@ -25,7 +25,7 @@ pub(crate) use plugin::{
     CompileArgs, CompileBudget, InspectArgs, Kind, Lang, NewArgs, PackArgs, PackOutput, PluginCommand,
     PluginDirArgs, PrecompileArgs, PushArgs, TestArgs,
 };
-pub(crate) use run::{AuditArgs, RunArgs, WebhookArgs};
+pub(crate) use run::{AuditArgs, RefreshArgs, RunArgs, WebhookArgs};
 pub(crate) use takeover::{BackArgs, PlanArgs, TakeoverArgs, TakeoverCommand};
 pub(crate) use values::{parse_interval, parse_listen};
 

@@ -94,6 +94,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub webhook: WebhookArgs,
     #[command(flatten)]
+    pub refresh: RefreshArgs,
+    #[command(flatten)]
     pub election: ElectionArgs,
     /// Let stores reach loopback addresses, for trying things out on one machine
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false,
@@ -146,6 +148,23 @@ pub(crate) struct WebhookArgs {
     /// ValidatingWebhookConfiguration whose caBundle is kept up to date
     #[arg(long = "webhook-configuration-name", default_value = "claviger-webhook", value_name = "NAME")]
     pub configuration_name: String,
+}
+
+/// Where somebody may say that a provider has something new.
+#[derive(Debug, Args)]
+pub(crate) struct RefreshArgs {
+    /// Serve POST /refresh, by which whoever has the right to has a store's keys read at once (docs/refresh.md); it
+    /// needs --enable-webhook, whose certificate it is served with
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_value_t = false, default_missing_value = "true", action = ArgAction::Set,
+          value_parser = parse_switch)]
+    pub enable_refresh: bool,
+    /// Its port, which speaks HTTPS
+    #[arg(long, default_value_t = 10260, value_name = "PORT")]
+    pub refresh_port: u16,
+    /// Audience that tokens of its callers have to be for
+    #[arg(long, default_value = "claviger", value_name = "AUDIENCE")]
+    pub refresh_audience: String,
 }
 
 /// Which of several replicas works.
@@ -212,6 +231,17 @@ mod tests {
         let off =
             run(&["--enable-push-secret-reconciler=false", "--enable-cluster-push-secret-reconciler=false"]);
         assert!(!off.push_secrets && !off.cluster_push_secrets);
+    }
+
+    #[test]
+    fn requests_to_refresh_are_taken_where_they_are_wanted() {
+        let refresh = |flags: &[&str]| {
+            let refresh = run(flags).refresh;
+            (refresh.enable_refresh, refresh.refresh_port, refresh.refresh_audience)
+        };
+        assert_eq!(refresh(&[]), (false, 10260, "claviger".to_owned()));
+        let flags = ["--enable-refresh", "--refresh-port=0", "--refresh-audience=mine"];
+        assert_eq!(refresh(&flags), (true, 0, "mine".to_owned()));
     }
 
     /// Switches that took no value once: they still need none, and what follows is not theirs.

@@ -8,11 +8,11 @@ use std::path::Path;
 
 use anyhow::Context;
 use claviger_operator::config::{
-    Audit, AuthorityConfig, CertificateSource, Election, OperatorConfig, WebhookConfig,
+    Audit, AuthorityConfig, CertificateSource, Election, OperatorConfig, RefreshConfig, WebhookConfig,
 };
 use claviger_plugins::egress::{Authorities, Demands, EgressConfig, Proxies, Proxy};
 
-use crate::args::{AuditArgs, ProxyArgs, RunArgs, WebhookArgs};
+use crate::args::{AuditArgs, ProxyArgs, RefreshArgs, RunArgs, WebhookArgs};
 
 /// More than all public authorities, a hundred times.
 const MAX_BUNDLE: u64 = 16 * 1024 * 1024;
@@ -37,7 +37,7 @@ pub(crate) fn operator(args: &RunArgs, operator_namespace: String, instance: Opt
         delimiters: args.templates.delimiters(),
         concurrency: usize::from(args.concurrency),
         listen: args.listen.0,
-        webhook: webhook(&args.webhook),
+        webhook: webhook(&args.webhook, &args.refresh),
         store_interval: args.store_interval,
         election,
         audit: audit(&args.audit),
@@ -72,7 +72,7 @@ fn audit(args: &AuditArgs) -> Audit {
     Audit { access: half(args.access), sync: half(args.sync) }
 }
 
-fn webhook(args: &WebhookArgs) -> Option<WebhookConfig> {
+fn webhook(args: &WebhookArgs, refresh: &RefreshArgs) -> Option<WebhookConfig> {
     let authority = || AuthorityConfig {
         secret: args.secret_name.clone(),
         service: args.service_name.clone(),
@@ -84,6 +84,10 @@ fn webhook(args: &WebhookArgs) -> Option<WebhookConfig> {
             Some(dir) => CertificateSource::Files(dir.clone()),
             None => CertificateSource::Authority(authority()),
         },
+        refresh: refresh.enable_refresh.then(|| RefreshConfig {
+            listen: (Ipv4Addr::UNSPECIFIED, refresh.refresh_port).into(),
+            audience: refresh.refresh_audience.clone(),
+        }),
     })
 }
 

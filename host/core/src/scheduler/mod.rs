@@ -19,7 +19,7 @@ use ready::{Place, Ready};
 pub enum Class {
     /// It is new, it changed, or something it depends on did.
     Fresh,
-    /// It failed.
+    /// It failed, or somebody said that its provider has something new.
     Retry,
     /// Its interval is over.
     Refresh,

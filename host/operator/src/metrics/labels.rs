@@ -68,6 +68,21 @@ pub(super) struct OutcomeLabels {
     pub(super) outcome: &'static str,
 }
 
+/// A word that a provider has something new.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(super) struct ChangeLabels {
+    /// `endpoint` or `queue`.
+    pub(super) source: &'static str,
+    /// What became of it.
+    pub(super) outcome: &'static str,
+}
+
+/// Where such a word came from.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(super) struct SourceLabels {
+    pub(super) source: &'static str,
+}
+
 /// What was done with a lease.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(super) struct LeaseLabels {

@@ -25,8 +25,8 @@ use prometheus_client::registry::Registry;
 use crate::watch::Object;
 use crate::watch::cache::Name;
 use labels::{
-    CauseLabels, EsoCallLabels, KindLabels, LeaseLabels, OutcomeLabels, PluginCallLabels, PluginLabels,
-    ProviderCallLabels, ReasonLabels, eso_provider,
+    CauseLabels, ChangeLabels, EsoCallLabels, KindLabels, LeaseLabels, OutcomeLabels, PluginCallLabels,
+    PluginLabels, ProviderCallLabels, ReasonLabels, SourceLabels, eso_provider,
 };
 use objects::Objects;
 pub use objects::Seen;
@@ -75,6 +75,8 @@ pub struct Metrics {
     memo: Family<OutcomeLabels, Gauge>,
     leases: Family<LeaseLabels, Counter>,
     audit: Family<OutcomeLabels, Gauge>,
+    changes: Family<ChangeLabels, Counter>,
+    changes_asked: Family<SourceLabels, Counter>,
     queue: Gauge,
     certificate: Family<NoLabels, Gauge<f64, AtomicU64>>,
     leader: Gauge,
@@ -194,6 +196,18 @@ impl Metrics {
                 registry,
                 "claviger_audit_lines",
                 "Lines of the audit log: written, lost",
+                Family::default(),
+            ),
+            changes: register(
+                registry,
+                "claviger_change_notices",
+                "Words that a provider has something new, by where they came from and what became of them",
+                Family::default(),
+            ),
+            changes_asked: register(
+                registry,
+                "claviger_change_refreshes",
+                "ExternalSecrets that such words had refreshed, by where they came from",
                 Family::default(),
             ),
             queue: register(
@@ -323,6 +337,15 @@ impl Metrics {
     /// A lease was made, renewed or revoked, or was not.
     pub fn lease(&self, operation: &'static str, outcome: &'static str) {
         self.leases.get_or_create(&LeaseLabels { operation, outcome }).inc();
+    }
+
+    /// Somebody said that a provider has something new, and so many ExternalSecrets are refreshed for that.
+    pub fn change_told(&self, source: &'static str, outcome: &'static str, asked: usize) {
+        self.changes.get_or_create(&ChangeLabels { source, outcome }).inc();
+        if asked > 0 {
+            let asked = u64::try_from(asked).unwrap_or(u64::MAX);
+            self.changes_asked.get_or_create(&SourceLabels { source }).inc_by(asked);
+        }
     }
 
     /// Whether this replica works.

@@ -12,18 +12,19 @@ use super::InstallError;
 
 /// Variables for other endpoints than the clouds' own (a private link, an emulator), as ESO and the clouds' SDKs
 /// have them; whom they concern, and what that plugin calls them.
-const VARIABLES: [(&str, &[&str], &str); 6] = [
+const VARIABLES: [(&str, &[&str], &str); 7] = [
     ("AWS_SECRETSMANAGER_ENDPOINT", &["aws"], "secretsmanager"),
     ("AWS_SSM_ENDPOINT", &["aws"], "ssm"),
     ("AWS_ECR_ENDPOINT", &["aws"], "ecr"),
     ("AWS_ECR_PUBLIC_ENDPOINT", &["aws"], "ecr-public"),
+    ("AWS_SQS_ENDPOINT", &["aws"], "sqs"),
     ("AWS_STS_ENDPOINT", &["aws", "vault"], "sts"),
     ("AZURE_AUTHORITY_HOST", &["azurekv"], "login"),
 ];
 
 /// Built-ins that talk to a cloud, with the endpoints that they know. Vault's `sts` is AWS's.
 const USERS: [(&str, &[&str]); 4] = [
-    ("aws", &["secretsmanager", "ssm", "sts", "ecr", "ecr-public"]),
+    ("aws", &["secretsmanager", "ssm", "sts", "ecr", "ecr-public", "sqs"]),
     ("azurekv", &["login"]),
     ("gcpsm", &["secretmanager", "oauth2", "sts", "iamcredentials", "securetoken"]),
     ("vault", &["sts", "iamcredentials", "securetoken"]),

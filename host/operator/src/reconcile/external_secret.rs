@@ -163,6 +163,10 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
     let rotate = holding.as_ref().is_some_and(|holding| holding.rotate) && !once;
     let due =
         refresh::due(&es.spec, es.status.as_ref(), progress.last, &version, valid, (rhythm, &windows), now);
+    let due = match progress.asked {
+        Some(_) => refresh::asked(due, &es.spec, (rhythm, &windows), now),
+        None => due,
+    };
     let due = match due {
         Due::At(_) | Due::OnChange if partly.is_some_and(|again| again <= Instant::now()) => {
             match windows.allowed_from(now) {
@@ -180,12 +184,14 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
     };
     let not_older_than = match due {
         Due::Changed => progress.changed.unwrap_or_else(Instant::now),
+        Due::Asked => progress.asked.unwrap_or_else(Instant::now),
         Due::At(_) | Due::OnChange | Due::Interval if rotate || due == Due::Interval => {
             Instant::now().checked_sub(rhythm.tolerance()).unwrap_or_else(Instant::now)
         }
         Due::At(at) => return sleep(Some(at)),
         Due::OnChange | Due::Interval => return sleep(None),
     };
+    let not_older_than = progress.asked.map_or(not_older_than, |asked| asked.max(not_older_than));
     // What is held stands for its part as long as the Secret is as it was left and nothing else differs.
     let owned = known.as_ref().is_none_or(|known| leases::is_owned(es, known));
     // Others' keys of the same Secret are not what it is about.
@@ -246,6 +252,9 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
         Ok(Ended::Done(_) | Ended::Stale) => None,
     };
     context.metrics.reconciled(&object, started.elapsed(), reason);
+    if let Ok(Ended::Done(_) | Ended::Partly(..)) = &outcome {
+        context.state.answered(name, progress.asked);
+    }
     match outcome {
         // Once is the watch that is a moment behind; again and again is something else.
         Ok(Ended::Stale) => {

@@ -32,6 +32,21 @@ use crate::watch::Object;
 /// A store that does not work is tried again at least this often: all its users wait for it.
 const SLOWEST_RETRY: Duration = Duration::from_secs(60);
 
+/// A session with a store as itself, for nobody's namespace but its own.
+///
+/// # Errors
+/// Why there is none, as of a validation.
+pub(crate) async fn connect(context: &Arc<Context>, object: &Object) -> Result<Arc<Session>, Failure> {
+    let world = ClusterWorld { context: context.clone(), reader: object.clone() };
+    let view = world.store(object, object.namespace()).await?;
+    context.pipeline.session(object, &view, object.namespace(), &world).await
+}
+
+/// A store as events are about it.
+pub(crate) fn reference(context: &Context, object: &Object) -> Option<ObjectReference> {
+    context.state.store(object).map(|store| about(object, &store))
+}
+
 /// What validation found.
 struct Found {
     ready: bool,

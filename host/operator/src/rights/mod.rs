@@ -41,6 +41,8 @@ pub enum Purpose {
     Election,
     /// The webhook's own authority.
     Webhook,
+    /// Who calls `POST /refresh`, and what they may.
+    Refresh,
     /// Targets that are no Secrets.
     Targets,
     /// Logins as a ServiceAccount.
@@ -75,6 +77,7 @@ impl Purpose {
             Self::SpreadPush => "ClusterPushSecrets",
             Self::Election => "the election among replicas",
             Self::Webhook => "the webhook's own authority",
+            Self::Refresh => "asking who calls POST /refresh, and what they may",
             Self::Targets => "targets of other kinds than Secret",
             Self::Accounts => "stores that log in as a ServiceAccount",
             Self::OwnAccount => "telling which tokens the API server takes itself",
@@ -102,7 +105,8 @@ impl Purpose {
             | Self::SpreadPush
             | Self::Election
             | Self::Webhook => true,
-            Self::Targets
+            Self::Refresh
+            | Self::Targets
             | Self::Accounts
             | Self::OwnAccount
             | Self::Generators
@@ -121,6 +125,7 @@ impl Purpose {
             Self::Push => Some("--enable-push-secret-reconciler=false"),
             Self::SpreadPush => Some("--enable-cluster-push-secret-reconciler=false"),
             Self::Webhook => Some("--webhook-cert-dir"),
+            Self::Refresh => Some("--enable-refresh=false"),
             _ => None,
         }
     }
@@ -280,6 +285,11 @@ pub fn rights(config: &OperatorConfig, account: Option<&Account>) -> Vec<Right> 
         table.named(Purpose::Election, &place, group, &["leases"], &["get", "update"], lease);
     }
     webhook(&mut table, config);
+    if config.webhook.as_ref().is_some_and(|webhook| webhook.refresh.is_some()) {
+        let create = &["create"];
+        table.add(Purpose::Refresh, &everywhere, "authentication.k8s.io", &["tokenreviews"], create);
+        table.add(Purpose::Refresh, &everywhere, "authorization.k8s.io", &["subjectaccessreviews"], create);
+    }
     table.rights
 }
 

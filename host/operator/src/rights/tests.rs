@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{AuthorityConfig, Election, WebhookConfig};
+use crate::config::{AuthorityConfig, Election, RefreshConfig, WebhookConfig};
 
 fn account() -> Account {
     Account { namespace: "claviger-system".to_owned(), name: "claviger".to_owned() }
@@ -26,6 +26,7 @@ fn everything() -> OperatorConfig {
     let webhook = WebhookConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         certificates: CertificateSource::Authority(authority),
+        refresh: None,
     };
     OperatorConfig { election: Some(election), webhook: Some(webhook), ..OperatorConfig::default() }
 }
@@ -141,6 +142,24 @@ fn what_is_off_needs_no_rights() {
         webhook.certificates = files;
     }
     assert_eq!(without(config), ["validatingwebhookconfigurations"]);
+}
+
+#[test]
+fn who_takes_requests_to_refresh_may_ask_who_calls() {
+    let mut config = everything();
+    let before = rights(&config, None);
+    if let Some(webhook) = &mut config.webhook {
+        let listen = webhook.listen;
+        webhook.refresh = Some(RefreshConfig { listen, audience: "claviger".to_owned() });
+    }
+    let more: Vec<_> = rights(&config, None).into_iter().filter(|right| !before.contains(right)).collect();
+    let more: Vec<_> =
+        more.iter().map(|right| (right.group.as_str(), right.resource.as_str(), right.verb)).collect();
+    let expected = [
+        ("authentication.k8s.io", "tokenreviews", "create"),
+        ("authorization.k8s.io", "subjectaccessreviews", "create"),
+    ];
+    assert_eq!(more, expected);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! what an entry means is decided by the reconciler that takes it.
 
 mod absent;
+mod asked;
 pub(crate) mod children;
 mod events;
 mod leases;
@@ -97,6 +98,8 @@ pub struct Progress {
     /// When the object was last seen to change: answers that were fetched since then are new enough for
     /// it, so those who change together share them.
     pub changed: Option<Instant>,
+    /// When somebody said that its provider has something new, if it has not been refreshed since.
+    pub asked: Option<Instant>,
     /// What events said of missing entries (a hash of it), and when.
     absent: Option<(u64, Instant)>,
 }

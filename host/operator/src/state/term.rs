@@ -91,6 +91,7 @@ impl State {
         inner.pushing.end_work();
         for progress in inner.progress.values_mut() {
             progress.failures = 0;
+            progress.asked = None;
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod authority;
 pub mod certificate;
 pub(crate) mod files;
 mod review;
+pub(crate) mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,15 +15,8 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::OperatorError;
@@ -30,25 +24,20 @@ use crate::reconcile::Context;
 pub use authority::{Flaw, Seen, judge};
 use certificate::Certificates;
 use review::Subject;
+use tls::{Bounds, TlsServer};
 
-/// Connections at once. An API server keeps a handful and uses each again.
-const MAX_CONNECTIONS: usize = 128;
+/// An API server keeps a handful of connections and uses each again, and closes an idle one itself after 90 s: it is never
+/// closed under a request on its way.
+const BOUNDS: Bounds = Bounds { connections: 128, idle: Duration::from_secs(120) };
 
 /// The largest request that the API server takes itself, so the largest that it sends on.
 const MAX_BODY: usize = 3 * 1024 * 1024;
 
-/// For a handshake, and for a body to come in whole: the API server waits 10 s by default, and 30 s at most.
+/// For a body to come in whole: the API server waits 10 s by default, and 30 s at most.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a connection may be idle: longer than the 90 s after which an API server closes it itself, so that it is
-/// never closed under a request on its way.
-const IDLE: Duration = Duration::from_secs(120);
-
 /// A bound listener.
-pub struct Webhook {
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-}
+pub struct Webhook(TlsServer);
 
 impl Webhook {
     /// Binds.
@@ -56,55 +45,22 @@ impl Webhook {
     /// # Errors
     /// If the address cannot be bound.
     pub async fn bind(address: SocketAddr, certificates: Arc<Certificates>) -> Result<Self, OperatorError> {
-        let listener =
-            TcpListener::bind(address).await.map_err(|source| OperatorError::Listen { address, source })?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| OperatorError::Webhook(error.to_string()))?
-            .with_no_client_auth()
-            .with_cert_resolver(certificates);
-        Ok(Self { listener, acceptor: TlsAcceptor::from(Arc::new(config)) })
+        TlsServer::bind(address, certificates, BOUNDS).await.map(Self)
     }
 
     /// Where it listens.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.listener.local_addr().ok()
+        self.0.address()
     }
 
     /// Serves until told to stop.
     pub async fn serve(self, context: Arc<Context>, stop: CancellationToken) {
-        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let mut connections = JoinSet::new();
-        loop {
-            let accepted = tokio::select! {
-                () = stop.cancelled() => break,
-                Some(_) = connections.join_next() => continue,
-                accepted = self.listener.accept() => accepted,
-            };
-            let Ok((stream, _)) = accepted else { continue };
-            let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
-            let (acceptor, context) = (self.acceptor.clone(), context.clone());
-            connections.spawn(async move {
-                connection(acceptor, stream, context).await;
-                drop(permit);
-            });
-        }
+        let answer = move |request| {
+            let context = context.clone();
+            async move { answer(request, &context).await }
+        };
+        self.0.serve(answer, stop).await;
     }
-}
-
-async fn connection(acceptor: TlsAcceptor, stream: TcpStream, context: Arc<Context>) {
-    let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await else { return };
-    let service = service_fn(|request| {
-        let context = context.clone();
-        async move { Ok::<_, std::convert::Infallible>(answer(request, &context).await) }
-    });
-    // An error here is a client that went away.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
 }
 
 async fn answer(request: Request<Incoming>, context: &Context) -> Response<Full<Bytes>> {

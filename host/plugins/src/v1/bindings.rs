@@ -1,10 +1,11 @@
 //! The interface as Rust, generated from `wit/`. Nothing is written by hand here but the options.
 
-/// Providers. The optional interfaces are of the world too, and looked for in each component (`guest`).
+/// Providers. The optional interfaces are of the world too, those of a package of their own among them (`wit/events`), and
+/// looked for in each component (`guest`).
 pub(crate) mod provider {
     wasmtime::component::bindgen!({
-        path: "../../wit/v1",
-        world: "full-plugin",
+        path: ["../../wit/v1", "../../wit/events/v1"],
+        world: "claviger:events/any-provider@1.0.0",
         imports: { default: async | trappable },
         exports: { default: async },
         with: {

@@ -9,7 +9,7 @@ use wasmtime::component::{Instance, InstancePre};
 use crate::call::CallState;
 use crate::component;
 use crate::guest::{
-    Answer, Each, Generation, ProviderGuest, connection, generator, leases, provider, types, writer,
+    Answer, Each, Generation, ProviderGuest, connection, generator, leases, provider, source, types, writer,
 };
 
 /// A component of the world `provider-plugin`, or of one that includes it.
@@ -20,6 +20,7 @@ pub(crate) struct Provider {
     writer: Option<writer::GuestIndices>,
     leases: Option<leases::GuestIndices>,
     generator: Option<generator::GuestIndices>,
+    events: Option<source::GuestIndices>,
 }
 
 impl Provider {
@@ -35,6 +36,9 @@ impl Provider {
             writer: has("writer").then(|| writer::GuestIndices::new(&pre)).transpose()?,
             leases: has("leases").then(|| leases::GuestIndices::new(&pre)).transpose()?,
             generator: has("generator").then(|| generator::GuestIndices::new(&pre)).transpose()?,
+            events: component::exports_events(exports)
+                .then(|| source::GuestIndices::new(&pre))
+                .transpose()?,
             pre,
         })
     }
@@ -65,11 +69,42 @@ impl Provider {
         let instance = self.instance(store).await?;
         indices.load(store, &instance).map(Ok)
     }
+
+    async fn events(&self, store: &mut Store<CallState>) -> Answer<source::Guest> {
+        let Some(indices) = &self.events else { return unsupported("it tells of no changes") };
+        let instance = self.instance(store).await?;
+        indices.load(store, &instance).map(Ok)
+    }
 }
 
 /// What a plugin without an interface is taken to say.
 fn unsupported<T>(what: &str) -> Answer<T> {
     Ok(Err(types::Error::Unsupported(what.to_owned())))
+}
+
+/// A session in the words of the events' package.
+fn of_events(session: &connection::ConnectInput) -> source::Session {
+    use connection::Resolved;
+    let annotation = |it: &connection::Annotation| {
+        let connection::Annotation { name, value } = it;
+        source::Annotation { name: name.clone(), value: value.clone() }
+    };
+    let slot = |slot: &connection::SlotValue| source::SlotValue {
+        slot: slot.slot.clone(),
+        value: match &slot.value {
+            Resolved::Bytes(bytes) => source::Resolved::Bytes(bytes.clone()),
+            Resolved::Account(list) => source::Resolved::Account(list.iter().map(annotation).collect()),
+            Resolved::Withheld => source::Resolved::Withheld,
+            Resolved::Absent => source::Resolved::Absent,
+        },
+    };
+    source::Session {
+        store: session.store.clone(),
+        requester: session.requester.clone(),
+        config: session.config.clone(),
+        settings: session.settings.clone(),
+        have: session.have.iter().map(slot).collect(),
+    }
 }
 
 #[async_trait]
@@ -207,6 +242,35 @@ impl ProviderGuest for Provider {
     ) -> Answer<()> {
         match self.generator(store).await? {
             Ok(generator) => generator.call_cleanup(store, session, kind, spec, state).await,
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    fn listens(&self) -> bool {
+        self.events.is_some()
+    }
+
+    async fn poll(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+        most: u32,
+        wait_ms: u64,
+    ) -> Answer<Vec<source::Notice>> {
+        match self.events(store).await? {
+            Ok(source) => source.call_poll(store, &of_events(session), most, wait_ms).await,
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn acknowledge(
+        &self,
+        store: &mut Store<CallState>,
+        session: &connection::ConnectInput,
+        receipts: &[String],
+    ) -> Each<()> {
+        match self.events(store).await? {
+            Ok(source) => source.call_acknowledge(store, &of_events(session), receipts).await,
             Err(error) => Ok(Err(error)),
         }
     }

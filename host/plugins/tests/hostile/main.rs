@@ -9,6 +9,7 @@
 mod answers;
 mod budgets;
 mod dns;
+mod events;
 mod flood;
 mod leaks;
 mod loading;

@@ -1,0 +1,106 @@
+//! The queue that tells of changes, by AWS's own SDK. What a message means is in `notice`.
+
+use aws_credentials::{Service, endpoint};
+use claviger_plugin_sdk::Error;
+use claviger_plugin_sdk::provider::connection::{Annotation, Resolved, Session, SlotValue};
+use wstd::runtime::block_on;
+
+use crate::aws::Aws;
+use crate::notice::changed;
+use crate::plugin::Plugin;
+use exports::claviger::events::source::{self, Guest, News, Notice};
+
+wit_bindgen::generate!({
+    path: ["../../wit/v1", "../../wit/events/v1"],
+    world: "claviger:events/event-source@1.0.0",
+    with: {
+        "claviger:plugin/types@1.0.0": claviger_plugin_sdk::provider::claviger::plugin::types,
+    },
+    export_macro_name: "export_events",
+});
+
+/// What SQS hands out, and takes back, at once.
+const MOST: usize = 10;
+
+/// Seconds that SQS lets one wait.
+const LONGEST: u64 = 20;
+
+impl Guest for Plugin {
+    fn poll(session: source::Session, most: u32, wait_ms: u64) -> Result<Vec<Notice>, Error> {
+        with_queue(&of(session), |aws, sqs, queue| {
+            let wait = i32::try_from((wait_ms / 1000).min(LONGEST)).unwrap_or(0);
+            let most = i32::try_from(most).unwrap_or(1).clamp(1, MOST as i32);
+            let request = sqs.receive_message().queue_url(queue).wait_time_seconds(wait);
+            let answer = block_on(request.max_number_of_messages(most).send());
+            let answer = answer.map_err(|error| aws.error(&error, "sqs:ReceiveMessage", queue))?;
+            let heard = answer.messages().iter().filter_map(|message| {
+                let keys = changed(message.body().unwrap_or_default(), aws.config.service);
+                let news = if keys.is_empty() { News::Nothing } else { News::Changed(keys) };
+                Some(Notice { news, receipt: message.receipt_handle()?.to_owned() })
+            });
+            Ok(heard.collect())
+        })
+    }
+
+    fn acknowledge(session: source::Session, receipts: Vec<String>) -> Result<Vec<Result<(), Error>>, Error> {
+        with_queue(&of(session), |aws, sqs, queue| {
+            let mut answers: Vec<Result<(), Error>> = receipts.iter().map(|_| Ok(())).collect();
+            for (batch, receipts) in receipts.chunks(MOST).enumerate() {
+                let mut request = sqs.delete_message_batch().queue_url(queue);
+                for (place, receipt) in receipts.iter().enumerate() {
+                    let entry = aws_sdk_sqs::types::DeleteMessageBatchRequestEntry::builder();
+                    let entry = entry.id(place.to_string()).receipt_handle(receipt).build();
+                    let entry = entry.map_err(|_| Error::Other("a message cannot be deleted".to_owned()))?;
+                    request = request.entries(entry);
+                }
+                let answer = block_on(request.send());
+                let answer = answer.map_err(|error| aws.error(&error, "sqs:DeleteMessage", queue))?;
+                for failed in answer.failed() {
+                    let place = failed.id().parse::<usize>().ok().map(|place| batch * MOST + place);
+                    if let Some(answer) = place.and_then(|place| answers.get_mut(place)) {
+                        let message = failed.message().unwrap_or_default();
+                        *answer = Err(aws.item_error(failed.code(), message, "sqs:DeleteMessage", queue));
+                    }
+                }
+            }
+            Ok(answers)
+        })
+    }
+}
+
+/// The session as everything else here knows it.
+fn of(session: source::Session) -> Session {
+    let annotation = |it: source::Annotation| Annotation { name: it.name, value: it.value };
+    let slot = |slot: source::SlotValue| SlotValue {
+        slot: slot.slot,
+        value: match slot.value {
+            source::Resolved::Bytes(bytes) => Resolved::Bytes(bytes),
+            source::Resolved::Account(list) => Resolved::Account(list.into_iter().map(annotation).collect()),
+            source::Resolved::Withheld => Resolved::Withheld,
+            source::Resolved::Absent => Resolved::Absent,
+        },
+    };
+    Session {
+        store: session.store,
+        requester: session.requester,
+        config: session.config,
+        settings: session.settings,
+        have: session.have.into_iter().map(slot).collect(),
+    }
+}
+
+fn with_queue<T>(
+    session: &Session,
+    work: impl Fn(&Aws, &aws_sdk_sqs::Client, &str) -> Result<T, Error>,
+) -> Result<T, Error> {
+    Aws::with(session, |aws| {
+        let Some(queue) = &aws.config.queue else {
+            return Err(Error::Unsupported("the store names no queue: events.queueURL".to_owned()));
+        };
+        let url = endpoint::url(Service::Sqs, &aws.config.region, &session.settings)?;
+        let sqs = aws_sdk_sqs::Client::new(&aws.sdk_at(&url));
+        work(aws, &sqs, queue)
+    })
+}
+
+export_events!(Plugin);
