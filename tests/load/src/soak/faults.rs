@@ -67,10 +67,9 @@ impl Faults {
                 let Some(pid) = operators.pid().filter(|_| self.trapped.is_none()) else { return Ok(None) };
                 let odd = steps % 2 == 1;
                 let (method, path, moment) = match (fault, odd) {
-                    (Fault::KillAtRead, false) => ("GET", "/v1/soak-db/creds/", Moment::Answered),
-                    (Fault::KillAtRead, true) => ("GET", "/v1/soak/data/app/", Moment::Asked),
-                    (_, false) => ("PUT", "/v1/soak/data/pushed/", Moment::Answered),
-                    (_, true) => ("DELETE", "/v1/soak/metadata/pushed/", Moment::Answered),
+                    (Fault::KillAtPush, _) => ("PUT", "/v1/soak/data/pushed/", Moment::Answered),
+                    (_, false) => ("GET", "/v1/soak-db/creds/", Moment::Answered),
+                    (_, true) => ("GET", "/v1/soak/data/app/", Moment::Asked),
                 };
                 ground.proxy.set(Trap { method, path: path.to_owned(), nth: 1, moment, pid });
                 self.trapped = Some(pid);

@@ -142,7 +142,7 @@ impl Soak<'_> {
         for (step, action) in plan::round(self.seed, number).into_iter().enumerate() {
             self.mend(step).await?;
             let about = format!("round {number}, step {step} of {}: {action:?}", plan::STEPS);
-            self.told.doing(about);
+            self.told.doing(&about);
             match &action {
                 Action::Fault { fault, steps } => {
                     let (fault, steps) = (*fault, *steps);
@@ -152,7 +152,7 @@ impl Soak<'_> {
                             *self.broken.entry(format!("{fault:?}")).or_default() += 1;
                             self.told.say(&format!("round {number}, step {step}: {what}, for {steps} steps"));
                         }
-                        None => self.told.doing(format!("{fault:?}: something is broken already")),
+                        None => self.told.doing(&format!("{fault:?}: something is broken already")),
                     }
                 }
                 _ if self.waits(&action) => self.waiting.push(action),
@@ -194,9 +194,7 @@ impl Soak<'_> {
         if effects.is_empty() {
             return Ok(());
         }
-        let text = format!("{action:?}");
-        let kind = text.split([' ', '{']).next().unwrap_or_default().to_owned();
-        *self.actions.entry(kind).or_default() += 1;
+        *self.actions.entry(action.kind()).or_default() += 1;
         for effect in effects {
             self.ground.send(&effect).await?;
         }
@@ -232,7 +230,7 @@ impl Soak<'_> {
                             differences.iter().take(PRINTED).map(|line| line.as_str()).collect();
                         bail!("{} differences after {SETTLED:?}:\n{}", differences.len(), some.join("\n"));
                     }
-                    self.told.doing(format!(
+                    self.told.doing(&format!(
                         "quiet point after round {number}: {} differences, such as {first}",
                         differences.len()
                     ));

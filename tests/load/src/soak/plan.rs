@@ -50,6 +50,17 @@ pub(crate) enum Action {
     Fault { fault: Fault, steps: usize },
 }
 
+impl Action {
+    /// Its kind, as it is counted.
+    pub(crate) fn kind(&self) -> String {
+        let text = match self {
+            Self::Fault { fault, .. } => format!("{fault:?}"),
+            other => format!("{other:?}"),
+        };
+        text.split([' ', '{']).next().unwrap_or_default().to_owned()
+    }
+}
+
 /// What breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
@@ -144,7 +155,14 @@ impl Mode {
         use Fault::{ApiServer, BaoStop, Etcd, Hold, Kill, KillAtPush, KillAtRead, Pause, Revoke, Seal};
         let mut faults = vec![(BaoStop, 12), (Seal, 12), (Hold, 12), (Revoke, 1), (ApiServer, 8), (Etcd, 8)];
         if self != Self::PairKept {
-            faults.extend([(Kill, 8), (Kill, 8), (Kill, 2), (KillAtRead, 15), (KillAtPush, 15)]);
+            faults.extend([
+                (Kill, 8),
+                (Kill, 8),
+                (Kill, 2),
+                (KillAtRead, 40),
+                (KillAtPush, 20),
+                (KillAtPush, 20),
+            ]);
         }
         if self == Self::Pair {
             faults.extend([(Pause, 40), (Pause, 4)]);
@@ -163,7 +181,41 @@ pub(crate) fn round(seed: u64, round: usize) -> Vec<Action> {
         .collect();
     steps.resize(STEPS, None);
     steps.shuffle(&mut dice);
-    steps.into_iter().map(|step| step.unwrap_or_else(|| ordinary(&mut dice))).collect()
+    let mut steps: Vec<Action> =
+        steps.into_iter().map(|step| step.unwrap_or_else(|| ordinary(&mut dice))).collect();
+    let traps: Vec<usize> = (0..STEPS)
+        .filter(|at| matches!(steps[*at], Action::Fault { fault: Fault::KillAtPush, .. }))
+        .collect();
+    for at in traps {
+        push_story(&mut dice, &mut steps, at);
+    }
+    steps
+}
+
+/// Around a trap at a push: a new PushSecret goes into it, and before the next process begins it is another one, or it or its
+/// Secret is gone. What the one that was killed has written is to be found all the same. Faults stay where they are.
+fn push_story(dice: &mut StdRng, steps: &mut [Action], at: usize) {
+    let slot = dice.random_range(0..PUSHES);
+    let other: bool = dice.random();
+    let end = match dice.random_range(0..3) {
+        0 => Action::RemovePush { slot },
+        1 => Action::RemoveSource { slot },
+        _ => Action::PutPush { slot, shared: false, other: !other },
+    };
+    let story = [
+        (at.wrapping_sub(4), Action::RemovePush { slot }),
+        (at.wrapping_sub(3), Action::PutSource { slot }),
+        (at + 1, Action::PutPush { slot, shared: false, other }),
+        (at + 6, end),
+    ];
+    for (step, action) in story {
+        if let Some(there) = steps.get_mut(step).filter(|there| !matches!(there, Action::Fault { .. })) {
+            *there = action;
+        }
+    }
+    if let Some(Action::Fault { steps, .. }) = steps.get_mut(at) {
+        *steps = 10;
+    }
 }
 
 /// What there is before the first round: everything.
@@ -249,14 +301,6 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    fn kind(action: &Action) -> String {
-        let text = match action {
-            Action::Fault { fault, .. } => format!("{fault:?}"),
-            other => format!("{other:?}"),
-        };
-        text.split([' ', '{']).next().unwrap_or_default().to_owned()
-    }
-
     #[test]
     fn a_seed_and_a_round_say_everything() {
         assert_eq!(beginning(7), beginning(7));
@@ -271,7 +315,7 @@ mod tests {
     fn three_rounds_have_every_kind_of_action_and_of_fault() {
         for seed in 0..20 {
             let found: BTreeSet<String> =
-                (0..3).flat_map(|number| round(seed, number)).map(|action| kind(&action)).collect();
+                (0..3).flat_map(|number| round(seed, number)).map(|action| action.kind()).collect();
             let expected = [
                 "ApiServer",
                 "BaoStop",
@@ -314,6 +358,21 @@ mod tests {
         });
         assert_eq!(kills.count(), 0);
         assert_eq!(round(3, 2).len(), STEPS);
+    }
+
+    #[test]
+    fn a_push_that_is_cut_off_is_followed_by_a_change() {
+        for number in [0, 1, 3, 4] {
+            let steps = round(11, number);
+            let traps = steps.iter().enumerate().filter(|(_, action)| action.kind() == "KillAtPush");
+            let told = traps.filter(|(at, _)| {
+                matches!(steps.get(at + 1), Some(Action::PutPush { .. }))
+                    && steps.get(at + 6).is_some_and(|end| {
+                        ["RemovePush", "RemoveSource", "PutPush"].contains(&end.kind().as_str())
+                    })
+            });
+            assert!(told.count() > 0, "round {number}");
+        }
     }
 
     #[test]

@@ -14,6 +14,9 @@ use claviger_testenv::Progress;
 /// Nobody waits longer for a line.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
 
+/// Characters of a line on standard error.
+const LINE: usize = 160;
+
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Tells it on standard error. The thread that does ends when this is dropped.
@@ -53,21 +56,29 @@ impl Told {
     /// Says a line.
     pub(crate) fn say(&mut self, line: &str) {
         self.note(line);
-        self.shared.progress.say(line);
+        self.shared.progress.say(short(line));
         let mut now = self.shared.now();
-        line.clone_into(&mut now.doing);
+        now.doing = short(line);
         now.said = Instant::now();
     }
 
     /// What is going on from now on; it is said when there was nothing else to say for a while.
-    pub(crate) fn doing(&mut self, what: String) {
-        self.note(&what);
-        self.shared.now().doing = what;
+    pub(crate) fn doing(&mut self, what: &str) {
+        self.note(what);
+        self.shared.now().doing = short(what);
     }
 
     fn note(&mut self, line: &str) {
         // The list is for whoever looks for a cause; a run does not end for it.
         let _ = writeln!(self.file, "{:>9.3} {line}", self.begin.elapsed().as_secs_f64());
+    }
+}
+
+/// As much of it as a line holds; the file has the rest.
+fn short(line: &str) -> String {
+    match line.char_indices().nth(LINE) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line.to_owned(),
     }
 }
 
