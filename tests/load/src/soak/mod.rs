@@ -24,7 +24,7 @@ use rand::RngExt as _;
 use self::faults::Faults;
 use self::ground::Ground;
 use self::memory::{Quiet, Seen};
-use self::model::{MARKER, Model};
+use self::model::{Effect, MARKER, Model};
 use self::operators::Operators;
 use self::plan::{Action, Mode};
 use self::told::Told;
@@ -51,6 +51,10 @@ const PAUSE: std::ops::Range<u64> = 50..550;
 /// most, a failing object at its interval (20 s), a Secret that is gone is waited for for 30 s, and a lease that a crash
 /// lost runs out within 60 s; then the same for a busy machine.
 const SETTLED: Duration = Duration::from_secs(300);
+
+/// What was pushed and nobody records is nobody's by then: a Secret that is gone is waited for for 30 s, and then there is an
+/// interval.
+const FORGOTTEN: Duration = Duration::from_secs(75);
 
 /// What is right has to stay so over the shortest interval.
 const STAYS: Duration = Duration::from_secs(7);
@@ -80,6 +84,7 @@ pub(crate) async fn run(product: &Product, args: &SoakArgs) -> Result<()> {
         broken: BTreeMap::new(),
         seen: Seen::default(),
         passwords: BTreeSet::new(),
+        forgotten: Vec::new(),
         checks: 0,
         lost: 0,
         replicas: BTreeSet::new(),
@@ -107,6 +112,8 @@ struct Soak<'a> {
     broken: BTreeMap<String, usize>,
     seen: Seen,
     passwords: BTreeSet<String>,
+    /// What was found at OpenBao and will never be taken back.
+    forgotten: Vec<String>,
     checks: usize,
     /// Leases that nothing recorded when all else was in order.
     lost: usize,
@@ -215,7 +222,17 @@ impl Soak<'_> {
             if found.wrong.is_empty() && lost.is_none() {
                 lost = Some(found.lost.len());
             }
-            let differences: Vec<&String> = found.wrong.iter().chain(&found.leases).collect();
+            let differences: Vec<&String> =
+                found.wrong.iter().chain(&found.leases).chain(found.forgotten.values()).collect();
+            if found.wrong.is_empty() && found.leases.is_empty() && begin.elapsed() > FORGOTTEN {
+                for (key, what) in &found.forgotten {
+                    let what = format!("after round {number}, and no PushSecret records it: {what}");
+                    self.told.say(&what);
+                    self.forgotten.push(what);
+                    // What else there is to find is looked for all the same.
+                    self.ground.send(&Effect::Remove { key: key.clone() }).await?;
+                }
+            }
             match differences.first() {
                 None if right.is_some_and(|right| right.elapsed() >= STAYS) => break found,
                 None => {
@@ -306,6 +323,13 @@ impl Soak<'_> {
         let most = cuts * plan::LEASED + deleted;
         if self.lost > most {
             bail!("{} leases were lost by {cuts} faults and {deleted} deletions", self.lost);
+        }
+        if !self.forgotten.is_empty() {
+            let all = self.forgotten.join("\n");
+            bail!(
+                "{} times something that was pushed is left at OpenBao for ever:\n{all}",
+                self.forgotten.len()
+            );
         }
         self.logs().await
     }
