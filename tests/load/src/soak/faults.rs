@@ -1,5 +1,7 @@
 //! What breaks, and is mended: at most one fault of a server at a time, as many of different ones as come together.
 
+use std::time::Instant;
+
 use anyhow::Result;
 use claviger_testenv::{Moment, Trap};
 
@@ -20,6 +22,8 @@ pub(crate) struct Faults {
     active: Vec<Active>,
     /// Whom a trap would kill.
     trapped: Option<u32>,
+    /// When the API server was last there again.
+    back: Option<Instant>,
 }
 
 impl Faults {
@@ -33,9 +37,13 @@ impl Faults {
         !self.is(&[Fault::ApiServer, Fault::Etcd])
     }
 
-    /// Whom a trap would kill.
-    pub(crate) fn trapped(&self) -> Option<u32> {
-        self.trapped
+    /// Looks for operators that have ended, and says if they should not have.
+    ///
+    /// # Errors
+    /// If one should not have.
+    pub(crate) fn watch(&self, operators: &mut Operators) -> Result<()> {
+        let away = if self.api_is_up() { self.back } else { Some(Instant::now()) };
+        operators.watch(self.trapped, away)
     }
 
     fn is(&self, faults: &[Fault]) -> bool {
@@ -54,6 +62,7 @@ impl Faults {
         steps: usize,
         end: usize,
     ) -> Result<Option<String>> {
+        self.watch(operators)?;
         let what = match fault {
             Fault::Kill => match operators.kill()? {
                 Some(name) => {
@@ -121,11 +130,13 @@ impl Faults {
         operators: &mut Operators,
         step: usize,
     ) -> Result<Vec<&'static str>> {
-        operators.watch(self.trapped)?;
+        self.watch(operators)?;
         let over = |active: &Active| active.end <= step;
-        let faults: Vec<Fault> =
+        let mut faults: Vec<Fault> =
             self.active.iter().filter(|active| over(active)).map(|active| active.fault).collect();
         self.active.retain(|active| !over(active));
+        // An operator needs the API server to begin.
+        faults.sort_by_key(|fault| !matches!(fault, Fault::ApiServer | Fault::Etcd));
         let mut mended = Vec::new();
         for fault in faults {
             mended.push(match fault {
@@ -136,7 +147,7 @@ impl Faults {
                 Fault::KillAtRead | Fault::KillAtPush => {
                     let sprung = ground.proxy.sprung();
                     if sprung {
-                        operators.watch(self.trapped)?;
+                        self.watch(operators)?;
                     }
                     self.disarm(ground);
                     operators.restart()?;
@@ -165,17 +176,25 @@ impl Faults {
                 Fault::Revoke => "nothing",
                 Fault::ApiServer => {
                     ground.place.cluster.start_api_server()?;
-                    ground.wait_api().await?;
+                    self.back_again(ground, operators).await?;
                     "the API server is started again"
                 }
                 Fault::Etcd => {
                     ground.place.cluster.start_etcd()?;
-                    ground.wait_api().await?;
+                    self.back_again(ground, operators).await?;
                     "etcd is started again"
                 }
             });
         }
         Ok(mended)
+    }
+
+    /// Waits for the API server; operators that could not begin without it begin now.
+    async fn back_again(&mut self, ground: &Ground<'_>, operators: &mut Operators) -> Result<()> {
+        ground.wait_api().await?;
+        self.back = Some(Instant::now());
+        self.watch(operators)?;
+        operators.restart()
     }
 
     /// The trap kills nobody any more: what it waits for never comes.

@@ -208,14 +208,26 @@ impl Soak<'_> {
         Ok(())
     }
 
+    /// Waits until all operators are ready. One may only now have given up that began while there was no API server.
+    async fn all_ready(&mut self) -> Result<()> {
+        for _ in 0..3 {
+            self.faults.watch(&mut self.operators)?;
+            self.operators.restart()?;
+            if self.operators.wait_ready().await.is_ok() {
+                return Ok(());
+            }
+        }
+        self.operators.wait_ready().await
+    }
+
     /// Waits until everything is as it should be, and has stayed so.
     async fn quiet(&mut self, number: usize) -> Result<()> {
-        self.operators.wait_ready().await?;
+        self.all_ready().await?;
         let begin = Instant::now();
         let mut right: Option<Instant> = None;
         let mut lost = None;
         let found = loop {
-            self.operators.watch(self.faults.trapped())?;
+            self.faults.watch(&mut self.operators)?;
             self.operators.memory(&mut self.seen);
             let found = check::look(&self.ground, &self.model).await?;
             // What a crash lost is counted when nothing is under way any more, and runs out.
@@ -344,9 +356,10 @@ impl Soak<'_> {
         let _ = writeln!(text, "faults: {}", counts(&self.broken));
         let _ = writeln!(
             text,
-            "operators killed {} times, stopped {} times; quiet points: {}; leases that were lost and ran out: {}{}",
+            "operators killed {} times, stopped {} times, begun without an API server {} times; quiet points: {}; leases that were lost and ran out: {}{}",
             self.operators.kills,
             self.operators.pauses,
+            self.operators.no_api_server,
             self.checks,
             self.lost,
             if self.ground.database.is_some() {

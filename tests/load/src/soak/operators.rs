@@ -1,6 +1,8 @@
 //! The operators of a soak: one, or two that stand for election. Started, killed, stopped and continued, and watched: one that
 //! ends by itself ends the soak.
 
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,9 @@ use crate::place::Place;
 
 /// Until one of several leads: a lease that nobody renews lasts 10 s, and all of them may have been away.
 const LEADS: Duration = Duration::from_secs(60);
+
+/// How a process says that it could not begin: there was nobody to ask. One that has begun waits for as long as it takes.
+const NO_API_SERVER: &str = "cannot talk to the Kubernetes API server";
 
 /// What an operator is doing, as far as we did it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +40,14 @@ pub(crate) struct Operators {
     /// How many were killed so far, by us or by a trap.
     pub(crate) kills: usize,
     pub(crate) pauses: usize,
+    /// How many found no API server when they began, and ended.
+    pub(crate) no_api_server: usize,
 }
 
 impl Operators {
     /// None yet.
     pub(crate) fn none() -> Self {
-        Self { mode: Mode::Single, all: Vec::new(), kills: 0, pauses: 0 }
+        Self { mode: Mode::Single, all: Vec::new(), kills: 0, pauses: 0, no_api_server: 0 }
     }
 
     /// Goes on as that mode wants it: those that run go on if they are as many.
@@ -67,7 +74,7 @@ impl Operators {
         Ok(())
     }
 
-    /// Waits until all are ready and one works; its place in the list.
+    /// Starts those that have ended, and waits until all are ready and one works.
     ///
     /// # Errors
     /// If that takes too long.
@@ -127,20 +134,33 @@ impl Operators {
         Ok(Some(self.all[n].name))
     }
 
-    /// Those that a trap has killed are known as killed from now on.
+    /// Looks for those that have ended. One that a trap has killed, or that found no API server when it began, is started again
+    /// as Kubernetes would.
+    ///
+    /// `trapped`: whom a trap may have killed. `away`: until when there was no API server.
     ///
     /// # Errors
-    /// If one has ended, and nobody killed it: `trapped` says whether a trap may have.
-    pub(crate) fn watch(&mut self, trapped: Option<u32>) -> Result<()> {
+    /// If one has ended for any other reason.
+    pub(crate) fn watch(&mut self, trapped: Option<u32>, away: Option<Instant>) -> Result<()> {
         for one in self.all.iter_mut().filter(|one| one.state == State::Runs) {
             let pid = one.operator.pid();
             let Some(status) = one.operator.ended()? else { continue };
-            use std::os::unix::process::ExitStatusExt as _;
-            if trapped != Some(pid) || status.signal() != Some(9) {
-                bail!("operator {} ended by itself ({status}): {}", one.name, one.operator.log().display());
+            let by_trap = trapped == Some(pid) && status.signal() == Some(9);
+            let at_start = status.code() == Some(1)
+                && away.is_some_and(|until| one.operator.started <= until)
+                && last_line(one.operator.log()).contains(NO_API_SERVER);
+            match (by_trap, at_start) {
+                (true, _) => self.kills += 1,
+                (false, true) => self.no_api_server += 1,
+                (false, false) => {
+                    bail!(
+                        "operator {} ended by itself ({status}): {}",
+                        one.name,
+                        one.operator.log().display()
+                    )
+                }
             }
             one.state = State::Killed;
-            self.kills += 1;
         }
         Ok(())
     }
@@ -185,6 +205,11 @@ impl Operators {
         });
         each.collect()
     }
+}
+
+fn last_line(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    String::from_utf8_lossy(&text).lines().last().unwrap_or_default().to_owned()
 }
 
 fn signal(pid: u32, signal: &str) -> Result<()> {
