@@ -62,6 +62,12 @@ enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Work and faults at random against a release build for some minutes, and see that everything is right at the end
+    Soak {
+        /// Flags, see `cargo xtask soak -- --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Write the interface of wit/v1 as a WIT package in its binary form, for `claviger plugin push`
     Wit {
         /// The file
@@ -85,6 +91,7 @@ fn main() -> ExitCode {
         Command::Crds => crds::write(&progress).map(|()| ExitCode::SUCCESS),
         Command::Chart => chart::write(&progress).map(|()| ExitCode::SUCCESS),
         Command::Bench { args } => load::run_load(&progress, "bench", &args),
+        Command::Soak { args } => load::run_load(&progress, "soak", &args),
         Command::Wit { output } => wit::write(&progress, &output).map(|()| ExitCode::SUCCESS),
         Command::Plugins => build::plugins(&progress).map(|_| ExitCode::SUCCESS),
     };

@@ -150,7 +150,11 @@ impl Bao {
         Ok(())
     }
 
-    fn unseal(&self) -> Result<()> {
+    /// Unseals it, and waits until it takes requests.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn unseal(&self) -> Result<()> {
         self.view.must("PUT", "sys/unseal", &json!({"key": self.unseal_key}))?;
         poll("OpenBao to be active", DEADLINE, || match self.view.call("GET", "sys/health", &Value::Null) {
             Ok((200, _)) => Ok(()),

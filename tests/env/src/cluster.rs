@@ -31,7 +31,9 @@ pub struct Cluster {
     _controller_manager: Process,
     api_server: Option<Process>,
     api_server_command: Command,
-    _etcd: Process,
+    etcd: Option<Process>,
+    etcd_command: Command,
+    etcd_url: String,
 }
 
 /// How to reach it, for other processes too.
@@ -101,11 +103,7 @@ impl Cluster {
             "--log-level",
             "warn",
         ]);
-        let mut etcd = Process::start("etcd", &mut etcd, dir, dir)?;
-        let health = format!("{etcd_url}/health");
-        etcd.wait_ready(DEADLINE, || {
-            crate::http::call("GET", &health, &[], None).is_ok_and(|(status, _)| status == 200)
-        })?;
+        let etcd_process = launch_etcd(&mut etcd, &etcd_url, dir)?;
 
         let audit_log = path("audit.jsonl");
         let mut apiserver = Command::new(&tools.kube_apiserver);
@@ -176,7 +174,9 @@ impl Cluster {
             _controller_manager: controller_manager,
             api_server: Some(api_server),
             api_server_command: apiserver,
-            _etcd: etcd,
+            etcd: Some(etcd_process),
+            etcd_command: etcd,
+            etcd_url,
         })
     }
 
@@ -191,6 +191,21 @@ impl Cluster {
     /// As [`Cluster::start`].
     pub fn start_api_server(&mut self) -> Result<()> {
         self.api_server = Some(self.view.launch(&mut self.api_server_command)?);
+        Ok(())
+    }
+
+    /// Ends etcd; its data stays. The API server goes on, and can neither read nor write.
+    pub fn stop_etcd(&mut self) {
+        self.etcd = None;
+    }
+
+    /// Starts it again at the same address with its data, and waits until it answers. The API server finds it again by
+    /// itself, within seconds.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub fn start_etcd(&mut self) -> Result<()> {
+        self.etcd = Some(launch_etcd(&mut self.etcd_command, &self.etcd_url, &self.view.dir)?);
         Ok(())
     }
 
@@ -368,6 +383,16 @@ impl ClusterView {
         let (events, mark) = jsonl::next(&self.audit_log, since)?;
         Ok((events.into_iter().map(request).collect(), mark))
     }
+}
+
+/// Starts etcd and waits until it is healthy.
+fn launch_etcd(command: &mut Command, url: &str, dir: &Path) -> Result<Process> {
+    let mut etcd = Process::start("etcd", command, dir, dir)?;
+    let health = format!("{url}/health");
+    etcd.wait_ready(DEADLINE, || {
+        crate::http::call("GET", &health, &[], None).is_ok_and(|(status, _)| status == 200)
+    })?;
+    Ok(etcd)
 }
 
 /// A line of the audit log.

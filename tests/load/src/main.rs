@@ -11,6 +11,7 @@ mod place;
 mod process;
 mod report;
 mod requests;
+mod soak;
 mod vault;
 
 use std::path::PathBuf;
@@ -48,6 +49,8 @@ pub(crate) struct Product {
 enum Command {
     /// Run benchmarks and print one table
     Bench(bench::BenchArgs),
+    /// Work and faults at random for a time, and see that everything is right at the end
+    Soak(soak::SoakArgs),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match command {
             Command::Bench(args) => bench::run(&product, &args).await,
+            Command::Soak(args) => soak::run(&product, &args).await,
         }
     });
     match outcome {

@@ -1,10 +1,10 @@
 //! An operator process: started with the product's defaults under its own ServiceAccount, watched, ended.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -14,6 +14,12 @@ use crate::Product;
 
 /// Until it says where it serves, and until it is ready: a cold start compiles all built-ins on a small share of a core.
 const DEADLINE: Duration = Duration::from_secs(600);
+
+/// Of a process's log: where it says its address, and far more.
+const BEGINNING: u64 = 256 * 1024;
+
+/// Until it answers: one that stands still takes connections all the same.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// How one is started.
 pub(crate) struct Launch<'a> {
@@ -103,6 +109,26 @@ impl Operator {
         page(&address, path).with_context(|| format!("{path} of the operator"))
     }
 
+    /// Whether it says that it works: the one there is, or the leader. None: it does not answer, or not yet.
+    pub(crate) fn leads(&self) -> Option<bool> {
+        let page = page(&self.logged()?, "/metrics").ok()?;
+        let line = page.lines().find_map(|line| line.strip_prefix("claviger_leader "))?;
+        Some(line.trim() == "1")
+    }
+
+    /// How it ended, if nobody here ended it.
+    ///
+    /// # Errors
+    /// If that cannot be told.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Its log, of all its processes.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
@@ -123,19 +149,26 @@ impl Operator {
 
     /// Where it serves: the log of this process says so.
     fn address(&mut self) -> Result<String> {
-        let (log, begin, child) = (&self.log, self.begin, &mut self.child);
         let found = poll("the operator's address", DEADLINE, || {
-            if let Ok(Some(status)) = child.try_wait() {
+            if let Ok(Some(status)) = self.child.try_wait() {
                 return Ok(Err(format!("the operator ended ({status})")));
             }
-            let text = std::fs::read(log).unwrap_or_default();
-            let ours = String::from_utf8_lossy(&text[usize::try_from(begin).unwrap_or(0).min(text.len())..])
-                .into_owned();
-            let line = ours.lines().find(|line| line.contains("serving metrics"));
-            let line = line.and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-            line.and_then(|line| Some(Ok(line["address"].as_str()?.to_owned()))).ok_or_else(|| ours.clone())
+            self.logged().map(Ok).ok_or_else(|| self.log.display().to_string())
         })?;
         found.map_err(|why| anyhow::anyhow!("{why}; its log: {}", self.log.display()))
+    }
+
+    /// The same, if it says so by now.
+    fn logged(&self) -> Option<String> {
+        let mut file = File::open(&self.log).ok()?;
+        file.seek(SeekFrom::Start(self.begin)).ok()?;
+        // It is among the first lines.
+        let mut ours = Vec::new();
+        file.take(BEGINNING).read_to_end(&mut ours).ok()?;
+        let text = String::from_utf8_lossy(&ours);
+        let line = text.lines().find(|line| line.contains("serving metrics"))?;
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(line["address"].as_str()?.to_owned())
     }
 }
 
@@ -154,6 +187,7 @@ fn spawn(command: &mut Command, log: &Path) -> Result<Child> {
 
 fn page(address: &str, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(ANSWER))?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut page = String::new();

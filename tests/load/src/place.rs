@@ -3,7 +3,7 @@
 //! Fresh for each benchmark, so that nothing of one is in the way of the next. What is put into it is `objects`' and
 //! `vault`'s.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -69,6 +69,31 @@ impl<'a> Place<'a> {
     /// If it cannot be started.
     pub(crate) fn launch(&self, launch: &Launch<'_>) -> Result<Operator> {
         Operator::start(self.product, &self.kubeconfig, self.run.path(), launch)
+    }
+
+    /// Starts one of several operators, whose log lies in a folder of its own. It is not waited for.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(crate) fn replica(&self, name: &str, flags: &[&str]) -> Result<Operator> {
+        let dir = self.run.path().join(name);
+        std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        let launch = Launch { flags, cache_dir: &self.product.cache_dir, prefix: &[] };
+        Operator::start(self.product, &self.kubeconfig, &dir, &launch)
+    }
+
+    /// The folder of logs.
+    pub(crate) fn dir(&self) -> &Path {
+        self.run.path()
+    }
+
+    /// Gives operators that are started from now on a token for two hours more.
+    ///
+    /// # Errors
+    /// If the API server gives none.
+    pub(crate) fn renew_token(&self) -> Result<()> {
+        self.cluster.view().kubeconfig_for_service_account(NAMESPACE, ACCOUNT)?;
+        Ok(())
     }
 
     /// The processes of the servers, by name, as children of this one.
