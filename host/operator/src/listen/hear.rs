@@ -139,10 +139,10 @@ impl Ear {
         let store = &self.store;
         if hears {
             tracing::info!(%store, message, "listening");
-            self.context.events.normal(&about, HEARS, message).await;
+            self.context.events.normal(&about, HEARS, message);
         } else {
             tracing::warn!(%store, message, "not listening");
-            self.context.events.warning(&about, DEAF, message).await;
+            self.context.events.warning(&about, DEAF, message);
         }
     }
 }
