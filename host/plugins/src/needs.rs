@@ -230,6 +230,8 @@ mod tests {
         let config = json!({
             "ref": {"name": "n", "key": "k"},
             "foreign": {"name": "n", "key": "k", "namespace": "other"},
+            "foreignCa": {"type": "ConfigMap", "name": "ca", "key": "ca.crt", "namespace": "other"},
+            "foreignMap": {"name": "ca", "key": "ca.crt", "namespace": "other"},
             "keyless": {"name": "n"},
             "path": {"name": "../../api", "key": "k"},
             "ca": {"type": "ConfigMap", "name": "ca"},
@@ -240,6 +242,7 @@ mod tests {
         let place = |mark: &str| json!({"type": "object", "x-claviger": mark});
         let schema = json!({"properties": {
             "ref": place("secretRef"), "foreign": place("secretRef"), "keyless": place("secretRef"),
+            "foreignCa": place("objectRef"), "foreignMap": place("configMapRef"),
             "path": place("secretRef"), "ca": place("objectRef"), "account": place("serviceAccountRef"),
             "unmarked": {"type": "object"},
         }});
@@ -398,6 +401,26 @@ mod tests {
         with(false, "own", &own, |rules| {
             assert!(rules.audiences("/account", None, &[], &[], &api).is_ok());
             assert!(rules.audiences("/account", None, &api, &[], &api).is_ok());
+        });
+    }
+
+    /// The rule is the same whatever kind is referred to, and whatever the plugin asks for: a SecretStore, and everything
+    /// else that is not a ClusterSecretStore (a generator), stays in its namespace.
+    #[test]
+    fn no_kind_of_object_leaves_the_namespace() {
+        with(false, "own", &Grants::default(), |rules| {
+            for kind in ["SecretStore", "VaultDynamicSecret", "ClusterGenerator", ""] {
+                let store = StoreRef { kind: kind.to_owned(), ..rules.store.clone() };
+                let rules = Rules { store: &store, ..*rules };
+                for at in ["/foreign", "/foreignCa", "/foreignMap"] {
+                    for wanted in [None, Some(ObjectKind::Secret), Some(ObjectKind::ConfigMap)] {
+                        // Of another kind than is marked is refused as that; never followed.
+                        assert!(rules.object(at, wanted, Some("ca.crt")).is_err(), "{kind} {at} {wanted:?}");
+                    }
+                    let refused = rules.object(at, None, None);
+                    assert!(matches!(refused, Err(NeedError::ForeignNamespace { .. })), "{kind} {at}");
+                }
+            }
         });
     }
 }

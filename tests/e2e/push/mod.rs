@@ -28,7 +28,7 @@ fn store(world: &World, name: &str, labels: &Value, provider: &Value) {
 }
 
 /// The store `fake`, with one key of its own.
-fn fake(world: &World) {
+pub(crate) fn fake(world: &World) {
     store(world, "fake", &json!({}), &json!({"fake": {"data": [{"key": "declared", "value": "declared"}]}}));
 }
 
@@ -64,7 +64,7 @@ fn entry(key: &str, remote: &str) -> Value {
 }
 
 /// Waits until the object is Synced as it is now; its status.
-fn synced(world: &World, name: &str) -> Value {
+pub(crate) fn synced(world: &World, name: &str) -> Value {
     world.wait(&format!("PushSecret {name} to be synced"), || {
         let object = world.get("pushsecret", name).unwrap_or_default();
         let status = &object["status"];
@@ -76,7 +76,7 @@ fn synced(world: &World, name: &str) -> Value {
 }
 
 /// The names of the places that the status says were pushed to.
-fn places(status: &Value, store: &str) -> Vec<String> {
+pub(crate) fn places(status: &Value, store: &str) -> Vec<String> {
     let entries = status["syncedPushSecrets"][store].as_object();
     entries.into_iter().flatten().map(|(name, _)| name.clone()).collect()
 }

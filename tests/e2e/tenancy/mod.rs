@@ -3,6 +3,7 @@
 //! server's audit log as the witness.
 
 mod configs;
+mod pushes;
 mod references;
 mod shared;
 mod stand_in;

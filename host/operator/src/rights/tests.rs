@@ -176,3 +176,26 @@ fn one_namespace_is_all_that_a_scoped_operator_has_rights_in() {
     let within = Account { namespace: "team".to_owned(), name: "claviger".to_owned() };
     assert_eq!(places(Some(&within)), BTreeSet::from([default, team]));
 }
+
+/// What the table itself may never ask for, whatever is switched on: the roles that are compared with it would follow.
+#[test]
+fn some_rights_are_never_asked_for() {
+    for right in rights(&everything(), Some(&account())) {
+        let what = format!("{right:?}");
+        let read = matches!(right.verb, "get" | "list" | "watch");
+        assert!(!matches!(right.verb, "*" | "impersonate" | "escalate" | "bind" | "approve" | "sign"), "{what}");
+        assert!(right.group != "*" && right.resource != "*", "{what}");
+        let foreign = ["rbac.authorization.k8s.io", "apiextensions.k8s.io", "certificates.k8s.io", "policy"];
+        assert!(!foreign.contains(&right.group.as_str()), "{what}");
+        if right.group.is_empty() {
+            assert!(!matches!(right.resource.as_str(), "pods" | "nodes" | "persistentvolumes"), "{what}");
+        }
+        if right.group == "admissionregistration.k8s.io" {
+            assert!(right.name.is_some() || read, "only the one that is its own is written: {what}");
+        }
+        // A Secret of a name is the webhook's own.
+        if right.resource == "secrets" && right.group.is_empty() && right.name.is_none() {
+            assert!(read || matches!(right.verb, "create" | "patch" | "delete"), "{what}");
+        }
+    }
+}
