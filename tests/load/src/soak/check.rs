@@ -100,10 +100,8 @@ fn stored(
                     ));
                 }
             }
-            Some(Expected::Deleted) => {
-                if is.is_some() || reason != "SecretDeleted" {
-                    wrong.push(format!("Secret {} of {name} should be deleted ({said})", secret.target));
-                }
+            Some(Expected::Deleted) if is.is_some() || reason != "SecretDeleted" => {
+                wrong.push(format!("Secret {} of {name} should be deleted ({said})", secret.target));
             }
             Some(Expected::Kept) => {
                 if (status.as_str(), reason.as_str()) != ("False", "RemoteKeyNotFound") {
@@ -111,7 +109,7 @@ fn stored(
                 }
                 wrong.extend(kept(secret, is.as_ref()));
             }
-            None => {}
+            Some(Expected::Deleted) | None => {}
         }
     }
     for (name, had) in &model.left {
