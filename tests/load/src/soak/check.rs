@@ -24,6 +24,8 @@ pub(crate) struct Found {
     /// Keys of OpenBao with something that was pushed, that nobody wants there, and that no PushSecret records: nobody will
     /// take it back.
     pub(crate) forgotten: BTreeMap<String, String>,
+    /// Secrets whose owner, by its uid, is not there any more: Kubernetes' to delete, and nobody else's.
+    pub(crate) ownerless: BTreeSet<String>,
     /// Leases that live and that no Secret records.
     pub(crate) lost: BTreeSet<String>,
     /// Objects of the operator's kinds, and their Secrets.
@@ -62,6 +64,7 @@ pub(crate) async fn look(ground: &Ground<'_>, model: &Model) -> Result<Found> {
     }
     stored(model, &external, &secrets, wrong);
     extra(model, &external, &secrets, &pushes, wrong);
+    found.ownerless = ownerless(&external, &secrets);
     pushed(ground, model, &pushes, &mut found)?;
     if ground.database.is_some() {
         leased(ground, model, &external, &secrets, &mut found)?;
@@ -107,7 +110,7 @@ fn stored(
                 }
                 wrong.extend(kept(secret, is.as_ref()));
             }
-            None => {}
+            Some(Expected::Deleted) | None => {}
         }
     }
     for (name, had) in &model.left {
@@ -170,6 +173,17 @@ fn extra(
     let known: BTreeSet<&String> = model.pushes.values().map(|push| &push.name).collect();
     let extra = pushes.keys().filter(|name| !known.contains(name));
     wrong.extend(extra.map(|name| format!("PushSecret {name} should not be there")));
+}
+
+/// Secrets of ExternalSecrets that are gone, whether or not there is another of the same name.
+fn ownerless(external: &BTreeMap<String, Value>, secrets: &BTreeMap<String, Value>) -> BTreeSet<String> {
+    let there: BTreeSet<&str> =
+        external.values().filter_map(|object| object["metadata"]["uid"].as_str()).collect();
+    let gone = |secret: &Value| {
+        let owner = &secret["metadata"]["ownerReferences"][0]["uid"];
+        owner.as_str().is_some_and(|uid| !there.contains(uid))
+    };
+    secrets.iter().filter(|(_, secret)| gone(secret)).map(|(name, _)| name.clone()).collect()
 }
 
 /// PushSecrets, and what they pushed.
@@ -394,6 +408,19 @@ mod tests {
             let found = forgotten("pushed/1/main", is.as_ref(), should.as_ref(), &recorded);
             assert_eq!(found, expected, "{is:?} {should:?}");
         }
+    }
+
+    #[test]
+    fn a_secret_of_an_earlier_object_of_the_same_name_has_no_owner() {
+        let owned = |uid: &str| json!({"metadata": {"ownerReferences": [{"name": "es1", "uid": uid}]}});
+        let named = |name: &str, object: Value| (name.to_owned(), object);
+        let external = BTreeMap::from([named("es1", json!({"metadata": {"uid": "new"}}))]);
+        let secrets = BTreeMap::from([
+            named("mine", owned("new")),
+            named("its", owned("old")),
+            named("nobodys", json!({"metadata": {}})),
+        ]);
+        assert_eq!(ownerless(&external, &secrets), ["its".to_owned()].into());
     }
 
     #[test]

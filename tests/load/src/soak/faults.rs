@@ -68,6 +68,8 @@ impl Faults {
                 Some(name) => {
                     // Its number may be another's soon.
                     self.disarm(ground);
+                    self.active
+                        .retain(|active| !matches!(active.fault, Fault::KillAtRead | Fault::KillAtPush));
                     format!("kill -9 of operator {name}")
                 }
                 None => return Ok(None),

@@ -56,6 +56,9 @@ const SETTLED: Duration = Duration::from_secs(300);
 /// interval.
 const FORGOTTEN: Duration = Duration::from_secs(75);
 
+/// Until Kubernetes' garbage collector has deleted what has no owner any more; it looks at it again for as long as it fails.
+const COLLECTED: Duration = Duration::from_secs(45);
+
 /// What is right has to stay so over the shortest interval.
 const STAYS: Duration = Duration::from_secs(7);
 
@@ -85,6 +88,7 @@ pub(crate) async fn run(product: &Product, args: &SoakArgs) -> Result<()> {
         seen: Seen::default(),
         passwords: BTreeSet::new(),
         forgotten: Vec::new(),
+        overlooked: 0,
         checks: 0,
         lost: 0,
         replicas: BTreeSet::new(),
@@ -114,6 +118,8 @@ struct Soak<'a> {
     passwords: BTreeSet<String>,
     /// What was found at OpenBao and will never be taken back.
     forgotten: Vec<String>,
+    /// Secrets that Kubernetes should have deleted with their owners.
+    overlooked: usize,
     checks: usize,
     /// Leases that nothing recorded when all else was in order.
     lost: usize,
@@ -236,6 +242,15 @@ impl Soak<'_> {
             }
             let differences: Vec<&String> =
                 found.wrong.iter().chain(&found.leases).chain(found.forgotten.values()).collect();
+            // An owner that was deleted and made again while the collector's watch was away is an update to it, and it never
+            // looks at what the first one owned (client-go's informers compare names, and no uids).
+            if begin.elapsed() > COLLECTED {
+                for name in &found.ownerless {
+                    self.told.say(&format!("Kubernetes has overlooked Secret {name}, whose owner is gone"));
+                    self.overlooked += 1;
+                    self.ground.send(&Effect::Delete { kind: "Secret", name: name.clone() }).await?;
+                }
+            }
             if found.wrong.is_empty() && found.leases.is_empty() && begin.elapsed() > FORGOTTEN {
                 for (key, what) in &found.forgotten {
                     let what = format!("after round {number}, and no PushSecret records it: {what}");
@@ -368,6 +383,13 @@ impl Soak<'_> {
                 " (LEASES WERE LEFT OUT: there is no PostgreSQL)"
             }
         );
+        if self.overlooked > 0 {
+            let _ = writeln!(
+                text,
+                "Secrets that Kubernetes' garbage collector had overlooked: {}",
+                self.overlooked
+            );
+        }
         for quiet in &self.seen.quiet {
             let _ = writeln!(
                 text,

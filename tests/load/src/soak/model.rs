@@ -55,8 +55,7 @@ pub(crate) struct Secret {
 #[derive(Clone, Debug)]
 pub(crate) struct Push {
     pub(crate) name: String,
-    shared: bool,
-    other: bool,
+    part: usize,
 }
 
 /// An ExternalSecret of a database's credentials.
@@ -158,10 +157,10 @@ impl Model {
                 Some(_) => vec![Effect::Delete { kind: "Secret", name: source_name(*slot) }],
                 None => Vec::new(),
             },
-            Action::PutPush { slot, shared, other } => {
+            Action::PutPush { slot, part } => {
                 let fresh = format!("push{slot}-{}", self.count);
                 let name = self.pushes.get(slot).map_or(fresh, |push| push.name.clone());
-                let push = Push { name, shared: *shared, other: *other };
+                let push = Push { name, part: *part };
                 let effect = Effect::Apply(manifests::push(*slot, &push.name, &places(*slot, &push)));
                 self.pushes.insert(*slot, push);
                 vec![effect]
@@ -333,10 +332,9 @@ fn read(keys: &BTreeMap<usize, Data>, wish: &Wish) -> (Data, bool) {
 /// Where each key of a source goes.
 fn places(slot: usize, push: &Push) -> [(&'static str, String); 2] {
     let main = format!("pushed/{slot}/main");
-    let second = match (push.shared, push.other) {
-        (true, _) => main.clone(),
-        (false, true) => format!("pushed/{slot}/two"),
-        (false, false) => format!("pushed/{slot}/one"),
+    let second = match push.part {
+        0 => main.clone(),
+        part => format!("pushed/{slot}/part{part}"),
     };
     [("a", main), ("b", second)]
 }

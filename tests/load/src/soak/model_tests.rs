@@ -91,12 +91,12 @@ fn what_a_kept_secret_may_hold_is_what_could_be_read_since_its_target_is_so_call
 #[test]
 fn what_is_pushed_is_what_both_the_secret_and_the_push_secret_say() {
     let mut model = Model::new(1);
-    model.act(&Action::PutPush { slot: 2, shared: true, other: false });
+    model.act(&Action::PutPush { slot: 2, part: 0 });
     assert!(model.pushed().is_empty());
     model.act(&Action::PutSource { slot: 2 });
     assert_eq!(model.pushed()["pushed/2/main"].keys().collect::<Vec<_>>(), ["a", "b"]);
-    model.act(&Action::PutPush { slot: 2, shared: false, other: true });
-    assert_eq!(model.pushed().keys().collect::<Vec<_>>(), ["pushed/2/main", "pushed/2/two"]);
+    model.act(&Action::PutPush { slot: 2, part: 2 });
+    assert_eq!(model.pushed().keys().collect::<Vec<_>>(), ["pushed/2/main", "pushed/2/part2"]);
     model.act(&Action::RemoveSource { slot: 2 });
     assert!(model.pushed().is_empty());
 }

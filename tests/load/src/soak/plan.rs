@@ -38,8 +38,8 @@ pub(crate) enum Action {
     PutSource { slot: usize },
     /// Deletes it.
     RemoveSource { slot: usize },
-    /// Makes a PushSecret, or edits it; it pushes its second key into the first object too, or into one of its own.
-    PutPush { slot: usize, shared: bool, other: bool },
+    /// Makes a PushSecret, or edits it. Its second key goes into that part of the place; 0: where the first goes.
+    PutPush { slot: usize, part: usize },
     /// Deletes it: it has a finalizer.
     RemovePush { slot: usize },
     /// Makes an ExternalSecret of a database's credentials, or edits it, so that they are made anew.
@@ -196,16 +196,17 @@ pub(crate) fn round(seed: u64, round: usize) -> Vec<Action> {
 /// Secret is gone. What the one that was killed has written is to be found all the same. Faults stay where they are.
 fn push_story(dice: &mut StdRng, steps: &mut [Action], at: usize) {
     let slot = dice.random_range(0..PUSHES);
-    let other: bool = dice.random();
+    // Nobody else comes there, who would find what was left.
+    let part = dice.random_range(100..1_000_000);
     let end = match dice.random_range(0..3) {
         0 => Action::RemovePush { slot },
         1 => Action::RemoveSource { slot },
-        _ => Action::PutPush { slot, shared: false, other: !other },
+        _ => Action::PutPush { slot, part: part + 1 },
     };
     let story = [
         (at.wrapping_sub(4), Action::RemovePush { slot }),
         (at.wrapping_sub(3), Action::PutSource { slot }),
-        (at + 1, Action::PutPush { slot, shared: false, other }),
+        (at + 1, Action::PutPush { slot, part }),
         (at + 6, end),
     ];
     for (step, action) in story {
@@ -224,9 +225,8 @@ pub(crate) fn beginning(seed: u64) -> Vec<Action> {
     let keys = (0..KEYS).map(|key| Action::PutKey { key, more: key % 3 }).collect::<Vec<_>>();
     let secrets =
         (0..SECRETS).map(|slot| Action::PutSecret { slot, wish: wish(&mut dice) }).collect::<Vec<_>>();
-    let pushes = (0..PUSHES).flat_map(|slot| {
-        [Action::PutSource { slot }, Action::PutPush { slot, shared: slot % 2 == 0, other: false }]
-    });
+    let pushes =
+        (0..PUSHES).flat_map(|slot| [Action::PutSource { slot }, Action::PutPush { slot, part: slot % 2 }]);
     let leased = (0..LEASED).map(|slot| Action::PutLeased { slot, long: slot % 2 == 0, names: false });
     keys.into_iter().chain(secrets).chain(pushes).chain(leased).collect()
 }
@@ -255,7 +255,7 @@ fn ordinary(dice: &mut StdRng) -> Action {
         65..70 => Action::Refresh { slot },
         70..77 => Action::PutSource { slot: push },
         77..79 => Action::RemoveSource { slot: push },
-        79..87 => Action::PutPush { slot: push, shared: dice.random(), other: dice.random() },
+        79..87 => Action::PutPush { slot: push, part: dice.random_range(0..3) },
         87..90 => Action::RemovePush { slot: push },
         90..97 => Action::PutLeased { slot: leased, long: dice.random(), names: dice.random() },
         _ => Action::RemoveLeased { slot: leased },
