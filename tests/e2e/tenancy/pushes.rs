@@ -35,12 +35,15 @@ fn a_push_secret_selects_in_its_own_namespace_only() {
     assert_eq!(crate::push::places(&status, "SecretStore/fake"), ["own"]);
     // By name: another namespace cannot be spelled, and a path in a name is none.
     for name in [format!("../{}/secrets/a-theirs", victim.name), format!("{}/a-theirs", victim.name)] {
-        let refused = world.env.cluster.apply(&json!({
-            "apiVersion": "external-secrets.io/v1alpha1", "kind": "PushSecret",
-            "metadata": {"name": "by-name", "namespace": world.name},
-            "spec": {"secretStoreRefs": [{"name": "fake"}], "selector": {"secret": {"name": name}},
-                "data": [{"match": {"secretKey": "a-theirs", "remoteRef": {"remoteKey": "k"}}}]},
-        }).to_string());
+        let refused = world.env.cluster.apply(
+            &json!({
+                "apiVersion": "external-secrets.io/v1alpha1", "kind": "PushSecret",
+                "metadata": {"name": "by-name", "namespace": world.name},
+                "spec": {"secretStoreRefs": [{"name": "fake"}], "selector": {"secret": {"name": name}},
+                    "data": [{"match": {"secretKey": "a-theirs", "remoteRef": {"remoteKey": "k"}}}]},
+            })
+            .to_string(),
+        );
         assert!(refused.is_err(), "{name}");
     }
     // The witness: values were listed in the own namespace, and in no other, and not over all of them.

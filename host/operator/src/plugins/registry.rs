@@ -31,32 +31,38 @@ pub struct BuiltIn {
     pub file: &'static str,
     /// What it is, known before it is loaded.
     pub kind: PluginKind,
+    /// Kinds of generators that it answers to, likewise.
+    pub generators: &'static [&'static str],
     /// It is another built-in's plugin, and only a provider under this name: kinds of generators are the other's.
     pub lent: bool,
 }
 
 const fn provider(name: &'static str, file: &'static str) -> BuiltIn {
-    BuiltIn { name, file, kind: PluginKind::Provider, lent: false }
+    BuiltIn { name, file, kind: PluginKind::Provider, generators: &[], lent: false }
+}
+
+const fn making(generators: &'static [&'static str], built_in: BuiltIn) -> BuiltIn {
+    BuiltIn { generators, ..built_in }
 }
 
 const fn engine(name: &'static str, file: &'static str) -> BuiltIn {
-    BuiltIn { name, file, kind: PluginKind::TemplateEngine, lent: false }
+    BuiltIn { name, file, kind: PluginKind::TemplateEngine, generators: &[], lent: false }
 }
 
 /// Providers go by their key under `spec.provider`, template engines by their `engineVersion`.
 pub const BUILT_IN: &[BuiltIn] = &[
-    provider("aws", "aws.wasm"),
-    provider("azurekv", "azure.wasm"),
+    making(&["ECRAuthorizationToken", "STSSessionToken"], provider("aws", "aws.wasm")),
+    making(&["ACRAccessToken"], provider("azurekv", "azure.wasm")),
     provider("fake", "fake.wasm"),
-    provider("gcpsm", "gcp.wasm"),
-    provider("generators", "generators.wasm"),
+    making(&["GCRAccessToken"], provider("gcpsm", "gcp.wasm")),
+    making(&["Fake", "Password", "SSHKey", "UUID"], provider("generators", "generators.wasm")),
     engine("jinja", "template-jinja.wasm"),
     provider("kubernetes", "kubernetes.wasm"),
     provider("onepassword", "onepassword.wasm"),
     BuiltIn { lent: true, ..provider("openBao", "vault.wasm") },
     engine("v2", "template-go.wasm"),
-    provider("vault", "vault.wasm"),
-    provider("webhook", "webhook.wasm"),
+    making(&["VaultDynamicSecret"], provider("vault", "vault.wasm")),
+    making(&["Webhook"], provider("webhook", "webhook.wasm")),
 ];
 
 /// The built-in of that name.
@@ -441,12 +447,11 @@ impl Registry {
         if let Some((_, installed)) = found.into_iter().next() {
             return Ok(installed);
         }
-        // Which kinds one answers to it says itself.
-        let providers = BUILT_IN.iter().filter(|one| one.kind == PluginKind::Provider && !one.lent);
-        for unasked in providers.map(|one| one.name) {
-            if !entries.contains_key(unasked) {
-                self.ask(&mut entries, unasked);
-            }
+        let own = BUILT_IN.iter().find(|one| !one.lent && one.generators.contains(&kind));
+        if let Some(own) = own.filter(|own| !entries.contains_key(own.name))
+            && self.ask(&mut entries, own.name)
+        {
+            return Err(Failure::PluginLoading { name: own.name.to_owned() });
         }
         let coming = entries.iter().find(|(_, entry)| entry.installed.is_none() && entry.refused.is_none());
         Err(match coming {

@@ -19,7 +19,7 @@ use kube::Resource;
 use super::{Context, Next};
 use crate::cluster::config_maps::ConfigMaps;
 use crate::cluster::status as status_writer;
-use crate::plugins::{self, BUILT_IN, InstallError, Installed, built_in, shown};
+use crate::plugins::{self, BUILT_IN, BuiltIn, InstallError, Installed, built_in, shown};
 use crate::state::Parsed;
 use crate::watch::Object;
 
@@ -40,8 +40,9 @@ pub(super) fn announce_all(context: &Context) -> Vec<String> {
     }
     let used = context.state.plugins_in_use();
     let in_use = |name: &str| used.contains(name) || names.iter().any(|object| object == name);
-    let built_ins: Vec<&'static str> =
-        BUILT_IN.iter().map(|built_in| built_in.name).filter(|name| in_use(name)).collect();
+    let makes = |built_in: &BuiltIn| built_in.generators.iter().any(|kind| used.contains(*kind));
+    let wanted = BUILT_IN.iter().filter(|built_in| in_use(built_in.name) || makes(built_in));
+    let built_ins: Vec<&'static str> = wanted.map(|built_in| built_in.name).collect();
     context.registry.announce_built_in(&built_ins);
     for built_in in built_ins {
         context.state.push(Object::Plugin(built_in.to_owned()), Class::Fresh);
@@ -283,6 +284,9 @@ fn wake(context: &Context, name: &str, before: Option<&Installed>) {
         return;
     }
     context.state.recheck_stores(name);
+    if let Some(Installed { plugin, .. }) = &now {
+        context.state.wake_generator_users(|kind| plugin.generates(kind));
+    }
     if now.is_none_or(|now| now.plugin.kind() == PluginKind::TemplateEngine) {
         context.state.wake_engine_users(name);
     }

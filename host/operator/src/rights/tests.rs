@@ -183,7 +183,10 @@ fn some_rights_are_never_asked_for() {
     for right in rights(&everything(), Some(&account())) {
         let what = format!("{right:?}");
         let read = matches!(right.verb, "get" | "list" | "watch");
-        assert!(!matches!(right.verb, "*" | "impersonate" | "escalate" | "bind" | "approve" | "sign"), "{what}");
+        assert!(
+            !matches!(right.verb, "*" | "impersonate" | "escalate" | "bind" | "approve" | "sign"),
+            "{what}"
+        );
         assert!(right.group != "*" && right.resource != "*", "{what}");
         let foreign = ["rbac.authorization.k8s.io", "apiextensions.k8s.io", "certificates.k8s.io", "policy"];
         assert!(!foreign.contains(&right.group.as_str()), "{what}");

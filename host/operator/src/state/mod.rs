@@ -15,9 +15,10 @@ mod spread;
 mod term;
 mod uids;
 mod unwritten;
+mod uses;
 pub(crate) mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -39,7 +40,6 @@ use tokio::sync::Notify;
 
 use crate::cluster::credentials::Reference;
 use crate::metrics::Metrics;
-use crate::sync::collect::TRANSFORM_ENGINE;
 use crate::watch::Object;
 use crate::watch::cache::{Cache, Name};
 use crate::watch::index::Index;
@@ -268,19 +268,6 @@ impl State {
         inner.plugins.iter().map(|(name, plugin)| (name.name.clone(), plugin.clone())).collect()
     }
 
-    /// Names of the plugins that stores and templates of ExternalSecrets name.
-    pub fn plugins_in_use(&self) -> BTreeSet<String> {
-        let inner = self.lock();
-        let stores = inner.stores.iter().chain(inner.cluster_stores.iter());
-        let mut names: BTreeSet<String> = stores
-            .filter_map(|(_, store)| Some(store.spec.as_ref().ok()?.provider.entry()?.0.to_owned()))
-            .collect();
-        let specs = inner.external_secrets.iter().filter_map(|(_, es)| es.as_ref().as_ref().ok());
-        let templates = specs.filter_map(|es| es.spec.target.template.as_ref());
-        names.extend(templates.map(|template| template.engine_version.clone()));
-        names
-    }
-
     /// Every store.
     pub fn stores(&self) -> Vec<Object> {
         let inner = self.lock();
@@ -331,49 +318,6 @@ impl State {
     /// What an object reads is not known any more.
     pub fn forget_reads(&self, object: &Object) {
         self.lock().index.forget_reads(object);
-    }
-
-    /// The plugin of that name is another, is there at last, or serves others: its stores are validated with
-    /// it, and who uses one looks whether there is something to do.
-    pub fn recheck_stores(&self, plugin: &str) {
-        let mut inner = self.lock();
-        let of_plugin = |store: &Store| {
-            let provider = store.spec.as_ref().ok().and_then(|spec| spec.provider.entry());
-            provider.is_some_and(|(name, _)| name == plugin)
-        };
-        let namespaced = inner.stores.iter().map(|(name, store)| (Object::SecretStore(name.clone()), store));
-        let cluster = inner.cluster_stores.iter();
-        let cluster = cluster.map(|(name, store)| (Object::ClusterSecretStore(name.name.clone()), store));
-        let stores: Vec<Object> = namespaced
-            .chain(cluster)
-            .filter(|(_, store)| of_plugin(store))
-            .map(|(object, _)| object)
-            .collect();
-        for store in stores {
-            inner.wake_users(&store);
-            inner.queue.push(store, Class::Fresh, Instant::now());
-        }
-        drop(inner);
-        self.wake.notify_one();
-    }
-
-    /// The template engine of that name is another, or is there at last: who failed for want of it looks
-    /// again.
-    pub fn wake_engine_users(&self, engine: &str) {
-        let mut inner = self.lock();
-        let uses = |es: &Parsed<ExternalSecret>| {
-            let Ok(es) = es else { return false };
-            let mut rewrites = es.spec.data_from.iter().flat_map(|entry| &entry.rewrite);
-            es.spec.target.template.as_ref().is_some_and(|template| template.engine_version == engine)
-                || (engine == TRANSFORM_ENGINE && rewrites.any(|rewrite| rewrite.transform.is_some()))
-        };
-        let users: Vec<Name> =
-            inner.external_secrets.iter().filter(|(_, es)| uses(es)).map(|(name, _)| name.clone()).collect();
-        for user in users {
-            inner.queue.push(Object::ExternalSecret(user), Class::Fresh, Instant::now());
-        }
-        drop(inner);
-        self.wake.notify_one();
     }
 
     /// The verdict on a store, if it was validated by this process.
