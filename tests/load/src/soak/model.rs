@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::manifests;
-use super::plan::{Action, Creation, Deletion, Template, Wish};
+use super::plan::{Action, Creation, Deletion, ONCE, Template, Wish};
 
 /// Every value that is ever written begins so, and nothing else does: what leaks is found by it.
 pub(crate) const MARKER: &str = "soak-value-";
@@ -334,7 +334,8 @@ fn places(slot: usize, push: &Push) -> [(&'static str, String); 2] {
     let main = format!("pushed/{slot}/main");
     let second = match push.part {
         0 => main.clone(),
-        part => format!("pushed/{slot}/part{part}"),
+        part if part < ONCE => format!("pushed/{slot}/part{part}"),
+        part => format!("pushed/{slot}/once{part}"),
     };
     [("a", main), ("b", second)]
 }
