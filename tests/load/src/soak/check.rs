@@ -113,16 +113,14 @@ fn stored(
             Some(Expected::Deleted) | None => {}
         }
     }
-    for (name, had) in &model.left {
-        for (key, value) in secrets.get(name).map(data).unwrap_or_default() {
-            if !had.get(&key).is_some_and(|had| had.contains(&value)) {
-                wrong.push(format!("Secret {name}, which was left behind, has {key}: {value}"));
-            }
-        }
+    for secret in model.left.values() {
+        // It may never have been made.
+        let left = Secret { certain: false, ..secret.clone() };
+        wrong.extend(kept(&left, secrets.get(&secret.target).map(data).as_ref()));
     }
 }
 
-/// What is wrong with a Secret that is kept while a key is missing.
+/// What is wrong with a Secret that is kept while a key is missing, or after its ExternalSecret.
 fn kept(secret: &Secret, is: Option<&Data>) -> Vec<String> {
     let name = &secret.target;
     let Some(is) = is else {

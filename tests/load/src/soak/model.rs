@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::manifests;
-use super::plan::{Action, Creation, Deletion, Template, Wish};
+use super::plan::{Action, Creation, Deletion, ONCE, Template, Wish};
 
 /// Every value that is ever written begins so, and nothing else does: what leaks is found by it.
 pub(crate) const MARKER: &str = "soak-value-";
@@ -97,8 +97,9 @@ pub(crate) struct Model {
     count: usize,
     pub(crate) keys: BTreeMap<usize, Data>,
     pub(crate) secrets: BTreeMap<usize, Secret>,
-    /// Secrets that somebody's deletion left behind, and what they may hold.
-    pub(crate) left: BTreeMap<String, History>,
+    /// Secrets that an ExternalSecret's deletion left behind, by name. Whoever has not heard of the deletion yet (a watch that
+    /// comes back after an API server's restart) may write what is read meanwhile.
+    pub(crate) left: BTreeMap<String, Secret>,
     pub(crate) sources: BTreeMap<usize, Data>,
     pub(crate) pushes: BTreeMap<usize, Push>,
     pub(crate) leased: BTreeMap<usize, Leased>,
@@ -221,9 +222,7 @@ impl Model {
     fn remove_secret(&mut self, slot: usize) -> Vec<Effect> {
         let Some(secret) = self.secrets.remove(&slot) else { return Vec::new() };
         if secret.wish.creation != Creation::Owner {
-            let mut had = secret.had;
-            had.entry(THEIRS.0.to_owned()).or_default().insert(THEIRS.1.to_owned());
-            self.left.insert(secret.target, had);
+            self.left.insert(secret.target.clone(), secret);
         }
         vec![Effect::Delete { kind: "ExternalSecret", name: secret_name(slot) }]
     }
@@ -245,10 +244,10 @@ impl Model {
         format!("{MARKER}{:x}-{}-{what}", self.seed, self.count)
     }
 
-    /// What each ExternalSecret may have read by now.
+    /// What each ExternalSecret may have read by now, one that is deleted too.
     fn note(&mut self) {
         let keys = &self.keys;
-        for secret in self.secrets.values_mut() {
+        for secret in self.secrets.values_mut().chain(self.left.values_mut()) {
             for (key, value) in read(keys, &secret.wish).0 {
                 secret.had.entry(key).or_default().insert(value);
             }
@@ -334,7 +333,8 @@ fn places(slot: usize, push: &Push) -> [(&'static str, String); 2] {
     let main = format!("pushed/{slot}/main");
     let second = match push.part {
         0 => main.clone(),
-        part => format!("pushed/{slot}/part{part}"),
+        part if part < ONCE => format!("pushed/{slot}/part{part}"),
+        part => format!("pushed/{slot}/once{part}"),
     };
     [("a", main), ("b", second)]
 }

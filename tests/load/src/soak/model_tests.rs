@@ -107,6 +107,10 @@ fn what_was_merged_into_or_orphaned_is_left_and_an_owners_is_not() {
         let mut model = model(wish(&[(0, 0)], creation, Deletion::Retain));
         model.act(&Action::RemoveSecret { slot: 0 });
         assert_eq!(model.left.len(), left, "{creation:?}");
+        // Who has not heard of it yet reads on.
+        model.act(&Action::PutKey { key: 0, more: 0 });
+        let late = model.keys[&0]["p0"].clone();
+        assert!(model.left.values().all(|secret| secret.had["d0"].contains(&late)));
         assert_eq!(model.settled().len(), left);
         assert!(model.left.is_empty());
     }

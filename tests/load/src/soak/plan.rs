@@ -14,6 +14,9 @@ pub(crate) const KEYS: usize = 10;
 pub(crate) const PUSHES: usize = 6;
 pub(crate) const LEASED: usize = 4;
 
+/// Parts from here on are pushed to once only; a trap waits there.
+pub(crate) const ONCE: usize = 100;
+
 /// Actions of a round, faults among them.
 pub(crate) const STEPS: usize = 150;
 
@@ -197,7 +200,7 @@ pub(crate) fn round(seed: u64, round: usize) -> Vec<Action> {
 fn push_story(dice: &mut StdRng, steps: &mut [Action], at: usize) {
     let slot = dice.random_range(0..PUSHES);
     // Nobody else comes there, who would find what was left.
-    let part = dice.random_range(100..1_000_000);
+    let part = dice.random_range(ONCE..1_000_000);
     let end = match dice.random_range(0..3) {
         0 => Action::RemovePush { slot },
         1 => Action::RemoveSource { slot },
