@@ -103,7 +103,6 @@ fn stored(
             Some(Expected::Deleted) if is.is_some() || reason != "SecretDeleted" => {
                 wrong.push(format!("Secret {} of {name} should be deleted ({said})", secret.target));
             }
-            Some(Expected::Deleted) => {}
             Some(Expected::Kept) => {
                 if (status.as_str(), reason.as_str()) != ("False", "RemoteKeyNotFound") {
                     wrong.push(format!("ExternalSecret {name} lacks a key: {said}"));
