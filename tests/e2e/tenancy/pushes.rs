@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::victim;
-use crate::support::{Operator, World, assert_no_value_left, world};
+use crate::support::{Operator, assert_no_value_left, world};
 
 #[test]
 fn a_push_secret_selects_in_its_own_namespace_only() {
