@@ -8,6 +8,7 @@ const PROVIDER_FIELDS: &[(&str, &str)] = &[
     ("/aws/auth/secretRef/accessKeyID", "aws.auth.secretRef.accessKeyIDSecretRef"),
     ("/aws/auth/secretRef/secretAccessKey", "aws.auth.secretRef.secretAccessKeySecretRef"),
     ("/aws/auth/secretRef/sessionToken", "aws.auth.secretRef.sessionTokenSecretRef"),
+    ("/aws/events", ""),
     ("/azurekv/clientId", "azurekv.authSecretRef.clientId, or azurekv.identityId with ManagedIdentity"),
     ("/azurekv/clientSecret", "azurekv.authSecretRef.clientSecret"),
     ("/gcpsm/auth/secretRef/secretAccessKey", "gcpsm.auth.secretRef.secretAccessKeySecretRef"),
