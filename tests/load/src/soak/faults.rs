@@ -78,7 +78,7 @@ impl Faults {
                 let Some(pid) = operators.pid().filter(|_| self.trapped.is_none()) else { return Ok(None) };
                 let odd = steps % 2 == 1;
                 let (method, path, moment) = match (fault, odd) {
-                    (Fault::KillAtPush, _) => ("PUT", "/once", Moment::Answered),
+                    (Fault::KillAtPush, _) => ("PUT", "/v1/soak/data/pushed/once/", Moment::Answered),
                     (_, false) => ("GET", "/v1/soak-db/creds/", Moment::Answered),
                     (_, true) => ("GET", "/v1/soak/data/app/", Moment::Asked),
                 };

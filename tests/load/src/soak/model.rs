@@ -334,7 +334,7 @@ fn places(slot: usize, push: &Push) -> [(&'static str, String); 2] {
     let second = match push.part {
         0 => main.clone(),
         part if part < ONCE => format!("pushed/{slot}/part{part}"),
-        part => format!("pushed/{slot}/once{part}"),
+        part => format!("pushed/once/{slot}-{part}"),
     };
     [("a", main), ("b", second)]
 }
