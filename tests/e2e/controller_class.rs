@@ -15,10 +15,11 @@ fn a_store_that_turns_out_to_be_anothers_is_not_used() {
              spec: {{controller: {class}, provider: {{fake: {{data: [{{key: k, value: v}}]}}}}}}\n"
         ));
     };
-    let external_secret = |name: &str, store: &str| {
+    // What merges asks for the Secret, whatever the watches show.
+    let external_secret = |name: &str, store: &str, policy: &str| {
         world.apply(&format!(
             "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: {name}, namespace: {ns}}}\n\
-             spec: {{secretStoreRef: {{name: {store}}}, data: [{{secretKey: k, remoteRef: {{key: k}}}}]}}\n"
+             spec: {{secretStoreRef: {{name: {store}}}, target: {{creationPolicy: {policy}}}, data: [{{secretKey: k, remoteRef: {{key: k}}}}]}}\n"
         ));
     };
     let dir = RunDir::create(ns).unwrap();
@@ -29,14 +30,14 @@ fn a_store_that_turns_out_to_be_anothers_is_not_used() {
 
     // It knows of no store of that name when it asks for the Secret, and of one when it is answered.
     proxy.hold("GET", &format!("/namespaces/{ns}/secrets/early"));
-    external_secret("early", "anothers");
+    external_secret("early", "anothers", "Merge");
     world.wait("the Secret to be asked for", || if proxy.holds() { Ok(()) } else { Err(operator.log()) });
     store("anothers", "somebody-else");
     store("ours", ns);
     world.wait_ready("secretstore", "ours");
     proxy.let_go();
 
-    external_secret("late", "ours");
+    external_secret("late", "ours", "Owner");
     world.wait_ready("externalsecret", "late");
     let written: Vec<_> = world
         .env
