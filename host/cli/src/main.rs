@@ -24,10 +24,6 @@ use anyhow::Context;
 use crate::args::{Command, LogArgs, PluginCommand, TakeoverCommand};
 use crate::config::ConfigError;
 
-/// The system's allocator keeps what a burst took, and takes a tenth of the operator's time (docs/performance.md).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = match config::parse(std::env::args_os()) {
         Ok(cli) => cli,

@@ -38,12 +38,11 @@ const fn step(
 const READ: &str = "dynamic read";
 const APPLY: &str = "apply";
 
-static STEPS: [Step; 9] = {
+static STEPS: [Step; 8] = {
     use Server::{ApiServer, OpenBao};
     let (login, secret) = ("/v1/auth/{login}/login", "/api/v1/namespaces/{ns}/secrets/{es}");
     [
         step("login of the store", OpenBao, "POST", login, 1),
-        step("GET of the target", ApiServer, "GET", secret, 1),
         step("KV read", OpenBao, "GET", "/v1/{kv}/data/{db}/creds/{es}", 1),
         step("look at the mount", OpenBao, "GET", "/v1/sys/internal/ui/mounts/{db}/creds/{es}", 1),
         step("login for the credential", OpenBao, "POST", login, 2),
