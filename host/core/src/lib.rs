@@ -18,6 +18,7 @@ pub mod gjson;
 pub mod hash;
 pub mod inputs;
 pub mod lease;
+pub mod limit;
 pub mod names;
 pub mod options;
 pub mod outcome;

@@ -10,6 +10,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use claviger_core::limit::{Limits, Pace};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
@@ -32,11 +33,8 @@ const ACTION: &str = "Reconcile";
 /// Events that wait, of each type: a first sync of ten thousand ExternalSecrets has one for each, of half a KiB.
 const MAX_WAITING: usize = 10_000;
 
-/// Events that may be written one after the other before the pace holds.
-const BURST: u32 = 50;
-
-/// Between two events after a burst: 25 in a second take some hundredth of what an API server can do.
-const PACE: Duration = Duration::from_millis(40);
+/// Fifty at once, and 25 in a second then: some hundredth of what an API server can do.
+const PACE: Pace = Pace { burst: 50.0, per_second: 25.0 };
 
 /// For so long the same event again is counted on the one that is there, as Kubernetes' own recorders do.
 const SERIES: Duration = Duration::from_secs(360);
@@ -131,21 +129,6 @@ impl Events {
     }
 }
 
-/// How fast they are written.
-struct Pace {
-    /// When the next would be due if none had been early.
-    due: Instant,
-}
-
-impl Pace {
-    /// How long to wait before one more, which then counts.
-    fn wait(&mut self, now: Instant) -> Duration {
-        let earliest = now.checked_sub(PACE * BURST).unwrap_or(now);
-        self.due = self.due.max(earliest) + PACE;
-        self.due.saturating_duration_since(now)
-    }
-}
-
 /// One that was written, to be counted on.
 struct Series {
     name: String,
@@ -172,17 +155,15 @@ impl EventWriter {
 
     /// Writes until `stop`, and then what it can in a moment.
     pub async fn run(mut self, stop: CancellationToken) {
-        let begin = Instant::now();
-        let mut pace = Pace { due: begin.checked_sub(PACE * BURST).unwrap_or(begin) };
+        let pace = Limits::new(PACE, 1);
         let mut complained = None;
         while !stop.is_cancelled() {
             let Some(news) = self.events.next() else {
                 let woken = self.events.0.wake.notified();
                 tokio::select! { () = stop.cancelled() => break, () = woken => continue }
             };
-            let pause = pace.wait(Instant::now());
-            if !pause.is_zero() {
-                tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(pause) => {} }
+            while let Err(pause) = pace.take((), 1.0, Instant::now()) {
+                tokio::select! { () = stop.cancelled() => break, () = tokio::time::sleep(pause) => {} }
             }
             self.write(&news).await;
             if complained.is_none_or(|at: Instant| at.elapsed() > COMPLAIN) {

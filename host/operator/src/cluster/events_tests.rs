@@ -106,16 +106,3 @@ fn more_than_can_wait_are_dropped_and_counted() {
     // Cut between two characters.
     assert_eq!((first.type_, first.note.len()), ("Warning", MAX_NOTE));
 }
-
-#[test]
-fn after_a_burst_there_is_a_pace() {
-    let begin = Instant::now() + Duration::from_secs(3600);
-    let mut pace = Pace { due: begin - PACE * BURST };
-    let waits: Vec<Duration> = (0..BURST + 3).map(|_| pace.wait(begin)).collect();
-    assert!(waits[..usize::try_from(BURST).unwrap()].iter().all(Duration::is_zero));
-    assert_eq!(waits[usize::try_from(BURST).unwrap()..], [PACE, PACE * 2, PACE * 3]);
-    // After a rest there is another burst, and no more than one.
-    let later = begin + Duration::from_secs(600);
-    let waits: Vec<Duration> = (0..BURST + 1).map(|_| pace.wait(later)).collect();
-    assert_eq!(waits.iter().filter(|wait| !wait.is_zero()).count(), 1);
-}

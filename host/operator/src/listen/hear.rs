@@ -1,5 +1,6 @@
 //! One store that is listened to: waits, has refreshed what is told, acknowledges, and waits longer when that fails.
 
+use claviger_core::limit::{Limits, Pace};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,6 @@ use tokio::sync::Semaphore;
 
 use crate::reconcile::{Context, connect_store, store_reference};
 use crate::refresh;
-use crate::refresh::limit::{Limits, Pace};
 use crate::sync::store_name;
 use crate::watch::Object;
 

@@ -4,6 +4,7 @@
 //! A token must be for our own audience: one that is meant for the API server, or for anybody else, is not taken, so nobody
 //! has to hand us more than what this is worth. Tokens are kept as digests.
 
+use claviger_core::limit::{Limits, Pace};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +17,6 @@ use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use super::limit::{Limits, Pace};
 use crate::watch::Object;
 
 /// The verb that a caller needs on the store.

@@ -5,9 +5,9 @@
 //! nothing and reads nothing: it marks who is to be refreshed, and the reconcile does the rest.
 
 mod caller;
-pub(crate) mod limit;
 mod request;
 
+use claviger_core::limit::{Limits, Pace};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,7 +30,6 @@ use crate::watch::Object;
 use crate::webhook::certificate::Certificates;
 use crate::webhook::tls::{Bounds, TlsServer};
 use caller::{Callers, Refusal};
-use limit::{Limits, Pace};
 use request::Wanted;
 
 /// The only path.

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 /// How fast, and how much at once.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub struct Pace {
     /// Tokens that a bucket holds.
-    pub(crate) burst: f64,
+    pub burst: f64,
     /// Tokens that come in a second.
-    pub(crate) per_second: f64,
+    pub per_second: f64,
 }
 
 #[derive(Clone, Copy)]
@@ -22,7 +22,7 @@ struct Bucket {
 }
 
 /// Buckets by who asks.
-pub(crate) struct Limits<K> {
+pub struct Limits<K> {
     pace: Pace,
     most: usize,
     buckets: Mutex<HashMap<K, Bucket>>,
@@ -30,7 +30,7 @@ pub(crate) struct Limits<K> {
 
 impl<K: Eq + Hash> Limits<K> {
     /// None has asked; of at most `most` it is kept how often they do.
-    pub(crate) fn new(pace: Pace, most: usize) -> Self {
+    pub fn new(pace: Pace, most: usize) -> Self {
         Self { pace, most, buckets: Mutex::default() }
     }
 
@@ -38,7 +38,7 @@ impl<K: Eq + Hash> Limits<K> {
     ///
     /// # Errors
     /// How long it takes until there are as many; nothing is taken then.
-    pub(crate) fn take(&self, who: K, cost: f64, now: Instant) -> Result<(), Duration> {
+    pub fn take(&self, who: K, cost: f64, now: Instant) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= self.most && !buckets.contains_key(&who) {
             // One that is full again is as one that was never there.
