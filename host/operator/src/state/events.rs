@@ -181,10 +181,9 @@ impl State {
     /// An event of the managed Secrets' watch: drift wakes the writers.
     pub fn managed_event(&self, event: Event<ManagedSecret>) {
         let mut inner = self.lock();
-        let version = |secret: &ManagedSecret| secret.metadata.resource_version.clone();
         let own_write = match &event {
             Event::Apply(secret) | Event::InitApply(secret) => {
-                inner.managed.get(&Name::of(secret)).is_some_and(|known| version(&known) == version(secret))
+                inner.managed.is_at(&Name::of(secret), secret.metadata.resource_version.as_deref())
             }
             _ => false,
         };

@@ -32,6 +32,11 @@ impl MarkedCache {
         self.secrets.iter().filter_map(|(_, packed)| packed.unpack())
     }
 
+    /// Whether it is there in that version.
+    pub fn is_at(&self, name: &Name, version: Option<&str>) -> bool {
+        self.secrets.get(name).is_some_and(|packed| packed.version() == version)
+    }
+
     /// Whether there is one.
     pub fn holds(&self, name: &Name) -> bool {
         self.secrets.get(name).is_some()
@@ -101,8 +106,8 @@ impl MarkedCache {
     }
 
     fn unmark(&mut self, name: &Name) {
-        let Some(known) = self.get(name) else { return };
-        let Some(mark) = mark_of(&known) else { return };
+        let Some(known) = self.secrets.get(name) else { return };
+        let Some(mark) = known.mark() else { return };
         if let Some(names) = self.marked.get_mut(mark) {
             names.remove(name);
             if names.is_empty() {

@@ -2,14 +2,19 @@
 //! microseconds when its ExternalSecret is looked at. Hashes only, as in what it is made of.
 
 use claviger_core::hash::KeyHash;
+use claviger_core::names::LABEL_CREATED_BY;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use super::managed::{HashedData, ManagedSecret};
 
-/// The packed Secret.
+/// The packed Secret, and beside it what each event is compared with.
 #[derive(Debug)]
-pub(super) struct Packed(Box<[u8]>);
+pub(super) struct Packed {
+    json: Box<[u8]>,
+    version: Option<Box<str>>,
+    mark: Option<Box<str>>,
+}
 
 /// What is written, by short names.
 #[derive(Serialize, Deserialize)]
@@ -27,16 +32,30 @@ impl Packed {
     /// Packs one.
     pub(super) fn new(secret: ManagedSecret) -> Self {
         let ManagedSecret { metadata, type_, immutable, data: HashedData { keys, eso_hash } } = secret;
+        let version = metadata.resource_version.as_deref().map(Into::into);
+        let mark = metadata.labels.as_ref().and_then(|labels| labels.get(LABEL_CREATED_BY));
+        let mark = mark.map(|mark| mark.as_str().into());
         let keys = keys.into_iter().map(|(key, hash)| (key, hash.to_bytes())).collect();
         let form = Form { m: metadata, t: type_, i: immutable, k: keys, h: eso_hash };
         // Texts, numbers and maps by texts: that always can be written. Were it not so, the Secret would be looked at in
         // the API server.
-        Self(serde_json::to_vec(&form).unwrap_or_default().into_boxed_slice())
+        let json = serde_json::to_vec(&form).unwrap_or_default().into_boxed_slice();
+        Self { json, version, mark }
+    }
+
+    /// `metadata.resourceVersion`.
+    pub(super) fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// The label `created-by`.
+    pub(super) fn mark(&self) -> Option<&str> {
+        self.mark.as_deref()
     }
 
     /// Unpacks it.
     pub(super) fn unpack(&self) -> Option<ManagedSecret> {
-        let Form { m, t, i, k, h } = serde_json::from_slice(&self.0).ok()?;
+        let Form { m, t, i, k, h } = serde_json::from_slice(&self.json).ok()?;
         let keys = k.into_iter().map(|(key, hash)| (key, KeyHash::from_bytes(hash))).collect();
         Some(ManagedSecret { metadata: m, type_: t, immutable: i, data: HashedData { keys, eso_hash: h } })
     }
@@ -67,7 +86,9 @@ mod tests {
             }),
         ] {
             let secret: ManagedSecret = serde_json::from_value(value).unwrap();
-            let unpacked = Packed::new(secret.clone()).unpack().unwrap();
+            let packed = Packed::new(secret.clone());
+            assert_eq!(packed.version(), secret.metadata.resource_version.as_deref());
+            let unpacked = packed.unpack().unwrap();
             assert_eq!(unpacked.metadata, secret.metadata);
             assert_eq!((unpacked.type_, unpacked.immutable), (secret.type_, secret.immutable));
             assert_eq!(
