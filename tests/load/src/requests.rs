@@ -13,12 +13,14 @@ pub(crate) struct Requests<'a> {
     mark: Mark,
     /// Everything so far.
     pub(crate) seen: Vec<ApiRequest>,
+    /// ExternalSecrets whose status was written, by the path of that.
+    pub(crate) statuses: BTreeSet<String>,
 }
 
 impl<'a> Requests<'a> {
     /// From now on.
     pub(crate) fn of_operator(cluster: &'a ClusterView) -> Self {
-        Self { cluster, mark: cluster.audit_mark(), seen: Vec::new() }
+        Self { cluster, mark: cluster.audit_mark(), seen: Vec::new(), statuses: BTreeSet::new() }
     }
 
     /// Reads what has come.
@@ -28,15 +30,15 @@ impl<'a> Requests<'a> {
     pub(crate) fn read(&mut self) -> Result<()> {
         let (new, mark) = self.cluster.audit_next(self.mark)?;
         self.mark = mark;
-        self.seen.extend(new.into_iter().filter(|request| request.user == OPERATOR));
+        for request in new.into_iter().filter(|request| request.user == OPERATOR) {
+            let path = request.uri.split('?').next().unwrap_or_default();
+            let status = path.contains("/externalsecrets/") && path.ends_with("/status");
+            if status && request.verb == "patch" && request.status == 200 {
+                self.statuses.insert(path.to_owned());
+            }
+            self.seen.push(request);
+        }
         Ok(())
-    }
-
-    /// Objects whose status was written, by path.
-    pub(crate) fn statuses(&self) -> BTreeSet<&str> {
-        let written = self.seen.iter().filter(|request| request.verb == "patch" && request.status == 200);
-        let paths = written.map(|request| request.uri.split('?').next().unwrap_or_default());
-        paths.filter(|path| path.contains("/externalsecrets/") && path.ends_with("/status")).collect()
     }
 
     /// `patch secrets 2000, patch externalsecrets/status 2000`: the most frequent first.
