@@ -28,7 +28,8 @@ const AFTER_PANIC: Duration = Duration::from_secs(60);
 /// to be compiled takes longer and keeps nobody else.
 const PREPARING: Duration = Duration::from_secs(10);
 
-/// Between two searches for values that are kept too long; they are wiped within half a minute and this.
+/// Between two searches for values that are kept too long, which are wiped within half a minute and this; and, where
+/// another replica works, for plugins that came in use.
 const SWEEP: Duration = Duration::from_secs(10);
 
 type Crew = JoinSet<(Object, Next)>;
@@ -59,6 +60,9 @@ pub(crate) async fn work(context: &Arc<Context>, stop: &CancellationToken) -> Re
         if swept.elapsed() >= SWEEP {
             swept = Instant::now();
             context.pipeline.sweep();
+            if work.term.is_none() {
+                reconcile::ask_for_used(context);
+            }
         }
         work.heed_the_lease().await?;
         work.hand_out();

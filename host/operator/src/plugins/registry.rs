@@ -197,7 +197,7 @@ impl Registry {
 
     /// Says that these built-ins are coming, and before all others; and that from now on any other is loaded when somebody
     /// asks for it. Most clusters use two or three, and each takes some MiB and some hundredth of a second.
-    pub fn announce_built_in(&self, names: &[&'static str]) {
+    pub fn announce_built_in(&self, names: &BTreeSet<&'static str>) {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
         for name in names {
             self.announce(name);
@@ -209,6 +209,14 @@ impl Registry {
     pub fn asked(&self) -> BTreeSet<&'static str> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Asks for a built-in, if it is not there and nobody has asked for it.
+    pub fn want(&self, name: &'static str) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if !entries.contains_key(name) {
+            self.ask(&mut entries, name);
+        }
     }
 
     /// Asks for a built-in that is not there. False: they are not loaded on demand.

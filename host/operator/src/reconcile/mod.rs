@@ -43,7 +43,7 @@ use crate::webhook::certificate::Certificates;
 
 pub(crate) use external_secret::is_ours;
 pub use namespace_labels::NamespaceLabels;
-pub(crate) use plugin::load_asked;
+pub(crate) use plugin::{ask_for_used, load_asked};
 pub(crate) use store::{connect as connect_store, reference as store_reference};
 
 /// Everything a reconcile works with.

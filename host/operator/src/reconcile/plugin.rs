@@ -38,11 +38,9 @@ pub(super) fn announce_all(context: &Context) -> Vec<String> {
     for name in &names {
         context.registry.announce(name);
     }
-    let used = context.state.plugins_in_use();
-    let in_use = |name: &str| used.contains(name) || names.iter().any(|object| object == name);
-    let makes = |built_in: &BuiltIn| built_in.generators.iter().any(|kind| used.contains(*kind));
-    let wanted = BUILT_IN.iter().filter(|built_in| in_use(built_in.name) || makes(built_in));
-    let built_ins: Vec<&'static str> = wanted.map(|built_in| built_in.name).collect();
+    let mut built_ins = in_use(context);
+    built_ins
+        .extend(BUILT_IN.iter().map(|one| one.name).filter(|name| names.iter().any(|object| object == name)));
     context.registry.announce_built_in(&built_ins);
     for built_in in built_ins {
         context.state.push(Object::Plugin(built_in.to_owned()), Class::Fresh);
@@ -51,6 +49,22 @@ pub(super) fn announce_all(context: &Context) -> Vec<String> {
         }
     }
     names
+}
+
+/// Asks for the built-ins that came in use since the start. Who stands by is asked for nothing, and would compile at its
+/// takeover.
+pub(crate) fn ask_for_used(context: &Context) {
+    for name in in_use(context) {
+        context.registry.want(name);
+    }
+}
+
+/// The built-ins that are in use.
+fn in_use(context: &Context) -> BTreeSet<&'static str> {
+    let named = context.state.plugins_in_use(|class| context.config.serves(class));
+    let makes = |built_in: &BuiltIn| built_in.generators.iter().any(|kind| named.contains(*kind));
+    let used = BUILT_IN.iter().filter(|one| named.contains(one.name) || makes(one));
+    used.map(|one| one.name).collect()
 }
 
 /// Has the built-ins loaded that somebody asked for in vain.

@@ -12,12 +12,15 @@ use crate::sync::collect::TRANSFORM_ENGINE;
 use crate::watch::Object;
 
 impl State {
-    /// Names of the plugins that stores and templates of ExternalSecrets name, and the kinds of generators.
-    pub fn plugins_in_use(&self) -> BTreeSet<String> {
+    /// Names of the plugins that stores of the controller classes that `serves` takes, and templates, name, and the kinds of
+    /// generators.
+    pub fn plugins_in_use(&self, serves: impl Fn(Option<&str>) -> bool) -> BTreeSet<String> {
         let inner = self.lock();
         let stores = inner.stores.iter().chain(inner.cluster_stores.iter());
         let mut names: BTreeSet<String> = stores
-            .filter_map(|(_, store)| Some(store.spec.as_ref().ok()?.provider.entry()?.0.to_owned()))
+            .filter_map(|(_, store)| store.spec.as_ref().ok())
+            .filter(|spec| serves(spec.controller.as_deref()))
+            .filter_map(|spec| Some(spec.provider.entry()?.0.to_owned()))
             .collect();
         for es in inner.external_secrets.iter().filter_map(|(_, es)| es.as_ref().as_ref().ok()) {
             names.extend(engines(es).map(ToOwned::to_owned));
