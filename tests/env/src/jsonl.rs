@@ -11,13 +11,34 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
+/// How much is read at once on the way back to the last complete line: lines are a few KiB.
+const PIECE: usize = 4096;
+
 /// A place in an audit log: everything before it has been seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mark(u64);
 
 /// The place behind the last complete line; the start if the file does not exist yet.
+///
+/// A line is seen half-written now and then: a mark in its midst would make its rest a broken line for
+/// whoever reads on from there.
 pub(crate) fn end(path: &Path) -> Mark {
-    Mark(std::fs::metadata(path).map_or(0, |meta| meta.len()))
+    let Ok(mut file) = File::open(path) else { return Mark::default() };
+    let mut end = file.metadata().map_or(0, |meta| meta.len());
+    let mut piece = [0; PIECE];
+    while end > 0 {
+        let start = end.saturating_sub(PIECE as u64);
+        let length = usize::try_from(end - start).unwrap_or(PIECE);
+        let read = file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(&mut piece[..length]));
+        if read.is_err() {
+            return Mark::default();
+        }
+        if let Some(at) = piece[..length].iter().rposition(|byte| *byte == b'\n') {
+            return Mark(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Mark::default()
 }
 
 /// All complete lines after `since`, parsed. A file that does not exist yet has none.
@@ -85,6 +106,23 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert_eq!(lines, vec![serde_json::json!({"a": 1}), serde_json::json!({"a": 2})]);
         assert_eq!(rest, vec![serde_json::json!({"a": 2}), serde_json::json!({"a": 3})]);
+    }
+
+    #[test]
+    fn a_mark_is_never_in_the_midst_of_a_line() {
+        let path = std::env::temp_dir().join(format!("claviger-jsonl-end-{}", std::process::id()));
+        let long = "x".repeat(3 * PIECE);
+        for (text, place) in [
+            ("{\"a\":1}\n{\"a\"".to_owned(), 8),
+            ("{\"a\":1}\n".to_owned(), 8),
+            (format!("{{\"a\":1}}\n{{\"{long}"), 8),
+            (long.clone(), 0),
+            (String::new(), 0),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            assert_eq!(end(&path), Mark(place), "{} bytes", text.len());
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

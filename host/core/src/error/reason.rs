@@ -77,7 +77,7 @@ reasons! {
         "its plugin is there and cannot be used",
         "look at the Plugin: kubectl get plugin NAME -o yaml says why";
     PluginLoading:
-        "its plugin is being compiled",
+        "its plugin is being loaded",
         "wait for a minute; if it stays, look at the Plugin";
     PluginForbidden:
         "its plugin may not be used from this namespace",
