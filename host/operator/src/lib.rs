@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod cluster;
 pub mod config;
+mod connections;
 pub mod election;
 pub mod error;
 mod listen;
