@@ -13,7 +13,7 @@ mod listen;
 pub mod metrics;
 mod page;
 pub mod plugins;
-mod preflight;
+pub mod preflight;
 mod readiness;
 pub mod reconcile;
 mod refresh;
