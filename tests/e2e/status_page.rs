@@ -112,8 +112,9 @@ fn it_is_off_unless_asked_for() {
 fn asked(operator: &Operator, method: &str, path: &str) -> String {
     let mut answer = String::new();
     let mut stream = TcpStream::connect(operator.address()).unwrap();
-    let request =
-        format!("{method} {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{{}}");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{{}}"
+    );
     stream.write_all(request.as_bytes()).unwrap();
     stream.read_to_string(&mut answer).unwrap();
     answer

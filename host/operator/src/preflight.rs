@@ -125,7 +125,8 @@ async fn say_what_is_given(client: &Client, audiences: &[String]) {
     let params = PostParams { dry_run: true, ..PostParams::default() };
     let mut given = Vec::new();
     for audience in audiences {
-        let spec = TokenRequestSpec { audiences: Some(vec![audience.clone()]), ..TokenRequestSpec::default() };
+        let spec =
+            TokenRequestSpec { audiences: Some(vec![audience.clone()]), ..TokenRequestSpec::default() };
         let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
         if api.create_token_request(EVERYWHERE, &params, &request).await.is_ok() {
             given.push(audience.as_str());

@@ -397,7 +397,8 @@ mod tests {
         assert!(Ahead::open(&dir, &Engine::default()).is_none());
         std::os::unix::fs::chown(&dir, Some(0), None).unwrap();
         std::fs::write(dir.join("one.cwasm"), b"x").unwrap();
-        std::fs::set_permissions(dir.join("one.cwasm"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(dir.join("one.cwasm"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .unwrap();
         assert!(Ahead::open(&dir, &Engine::default()).is_some());
         std::os::unix::fs::chown(dir.join("one.cwasm"), Some(65534), None).unwrap();
         assert!(Ahead::open(&dir, &Engine::default()).is_none(), "a file in it is theirs");

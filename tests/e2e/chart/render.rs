@@ -111,7 +111,8 @@ fn what_watches_it_is_there_where_the_cluster_knows_it() {
                        genericTargets.resources[0].resources[0]=deployments,genericTargets.resources[0].verbs[0]=create";
         let makes = objects(person, &format!("--set {targets}"));
         let policies = of_kind(&makes, "ValidatingAdmissionPolicy");
-        let writes = policies.iter().find(|one| one["metadata"]["name"].as_str().unwrap().ends_with("-writes"));
+        let writes =
+            policies.iter().find(|one| one["metadata"]["name"].as_str().unwrap().ends_with("-writes"));
         let rules = writes.unwrap()["spec"]["matchConstraints"]["resourceRules"].as_array().unwrap();
         assert_eq!(rules.len(), 1);
         assert_eq!(rules[0]["resources"], json!(["secrets"]));

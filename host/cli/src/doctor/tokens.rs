@@ -43,7 +43,9 @@ where
     match Api::<K>::all(client.clone()).list(&ListParams::default()).await {
         Ok(list) => Ok(list.items),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
-        Err(error) => Err(anyhow::Error::new(error).context(format!("objects of kind {kind} cannot be listed"))),
+        Err(error) => {
+            Err(anyhow::Error::new(error).context(format!("objects of kind {kind} cannot be listed")))
+        }
     }
 }
 
@@ -54,7 +56,7 @@ fn judge(
     audience: &str,
 ) -> Finding {
     let denies = |policy: &ValidatingAdmissionPolicy| {
-        bindings.iter().filter_map(|binding| binding.spec.as_ref()).any(|binding| {
+        bindings.iter().map(|binding| &binding.spec).any(|binding| {
             Some(&binding.policy_name) == policy.metadata.name.as_ref()
                 && binding.validation_actions.iter().any(|action| action == "Deny")
         })
@@ -78,14 +80,16 @@ fn judge(
         expressions.any(|expression| quotes(expression, audience))
     };
     if about.iter().any(says) {
-        let message = format!("a policy keeps {user} from tokens for {audience}, which the API server takes itself");
+        let message =
+            format!("a policy keeps {user} from tokens for {audience}, which the API server takes itself");
         return Finding::ok(CHECK, message);
     }
     let message = format!(
         "the policy about tokens of {user} does not name {audience}, which the API server takes itself: {risk}"
     );
-    let remedy =
-        format!("add {audience} to tokenRequests.apiServerAudience.audiences of the chart, with those that are there");
+    let remedy = format!(
+        "add {audience} to tokenRequests.apiServerAudience.audiences of the chart, with those that are there"
+    );
     Finding::warning(CHECK, message).with_remedy(remedy)
 }
 
@@ -99,7 +103,8 @@ fn is_about(spec: &ValidatingAdmissionPolicySpec, user: &str) -> bool {
     let has = |list: &Option<Vec<String>>, wanted: &[&str]| {
         list.iter().flatten().any(|one| wanted.contains(&one.as_str()))
     };
-    let rules = spec.match_constraints.iter().flat_map(|constraints| constraints.resource_rules.iter().flatten());
+    let rules =
+        spec.match_constraints.iter().flat_map(|constraints| constraints.resource_rules.iter().flatten());
     let mut rules = rules.filter(|rule| {
         has(&rule.api_groups, &["", "*"])
             && has(&rule.resources, &["serviceaccounts/token", "serviceaccounts/*", "*/*"])

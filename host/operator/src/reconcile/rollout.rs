@@ -55,7 +55,8 @@ pub(super) async fn look(
     let known = context.state.rollout(name).filter(|known| known.mark == *mark);
     if !context.config.rollouts {
         if known.is_none() {
-            let message = "nothing is restarted for the changed secret: the operator runs with --enable-rollouts=false";
+            let message =
+                "nothing is restarted for the changed secret: the operator runs with --enable-rollouts=false";
             context.events.warning(&es.object_ref(&()), "RolloutRestartFailed", message);
             context.state.rolled(name, RolledOut { mark: mark.clone(), restarted: false, over: false });
         }

@@ -84,8 +84,9 @@ impl State {
 
     /// Whether a lease that a managed Secret holds now ends with the login of that accessor.
     pub fn holds_by(&self, accessor: &str) -> bool {
-        let by = |lease: &Lease| lease.holder.as_ref().and_then(|holder| holder.accessor.as_deref());
-        self.holds(accessor, |lease| by(lease) == Some(accessor))
+        self.holds(accessor, |lease| {
+            lease.holder.as_ref().is_some_and(|holder| holder.accessor.as_deref() == Some(accessor))
+        })
     }
 
     /// Whether a managed Secret holds such a lease, whose record has that text in it.
@@ -94,8 +95,9 @@ impl State {
         let said = serde_json::to_string(said).unwrap_or_default();
         let holds = |text: &str| {
             text.contains(&said)
-                && Record::parse(text)
-                    .is_some_and(|record| record.held.iter().filter_map(|held| held.lease.as_ref()).any(&such))
+                && Record::parse(text).is_some_and(|record| {
+                    record.held.iter().filter_map(|held| held.lease.as_ref()).any(&such)
+                })
         };
         let inner = self.lock();
         inner.managed.iter().any(|secret| records(&secret).any(|(_, text)| holds(text)))
@@ -228,7 +230,8 @@ mod tests {
         let state = State::new(Arc::new(Metrics::default()));
         let mut held: serde_json::Value = serde_json::from_str(&record(&["live"], &["old"])).unwrap();
         for (list, accessor) in [("held", "one"), ("retired", "two")] {
-            held[list][0]["lease"]["holder"] = json!({"accessor": accessor, "seconds": 60, "renewable": false});
+            held[list][0]["lease"]["holder"] =
+                json!({"accessor": accessor, "seconds": 60, "renewable": false});
         }
         state.managed_event(Event::Apply(secret("db", &held.to_string())));
         assert!(state.holds_by("one"));

@@ -251,7 +251,8 @@ mod tests {
         let intake = Arc::new(Intake { prompt: Duration::from_millis(50), ..Intake::default() });
         let (mut tasks, count) = (JoinSet::new(), Arc::new(Count::default()));
         for _ in 0..LARGE {
-            let (intake, body) = (intake.clone(), Spaces { stalls: true, ..spaces(SMALL + 1, &count) });
+            let (intake, mut body) = (intake.clone(), spaces(SMALL + 1, &count));
+            body.stalls = true;
             tasks.spawn(async move { intake.take(body).await.unwrap_err() });
         }
         tokio::task::yield_now().await;

@@ -234,7 +234,11 @@ async fn origins_are_those_that_the_store_names() {
     };
     refused(&plugin, switched("/forward"), "begins with \"insecure\"").await;
     let session = connect(&plugin, switched("/insecureSkipVerify"), &source).await.unwrap();
-    assert!(session.warnings().iter().any(|said| said.contains("is not verified")), "{:?}", session.warnings());
+    assert!(
+        session.warnings().iter().any(|said| said.contains("is not verified")),
+        "{:?}",
+        session.warnings()
+    );
     // One that stands nowhere: it is made of what the guest was handed.
     let made = config(json!({"rounds": [object("/ref")], "then": "deny-it"}));
     let said = refusal(&plugin, connect(&plugin, made, &source).await);
