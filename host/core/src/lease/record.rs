@@ -12,6 +12,10 @@ use crate::provider::{Lease, LeaseHolder};
 /// all annotations of an object may have 256 KiB.
 const MAX_RETIRED: usize = 32;
 
+/// Credentials that are recorded for one ExternalSecret. Each is a request to a backend sooner or later, and who may write
+/// the annotation can write as many as fit.
+pub const MAX_HELD: usize = 256;
+
 /// Who made a credential: asked again when it is renewed or revoked.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Source {
@@ -137,9 +141,11 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads an annotation. What is not readable (somebody edited it) is no record: the values are made anew.
+    /// Reads an annotation. What is not readable, or has more in it than is ever written (somebody edited it), is no
+    /// record: the values are made anew.
     pub fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+        let record: Self = serde_json::from_str(text).ok()?;
+        (record.held.len() <= MAX_HELD && record.retired.len() <= MAX_RETIRED).then_some(record)
     }
 
     /// The annotation.
@@ -294,6 +300,20 @@ mod tests {
         for broken in ["", "{}", "null", r#"{"salt":1}"#, "[]"] {
             assert_eq!(Record::parse(broken), None, "{broken}");
         }
+    }
+
+    #[test]
+    fn more_than_is_ever_written_is_no_record() {
+        let one = held("database/creds/app", 0, 3600, None);
+        let retired = Retired { held: one.clone(), revoke: Revoke::AfterRollout };
+        let read = |held, retired_too| {
+            let (held, retired) = (vec![one.clone(); held], vec![retired.clone(); retired_too]);
+            let record =
+                Record { salt: String::new(), inputs: String::new(), held, keys: BTreeSet::new(), retired };
+            Record::parse(&record.text()).is_some()
+        };
+        assert!(read(256, 32));
+        assert!(!read(257, 0) && !read(0, 33));
     }
 
     #[test]
