@@ -1,8 +1,9 @@
 //! Who gives way when there are too many connections at a port without a login.
 //!
-//! The newest is never refused: whoever opens connections and says nothing would keep the API server or the kubelet out.
-//! One of those ends who have most, so that one address cannot push out another that keeps a few. What is said on a
-//! connection is not looked at.
+//! The newest is not refused as a rule: whoever opens connections and says nothing would keep the API server or the kubelet
+//! out. One of those ends who have most, so that one address cannot push out another that keeps a few. Only where all
+//! connections of that address are being answered, its own newest ends: those that wait for longest are next, and if they
+//! ended, none of a crowd would ever be answered. What is said on a connection is not looked at.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -76,25 +77,28 @@ impl Connections {
     /// One more, whose task runs already: if there are too many, another ends.
     pub(crate) fn add(&mut self, peer: IpAddr, mark: Mark, task: AbortHandle) {
         self.open.retain(|open| !open.task.is_finished());
+        // One address has one name, whichever socket it came by.
+        let peer = peer.to_canonical();
         while self.open.len() >= self.most {
             let doing: Vec<_> = self.open.iter().map(|open| (open.peer, open.mark.get())).collect();
-            let Some(victim) = victim(&doing) else { break };
+            let Some(victim) = victim(&doing, peer) else { return task.abort() };
             self.open.swap_remove(victim).task.abort();
         }
-        // One address has one name, whichever socket it came by.
-        self.open.push(Open { peer: peer.to_canonical(), mark, task });
+        self.open.push(Open { peer, mark, task });
     }
 }
 
-/// Of the address that has most: the one that has been idle for the longest time, or answered for the longest.
-fn victim(open: &[(IpAddr, Doing)]) -> Option<usize> {
+/// Of the address that has most: the one that has been idle for the longest time, or answered for the longest; none if all
+/// of them are being answered, and the one that comes is of it too.
+fn victim(open: &[(IpAddr, Doing)], comes: IpAddr) -> Option<usize> {
     let mut counts: HashMap<IpAddr, usize> = HashMap::new();
     for (peer, _) in open {
         *counts.entry(*peer).or_default() += 1;
     }
     let order =
         |(peer, doing): &(IpAddr, Doing)| (counts.get(peer).copied(), !doing.answering, Reverse(doing.since));
-    open.iter().enumerate().max_by_key(|(_, each)| order(each)).map(|(index, _)| index)
+    let (index, (peer, doing)) = open.iter().enumerate().max_by_key(|(_, each)| order(each))?;
+    (!doing.answering || *peer != comes).then_some(index)
 }
 
 #[cfg(test)]
@@ -110,20 +114,21 @@ mod tests {
         let each = |peer: &str, answering: bool, second: u64| {
             (peer.parse().unwrap(), Doing { answering, since: start + Duration::from_secs(second) })
         };
-        let (a, b) = ("10.0.0.1", "10.0.0.2");
+        let (a, b, other) = ("10.0.0.1", "10.0.0.2", "10.0.0.3");
         let cases = [
             ("none", vec![], None),
             ("the oldest", vec![each(a, false, 2), each(a, false, 1), each(a, false, 3)], Some(1)),
             ("an idle one before a busy one", vec![each(a, true, 1), each(a, false, 2)], Some(1)),
-            ("a busy one, if all are", vec![each(a, true, 2), each(a, true, 1)], Some(1)),
+            ("a busy one for another's, if all are", vec![each(b, true, 2), each(b, true, 1)], Some(1)),
+            ("its own newest, if all are busy", vec![each(a, true, 2), each(a, true, 1)], None),
             (
                 "who has most, however old another's is",
-                vec![each(b, false, 0), each(a, true, 5), each(a, true, 6)],
+                vec![each(b, false, 0), each(other, true, 5), each(other, true, 6)],
                 Some(1),
             ),
         ];
         for (what, open, expected) in cases {
-            assert_eq!(victim(&open), expected, "{what}");
+            assert_eq!(victim(&open, a.parse().unwrap()), expected, "{what}");
         }
     }
 

@@ -6,7 +6,7 @@
 
 mod pages;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,14 +76,14 @@ impl Server {
                 accepted = self.listener.accept() => accepted,
             };
             let Ok((stream, peer)) = accepted else { continue };
-            let task = tasks.spawn(connection(stream, exhibit.clone(), pages.clone()));
+            let task = tasks.spawn(connection(stream, peer.ip(), exhibit.clone(), pages.clone()));
             connections.add(peer.ip(), Mark::idle(), task);
         }
     }
 }
 
-async fn connection(stream: TcpStream, exhibit: Arc<dyn Exhibit>, pages: Arc<Pages>) {
-    let reader = Reader::default();
+async fn connection(stream: TcpStream, peer: IpAddr, exhibit: Arc<dyn Exhibit>, pages: Arc<Pages>) {
+    let reader = Reader::new(peer);
     let service = service_fn(|request| {
         let (exhibit, pages, reader) = (&exhibit, &pages, &reader);
         async move { Ok::<_, std::convert::Infallible>(answer(&request, exhibit.as_ref(), pages, reader).await) }

@@ -16,4 +16,4 @@ pub use due::{
 };
 pub use pins::Pins;
 pub use policy::{Policy, PolicyError, Rotation, Superseded};
-pub use record::{Held, MAX_HELD, Record, Retired, Revoke, Source, is_of_key};
+pub use record::{Held, Record, Retired, Revoke, Source, is_of_key};

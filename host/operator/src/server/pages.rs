@@ -4,6 +4,7 @@
 //! A page that somebody else is being sent is sent again for a moment. Once nobody reads one, none is kept, so who asks
 //! for one after the other always gets it as it is.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use hyper::body::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// Pages that are being sent at once. With one more the oldest is cut off, as connections are (`connections`): a scraper
-/// that reads is done long before so many others came.
+/// Pages that are being sent at once. With one more the oldest is cut off of those of the address that is sent most, as
+/// connections are (`connections`): so whoever asks and does not read cuts off himself, and not a scraper.
 const MAX_SENT: usize = 4;
 
 /// How old a page may be that is sent to another too.
@@ -38,6 +39,7 @@ impl AsRef<[u8]> for Sent {
 #[derive(Debug)]
 struct Ticket {
     until: Instant,
+    peer: IpAddr,
     reader: Arc<Notice>,
 }
 
@@ -61,15 +63,23 @@ impl Notice {
 }
 
 /// Who is sent pages: one connection, one page after the other.
-#[derive(Debug, Default)]
-pub(super) struct Reader(Arc<Notice>);
+#[derive(Debug)]
+pub(super) struct Reader {
+    peer: IpAddr,
+    notice: Arc<Notice>,
+}
 
 impl Reader {
+    /// A connection from there.
+    pub(super) fn new(peer: IpAddr) -> Self {
+        Self { peer: peer.to_canonical(), notice: Arc::default() }
+    }
+
     /// Comes when the connection has to end: it is the oldest of too many, or does not read.
     pub(super) async fn pushed_out(&self) {
         loop {
             let until = {
-                let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let state = self.notice.state.lock().unwrap_or_else(PoisonError::into_inner);
                 if state.out {
                     return;
                 }
@@ -79,9 +89,9 @@ impl Reader {
                 Some(until) if until <= Instant::now() => return,
                 Some(until) => tokio::select! {
                     () = sleep_until(until) => {}
-                    () = self.0.changed.notified() => {}
+                    () = self.notice.changed.notified() => {}
                 },
-                None => self.0.changed.notified().await,
+                None => self.notice.changed.notified().await,
             }
         }
     }
@@ -127,12 +137,14 @@ impl Pages {
             Some((at, text)) if now.duration_since(*at) < self.shared => text.upgrade(),
             _ => None,
         };
-        sending.tickets.retain(|ticket| ticket.strong_count() > 0);
-        while sending.tickets.len() >= MAX_SENT {
-            if let Some(oldest) = sending.tickets.remove(0).upgrade() {
-                oldest.reader.change(|state| state.out = true);
-            }
+        let mut live: Vec<Arc<Ticket>> = sending.tickets.iter().filter_map(Weak::upgrade).collect();
+        while live.len() >= MAX_SENT {
+            let peers: Vec<IpAddr> = live.iter().map(|ticket| ticket.peer).collect();
+            let Some(victim) = victim(&peers) else { break };
+            live.remove(victim).reader.change(|state| state.out = true);
         }
+        sending.tickets = live.iter().map(Arc::downgrade).collect();
+        drop(live);
         let text = match shared {
             Some(text) => text,
             None => {
@@ -141,17 +153,26 @@ impl Pages {
                 text
             }
         };
-        let ticket = Arc::new(Ticket { until: now + self.to_read, reader: reader.0.clone() });
+        let ticket =
+            Arc::new(Ticket { until: now + self.to_read, peer: reader.peer, reader: reader.notice.clone() });
         sending.tickets.push(Arc::downgrade(&ticket));
-        reader.0.change(|state| state.page = Arc::downgrade(&ticket));
+        reader.notice.change(|state| state.page = Arc::downgrade(&ticket));
         Ok(Bytes::from_owner(Sent { text, _ticket: ticket }))
     }
+}
+
+/// The oldest of the address that is sent most.
+fn victim(peers: &[IpAddr]) -> Option<usize> {
+    let of = |peer: &IpAddr| peers.iter().filter(|each| *each == peer).count();
+    let most = peers.iter().map(of).max()?;
+    peers.iter().position(|peer| of(peer) == most)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use std::convert::Infallible;
+    use std::net::Ipv4Addr;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use futures::FutureExt;
@@ -165,6 +186,25 @@ mod tests {
         Pages { shared, to_read, ..Pages::default() }
     }
 
+    fn reader() -> Reader {
+        Reader::new(Ipv4Addr::LOCALHOST.into())
+    }
+
+    #[test]
+    fn who_is_sent_most_is_cut_off() {
+        let peers =
+            |last: &[u8]| -> Vec<IpAddr> { last.iter().map(|last| [10, 0, 0, *last].into()).collect() };
+        for (last, expected) in [
+            (&[][..], None),
+            (&[1], Some(0)),
+            (&[1, 2, 2], Some(1)),
+            (&[1, 2, 3], Some(0)),
+            (&[1, 2, 1, 2, 2], Some(1)),
+        ] {
+            assert_eq!(victim(&peers(last)), expected, "{last:?}");
+        }
+    }
+
     /// A page with the number of pages that were made before it.
     async fn page(pages: &Pages, reader: &Reader, made: &AtomicUsize) -> Bytes {
         let make = || Ok::<_, Infallible>(made.fetch_add(1, Ordering::SeqCst).to_string());
@@ -174,7 +214,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_is_shared_while_it_is_being_sent_and_for_a_moment() {
         let made = AtomicUsize::new(0);
-        let readers = [Reader::default(), Reader::default(), Reader::default()];
+        let readers = [reader(), reader(), reader()];
         let long = pages(LONG, LONG);
         let first = page(&long, &readers[0], &made).await;
         let second = page(&long, &readers[1], &made).await;
@@ -191,7 +231,7 @@ mod tests {
     #[tokio::test]
     async fn so_many_are_sent_and_the_oldest_gives_way() {
         let (pages, made) = (pages(Duration::ZERO, LONG), AtomicUsize::new(0));
-        let readers: Vec<_> = (0..=MAX_SENT).map(|_| Reader::default()).collect();
+        let readers: Vec<_> = (0..=MAX_SENT).map(|_| reader()).collect();
         let mut sent = Vec::new();
         for reader in &readers {
             assert!(readers.iter().all(|reader| reader.pushed_out().now_or_never().is_none()));
@@ -202,7 +242,7 @@ mod tests {
         assert_eq!(gone, [true, false, false, false, false]);
         // Who has read does not count.
         sent.clear();
-        let next = Reader::default();
+        let next = reader();
         let held = page(&pages, &next, &made).await;
         assert!(readers[1..].iter().all(|reader| !out(reader)));
         drop(held);
@@ -210,8 +250,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_does_not_read_is_not_waited_for() {
-        let (pages, made, reader) =
-            (pages(LONG, Duration::from_millis(5)), AtomicUsize::new(0), Reader::default());
+        let (pages, made, reader) = (pages(LONG, Duration::from_millis(5)), AtomicUsize::new(0), reader());
         let held = page(&pages, &reader, &made).await;
         // It comes at all, and is there for as long as the page is.
         reader.pushed_out().await;

@@ -28,7 +28,7 @@ use std::time::Instant;
 
 use claviger_core::error::{Failure, StoreName};
 use claviger_core::failures::{Absent, KeyFailure, absent_events, may_be_partial, principal};
-use claviger_core::lease::{Held, MAX_HELD, Pins, Record};
+use claviger_core::lease::{Held, Pins, Record};
 use claviger_core::options::Options;
 use claviger_core::provider::{CallError, Health};
 use claviger_core::redact::Redactor;
@@ -315,10 +315,6 @@ impl Pipeline {
         // Whatever is empty: a search, an object without keys. The deletionPolicy decides what that means.
         if collected.data.is_empty() {
             return Ok(Desired::Nothing);
-        }
-        if fetched.held.len() > MAX_HELD {
-            let why = "more than 256 credentials are made for one ExternalSecret: make several of it";
-            return Err(wanted::unusable("spec", why));
         }
         // A credential that is new is to be recorded.
         let renewed = asker.keeps_unleased && !fetched.held.is_empty()
