@@ -3,6 +3,50 @@
 //!
 //! It does no I/O, knows no Kubernetes client and no wasmtime: whoever calls it brings objects, fetched
 //! values, the time and a random seed, and carries out what comes back.
+//!
+//! A value was fetched, and its Secret is not there yet:
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::sync::Arc;
+//!
+//! use claviger_core::hash::KeyedHasher;
+//! use claviger_core::plan::{Controller, Effect, Input, Planned, plan};
+//! use claviger_core::secret::SecretBytes;
+//! use claviger_core::template::Rendered;
+//!
+//! let spec = serde_json::from_str(
+//!     r#"{"target": {"name": "postgres"}, "data": [{"secretKey": "password", "remoteRef": {"key": "db"}}]}"#,
+//! )?;
+//! let owner = Controller {
+//!     api_version: "external-secrets.io/v1".to_owned(),
+//!     kind: "ExternalSecret".to_owned(),
+//!     name: "database".to_owned(),
+//!     uid: "5f0c".to_owned(),
+//! };
+//! let value = Arc::new(SecretBytes::copied_from(b"correct-horse"));
+//! let wanted = Rendered { data: BTreeMap::from([("password".to_owned(), value)]), ..Rendered::default() };
+//! let hasher = KeyedHasher::random();
+//!
+//! let planned = plan(&Input {
+//!     owner: &owner,
+//!     namespace: "production",
+//!     spec: &spec,
+//!     observed: None, // the Secret as it is
+//!     present: None,
+//!     siblings: &[],
+//!     wanted: Some(&wanted),
+//!     mark_changes: None,
+//!     hasher: &hasher,
+//! })?;
+//!
+//! let Planned::Do(plan) = planned else { panic!("nobody else has keys there") };
+//! let [Effect::Apply(apply)] = plan.effects.as_slice() else { panic!("one write") };
+//! assert_eq!(apply.name, "postgres");
+//! assert!(apply.precondition.is_none()); // it is made, and never written over something that came meanwhile
+//! assert_eq!(plan.success.condition(), ("SecretSynced", "secret synced"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod access;
 pub mod admission;

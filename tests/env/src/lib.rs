@@ -9,6 +9,24 @@
 //!
 //! Deliberately not here: anything of the product. This crate depends on none of its crates, so that it
 //! can judge them from outside.
+//!
+//! An OpenBao of one's own, and what its audit log has of what was asked:
+//!
+//! ```no_run
+//! use claviger_testenv::{Bao, BaoOptions, Progress, RunDir, Tools};
+//! use serde_json::json;
+//!
+//! let tools = Tools::prepare(&Progress::default())?; // found, or built once: minutes the first time
+//! let folder = RunDir::create("example")?;
+//! let bao = Bao::start(&tools, folder.path(), BaoOptions::default())?;
+//!
+//! bao.view().mount_kv2("secret")?;
+//! let since = bao.view().audit_mark();
+//! bao.view().api("POST", "secret/data/app", &json!({"data": {"user": "app"}}))?;
+//! assert!(bao.view().audit_entries(since)?.iter().any(|entry| entry.path == "secret/data/app"));
+//! // Here the process ends, and the folder goes.
+//! # Ok::<(), claviger_testenv::Error>(())
+//! ```
 
 mod authors;
 mod aws;
