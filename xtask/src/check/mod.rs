@@ -1,10 +1,11 @@
-//! `cargo xtask check`: the layout's rules, generated files, format, lints, licences and sources.
+//! `cargo xtask check`: the layout's rules, what pages name, generated files, format, lints, licences and sources.
 //!
 //! Every part runs even if one before it failed, so that one run names everything. Lints are errors only
 //! under the toolchain that the workspace names: a newer one knows new lints, and they are not a reason
 //! for a user's tests to fail.
 
 mod frozen;
+mod pages;
 mod rules;
 
 use std::process::{Command, ExitCode, Stdio};
@@ -22,6 +23,7 @@ type Part = (&'static str, fn() -> Result<Outcome>);
 const SOURCES: &[Part] = &[
     ("rules of the layout", layout),
     ("what is frozen", frozen),
+    ("what pages name", pages),
     ("generated files", generated),
     ("format", format),
 ];
@@ -81,6 +83,14 @@ fn layout() -> Result<Outcome> {
 
 fn frozen() -> Result<Outcome> {
     let broken = frozen::broken(&workspace_root())?;
+    if !broken.is_empty() {
+        bail!("\n{}", broken.join("\n"));
+    }
+    Ok(Outcome::Passed)
+}
+
+fn pages() -> Result<Outcome> {
+    let broken = pages::broken(&workspace_root())?;
     if !broken.is_empty() {
         bail!("\n{}", broken.join("\n"));
     }
