@@ -14,8 +14,9 @@
 //! use claviger_core::plan::{Controller, Effect, Input, Planned, plan};
 //! use claviger_core::secret::SecretBytes;
 //! use claviger_core::template::Rendered;
+//! use claviger_crds::external_secret::ExternalSecretSpec;
 //!
-//! let spec = serde_json::from_str(
+//! let spec: ExternalSecretSpec = serde_json::from_str(
 //!     r#"{"target": {"name": "postgres"}, "data": [{"secretKey": "password", "remoteRef": {"key": "db"}}]}"#,
 //! )?;
 //! let owner = Controller {
