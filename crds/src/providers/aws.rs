@@ -50,7 +50,7 @@ pub struct Aws {
 #[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "camelCase")]
 pub struct AwsEvents {
-    /// A queue of SQS in the store's region, which EventBridge fills: https://sqs.REGION.amazonaws.com/ACCOUNT/NAME.
+    /// A queue of SQS in the store's region, which EventBridge fills: `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`.
     #[schemars(rename = "queueURL")]
     pub queue_url: String,
 }

@@ -23,7 +23,7 @@ pub fn path(key: &str) -> Result<String, &'static str> {
     Ok(segments.into_iter().map(escaped).collect::<Vec<_>>().join("/"))
 }
 
-/// scheme://host[:port], as an origin is written, and the path behind it, without a slash at its end.
+/// `scheme://host[:port]`, as an origin is written, and the path behind it, without a slash at its end.
 ///
 /// # Errors
 /// If it is no address of a server, or has a query, a fragment, a user, or a path with `..` or escapes.

@@ -9,7 +9,7 @@ use super::values::{ProxyText, parse_switch};
 /// Proxies. Requests to metadata services, loopback and the API server never go by them.
 #[derive(Debug, Args)]
 pub(crate) struct ProxyArgs {
-    /// Proxy for requests to https:// origins of providers, as http://[USER:PASSWORD@]HOST:PORT; empty for none. It
+    /// Proxy for requests to https:// origins of providers, as `http://[USER:PASSWORD@]HOST:PORT`; empty for none. It
     /// decides what is reached then, and stores say that they go by it
     #[arg(long = "https-proxy", env = "HTTPS_PROXY", value_name = "URL", hide_env_values = true)]
     pub https: Option<ProxyText>,

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 /// Longest path, bytes: a list of two hundred paths for one value has room.
 pub const PATH: usize = 16 * 1024;
 
-/// Work of one look-up: bytes that are looked at, and [`WRITTEN`] for each that is written. Enough to go some thirty
+/// Work of one look-up: bytes that are looked at, and `WRITTEN` for each that is written. Enough to go some thirty
 /// times through the largest answer of a plugin (4 MiB), where a path goes through it twice for each step that counts;
 /// half a second of one core at most.
 pub const WORK: u64 = 128 << 20;

@@ -1,11 +1,11 @@
 //! Parts of a JSON text by a path, as github.com/tidwall/gjson (1.18.0) finds them: ESO's `remoteRef.property`.
 //!
 //! What that library finds is the rule here, of malformed texts and paths too: it looks for what it needs and validates
-//! nothing. So nothing here builds a tree of the document; [`scan`] finds where values begin and end, [`path`] reads
+//! nothing. So nothing here builds a tree of the document; `scan` finds where values begin and end, `path` reads
 //! one step of a path (which means something else in an object than in an array, so it is read when it is taken),
-//! [`search`] takes it. It does not know what a provider's fall-backs are; that is `shape`.
+//! `search` takes it. It does not know what a provider's fall-backs are; that is `shape`.
 //!
-//! Paths are tenants' and texts are servers', so all of it is bounded ([`meter`]): gjson's own time and memory are
+//! Paths are tenants' and texts are servers', so all of it is bounded (`meter`): gjson's own time and memory are
 //! exponential in the length of a path (`[@this,@this]|[@this,@this]|…`), and a power of the text's length (`@dig:@dig:…`).
 
 mod glob;

@@ -124,7 +124,7 @@ impl Retired {
 pub struct Record {
     /// Makes [`Record::inputs`] of no use to who guesses.
     pub salt: String,
-    /// Salted hash of everything else that went into the Secret ([`crate::lease::Inputs`]).
+    /// Salted hash of everything else that went into the Secret ([`crate::inputs::Inputs`]).
     pub inputs: String,
     /// What was made.
     pub held: Vec<Held>,

@@ -12,7 +12,7 @@ use crate::status::ready;
 /// Reason when some namespaces do not have theirs.
 pub const FAILED: &str = Reason::NamespacesFailed.as_str();
 
-/// Failed namespaces that a status lists. With a reason of [`MAX_REASON`] each that is some 60 KiB, far below the
+/// Failed namespaces that a status lists. With a reason of `MAX_REASON` each that is some 60 KiB, far below the
 /// 1.5 MiB that an object may have, and more than anybody reads.
 pub const MAX_FAILED: usize = 100;
 
