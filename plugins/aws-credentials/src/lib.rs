@@ -3,7 +3,7 @@
 //!
 //! Where things stand in a config is the caller's to say ([`Places`]), since the AWS provider and Vault's
 //! `iam` login have the same fields at different places. There is no default credential chain: nothing is
-//! read but what the session holds. What decides is plain; [`client`] and [`login`] talk to the host.
+//! read but what the session holds. What decides is plain; `client` and `login` talk to the host.
 
 pub mod chain;
 pub mod credentials;

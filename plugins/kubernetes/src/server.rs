@@ -5,7 +5,7 @@
 /// An API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// scheme://host[:port].
+    /// `scheme://host[:port]`.
     pub origin: String,
     /// What stands before every path, without a slash at the end.
     pub path: String,

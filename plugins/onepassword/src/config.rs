@@ -46,7 +46,7 @@ pub struct Token {
 /// What is meant by it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Config {
-    /// scheme://host[:port] of the Connect server.
+    /// `scheme://host[:port]` of the Connect server.
     pub origin: String,
     /// What stands before `/v1` in its paths, without a slash at the end.
     pub path: String,

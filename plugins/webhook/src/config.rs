@@ -123,7 +123,7 @@ pub struct Config {
     pub method: &'static str,
     /// A template.
     pub url: String,
-    /// scheme://host[:port] of it.
+    /// `scheme://host[:port]` of it.
     pub origin: String,
     /// Names, and templates.
     pub headers: Vec<(String, String)>,

@@ -18,7 +18,7 @@ const UNSAFE: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// scheme://host[:port] of a template.
+/// `scheme://host[:port]` of a template.
 ///
 /// # Errors
 /// Why it cannot be told.
