@@ -91,14 +91,20 @@ impl Connections {
 /// Of the address that has most: the one that has been idle for the longest time, or answered for the longest; none if all
 /// of them are being answered, and the one that comes is of it too.
 fn victim(open: &[(IpAddr, Doing)], comes: IpAddr) -> Option<usize> {
-    let mut counts: HashMap<IpAddr, usize> = HashMap::new();
-    for (peer, _) in open {
-        *counts.entry(*peer).or_default() += 1;
-    }
+    let counts = counts(open.iter().map(|(peer, _)| *peer));
     let order =
         |(peer, doing): &(IpAddr, Doing)| (counts.get(peer).copied(), !doing.answering, Reverse(doing.since));
     let (index, (peer, doing)) = open.iter().enumerate().max_by_key(|(_, each)| order(each))?;
     (!doing.answering || *peer != comes).then_some(index)
+}
+
+/// How many there are of each address.
+pub(crate) fn counts(peers: impl IntoIterator<Item = IpAddr>) -> HashMap<IpAddr, usize> {
+    let mut counts = HashMap::new();
+    for peer in peers {
+        *counts.entry(peer).or_default() += 1;
+    }
+    counts
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -247,86 +247,70 @@ impl Objects {
     pub(super) fn forget_work(&self) {
         self.rows().retain(|object, _| matches!(object, Object::Plugin(_)));
     }
+}
 
-    fn conditions(
-        &self,
-        encoder: &mut DescriptorEncoder<'_>,
-        name: &str,
-        kinds: &str,
-        kind: &str,
-    ) -> fmt::Result {
-        let rows = self.rows();
-        let mut known = rows
-            .iter()
-            .filter(|(object, _)| object.kind() == kind)
-            .filter_map(|(object, row)| Some((object, row.ready?)))
-            .peekable();
-        if known.peek().is_none() {
-            return Ok(());
-        }
-        let help = format!("1 for the condition that holds, of {kinds}");
-        let mut metric = encoder.encode_descriptor(name, &help, None, MetricType::Gauge)?;
-        for (object, ready) in known {
-            for (status, holds) in [("True", ready), ("False", !ready)] {
-                let [name, namespace] = names(object);
-                let labels = [name, namespace, ("condition", "Ready"), ("status", status)];
-                Value::Whole(holds.into()).encode(metric.encode_family(&labels)?)?;
-            }
-        }
-        Ok(())
+/// Writes one metric, of every object that has something of it: labels and values.
+fn family<'r, L: EncodeLabelSet, const N: usize>(
+    encoder: &mut DescriptorEncoder<'_>,
+    rows: &'r HashMap<Object, Row>,
+    (name, help, kind): (&str, &str, MetricType),
+    series: impl Fn(&'r Object, &'r Row) -> Option<[(L, Value); N]>,
+) -> fmt::Result {
+    let mut known = rows.iter().filter_map(|(object, row)| series(object, row)).flatten().peekable();
+    // What has no series has no description either.
+    if known.peek().is_none() {
+        return Ok(());
     }
+    let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+    for (labels, value) in known {
+        value.encode(metric.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
 
-    fn reasons(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let rows = self.rows();
-        let mut known = rows.iter().filter_map(|(object, row)| Some((object, row.reason?))).peekable();
-        if known.peek().is_none() {
-            return Ok(());
-        }
-        let help = "1 while an object is not Ready, by typed reason";
-        let mut metric = encoder.encode_descriptor("claviger_not_ready", help, None, MetricType::Gauge)?;
-        for (object, reason) in known {
-            let [name, namespace] = names(object);
-            let labels = [("kind", object.kind()), name, namespace, ("reason", reason)];
-            Value::Whole(1).encode(metric.encode_family(&labels)?)?;
-        }
-        Ok(())
-    }
-
-    fn metric(
-        &self,
-        encoder: &mut DescriptorEncoder<'_>,
-        (name, help, kind): (&str, &str, MetricType),
-        value: impl Fn(&Object, &Row) -> Option<Value>,
-    ) -> fmt::Result {
-        let rows = self.rows();
-        let mut known =
-            rows.iter().filter_map(|(object, row)| Some((object, value(object, row)?))).peekable();
-        if known.peek().is_none() {
-            return Ok(());
-        }
-        let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
-        for (object, value) in known {
-            value.encode(metric.encode_family(&names(object))?)?;
-        }
-        Ok(())
-    }
+/// The condition Ready, of objects of a kind.
+fn conditions(
+    encoder: &mut DescriptorEncoder<'_>,
+    rows: &HashMap<Object, Row>,
+    name: &str,
+    kinds: &str,
+    kind: &str,
+) -> fmt::Result {
+    let help = format!("1 for the condition that holds, of {kinds}");
+    family(encoder, rows, (name, &help, MetricType::Gauge), |object, row| {
+        let ready = row.ready.filter(|_| object.kind() == kind)?;
+        let [name, namespace] = names(object);
+        Some([("True", ready), ("False", !ready)].map(|(status, holds)| {
+            ([name, namespace, ("condition", "Ready"), ("status", status)], Value::Whole(holds.into()))
+        }))
+    })
 }
 
 /// Whoever changes a row waits for one metric to be written, and not for the page.
 impl Collector for Objects {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let encoder = &mut encoder;
         for (kind, prefix, kinds) in KINDS {
-            self.conditions(&mut encoder, &format!("{prefix}_status_condition"), kinds, kind)?;
+            conditions(encoder, &self.rows(), &format!("{prefix}_status_condition"), kinds, kind)?;
             let name = format!("{prefix}_reconcile_duration");
             let help = format!("Nanoseconds that the last reconcile took, of {kinds}");
-            let took =
-                |object: &Object, row: &Row| row.took.filter(|_| object.kind() == kind).map(Value::Real);
-            self.metric(&mut encoder, (&name, &help, MetricType::Gauge), took)?;
+            family(encoder, &self.rows(), (&name, &help, MetricType::Gauge), |object, row| {
+                let took = row.took.filter(|_| object.kind() == kind)?;
+                Some([(names(object), Value::Real(took))])
+            })?;
         }
-        self.conditions(&mut encoder, "claviger_plugin_status_condition", "Plugin objects", "Plugin")?;
-        self.reasons(&mut encoder)?;
+        let name = "claviger_plugin_status_condition";
+        conditions(encoder, &self.rows(), name, "Plugin objects", "Plugin")?;
+        let why =
+            ("claviger_not_ready", "1 while an object is not Ready, by typed reason", MetricType::Gauge);
+        family(encoder, &self.rows(), why, |object, row| {
+            let [name, namespace] = names(object);
+            Some([([("kind", object.kind()), name, namespace, ("reason", row.reason?)], Value::Whole(1))])
+        })?;
         for Metric { name, help, kind, value } in METRICS {
-            self.metric(&mut encoder, (name, help, kind), value)?;
+            family(encoder, &self.rows(), (name, help, kind), |object, row| {
+                Some([(names(object), value(object, row)?)])
+            })?;
         }
         Ok(())
     }

@@ -12,6 +12,8 @@ use hyper::body::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use crate::connections::counts;
+
 /// Pages that are being sent at once. With one more the oldest is cut off of those of the address that is sent most, as
 /// connections are (`connections`): so whoever asks and does not read cuts off himself, and not a scraper.
 const MAX_SENT: usize = 4;
@@ -163,9 +165,9 @@ impl Pages {
 
 /// The oldest of the address that is sent most.
 fn victim(peers: &[IpAddr]) -> Option<usize> {
-    let of = |peer: &IpAddr| peers.iter().filter(|each| *each == peer).count();
-    let most = peers.iter().map(of).max()?;
-    peers.iter().position(|peer| of(peer) == most)
+    let counts = counts(peers.iter().copied());
+    let most = counts.values().max()?;
+    peers.iter().position(|peer| counts.get(peer) == Some(most))
 }
 
 #[cfg(test)]
