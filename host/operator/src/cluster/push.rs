@@ -1,4 +1,5 @@
-//! What a PushSecret is made from, read from the API server when it is needed and kept nowhere; and its finalizer.
+//! What a PushSecret is made from, read from the API server when it is needed and kept nowhere; its finalizer; and what its
+//! status has to say before something is written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use claviger_core::error::Failure;
 use claviger_core::push::{Data, FINALIZER};
 use claviger_core::secret::SecretBytes;
 use claviger_core::template::SourceKind;
-use claviger_crds::push_secret::PushSecret;
+use claviger_crds::push_secret::{PushSecret, SyncedPushSecrets};
 use claviger_crds::store::LabelSelector;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -177,4 +178,24 @@ pub async fn set_finalizer(client: &Client, ps: &PushSecret, on: bool) -> Result
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
         Err(error) => Err(api_failure("writing the finalizer of", "PushSecret", &namespace, &name, &error)),
     }
+}
+
+/// Adds to `status.pushing` of the very object that was looked at.
+///
+/// # Errors
+/// [`Failure::ApiServer`], also if it is gone or another by now: nothing may be written then.
+pub async fn announce(client: &Client, ps: &PushSecret, begun: &SyncedPushSecrets) -> Result<(), Failure> {
+    let (namespace, name) = (ps.namespace().unwrap_or_default(), ps.name_any());
+    let api: Api<DeserializeGuard<PushSecret>> = Api::namespaced(client.clone(), &namespace);
+    let body = json!({
+        "apiVersion": PushSecret::api_version(&()),
+        "kind": PushSecret::kind(&()),
+        "metadata": {"uid": ps.metadata.uid},
+        "status": {"pushing": begun},
+    });
+    let params = PatchParams { field_manager: Some("claviger".to_owned()), ..PatchParams::default() };
+    let patched = api.patch_status(&name, &params, &Patch::Merge(&body)).await;
+    patched
+        .map(drop)
+        .map_err(|error| api_failure("writing the status of", "PushSecret", &namespace, &name, &error))
 }

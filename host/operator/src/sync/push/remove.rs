@@ -28,7 +28,9 @@ enum Job {
 }
 
 impl Pipeline {
-    /// Takes entries back, as a status recorded them; the answer is by key. What is not there is taken back.
+    /// Takes entries back, as a status recorded them; the answer is by key, and false where it is another's. What is not
+    /// there is taken back. `unsure`: they may never have been written. Then what another has there is left alone, and of a
+    /// key that cannot be read a half written one is looked for.
     ///
     /// # Errors
     /// If the store cannot be used at all.
@@ -37,8 +39,9 @@ impl Pipeline {
         store: &Object,
         namespace: &str,
         entries: &[PushData],
+        unsure: bool,
         world: &dyn World,
-    ) -> Result<BTreeMap<String, Result<(), Failure>>, Failure> {
+    ) -> Result<BTreeMap<String, Result<bool, Failure>>, Failure> {
         let opened = self.push_session(store, namespace, world).await?;
         let name = store_name(store);
         let mut done = BTreeMap::new();
@@ -51,11 +54,16 @@ impl Pipeline {
                 if pending.is_empty() {
                     break;
                 }
-                let again = self.remove_once((&session, world), &name, &pending, &mut done).await?;
+                let again = self.remove_once((&session, world), &name, &pending, unsure, &mut done).await?;
                 pending.retain(|(key, _)| again.contains(key));
             }
         }
-        Ok(done)
+        let judged = |answer| match answer {
+            Ok(()) => Ok(true),
+            Err(Failure::WriteRefused { .. }) if unsure => Ok(false),
+            Err(failure) => Err(failure),
+        };
+        Ok(done.into_iter().map(|(key, answer)| (key, judged(answer))).collect())
     }
 
     /// One round; the keys that somebody else has changed meanwhile.
@@ -64,6 +72,7 @@ impl Pipeline {
         (session, world): (&Arc<Session>, &dyn World),
         name: &StoreName,
         pending: &[&(String, Vec<&PushData>)],
+        unsure: bool,
         done: &mut BTreeMap<String, Result<(), Failure>>,
     ) -> Result<Vec<String>, Failure> {
         let parts = |entries: &[&PushData]| entries.iter().all(|entry| !place_of(entry).property.is_empty());
@@ -74,6 +83,8 @@ impl Pipeline {
         for (key, entries) in pending {
             let job = match there.remove(key.as_str()) {
                 None => Job::Delete(Removal { key: key.clone(), expected_version: None }),
+                // Some providers make the key, with its mark, before its value.
+                Some(Ok(None)) if unsure => Job::Delete(Removal { key: key.clone(), expected_version: None }),
                 Some(Ok(None)) => Job::Nothing,
                 Some(Ok(Some(value))) => {
                     without(key, entries, &whole(&value), value.version.clone(), way(session))
