@@ -316,7 +316,8 @@ fn the_status_is_esos() {
         store_key(claviger_crds::external_secret::StoreKind::SecretStore, "vault"),
         std::collections::BTreeMap::from([(name, entry)]),
     )]);
-    let record = Record { synced, ..Record::default() };
+    let before = PushSecretStatus { synced_push_secrets: synced, ..PushSecretStatus::default() };
+    let mut record = Record::of(Some(&before));
     let done =
         next_status(None, &Outcome::Synced, UpdatePolicy::Replace, record.clone(), ("1-x", "src"), now);
     let shown = serde_json::to_value(&done).unwrap();
@@ -334,11 +335,12 @@ fn the_status_is_esos() {
     let pushing = serde_json::from_value(
         json!({"ClusterSecretStore/all": {"m": {"match": {"remoteRef": {"remoteKey": "m"}}}}}),
     );
+    record.pushing = pushing.unwrap();
     let failed = next_status(
         Some(&done),
         &Outcome::Failed("no".to_owned()),
         UpdatePolicy::Replace,
-        Record { pushing: pushing.unwrap(), ..record },
+        record,
         ("2-x", "new"),
         now,
     );

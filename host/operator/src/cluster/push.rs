@@ -180,22 +180,25 @@ pub async fn set_finalizer(client: &Client, ps: &PushSecret, on: bool) -> Result
     }
 }
 
-/// Adds to `status.pushing` of the very object that was looked at.
+/// Adds to `status.pushing`.
 ///
 /// # Errors
-/// [`Failure::ApiServer`], also if it is gone or another by now: nothing may be written then.
-pub async fn announce(client: &Client, ps: &PushSecret, begun: &SyncedPushSecrets) -> Result<(), Failure> {
-    let (namespace, name) = (ps.namespace().unwrap_or_default(), ps.name_any());
-    let api: Api<DeserializeGuard<PushSecret>> = Api::namespaced(client.clone(), &namespace);
+/// [`Failure::ApiServer`], also if the object is gone: nothing may be written then.
+pub async fn announce(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    begun: &SyncedPushSecrets,
+) -> Result<(), Failure> {
+    let api: Api<DeserializeGuard<PushSecret>> = Api::namespaced(client.clone(), namespace);
     let body = json!({
         "apiVersion": PushSecret::api_version(&()),
         "kind": PushSecret::kind(&()),
-        "metadata": {"uid": ps.metadata.uid},
         "status": {"pushing": begun},
     });
     let params = PatchParams { field_manager: Some("claviger".to_owned()), ..PatchParams::default() };
-    let patched = api.patch_status(&name, &params, &Patch::Merge(&body)).await;
+    let patched = api.patch_status(name, &params, &Patch::Merge(&body)).await;
     patched
         .map(drop)
-        .map_err(|error| api_failure("writing the status of", "PushSecret", &namespace, &name, &error))
+        .map_err(|error| api_failure("writing the status of", "PushSecret", namespace, name, &error))
 }

@@ -14,6 +14,7 @@ use super::Look;
 use super::push::{Report, Wanted};
 use crate::cluster::push as cluster;
 use crate::state::store_object;
+use crate::watch::cache::Name;
 
 impl Look<'_> {
     /// Says it, in one write for all stores, and in none if all is known.
@@ -41,7 +42,8 @@ impl Look<'_> {
         if begun.is_empty() {
             return Ok(());
         }
-        if let Err(failure) = cluster::announce(&self.context.client, self.ps, &begun).await {
+        let Name { namespace, name } = self.name;
+        if let Err(failure) = cluster::announce(&self.context.client, namespace, name, &begun).await {
             for (store, entries) in &begun {
                 entries.values().for_each(|entry| report.record.end(store, entry, Ended::Refused));
             }
