@@ -1,6 +1,9 @@
 //! The status page: what it says of good and bad objects, to scripts, to people and in a browser; and that it is not there
 //! unless it is asked for.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use claviger_testenv::RunDir;
 use serde_json::Value;
 
@@ -103,6 +106,36 @@ fn it_is_off_unless_asked_for() {
     let (head, body) = get(&operator, "/status");
     assert!(head.starts_with("HTTP/1.1 404 "), "{head}");
     assert_eq!(body, "try /metrics, /healthz or /readyz\n");
+}
+
+/// The head of the answer to a request of that method.
+fn asked(operator: &Operator, method: &str, path: &str) -> String {
+    let mut answer = String::new();
+    let mut stream = TcpStream::connect(operator.address()).unwrap();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{{}}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn nothing_is_taken_at_its_port_but_get() {
+    let world = world!("status-page-methods");
+    let operator = started(&world);
+    let before = rows(&world, &operator);
+    for path in ["/status", "/metrics", "/healthz", "/readyz"] {
+        for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+            let answer = asked(&operator, method, path);
+            assert!(answer.starts_with("HTTP/1.1 404 "), "{method} {path}: {answer}");
+        }
+        // A body is not read, and is no harm.
+        let answer = asked(&operator, "GET", path);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+    }
+    let names = |rows: &[Value]| rows.iter().map(|row| row["state"].clone()).collect::<Vec<_>>();
+    assert_eq!(names(&rows(&world, &operator)), names(&before));
 }
 
 #[test]

@@ -180,5 +180,21 @@ ipFamilies:
 
 {{/* Whether the API server takes the policy about tokens. */}}
 {{- define "claviger.tokenPolicy" -}}
-{{- if and .Values.tokenRequests.restrict (not .Values.scopedRBAC) (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) }}true{{ end }}
+{{- if and .Values.tokenRequests.restrict (include "claviger.policies" .) }}true{{ end }}
+{{- end }}
+
+{{- define "claviger.writePolicy" -}}
+{{- if and .Values.writes.restrict (include "claviger.policies" .) }}true{{ end }}
+{{- end }}
+
+{{/* Whether ValidatingAdmissionPolicies are served, and the installation is not one namespace's. */}}
+{{- define "claviger.policies" -}}
+{{- if and (not .Values.scopedRBAC) (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) }}true{{ end }}
+{{- end }}
+
+{{/* Whether ExternalSecrets may make Deployments and their like. */}}
+{{- define "claviger.makesWorkloads" -}}
+{{- if .Values.genericTargets.enabled }}
+{{- range .Values.genericTargets.resources }}{{ if has .apiGroup (list "apps" "*") }}true{{ end }}{{ end }}
+{{- end }}
 {{- end }}

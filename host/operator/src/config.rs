@@ -28,6 +28,8 @@ pub struct OperatorConfig {
     /// Whether ClusterPushSecrets are looked after (ESO's `--enable-cluster-push-secret-reconciler`); with `namespace`, and
     /// without PushSecrets, they are not.
     pub cluster_push_secrets: bool,
+    /// Whether workloads are restarted that annotations name (`--enable-rollouts`): it takes a right to change them.
+    pub rollouts: bool,
     /// Stores with another `spec.controller` are somebody else's (ESO's `--controller-class`).
     pub controller_class: String,
     /// What stands around an action of a template.
@@ -181,6 +183,7 @@ impl Default for OperatorConfig {
             cluster_external_secrets: true,
             push_secrets: true,
             cluster_push_secrets: true,
+            rollouts: true,
             controller_class: "default".to_owned(),
             delimiters: Delimiters::default(),
             // As the seed's CONCURRENT_RECONCILES; a reconcile mostly waits, so this bounds memory more

@@ -6,13 +6,14 @@
 pub mod audit;
 pub mod cluster;
 pub mod config;
+mod connections;
 pub mod election;
 pub mod error;
 mod listen;
 pub mod metrics;
 mod page;
 pub mod plugins;
-mod preflight;
+pub mod preflight;
 mod readiness;
 pub mod reconcile;
 mod refresh;

@@ -21,6 +21,9 @@ use crate::error::OperatorError;
 const USUAL_AUDIENCES: &[&str] =
     &["https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local", "kubernetes"];
 
+/// The ServiceAccount that Kubernetes makes in every namespace.
+const EVERYWHERE: &str = "default";
+
 /// Checks that every definition is served.
 ///
 /// # Errors
@@ -74,20 +77,24 @@ async fn served_kinds(client: &Client, api_version: &str) -> Result<Vec<String>,
     }
 }
 
-/// The audiences that the API server accepts itself: those that it gives a token for which none is asked
-/// (`--api-audiences`, which need not be its issuer), its issuer, and the usual ones.
-pub(crate) async fn api_server_audiences(client: &Client) -> Vec<String> {
+/// The API server's issuer, which is its audience too unless it was told another.
+///
+/// # Errors
+/// If it does not say.
+pub async fn issuer(client: &Client) -> Result<String, kube::Error> {
     #[derive(Deserialize)]
     struct Discovery {
         issuer: String,
     }
-    let mut audiences: Vec<String> = USUAL_AUDIENCES.iter().map(|&audience| audience.to_owned()).collect();
     let request = http::Request::get("/.well-known/openid-configuration").body(Vec::new());
-    if let Ok(request) = request
-        && let Ok(discovery) = client.request::<Discovery>(request).await
-    {
-        audiences.push(discovery.issuer);
-    }
+    let request = request.map_err(kube::Error::HttpError)?;
+    Ok(client.request::<Discovery>(request).await?.issuer)
+}
+
+/// The audiences that the API server accepts itself: those that it gives a token for which none is asked
+/// (`--api-audiences`, which need not be its issuer), its issuer, and the usual ones.
+pub(crate) async fn api_server_audiences(client: &Client, config: &OperatorConfig) -> Vec<String> {
+    let mut audiences: Vec<String> = issuer(client).await.into_iter().collect();
     match default_audiences(client).await {
         Ok(own) => audiences.extend(own),
         Err(why) => tracing::warn!(
@@ -97,7 +104,43 @@ pub(crate) async fn api_server_audiences(client: &Client) -> Vec<String> {
     }
     audiences.sort();
     audiences.dedup();
+    // Rights that end at a namespace are no matter of the cluster's policies.
+    if config.namespace.is_none() {
+        say_what_is_given(client, &audiences).await;
+    }
+    audiences.extend(USUAL_AUDIENCES.iter().map(|&audience| audience.to_owned()));
+    audiences.sort();
+    audiences.dedup();
     audiences
+}
+
+/// Warns if nothing but our own code keeps us from tokens that the API server takes itself: it is asked, with a dry run, for
+/// such a one of a ServiceAccount that is in every namespace and not ours. What it gives is dropped.
+async fn say_what_is_given(client: &Client, audiences: &[String]) {
+    let Ok((namespace, name)) = own_account(client).await else { return };
+    if name == EVERYWHERE {
+        return;
+    }
+    let api: Api<ServiceAccount> = Api::namespaced(client.clone(), &namespace);
+    let params = PostParams { dry_run: true, ..PostParams::default() };
+    let mut given = Vec::new();
+    for audience in audiences {
+        let spec =
+            TokenRequestSpec { audiences: Some(vec![audience.clone()]), ..TokenRequestSpec::default() };
+        let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
+        if api.create_token_request(EVERYWHERE, &params, &request).await.is_ok() {
+            given.push(audience.as_str());
+        }
+    }
+    if !given.is_empty() {
+        let audiences = given.join(", ");
+        tracing::warn!(
+            audiences,
+            "no policy of the API server keeps the operator from tokens that it takes itself: whoever may write SecretStores \
+             can have those of any ServiceAccount of the namespace sent to a server of his, by the provider vault or a \
+             Plugin with the grant apiServerAudience (docs/security.md)"
+        );
+    }
 }
 
 /// What a token of our own account is for if nothing is asked; the token itself is dropped.

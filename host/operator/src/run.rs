@@ -57,7 +57,7 @@ pub async fn run(
     // The writer outlives everything that has something to write.
     let (audit, _writer) = AuditLog::start(config.audit, std::io::stdout());
     let state = Arc::new(State::new(metrics.clone()));
-    let audiences = crate::preflight::api_server_audiences(&client).await;
+    let audiences = crate::preflight::api_server_audiences(&client, &config).await;
     let stand_in = config.operator_namespace_fallback.then(|| config.operator_namespace.clone());
     let pipeline = Pipeline::new(registry.clone(), config.delimiters.clone());
     let certificates = config.webhook.is_some().then(Arc::<Certificates>::default);

@@ -4,8 +4,9 @@
 //! or stands by; while it is not, the page says what is missing. It serves no secret and no write,
 //! so it needs no authentication; it is meant for the pod's own network.
 
-use std::collections::VecDeque;
-use std::net::SocketAddr;
+mod pages;
+
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +15,15 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::connections::{Connections, Mark};
 use crate::error::OperatorError;
+use pages::{Pages, Reader};
 
-/// Connections at once: a scraper, a few probes, a curious human. More would only cost memory. One more ends the oldest:
+/// Connections at once: a scraper, a few probes, a curious human. More would only cost memory. With one more another ends:
 /// whoever opens connections and does not read must not keep the kubelet's probe out, which would have the pod killed.
 const MAX_CONNECTIONS: usize = 32;
 
@@ -63,61 +66,72 @@ impl Server {
 
     /// Serves until told to stop.
     pub async fn serve(self, exhibit: Arc<dyn Exhibit>, stop: CancellationToken) {
-        let mut connections = JoinSet::new();
-        let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
+        let mut tasks = JoinSet::new();
+        let mut connections = Connections::new(MAX_CONNECTIONS);
+        let pages = Arc::new(Pages::default());
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
-                Some(_) = connections.join_next() => continue,
+                Some(_) = tasks.join_next() => continue,
                 accepted = self.listener.accept() => accepted,
             };
-            let Ok((stream, _)) = accepted else { continue };
-            by_age.retain(|connection| !connection.is_finished());
-            if by_age.len() >= MAX_CONNECTIONS
-                && let Some(oldest) = by_age.pop_front()
-            {
-                oldest.abort();
-            }
-            let exhibit = exhibit.clone();
-            by_age.push_back(connections.spawn(async move {
-                let service = service_fn(|request| {
-                    let response = answer(&request, exhibit.as_ref());
-                    async move { Ok::<_, std::convert::Infallible>(response) }
-                });
-                // An error here is a client that went away.
-                let _ = hyper::server::conn::http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_TIMEOUT)
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
-            }));
+            let Ok((stream, peer)) = accepted else { continue };
+            let task = tasks.spawn(connection(stream, peer.ip(), exhibit.clone(), pages.clone()));
+            connections.add(peer.ip(), Mark::idle(), task);
         }
     }
 }
 
-fn answer(request: &Request<Incoming>, exhibit: &dyn Exhibit) -> Response<Full<Bytes>> {
+async fn connection(stream: TcpStream, peer: IpAddr, exhibit: Arc<dyn Exhibit>, pages: Arc<Pages>) {
+    let reader = Reader::new(peer);
+    let service = service_fn(|request| {
+        let (exhibit, pages, reader) = (&exhibit, &pages, &reader);
+        async move { Ok::<_, std::convert::Infallible>(answer(&request, exhibit.as_ref(), pages, reader).await) }
+    });
+    let serving = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        // An error here is a client that went away.
+        _ = serving => {}
+        () = reader.pushed_out() => {}
+    }
+}
+
+async fn answer(
+    request: &Request<Incoming>,
+    exhibit: &dyn Exhibit,
+    pages: &Pages,
+    reader: &Reader,
+) -> Response<Full<Bytes>> {
     if (request.method(), request.uri().path()) == (&Method::GET, "/status")
         && let Some(page) = exhibit.page(request.uri().query().unwrap_or_default())
     {
         return page;
     }
+    let text = |text: String| Bytes::from(text);
     let (status, kind, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/metrics") => match exhibit.metrics() {
-            Ok(text) => (StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text),
+        (&Method::GET, "/metrics") => match pages.page(reader, || exhibit.metrics()).await {
+            Ok(page) => (StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", page),
             Err(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "metrics cannot be formatted\n".to_owned())
+                let what = "metrics cannot be formatted\n".to_owned();
+                (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", text(what))
             }
         },
-        (&Method::GET, "/healthz") => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
+        (&Method::GET, "/healthz") => (StatusCode::OK, "text/plain", Bytes::from_static(b"ok\n")),
         (&Method::GET, "/readyz") => match exhibit.missing() {
-            None => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
+            None => (StatusCode::OK, "text/plain", Bytes::from_static(b"ok\n")),
             Some(missing) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "text/plain", format!("not ready: {missing}\n"))
+                (StatusCode::SERVICE_UNAVAILABLE, "text/plain", text(format!("not ready: {missing}\n")))
             }
         },
-        _ => (StatusCode::NOT_FOUND, "text/plain", "try /metrics, /healthz or /readyz\n".to_owned()),
+        _ => {
+            let what = Bytes::from_static(b"try /metrics, /healthz or /readyz\n");
+            (StatusCode::NOT_FOUND, "text/plain", what)
+        }
     };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(hyper::header::CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
     response
@@ -127,7 +141,6 @@ fn answer(request: &Request<Incoming>, exhibit: &dyn Exhibit) -> Response<Full<B
 mod tests {
     #![allow(clippy::unwrap_used)]
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
 
     use super::*;
 

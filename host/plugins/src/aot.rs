@@ -375,4 +375,32 @@ mod tests {
         let error = Cache::open(&dir, &Engine::default()).err().unwrap().to_string();
         assert!(error.contains("777"), "{error}");
     }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_refused() {
+        // Only root can give a folder away.
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let temp = tempfile::tempdir().unwrap();
+        let (dir, link) = (temp.path().join("theirs"), temp.path().join("link"));
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::set_permissions(&dir, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        assert!(Cache::open(&dir, &Engine::default()).is_ok());
+        std::os::unix::fs::chown(&dir, Some(65534), None).unwrap();
+        // Nor by a link that is ours.
+        std::os::unix::fs::symlink("theirs", &link).unwrap();
+        for path in [&dir, &link] {
+            let error = Cache::open(path, &Engine::default()).err().unwrap().to_string();
+            assert!(error.contains("belongs to user 65534"), "{error}");
+        }
+        assert!(Ahead::open(&dir, &Engine::default()).is_none());
+        std::os::unix::fs::chown(&dir, Some(0), None).unwrap();
+        std::fs::write(dir.join("one.cwasm"), b"x").unwrap();
+        std::fs::set_permissions(dir.join("one.cwasm"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .unwrap();
+        assert!(Ahead::open(&dir, &Engine::default()).is_some());
+        std::os::unix::fs::chown(dir.join("one.cwasm"), Some(65534), None).unwrap();
+        assert!(Ahead::open(&dir, &Engine::default()).is_none(), "a file in it is theirs");
+    }
 }

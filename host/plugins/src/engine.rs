@@ -124,3 +124,53 @@ impl Drop for Ticker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use wasmtime::component::Component;
+
+    use super::*;
+
+    /// Bytes with their number before them.
+    fn counted(bytes: &[u8]) -> Vec<u8> {
+        assert!(bytes.len() < 128, "one byte of LEB128");
+        [&[u8::try_from(bytes.len()).unwrap()], bytes].concat()
+    }
+
+    /// A component that imports an interface with one thing in it: as the component model's binary format has it
+    /// (design/mvp/Binary.md). An instance type is 0x42 and declarations: 0x01 a type, 0x04 an export.
+    fn importing(interface: &str, declarations: &[u8]) -> Vec<u8> {
+        let name = |name: &str| [&[0], &counted(name.as_bytes())[..]].concat();
+        let types = [&[1, 0x42], declarations].concat();
+        let imports = [&[1], &name(interface)[..], &[0x05, 0]].concat();
+        let section = |id: u8, bytes: &[u8]| [&[id], &counted(bytes)[..]].concat();
+        [&b"\0asm\x0d\0\x01\0"[..], &section(7, &types), &section(10, &imports)].concat()
+    }
+
+    /// A resource of that name.
+    fn resource(name: &str) -> Vec<u8> {
+        [&[1, 0x04, 0], &counted(name.as_bytes())[..], &[0x03, 1]].concat()
+    }
+
+    /// What a world has is what its linker has: a component that imports more cannot be instantiated.
+    #[test]
+    fn an_engine_has_neither_network_nor_memo() {
+        let engine = Engine::new(&config().unwrap()).unwrap();
+        let (provider, template) = (provider_linker(&engine).unwrap(), template_linker(&engine).unwrap());
+        // now: func() -> u64
+        let now = [&[2, 0x01, 0x40, 0, 0, 0x77, 0x04, 0], &counted(b"now")[..], &[0x01, 0]].concat();
+        for (interface, declarations, of_providers, of_engines) in [
+            ("wasi:clocks/monotonic-clock@0.2.0", now, true, true),
+            ("wasi:io/streams@0.2.0", resource("input-stream"), true, true),
+            ("wasi:http/types@0.2.0", resource("fields"), true, false),
+            ("wasi:http/types@0.2.0", resource("outgoing-request"), true, false),
+            ("claviger:plugin/memo@1.0.0", resource("ticket"), true, false),
+            ("wasi:keyvalue/store@0.2.0", resource("bucket"), false, false),
+        ] {
+            let component = Component::new(&engine, importing(interface, &declarations)).unwrap();
+            assert_eq!(provider.instantiate_pre(&component).is_ok(), of_providers, "{interface}: a provider");
+            assert_eq!(template.instantiate_pre(&component).is_ok(), of_engines, "{interface}: an engine");
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod render;
 mod rights;
 mod tokens;
 mod values;
+mod writes;
 
 use std::path::Path;
 

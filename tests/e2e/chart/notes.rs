@@ -28,6 +28,7 @@ fn the_notes_say_what_is_not_as_somebody_may_think() {
             ("--set replicaCount=3", "3 replicas, of which one works"),
             ("--set scopedRBAC=true", "Beyond that there are a Role in default"),
             ("--set tokenRequests.restrict=false", "tokens of every ServiceAccount"),
+            ("--set writes.restrict=false", "and from changing workloads: writes.restrict is false"),
             ("--set config.webhook.port=9443", "the webhook is at port 10250"),
             ("--set webhook.certSecret=mine", "webhook.caBundle puts it there"),
             ("--set tokenRequests.restrict=true", "name audiences in the store"),

@@ -100,11 +100,22 @@ fn what_watches_it_is_there_where_the_cluster_knows_it() {
         let json: Value = serde_json::from_str(dashboard["data"]["claviger.json"].as_str().unwrap()).unwrap();
         assert_eq!(json["title"], "Claviger");
 
-        // The policy about tokens takes an API of Kubernetes 1.30.
+        // The policies, about tokens and about writes, take an API of Kubernetes 1.30.
         let policy = |flags: &str| of_kind(&objects(person, flags), "ValidatingAdmissionPolicy").len();
         assert_eq!(policy("--kube-version 1.29.14"), 0);
-        assert_eq!(policy("--kube-version 1.30.0"), 1);
-        assert_eq!(policy("--set tokenRequests.restrict=false"), 0);
+        assert_eq!(policy("--kube-version 1.30.0"), 2);
+        assert_eq!(policy("--set tokenRequests.restrict=false"), 1);
+        assert_eq!(policy("--set tokenRequests.restrict=false,writes.restrict=false"), 0);
+        // Who lets ExternalSecrets make Deployments means the operator to write them.
+        let targets = "genericTargets.enabled=true,genericTargets.resources[0].apiGroup=apps,\
+                       genericTargets.resources[0].resources[0]=deployments,genericTargets.resources[0].verbs[0]=create";
+        let makes = objects(person, &format!("--set {targets}"));
+        let policies = of_kind(&makes, "ValidatingAdmissionPolicy");
+        let writes =
+            policies.iter().find(|one| one["metadata"]["name"].as_str().unwrap().ends_with("-writes"));
+        let rules = writes.unwrap()["spec"]["matchConstraints"]["resourceRules"].as_array().unwrap();
+        assert_eq!(rules.len(), 1);
+        assert_eq!(rules[0]["resources"], json!(["secrets"]));
     });
 }
 

@@ -41,6 +41,7 @@ fn the_chart_grants_what_the_operator_uses_and_nothing_else() {
         "webhook.replicaCount=2",
         "leaderElect=true,leaderElectionID=mine",
         "webhook.create=false",
+        "rbac.rollouts=false",
         "webhook.certSecret=theirs",
         "refresh.enabled=true",
         "refresh.enabled=true,scopedNamespace=team,scopedRBAC=true",

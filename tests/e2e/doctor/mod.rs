@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::World;
 
 /// What it says, and its exit code.
-struct Said {
+pub(crate) struct Said {
     code: Option<i32>,
     out: String,
     err: String,
@@ -26,12 +26,12 @@ impl Said {
     }
 
     /// Those of one check.
-    fn of(&self, check: &str) -> Vec<Value> {
+    pub(crate) fn of(&self, check: &str) -> Vec<Value> {
         self.findings().into_iter().filter(|finding| finding["check"] == check).collect()
     }
 }
 
-fn doctor(world: &World, kubeconfig: &Path, flags: &[&str]) -> Said {
+pub(crate) fn doctor(world: &World, kubeconfig: &Path, flags: &[&str]) -> Said {
     let mut command = Command::new(&world.env.claviger);
     command.arg("doctor").args(flags).arg("--kubeconfig").arg(kubeconfig);
     // Nothing of the machine's own is to be used.

@@ -144,3 +144,37 @@ fn a_stored_value_that_changes_restarts_too_and_an_annotation_that_cannot_be_mea
         other => Err(format!("{other:?}")),
     });
 }
+
+#[test]
+fn an_operator_that_restarts_nothing_says_so_and_asks_for_no_workload() {
+    let world = world!("rollout-off");
+    let corner = Corner::new(&world, &[], "");
+    let ns = &world.name;
+    world.apply(&workload("Deployment", "web", ns, "replicas: 0"));
+    corner.mount.put("config", json!({"a": "one"}));
+    let operator = Operator::start_flagged(&world, &["--enable-rollouts=false"]);
+    let mark = world.env.cluster.audit_mark();
+    world.apply(&format!(
+        "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: config, namespace: {ns}, annotations: \
+         {{claviger.io/rollout-restart: deployment/web}}}}\nspec:\n  refreshInterval: 1s\n  secretStoreRef: {{name: vault}}\n  \
+         dataFrom: [{{extract: {{key: config}}}}]\n"
+    ));
+    world.wait_data("config", &[("a", "one")]);
+    corner.mount.put("config", json!({"a": "two"}));
+    world.wait_data("config", &[("a", "two")]);
+    world.wait("an event that says so", || {
+        let events = events(&world);
+        let said = |(reason, note): &(String, String)| {
+            reason == "RolloutRestartFailed" && note.contains("--enable-rollouts=false")
+        };
+        if events.iter().any(said) { Ok(()) } else { Err(format!("{events:?}")) }
+    });
+    assert_eq!(restarted(&world, "deployment", "web"), None);
+    let requests = world.env.cluster.audit_requests(mark).unwrap();
+    assert!(!requests.iter().any(|one| one.user == operator.user() && one.uri.contains("/apis/apps/")));
+    // What is to be revoked after a restart never would be.
+    let after = "claviger.io/revoke-superseded-after=rollout";
+    world.kubectl(&["-n", ns, "annotate", "externalsecret", "config", after]);
+    let message = world.wait_reason("externalsecret", "config", "ManifestInvalid");
+    assert!(message.contains("--enable-rollouts"), "{message}");
+}

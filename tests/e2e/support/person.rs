@@ -76,7 +76,7 @@ impl<'a> Person<'a> {
         requests
             .filter(|request| request.user == user)
             .filter(|request| !matches!(request.verb.as_str(), "get" | "list" | "watch"))
-            .filter(|request| !request.uri.contains("selfsubject") && !request.uri.ends_with("/token"))
+            .filter(|request| !request.uri.contains("selfsubject") && !request.uri.contains("/token"))
             .map(|request| format!("{} {}", request.verb, request.uri))
             .collect()
     }

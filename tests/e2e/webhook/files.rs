@@ -116,6 +116,13 @@ fn what_cannot_be_meant_is_refused_when_it_is_applied() {
 
     // Stores: the provider's own schema, and expressions that are none; another class's are not judged.
     let cluster = format!("{}-cluster", world.name);
+    // A built-in is loaded when somebody uses it, and what nobody can judge yet passes.
+    let used = "  provider: {vault: {server: 'http://127.0.0.1:1', path: x, auth: {tokenSecretRef: {name: none, key: k}}}}";
+    world.apply(&store(&world, "SecretStore", "used", used));
+    world.wait("its plugin to be loaded", || {
+        let log = operator.log();
+        if log.contains("\"plugin\":\"vault@") { Ok(()) } else { Err(log) }
+    });
     // What the definition lets pass, and the plugin's schema does not.
     let no_server = "/server";
     let said = refused(&world, &store(&world, "SecretStore", "bad", "  provider: {vault: {server: ''}}"));

@@ -64,6 +64,11 @@ pub(crate) struct SettingsArgs {
           require_equals = true, default_value_t = true, default_missing_value = "true",
           action = clap::ArgAction::Set)]
     cluster_push_secrets: bool,
+    /// It restarts workloads
+    #[arg(long = "enable-rollouts", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_value_t = true, default_missing_value = "true",
+          action = clap::ArgAction::Set)]
+    rollouts: bool,
     /// ExternalSecrets may make objects of other kinds than Secret: those that do are asked for
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false,
           default_missing_value = "true", action = clap::ArgAction::Set)]
@@ -137,6 +142,7 @@ impl SettingsArgs {
             cluster_external_secrets: self.cluster_external_secrets,
             push_secrets: self.push_secrets,
             cluster_push_secrets: self.cluster_push_secrets,
+            rollouts: self.rollouts,
             allow_generic_targets: self.unsafe_allow_generic_targets,
             controller_class: class.clone(),
             election,

@@ -53,6 +53,11 @@ pub(crate) struct RunArgs {
           require_equals = true, default_value_t = true, default_missing_value = "true",
           action = ArgAction::Set, value_parser = parse_switch)]
     pub cluster_push_secrets: bool,
+    /// Restart the workloads that annotations of ExternalSecrets name when their data has changed
+    #[arg(long = "enable-rollouts", value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_value_t = true, default_missing_value = "true",
+          action = ArgAction::Set, value_parser = parse_switch)]
+    pub rollouts: bool,
     /// Let ExternalSecrets make objects of other kinds than Secret (target.manifest), as far as the operator's
     /// ServiceAccount may write them; such objects are not guarded as Secrets are
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false,
@@ -227,10 +232,11 @@ mod tests {
     #[test]
     fn every_kind_is_looked_after_as_with_eso() {
         let all = run(&[]);
-        assert!(all.cluster_external_secrets && all.push_secrets && all.cluster_push_secrets);
+        assert!(all.cluster_external_secrets && all.push_secrets && all.cluster_push_secrets && all.rollouts);
         let off =
             run(&["--enable-push-secret-reconciler=false", "--enable-cluster-push-secret-reconciler=false"]);
         assert!(!off.push_secrets && !off.cluster_push_secrets);
+        assert!(!run(&["--enable-rollouts=false"]).rollouts);
     }
 
     #[test]

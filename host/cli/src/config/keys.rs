@@ -80,6 +80,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("processClusterExternalSecret", "enable-cluster-external-secret-reconciler", Kind::Switch),
     key("processPushSecret", "enable-push-secret-reconciler", Kind::Switch),
     key("processClusterPushSecret", "enable-cluster-push-secret-reconciler", Kind::Switch),
+    key("rollouts.enabled", "enable-rollouts", Kind::Switch),
     key("genericTargets.enabled", "unsafe-allow-generic-targets", Kind::Switch),
     key("templates.leftDelimiter", "template-left-delimiter", Kind::Text),
     key("templates.rightDelimiter", "template-right-delimiter", Kind::Text),

@@ -33,6 +33,7 @@ pub(crate) fn operator(args: &RunArgs, operator_namespace: String, instance: Opt
         cluster_external_secrets: args.cluster_external_secrets,
         push_secrets: args.push_secrets,
         cluster_push_secrets: args.cluster_push_secrets,
+        rollouts: args.rollouts,
         controller_class: class,
         delimiters: args.templates.delimiters(),
         concurrency: usize::from(args.concurrency),

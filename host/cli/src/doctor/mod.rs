@@ -9,6 +9,7 @@ mod lease;
 mod objects;
 mod rights;
 mod server;
+mod tokens;
 mod webhook;
 
 use std::io::Write as _;
@@ -74,6 +75,10 @@ async fn look(args: &DoctorArgs, kube: Config, config: &OperatorConfig) -> anyho
     }
     let whom = rights::Whom::of(&client, config, args.service_account.as_deref()).await;
     findings.extend(rights::look(&client, config, &whom).await);
+    // The policy is of the cluster, and so is the chart's only where the operator is.
+    if args.service_account.is_some() && config.namespace.is_none() {
+        findings.push(tokens::look(&client, whom.shown()).await);
+    }
     findings.extend(definitions::look(&client, config).await);
     findings.extend(running(&client, config).await);
     if let (Some(names), Some(webhook)) = (args.settings.webhook(), &config.webhook) {

@@ -33,6 +33,11 @@ pub(super) struct Whom {
 }
 
 impl Whom {
+    /// Its name to the API server.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
     /// The ServiceAccount of that name in the operator's namespace, or who asks.
     pub(super) async fn of(client: &Client, config: &OperatorConfig, account: Option<&str>) -> Self {
         if let Some(name) = account {

@@ -225,3 +225,29 @@ impl CredentialSource for Files {
         Vec::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever renders somebody's manifests on his own machine gives away nothing of it.
+    #[tokio::test]
+    async fn a_machine_has_no_surroundings_and_no_tokens() {
+        let files = Files::new(Vec::new());
+        assert!(std::env::var_os("PATH").is_some(), "there would be something to give");
+        for (kind, name) in [
+            (AmbientKind::Env, "PATH"),
+            (AmbientKind::FileByEnv, "PATH"),
+            (AmbientKind::GcpMetadata, "default"),
+            (AmbientKind::AwsMetadata, ""),
+            (AmbientKind::AzureMetadata, "https://vault.azure.net"),
+            (AmbientKind::PodServiceAccountToken, "vault"),
+        ] {
+            let answer = files.ambient(kind, name).await;
+            assert!(matches!(answer, Err(NeedError::AmbientRefused { .. })), "{kind} {name}");
+        }
+        let token = files.token("team", "app", &["vault".to_owned()], None).await;
+        assert!(matches!(token, Err(NeedError::Unreadable { transient: false, .. })));
+        assert!(files.api_server_audiences().is_empty());
+    }
+}

@@ -137,9 +137,12 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads an annotation. What is not readable (somebody edited it) is no record: the values are made anew.
+    /// Reads an annotation. What is not readable (somebody edited it) is no record: the values are made anew. More that is to
+    /// be revoked than is ever written is left out: each is a request to a backend.
     pub fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+        let mut record: Self = serde_json::from_str(text).ok()?;
+        record.retired.truncate(MAX_RETIRED);
+        Some(record)
     }
 
     /// The annotation.
@@ -293,6 +296,23 @@ mod tests {
         insta::assert_snapshot!(record.text());
         for broken in ["", "{}", "null", r#"{"salt":1}"#, "[]"] {
             assert_eq!(Record::parse(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn no_more_is_revoked_than_is_ever_written() {
+        let one = held("database/creds/app", 0, 3600, None);
+        let retired = Retired { held: one.clone(), revoke: Revoke::AfterRollout };
+        for (written, read) in [(0, 0), (32, 32), (33, 32), (500, 32)] {
+            let record = Record {
+                salt: String::new(),
+                inputs: String::new(),
+                held: vec![one.clone(); 300],
+                keys: BTreeSet::new(),
+                retired: vec![retired.clone(); written],
+            };
+            let parsed = Record::parse(&record.text()).unwrap();
+            assert_eq!((parsed.held.len(), parsed.retired.len()), (300, read));
         }
     }
 

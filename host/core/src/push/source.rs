@@ -8,14 +8,16 @@ use regex::Regex;
 use super::Data;
 use crate::error::Failure;
 
-/// Types of Secrets that are never pushed. They hold no secret of an application: whoever has such a token acts as a
-/// ServiceAccount, or as a node that joins, so a right to make PushSecrets would be all rights of the namespace.
+/// Types of Secrets that are never pushed, nor templates of another Secret. They hold no secret of an application: whoever has
+/// such a token acts as a ServiceAccount, or as a node that joins. This keeps PushSecrets and ExternalSecrets from giving them
+/// away by accident. It is no boundary: a store may refer to any Secret of its namespace as a credential, and names the server
+/// that this is sent to.
 const NEVER: [(&str, &str); 2] = [
     ("kubernetes.io/service-account-token", "give away a ServiceAccount's rights"),
     ("bootstrap.kubernetes.io/token", "let nodes join"),
 ];
 
-/// Whether a Secret of that type may be pushed.
+/// Whether a Secret of that type may be pushed, or be a template.
 ///
 /// # Errors
 /// [`Failure::TargetForbidden`].

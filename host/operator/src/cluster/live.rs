@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use claviger_core::error::Failure;
 use claviger_core::generator::{self, CLUSTER_GENERATOR, Meant};
+use claviger_core::push::check_type;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_core::template::SourceKind;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -52,7 +53,8 @@ pub async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Opti
 /// Reads what a template is taken from.
 ///
 /// # Errors
-/// [`Failure::ApiServer`]; an object that is not there is `None`.
+/// [`Failure::ApiServer`]; [`Failure::TargetForbidden`] for a Secret that is never pushed: a template is the way from there
+/// into one that is. An object that is not there is `None`.
 pub async fn template_source(
     client: &Client,
     kind: SourceKind,
@@ -60,7 +62,11 @@ pub async fn template_source(
     name: &str,
 ) -> Result<Option<BTreeMap<String, SecretBytes>>, Failure> {
     match kind {
-        SourceKind::Secret => Ok(secret(client, namespace, name).await?.map(|secret| secret.data)),
+        SourceKind::Secret => {
+            let Some(secret) = secret(client, namespace, name).await? else { return Ok(None) };
+            check_type(secret.reduced.type_.as_deref())?;
+            Ok(Some(secret.data))
+        }
         SourceKind::ConfigMap => {
             let map = config_map(client, namespace, name).await?;
             let secret = |text: String| SecretBytes::new(text.into_bytes());

@@ -2,51 +2,6 @@
 
 use prometheus_client::encoding::EncodeLabelSet;
 
-use crate::watch::Object;
-use crate::watch::cache::Name;
-
-/// `name` and `namespace` of an object, as in ESO's metrics.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub(super) struct ObjectLabels {
-    /// `metadata.name`.
-    pub(super) name: String,
-    /// `metadata.namespace`; empty for cluster-scoped objects.
-    pub(super) namespace: String,
-}
-
-impl ObjectLabels {
-    pub(super) fn of(object: &Object) -> Self {
-        Self { name: object.name().to_owned(), namespace: object.namespace().to_owned() }
-    }
-}
-
-impl From<&Name> for ObjectLabels {
-    fn from(name: &Name) -> Self {
-        Self { name: name.name.clone(), namespace: name.namespace.clone() }
-    }
-}
-
-/// A condition of an object and its status.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub(super) struct ConditionLabels {
-    pub(super) name: String,
-    pub(super) namespace: String,
-    /// Condition type.
-    pub(super) condition: &'static str,
-    /// `True` or `False`.
-    pub(super) status: &'static str,
-}
-
-/// An object that is not Ready, and why.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub(super) struct NotReadyLabels {
-    pub(super) kind: &'static str,
-    pub(super) name: String,
-    pub(super) namespace: String,
-    /// From [`claviger_core::error`]'s closed set, or the plugin host's.
-    pub(super) reason: &'static str,
-}
-
 /// A kind of objects.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(super) struct KindLabels {

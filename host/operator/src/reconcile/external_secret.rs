@@ -135,6 +135,12 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
         );
         return failed(&invalid(error), Duration::ZERO).await;
     }
+    if policy.superseded == Superseded::RevokedAfterRollout && !context.config.rollouts {
+        let error = format!(
+            "annotation {ANNOTATION_REVOKE_SUPERSEDED}: rollout needs an operator that restarts workloads (--enable-rollouts)"
+        );
+        return failed(&invalid(error), Duration::ZERO).await;
+    }
     let options = match Options::parse(es.annotations()) {
         Ok(options) => options,
         Err(error) => return failed(&invalid(error), Duration::ZERO).await,

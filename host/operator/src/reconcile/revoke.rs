@@ -113,7 +113,8 @@ async fn revoke(
     if context.state.is_held(&lease.id) {
         return Ok(());
     }
-    let outcome = context.pipeline.revoke(held, &name.namespace, world).await;
+    let spared = without_a_login_in_use(held, |accessor| context.state.holds_by(accessor));
+    let outcome = context.pipeline.revoke(&spared, &name.namespace, world).await;
     let again = outcome.as_ref().is_err_and(|failure| !is_final(failure));
     context.metrics.lease(
         "revoke",
@@ -127,6 +128,18 @@ async fn revoke(
         context.state.lease_revoked(name, &lease.id);
     }
     outcome
+}
+
+/// A login with which a lease would end that lives on a Secret is not ended with another one: whose it is says an annotation.
+fn without_a_login_in_use(held: &Held, in_use: impl Fn(&str) -> bool) -> Held {
+    let mut held = held.clone();
+    if let Some(lease) = &mut held.lease
+        && let Some(holder) = &lease.holder
+        && holder.accessor.as_deref().is_some_and(in_use)
+    {
+        lease.holder = None;
+    }
+    held
 }
 
 /// The ExternalSecret is gone, and so is the Secret that it owned: what that held is taken back.
@@ -236,4 +249,26 @@ pub(super) async fn generators_are_ours(
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_login_that_another_lease_lives_by_is_left_alone() {
+        let held: Held = serde_json::from_value(json!({
+            "kind": "SecretStore", "name": "vault", "key": "x", "issued": "2026-01-01T00:00:00Z",
+            "lease": {"id": "x/y", "seconds": 60, "renewable": true,
+                "holder": {"accessor": "theirs", "seconds": 60, "renewable": true}},
+        }))
+        .unwrap();
+        let asked = |in_use: &str| without_a_login_in_use(&held, |accessor| accessor == in_use);
+        assert_eq!(asked("another"), held);
+        let lease = asked("theirs").lease.unwrap();
+        assert_eq!((lease.id.as_str(), lease.holder), ("x/y", None));
+    }
 }

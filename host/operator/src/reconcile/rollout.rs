@@ -53,6 +53,15 @@ pub(super) async fn look(
     let changed = secret.and_then(|secret| secret.annotations.get(&changed_annotation(&name.name)));
     let (Some(mark), false) = (changed, targets.is_empty()) else { return Rollout::Nothing };
     let known = context.state.rollout(name).filter(|known| known.mark == *mark);
+    if !context.config.rollouts {
+        if known.is_none() {
+            let message =
+                "nothing is restarted for the changed secret: the operator runs with --enable-rollouts=false";
+            context.events.warning(&es.object_ref(&()), "RolloutRestartFailed", message);
+            context.state.rolled(name, RolledOut { mark: mark.clone(), restarted: false, over: false });
+        }
+        return Rollout::Nothing;
+    }
     match &known {
         Some(known) if known.over => return Rollout::Over,
         Some(known) if known.restarted && !watched => return Rollout::Nothing,

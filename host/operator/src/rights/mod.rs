@@ -126,6 +126,7 @@ impl Purpose {
             Self::SpreadPush => Some("--enable-cluster-push-secret-reconciler=false"),
             Self::Webhook => Some("--webhook-cert-dir"),
             Self::Refresh => Some("--enable-refresh=false"),
+            Self::Restarts => Some("--enable-rollouts=false"),
             _ => None,
         }
     }
@@ -263,8 +264,10 @@ pub fn rights(config: &OperatorConfig, account: Option<&Account>) -> Vec<Right> 
     table.add(Purpose::LeftBehind, &work, GENERATORS, &[LEFT_BEHIND], states);
     table.add(Purpose::LeftBehind, &work, GENERATORS, &["generatorstates/status"], &["patch"]);
 
-    let workloads = &["deployments", "statefulsets", "daemonsets"];
-    table.add(Purpose::Restarts, &work, "apps", workloads, &["get", "list", "patch"]);
+    if config.rollouts {
+        let workloads = &["deployments", "statefulsets", "daemonsets"];
+        table.add(Purpose::Restarts, &work, "apps", workloads, &["get", "list", "patch"]);
+    }
     let default = Place::Namespace("default".to_owned());
     table.add(Purpose::ApiServer, &default, "discovery.k8s.io", &["endpointslices"], watched);
     let kubernetes = Some("kubernetes");

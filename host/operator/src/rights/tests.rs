@@ -129,6 +129,8 @@ fn what_is_off_needs_no_rights() {
     let expected =
         [&kind("clusterpushsecrets")[..], &["pushsecrets", "pushsecrets/status"].map(str::to_owned)].concat();
     assert_eq!(push, expected);
+    let restarts = without(OperatorConfig { rollouts: false, ..everything() });
+    assert_eq!(restarts, ["daemonsets", "deployments", "statefulsets"]);
     let scoped = without(OperatorConfig { namespace: Some("team".to_owned()), ..everything() });
     assert!(
         scoped.iter().any(|one| one == "plugins") && scoped.iter().any(|one| one == "namespaces"),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use claviger_core::lease::{Live, Lives, Record};
 use claviger_core::names::{LEASE_ANNOTATIONS, lease_annotation};
+use claviger_core::provider::Lease;
 
 use super::{Inner, State};
 use crate::watch::cache::Name;
@@ -78,13 +79,27 @@ impl State {
 
     /// Whether a managed Secret holds that lease now.
     pub fn is_held(&self, id: &str) -> bool {
-        let inner = self.lock();
+        self.holds(id, |lease| lease.id == id)
+    }
+
+    /// Whether a lease that a managed Secret holds now ends with the login of that accessor.
+    pub fn holds_by(&self, accessor: &str) -> bool {
+        self.holds(accessor, |lease| {
+            lease.holder.as_ref().is_some_and(|holder| holder.accessor.as_deref() == Some(accessor))
+        })
+    }
+
+    /// Whether a managed Secret holds such a lease, whose record has that text in it.
+    fn holds(&self, said: &str, such: impl Fn(&Lease) -> bool) -> bool {
+        // As JSON writes it.
+        let said = serde_json::to_string(said).unwrap_or_default();
         let holds = |text: &str| {
-            text.contains(id)
+            text.contains(&said)
                 && Record::parse(text).is_some_and(|record| {
-                    record.held.iter().filter_map(|held| held.lease.as_ref()).any(|lease| lease.id == id)
+                    record.held.iter().filter_map(|held| held.lease.as_ref()).any(&such)
                 })
         };
+        let inner = self.lock();
         inner.managed.iter().any(|secret| records(&secret).any(|(_, text)| holds(text)))
     }
 
@@ -208,6 +223,21 @@ mod tests {
         assert!(!state.is_held("liv"), "a part of an id is none");
         state.managed_event(Event::Delete(secret("db", &record(&["live"], &[]))));
         assert!(!state.is_held("live"));
+    }
+
+    #[test]
+    fn a_login_is_held_by_while_a_lease_ends_with_it() {
+        let state = State::new(Arc::new(Metrics::default()));
+        let mut held: serde_json::Value = serde_json::from_str(&record(&["live"], &["old"])).unwrap();
+        for (list, accessor) in [("held", "one"), ("retired", "two")] {
+            held[list][0]["lease"]["holder"] =
+                json!({"accessor": accessor, "seconds": 60, "renewable": false});
+        }
+        state.managed_event(Event::Apply(secret("db", &held.to_string())));
+        assert!(state.holds_by("one"));
+        for other in ["two", "live", "on", ""] {
+            assert!(!state.holds_by(other), "{other}");
+        }
     }
 
     #[test]

@@ -468,7 +468,7 @@ impl Inner {
         let target = es.spec.target.name.clone().unwrap_or_else(|| name.name.clone());
         let stores =
             store_refs(es).into_iter().map(|(kind, store)| store_object(kind, &name.namespace, &store));
-        self.index.set_external_secret(name, stores.collect(), Name::new(&name.namespace, target));
+        self.index.set_external_secret(name, stores, Name::new(&name.namespace, target));
     }
 }
 

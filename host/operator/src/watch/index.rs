@@ -9,16 +9,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cluster::credentials::Reference;
 use crate::watch::Object;
 use crate::watch::cache::Name;
+use crate::watch::few::Few;
 
 /// The edges.
 #[derive(Default)]
 pub struct Index {
     reads: BTreeMap<Object, BTreeSet<Reference>>,
     readers: BTreeMap<Reference, BTreeSet<Object>>,
-    stores: BTreeMap<Name, BTreeSet<Object>>,
+    stores: BTreeMap<Name, Few<Object>>,
     users: BTreeMap<Object, BTreeSet<Name>>,
     targets: BTreeMap<Name, Name>,
-    writers: BTreeMap<Name, BTreeSet<Name>>,
+    writers: BTreeMap<Name, Few<Name>>,
 }
 
 impl Index {
@@ -41,8 +42,14 @@ impl Index {
     }
 
     /// Replaces the stores and the target of an ExternalSecret.
-    pub fn set_external_secret(&mut self, name: &Name, stores: BTreeSet<Object>, target: Name) {
+    pub fn set_external_secret(
+        &mut self,
+        name: &Name,
+        stores: impl IntoIterator<Item = Object>,
+        target: Name,
+    ) {
         self.forget_external_secret(name);
+        let stores: Few<Object> = stores.into_iter().collect();
         for store in &stores {
             self.users.entry(store.clone()).or_default().insert(name.clone());
         }
@@ -56,8 +63,13 @@ impl Index {
         for store in self.stores.remove(name).unwrap_or_default() {
             remove_edge(&mut self.users, &store, name);
         }
-        if let Some(target) = self.targets.remove(name) {
-            remove_edge(&mut self.writers, &target, name);
+        if let Some(target) = self.targets.remove(name)
+            && let Some(writers) = self.writers.get_mut(&target)
+        {
+            writers.remove(name);
+            if writers.is_empty() {
+                self.writers.remove(&target);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use claviger_core::names::LABEL_CREATED_BY;
 use kube::runtime::watcher::Event;
 
 use super::cache::{Cache, Change, Name};
+use super::few::Few;
 use super::managed::{ManagedSecret, reduce};
 use super::packed::Packed;
 
@@ -18,7 +19,7 @@ use super::packed::Packed;
 pub struct MarkedCache {
     secrets: Cache<Packed>,
     /// By the label's value, which is a hash of namespace and name of the ExternalSecret.
-    marked: BTreeMap<String, BTreeSet<Name>>,
+    marked: BTreeMap<Box<str>, Few<Name>>,
 }
 
 impl MarkedCache {
@@ -101,7 +102,7 @@ impl MarkedCache {
 
     fn mark(&mut self, name: &Name, secret: &ManagedSecret) {
         if let Some(mark) = mark_of(secret) {
-            self.marked.entry(mark.to_owned()).or_default().insert(name.clone());
+            self.marked.entry(mark.into()).or_default().insert(name.clone());
         }
     }
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod api_server;
 pub mod cache;
+mod few;
 pub mod index;
 pub mod managed;
 pub mod marked;

@@ -2,18 +2,25 @@
 //!
 //! Objects of another controller class are not judged: another installation has other plugins, and perhaps other rules.
 
+use std::time::Instant;
+
 use claviger_core::admission::{Request, Verdict, check_external_secret, check_store};
 use claviger_core::error::Failure;
 use claviger_core::redact::Redactor;
+use claviger_core::secret::Untrusted;
 use claviger_crds::store::SecretStoreSpec;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::intake::Intake;
 use crate::reconcile::{Context, is_ours};
 use crate::watch::cache::Name;
 
 /// The only version of an AdmissionReview that Kubernetes has had since 1.22.
 const VERSION: &str = "admission.k8s.io/v1";
+
+/// A uid has 36 characters. It is said again in the answer, which stays in memory until it is read.
+const MAX_UID: usize = 128;
 
 /// What a path is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +50,9 @@ struct Review {
 }
 
 /// The answer to a body; none if that is no review.
-pub(super) fn answer(context: &Context, subject: Subject, body: &[u8]) -> Option<String> {
+pub(super) fn answer(context: &Context, subject: Subject, body: &[u8], intake: &Intake) -> Option<String> {
     let review: Review = serde_json::from_slice(body).ok()?;
-    if review.api_version != VERSION {
+    if review.api_version != VERSION || review.request.uid.len() > MAX_UID {
         return None;
     }
     let verdict = if review.request.is_judged() {
@@ -54,10 +61,21 @@ pub(super) fn answer(context: &Context, subject: Subject, body: &[u8]) -> Option
         Verdict::FINE
     };
     if let Verdict::Denied(message) = &verdict {
-        let Request { namespace, name, .. } = &review.request;
-        tracing::info!(?subject, namespace, name, message, "not admitted");
+        refused(subject, &review.request, message, intake);
     }
     Some(said(&review.request.uid, verdict).to_string())
+}
+
+fn refused(subject: Subject, request: &Request, message: &str, intake: &Intake) {
+    let Some(unsaid) = intake.line(Instant::now()) else { return };
+    if unsaid > 0 {
+        tracing::warn!("{unsaid} more were not admitted, too many for the log");
+    }
+    // Whoever asks can write anything there, of any length.
+    let redactor = Redactor::default();
+    let clean = |text: &String| redactor.clean(&Untrusted::new(text));
+    let (namespace, name) = (clean(&request.namespace), clean(&request.name));
+    tracing::info!(?subject, namespace, name, message, "not admitted");
 }
 
 fn said(uid: &str, verdict: Verdict) -> Value {

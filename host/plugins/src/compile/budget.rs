@@ -121,6 +121,31 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    /// In a process of its own, which is this test once more: limits are for good.
+    #[test]
+    fn the_limits_are_those_that_were_asked_for() {
+        const NAME: &str = "compile::budget::tests::the_limits_are_those_that_were_asked_for";
+        const MARK: &str = "CLAVIGER_TEST_LIMITS";
+        if std::env::var_os(MARK).is_some() {
+            apply(512, Duration::from_secs(7)).unwrap();
+            println!("{}", fs::read_to_string("/proc/self/limits").unwrap());
+            return;
+        }
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = child.args(["--exact", NAME, "--nocapture"]).env(MARK, "1").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let limit = |name: &str| -> Vec<String> {
+            let line = said.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{said}"));
+            line[name.len()..].split_whitespace().take(2).map(ToOwned::to_owned).collect()
+        };
+        assert_eq!(limit("Max core file size"), ["0", "0"]);
+        assert_eq!(limit("Max cpu time"), ["7", "8"]);
+        assert_eq!(limit("Max file size"), ["536870912", "536870912"]);
+        let [current, maximum] = &limit("Max address space")[..] else { panic!("{said}") };
+        assert_eq!(current, maximum);
+        assert!(current.parse::<u64>().unwrap() > 512 * 1024 * 1024);
+    }
+
     #[test]
     fn what_is_left_is_the_limit_less_what_cannot_be_dropped() {
         let dir = tempfile::tempdir().unwrap();

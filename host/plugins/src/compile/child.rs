@@ -192,4 +192,25 @@ mod tests {
             assert!(said.contains(expected), "{program}: {said}");
         }
     }
+
+    /// A program that says what it was given. The variables are those that a shell makes for itself.
+    #[tokio::test]
+    async fn the_child_has_no_environment_and_no_folder() {
+        assert!(std::env::vars().count() > 3, "there is something to inherit");
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("program");
+        let script = "#!/bin/sh\nnames=$(env | cut -d= -f1 | sort | tr '\\n' ' ')\necho \"has: $names in $(pwd)\" >&2\nexit 1\n";
+        // Not written by this process: a child that another test starts would hold it open, and nobody could run it.
+        let write = ["-c", "printf %s \"$1\" > \"$0\" && chmod 700 \"$0\""];
+        let written = std::process::Command::new("/bin/sh").args(write).arg(&program).arg(script).status();
+        assert!(written.unwrap().success());
+        let artifact = tempfile::tempfile().unwrap();
+        let error = run(&ChildCompiler::new(program), vec![0; 8], artifact).await.unwrap_err().to_string();
+        let (_, said) = error.split_once("has: ").unwrap_or_else(|| panic!("{error}"));
+        let (names, folder) = said.split_once(" in ").unwrap();
+        assert_eq!(folder, "/");
+        let shells = ["PWD", "OLDPWD", "SHLVL", "_"];
+        let others: Vec<_> = names.split_whitespace().filter(|name| !shells.contains(name)).collect();
+        assert!(others.is_empty(), "{others:?}");
+    }
 }

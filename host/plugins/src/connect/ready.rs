@@ -160,7 +160,15 @@ impl Work<'_> {
         }
         let insecure = match profile.insecure {
             None => false,
-            Some(at) => self.input.config.pointer(&at).and_then(Json::as_bool).unwrap_or(false),
+            Some(at) if says_insecure(&at) => {
+                self.input.config.pointer(&at).and_then(Json::as_bool).unwrap_or(false)
+            }
+            Some(at) => {
+                let at: String = at.chars().take(200).collect();
+                return Err(wrong(format!(
+                    "connect has {at:?} switch verification off: the name of such a field begins with \"insecure\""
+                )));
+            }
         };
         Ok(TlsMaterial {
             ca,
@@ -203,6 +211,13 @@ impl Work<'_> {
     fn inline(&self, at: &str) -> Result<&str, CallError> {
         self.input.config.pointer(at).and_then(Json::as_str).ok_or_else(|| not_usable(at, "it is missing"))
     }
+}
+
+/// Whether a field can be meant to switch verification off: who wrote `true` there has read its name. Else any `true` of the
+/// store's would do.
+fn says_insecure(pointer: &str) -> bool {
+    let name = pointer.rsplit_once('/').map_or("", |(_, name)| name);
+    name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("insecure"))
 }
 
 /// The longest part of a credential that is a certificate with its chain, or a key: in bytes of base64.
@@ -263,6 +278,25 @@ mod tests {
         assert!(within(b"", "S0VZ").is_err());
         let long = "A".repeat(MAX_PART + 4);
         assert_eq!(within(long.as_bytes(), &long).err(), Some("is longer than certificates and keys are"));
+    }
+
+    #[test]
+    fn what_switches_verification_off_says_so() {
+        for (pointer, expected) in [
+            ("/tls/insecureSkipVerify", true),
+            ("/insecure", true),
+            ("/clusters/0/cluster/insecure-skip-tls-verify", true),
+            ("/tls/InsecureSkipTLSVerify", true),
+            ("/forwardInconsistent", false),
+            ("/insecure/0", false),
+            ("/tls/notInsecure", false),
+            ("/tls/insecur", false),
+            ("/tls/ünsecureünsecure", false),
+            ("insecure", false),
+            ("", false),
+        ] {
+            assert_eq!(says_insecure(pointer), expected, "{pointer}");
+        }
     }
 
     /// Text that nearly matches at every place, as large as a Secret can be. What compares at each of them takes tens of

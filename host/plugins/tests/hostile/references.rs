@@ -224,6 +224,21 @@ async fn origins_are_those_that_the_store_names() {
     let source = source();
     assert!(connect(&plugin, from("https://a.granted.example"), &source).await.is_ok());
     assert!(connect(&plugin, from("https://named.example"), &source).await.is_ok());
+    // Verification ends by a field that says so, and by no other `true`.
+    let switched = |at: &str| {
+        let origins = json!([{"url": "https://named.example", "insecure": at}]);
+        let mut config = config(json!({"origins": origins}));
+        config["forward"] = json!(true);
+        config["insecureSkipVerify"] = json!(true);
+        config
+    };
+    refused(&plugin, switched("/forward"), "begins with \"insecure\"").await;
+    let session = connect(&plugin, switched("/insecureSkipVerify"), &source).await.unwrap();
+    assert!(
+        session.warnings().iter().any(|said| said.contains("is not verified")),
+        "{:?}",
+        session.warnings()
+    );
     // One that stands nowhere: it is made of what the guest was handed.
     let made = config(json!({"rounds": [object("/ref")], "then": "deny-it"}));
     let said = refusal(&plugin, connect(&plugin, made, &source).await);
