@@ -17,6 +17,8 @@ enum Meanwhile {
     Deleted,
     /// It pushes elsewhere.
     Moved,
+    /// It pushes to another place that the status calls the same.
+    Renamed,
     /// Its Secret is deleted.
     Sourceless,
 }
@@ -35,7 +37,7 @@ struct Case {
 const DATA: (&str, &str, Moment) = ("PUT", "data", Moment::Answered);
 
 const CASES: &[Case] = {
-    use Meanwhile::{Deleted, Moved, Nothing, Sourceless};
+    use Meanwhile::{Deleted, Moved, Nothing, Renamed, Sourceless};
     &[
         // First, for its Secret is waited for for half a minute.
         Case { name: "source", data: &[("whole", "")], policy: "Replace", at: DATA, meanwhile: Sourceless },
@@ -64,6 +66,15 @@ const CASES: &[Case] = {
             at: ("GET", "metadata", Moment::Answered),
             meanwhile: Deleted,
         },
+        // It stands there and bears the mark, which others write too, and was not written.
+        Case {
+            name: "marked",
+            data: &[("whole", "")],
+            policy: "Replace",
+            at: ("PUT", "data", Moment::Asked),
+            meanwhile: Deleted,
+        },
+        Case { name: "renamed", data: &[("whole", "/p")], policy: "Replace", at: DATA, meanwhile: Renamed },
         // One stands there and bears the mark, and the other does not.
         Case {
             name: "wary",
@@ -128,9 +139,20 @@ impl<'a> Bench<'a> {
         });
     }
 
+    /// What another has put there, and marked as everybody does who pushes.
+    fn put_marked(&self, key: &str) {
+        self.mount.put(key, json!({"a": "theirs"}));
+        let mark = json!({"custom_metadata": {"managed-by": "external-secrets"}});
+        self.mount.api("POST", &format!("{}/metadata/{key}", self.mount.path), mark);
+    }
+
     /// Makes the case's PushSecret, to places below `apps/AT`.
     fn push(&self, case: &Case, at: &str) {
-        let data = case.data.iter().map(|(key, rest)| entry(key, &format!("apps/{at}{rest}")));
+        self.push_data(case, case.data, at);
+    }
+
+    fn push_data(&self, case: &Case, data: &[(&str, &str)], at: &str) {
+        let data = data.iter().map(|(key, rest)| entry(key, &format!("apps/{at}{rest}")));
         let spec = json!({"secretStoreRefs": [{"name": "there"}], "selector": {"secret": {"name": case.name}},
             "deletionPolicy": "Delete", "updatePolicy": case.policy, "data": data.collect::<Value>()});
         push(self.world, case.name, &spec);
@@ -143,14 +165,14 @@ fn what_was_written_and_not_recorded_is_taken_back() {
     let mut bench = Bench::new(&world);
     let whole = json!({"a": "1"});
     bench.mount.put("apps/theirs", json!({"a": "theirs"}));
-    bench.mount.put("apps/wary/there", json!({"a": "theirs"}));
-    let mark = json!({"custom_metadata": {"managed-by": "external-secrets"}});
-    bench.mount.api("POST", &format!("{}/metadata/apps/wary/there", bench.mount.path), mark);
+    bench.put_marked("apps/wary/there");
+    bench.put_marked("apps/marked");
     for case in CASES {
         let name = case.name;
         secret(&world, name, &json!({}), &json!({"whole": "{\"a\":\"1\"}", "one": "1"}));
         // Only the last of them is written in its case.
-        let key = format!("apps/{name}");
+        let rest = case.data.last().and_then(|(_, rest)| rest.split('#').next()).unwrap_or_default();
+        let key = format!("apps/{name}{rest}");
         bench.trap(case.at, &key);
         bench.push(case, name);
         bench.operator.wait_killed(name);
@@ -160,11 +182,12 @@ fn what_was_written_and_not_recorded_is_taken_back() {
             Meanwhile::Nothing => {}
             Meanwhile::Deleted => bench.delete("pushsecret", name),
             Meanwhile::Moved => bench.push(case, "elsewhere"),
+            Meanwhile::Renamed => bench.push_data(case, &[("one", "#p")], name),
             Meanwhile::Sourceless => bench.delete("secret", name),
         }
         bench.operator.restart();
         match (name, case.meanwhile) {
-            ("theirs", _) => {
+            ("theirs" | "marked", _) => {
                 bench.wait_gone(name);
                 bench.wait_at(&key, Some(&json!({"a": "theirs"})));
             }
@@ -175,6 +198,15 @@ fn what_was_written_and_not_recorded_is_taken_back() {
             (_, Meanwhile::Moved) => {
                 assert_eq!(places(&synced(&world, name), "SecretStore/there"), ["apps/elsewhere/p"]);
                 bench.wait_at("apps/elsewhere", Some(&json!({"p": "1"})));
+                bench.wait_at(&key, None);
+            }
+            (_, Meanwhile::Renamed) => {
+                let status = synced(&world, name);
+                assert_eq!(
+                    (places(&status, "SecretStore/there"), &status["pushing"]),
+                    (vec![key.clone()], &Value::Null)
+                );
+                bench.wait_at("apps/renamed", Some(&json!({"p": "1"})));
                 bench.wait_at(&key, None);
             }
             (_, Meanwhile::Nothing) => {
@@ -195,6 +227,24 @@ fn what_was_written_and_not_recorded_is_taken_back() {
     world.wait_reason("pushsecret", "source", "SourceDeleted");
     bench.wait_at("apps/source", None);
     assert_eq!(world.get("pushsecret", "source").unwrap()["status"]["pushing"], Value::Null);
+}
+
+/// Without any kill: what Vault does not take, and a key that is none.
+#[test]
+fn a_push_that_wrote_nothing_takes_nothing_back() {
+    let world = world!("push-wrote-nothing");
+    let bench = Bench::new(&world);
+    bench.put_marked("apps/marked");
+    secret(&world, "source", &json!({}), &json!({"text": "no JSON"}));
+    for (name, place) in [("text", "apps/marked"), ("key", "apps/../x")] {
+        let spec = json!({"secretStoreRefs": [{"name": "there"}], "selector": {"secret": {"name": "source"}},
+            "deletionPolicy": "Delete", "data": [entry("text", place)]});
+        push(&world, name, &spec);
+        world.wait_reason("pushsecret", name, "Errored");
+        bench.delete("pushsecret", name);
+        bench.wait_gone(name);
+    }
+    assert_eq!(bench.at("apps/marked"), Some(json!({"a": "theirs"})));
 }
 
 /// What is looked at afterwards is as it was at the last push, and what was done in between is not.

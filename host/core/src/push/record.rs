@@ -27,7 +27,7 @@ pub enum Ended {
     Pushed,
     /// Something was there before, and stays (`updatePolicy: IfNotExists`).
     Found,
-    /// It was refused: nothing was written by this try.
+    /// Nothing was written by this try.
     Refused,
     /// It may have been written.
     Unknown,
@@ -35,11 +35,16 @@ pub enum Ended {
 
 impl Ended {
     /// What a failure tells of what was to be written. A request that was cut off may have been heard, and a write may be
-    /// several requests.
+    /// several requests, of which a later one was refused: so of what the provider said nothing is known.
     pub fn of(failure: &Failure) -> Self {
         match failure {
             Failure::ProviderUnavailable { .. }
             | Failure::ProviderFailed { .. }
+            | Failure::InvalidProviderConfig { .. }
+            | Failure::AuthenticationFailed { .. }
+            | Failure::AccessDenied { .. }
+            | Failure::WriteRefused { .. }
+            | Failure::RemoteKeyNotFound { .. }
             | Failure::PluginFault { .. }
             | Failure::RateLimited { .. } => Self::Unknown,
             _ => Self::Refused,
@@ -56,6 +61,8 @@ pub struct Record {
     pub pushing: SyncedPushSecrets,
     /// What of the latter is tried for the first time: store and name.
     begun: BTreeSet<(String, String)>,
+    /// What of the latter was looked at since: nothing stood there, or what is pushed.
+    proven: BTreeSet<(String, String)>,
 }
 
 impl Record {
@@ -65,7 +72,7 @@ impl Record {
         Self {
             synced: status.synced_push_secrets.clone(),
             pushing: status.pushing.clone(),
-            begun: BTreeSet::new(),
+            ..Self::default()
         }
     }
 
@@ -85,6 +92,27 @@ impl Record {
     /// Whether it has that place, in either.
     pub fn knows(&self, store: &str, entry: &PushData) -> bool {
         self.has(Part::Synced, store, entry) || self.has(Part::Pushing, store, entry)
+    }
+
+    /// Whether it may have been pushed, and nobody knows.
+    pub fn is_unsure(&self, store: &str, entry: &PushData) -> bool {
+        self.has(Part::Pushing, store, entry) && !self.has(Part::Synced, store, entry)
+    }
+
+    /// Whether it is tried for the first time.
+    pub fn is_begun(&self, store: &str, entry: &PushData) -> bool {
+        self.begun.contains(&(store.to_owned(), recorded(entry).0))
+    }
+
+    /// What nobody knew of was looked at: nothing stands there, or what is pushed.
+    pub fn prove(&mut self, store: &str, entry: &PushData) {
+        self.proven.insert((store.to_owned(), recorded(entry).0));
+    }
+
+    /// What stands under the name of an entry that is about to be pushed, and is another place.
+    pub fn namesake(&self, store: &str, entry: &PushData) -> Option<&PushData> {
+        let known = self.pushing.get(store)?.get(&recorded(entry).0)?;
+        (place_of(known) != place_of(entry)).then_some(known)
     }
 
     fn has(&self, part: Part, store: &str, entry: &PushData) -> bool {
@@ -110,16 +138,17 @@ impl Record {
     /// A push of an entry ended so.
     pub fn end(&mut self, store: &str, entry: &PushData, ended: Ended) {
         let (name, record) = recorded(entry);
-        let begun = self.begun.contains(&(store.to_owned(), name.clone()));
+        let place = (store.to_owned(), name.clone());
+        let (begun, proven) = (self.begun.contains(&place), self.proven.contains(&place));
         match ended {
-            // What stood there when this look began was not there when it was written down: it is ours.
-            Ended::Found if !self.has(Part::Synced, store, entry) => {
-                let ours = !begun && self.has(Part::Pushing, store, entry);
-                self.forget(Part::Pushing, store, entry);
-                if ours {
+            Ended::Found if !begun && self.is_unsure(store, entry) => {
+                // Whose it is stays as unsure as it was, but if it is what is pushed.
+                if proven {
+                    self.forget(Part::Pushing, store, entry);
                     self.synced.entry(store.to_owned()).or_default().insert(name, record);
                 }
             }
+            Ended::Found if !self.has(Part::Synced, store, entry) => self.forget(Part::Pushing, store, entry),
             Ended::Pushed | Ended::Found => {
                 self.forget(Part::Pushing, store, entry);
                 self.synced.entry(store.to_owned()).or_default().insert(name, record);
@@ -196,7 +225,7 @@ mod tests {
             ("refused after a kill", (&[], &["k"]), &[("k", Refused)], &[], (&[], &["k"])),
             ("no answer after a kill", (&[], &["k"]), &[("k", Unknown)], &[], (&[], &["k"])),
             ("another was faster", (&[], &[]), &[("k", Found)], &["k"], (&[], &[])),
-            ("found after a kill", (&[], &["k"]), &[("k", Found)], &[], (&["k"], &[])),
+            ("found after a kill", (&[], &["k"]), &[("k", Found)], &[], (&[], &["k"])),
             ("found again", (&["k"], &[]), &[("k", Found)], &[], (&["k"], &[])),
             ("refused, and known", (&["k"], &[]), &[("k", Refused)], &[], (&["k"], &[])),
             ("of another name", (&[], &["a"]), &[("k", Pushed)], &["k"], (&["k"], &["a"])),
@@ -215,6 +244,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_found_after_a_kill_is_ours_if_it_is_what_is_pushed() {
+        let mut record = record(&["known"], &["k", "known"]);
+        assert!(record.is_unsure(STORE, &entry("k")) && !record.is_unsure(STORE, &entry("known")));
+        assert!(!record.is_unsure(STORE, &entry("another")));
+        record.prove(STORE, &entry("k"));
+        assert_eq!(record.begin(STORE, &[entry("k")]).len(), 0);
+        record.end(STORE, &entry("k"), Ended::Found);
+        assert_eq!((record.synced, record.pushing), (part(&["k", "known"]), part(&["known"])));
+    }
+
+    #[test]
+    fn two_places_of_one_name_are_told_apart() {
+        let record = record(&[], &["a/b", "k"]);
+        assert_eq!(record.namesake(STORE, &entry("a#b")), Some(&entry("a/b")));
+        assert_eq!(record.namesake(STORE, &entry("a/b")), None);
+        assert_eq!(record.namesake("SecretStore/other", &entry("a#b")), None);
+    }
+
+    #[test]
     fn what_is_taken_back_is_forgotten_and_nothing_else() {
         let mut record = record(&["k", "a#b"], &["l"]);
         record.forget(Part::Synced, STORE, &entry("k"));
@@ -228,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_refused_wrote_nothing_and_who_was_not_heard_may_have() {
+    fn what_the_provider_says_tells_nothing_and_what_was_not_sent_wrote_nothing() {
         use crate::error::StoreName;
         use crate::secret::Untrusted;
         let store = StoreName { kind: "SecretStore".into(), namespace: None, name: "s".to_owned() };
@@ -258,9 +306,10 @@ mod tests {
                     key: None,
                     detail: detail.clone(),
                 },
-                Ended::Refused,
+                Ended::Unknown,
             ),
-            (Failure::AuthenticationFailed { store: store.clone(), plugin, detail }, Ended::Refused),
+            (Failure::AuthenticationFailed { store: store.clone(), plugin, detail }, Ended::Unknown),
+            (Failure::ValueNotUsable { place: "k".to_owned(), why: "x".to_owned() }, Ended::Refused),
             (Failure::Held { store, left: std::time::Duration::ZERO }, Ended::Refused),
         ];
         for (failure, ended) in cases {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use claviger_core::error::Failure;
 use claviger_core::push::{Data, FINALIZER};
@@ -195,6 +196,50 @@ pub async fn announce(
         "apiVersion": PushSecret::api_version(&()),
         "kind": PushSecret::kind(&()),
         "status": {"pushing": begun},
+    });
+    let params = PatchParams { field_manager: Some("claviger".to_owned()), ..PatchParams::default() };
+    let patched = api.patch_status(name, &params, &Patch::Merge(&body)).await;
+    let patched = patched
+        .map_err(|error| api_failure("writing the status of", "PushSecret", namespace, name, &error))?;
+    let status = patched.0.ok().and_then(|ps| ps.status);
+    let is_said = |store: &String, name: &String| {
+        let pushing = status.as_ref().and_then(|status| status.pushing.get(store));
+        pushing.is_some_and(|entries| entries.contains_key(name))
+    };
+    let all_said = begun.iter().all(|(store, entries)| entries.keys().all(|name| is_said(store, name)));
+    if !all_said && !PRUNED.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "the definition of PushSecret is older than this operator and has no status.pushing: what is being pushed \
+             when the operator is killed may stay at the provider; apply the definitions of this version"
+        );
+    }
+    Ok(())
+}
+
+/// Whether it was said that the status loses fields: once is enough.
+static PRUNED: AtomicBool = AtomicBool::new(false);
+
+/// Takes names of a store out of `status.pushing`.
+///
+/// # Errors
+/// [`Failure::ApiServer`].
+pub async fn unannounce(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    store: &str,
+    gone: &[String],
+) -> Result<(), Failure> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let api: Api<DeserializeGuard<PushSecret>> = Api::namespaced(client.clone(), namespace);
+    let gone: serde_json::Map<String, serde_json::Value> =
+        gone.iter().map(|name| (name.clone(), serde_json::Value::Null)).collect();
+    let body = json!({
+        "apiVersion": PushSecret::api_version(&()),
+        "kind": PushSecret::kind(&()),
+        "status": {"pushing": {store: gone}},
     });
     let params = PatchParams { field_manager: Some("claviger".to_owned()), ..PatchParams::default() };
     let patched = api.patch_status(name, &params, &Patch::Merge(&body)).await;

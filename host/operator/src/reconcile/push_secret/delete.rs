@@ -68,7 +68,7 @@ impl Look<'_> {
         }
     }
 
-    async fn take_from(&self, store: &str, part: Part, entries: &[PushData], report: &mut Report) {
+    pub(super) async fn take_from(&self, store: &str, part: Part, entries: &[PushData], report: &mut Report) {
         let Some((kind, name)) = parse_store_key(store) else { return };
         let namespace = &self.name.namespace;
         let object = store_object(kind, namespace, name);
@@ -85,19 +85,14 @@ impl Look<'_> {
             Err(failure) => return report.failures.push(failure),
         };
         for entry in entries {
-            let Some(Ok(ours)) = removed.get(&entry.match_.remote_ref.remote_key) else { continue };
+            let Some(Ok(())) = removed.get(&entry.match_.remote_ref.remote_key) else { continue };
             report.record.forget(part, store, entry);
-            let place = place_of(entry);
-            if !ours {
-                tracing::info!(%store, %place, "what is there was not pushed, and stays");
-                continue;
-            }
             // Who took the place while it was being deleted has nothing there now.
-            let target = Target { store: store_id(kind, namespace, name), place };
+            let target = Target { store: store_id(kind, namespace, name), place: place_of(entry) };
             self.context.state.deleted_at(self.name, &target);
             report.taken_back.push(target);
         }
-        for outcome in removed.into_values().filter(|outcome| !matches!(outcome, Ok(false))) {
+        for outcome in removed.into_values() {
             self.context.metrics.pushed(if outcome.is_ok() { "deleted" } else { "failed" });
             report.changed |= outcome.is_ok();
             report.failures.extend(outcome.err());

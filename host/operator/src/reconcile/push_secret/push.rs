@@ -258,6 +258,7 @@ impl Look<'_> {
                 return self.unwritten(&object, failure, report);
             }
         };
+        let mut refused = Vec::new();
         for entry in entries {
             let ended = match written.get(&entry.place.key) {
                 // What was there before, and stays, is not ours to delete.
@@ -268,10 +269,19 @@ impl Look<'_> {
                     Ended::Found
                 }
                 Some(Ok(_)) => Ended::Pushed,
-                Some(Err(failure)) => Ended::of(failure),
+                Some(Err(failure)) => {
+                    let begun = report.record.is_begun(&key, &entry.recorded);
+                    if begun && matches!(failure, Failure::WriteRefused { .. }) {
+                        refused.push(entry.clone());
+                    }
+                    Ended::of(failure)
+                }
                 None => Ended::Unknown,
             };
             report.record.end(&key, &entry.recorded, ended);
+        }
+        if !refused.is_empty() {
+            self.after_refusals(store, &refused, report).await;
         }
         for outcome in written.into_values() {
             let what = match &outcome {

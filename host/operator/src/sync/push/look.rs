@@ -1,4 +1,4 @@
-//! Looking at what stands at keys before anything is written there, for who may only take back what was not there.
+//! Looking at what stands at keys before anything is written there: who takes things back takes back what was not there.
 //!
 //! What was read is handed on to the write, which does not ask again. No value is kept longer.
 
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_core::error::{Failure, StoreName};
 use claviger_core::provider::Value;
-use claviger_core::push::{Entry, Way, holds};
+use claviger_core::push::{Entry, Way, holds, set};
 use claviger_plugins::Session;
 
 use super::write::{AT_ONCE, reads, refused, way, whole};
@@ -24,10 +24,22 @@ pub(crate) struct Looked {
     pub(super) whole: BTreeMap<String, bool>,
     /// What there is, of keys of which properties are set.
     pub(super) parts: BTreeMap<String, Option<Value>>,
+    /// What there is, of keys that are written whole and may have been before.
+    values: BTreeMap<String, Option<Value>>,
     /// How properties are named.
     way: Option<Way>,
-    /// What could not be asked. Whose identity may not look is not among them.
+    /// What could not be asked now. Whose identity may not look is not among them, nor what the plugin will not look at:
+    /// what there is to say of that the write says.
     pub(crate) failed: BTreeMap<String, Failure>,
+}
+
+/// Keys to look at.
+#[derive(Default)]
+pub(crate) struct Keys<'k> {
+    /// Whether something is there.
+    pub(crate) unknown: BTreeSet<&'k str>,
+    /// What is there.
+    pub(crate) unsure: BTreeSet<&'k str>,
 }
 
 impl Looked {
@@ -43,10 +55,33 @@ impl Looked {
             _ => false,
         }
     }
+
+    /// Whether what stands where an entry goes is nothing or just what it pushes; none if nobody knows.
+    pub(crate) fn is_as_pushed(&self, entry: &Entry) -> Option<bool> {
+        let place = &entry.place;
+        let found = self.values.get(&place.key).or_else(|| self.parts.get(&place.key))?;
+        let Some(value) = found else { return Some(true) };
+        let (there, wanted) = (whole(value), entry.value.expose());
+        if place.property.is_empty() {
+            return Some(same(there.expose(), wanted));
+        }
+        let way = self.way?;
+        match holds(there.expose(), &place.property, way) {
+            Ok(None) => Some(true),
+            Ok(Some(_)) => Some(matches!(set(Some(there.expose()), &place.property, way, wanted), Ok(None))),
+            Err(_) => Some(false),
+        }
+    }
+}
+
+/// Whether two values are one. Some providers write JSON anew.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    one == other || json(one).is_some_and(|one| json(other) == Some(one))
 }
 
 impl Pipeline {
-    /// Looks at these keys of those that the entries go to.
+    /// Looks at keys of those that the entries go to.
     ///
     /// # Errors
     /// If the store cannot be used at all.
@@ -55,28 +90,34 @@ impl Pipeline {
         store: &Object,
         namespace: &str,
         entries: &[Entry],
-        keys: &BTreeSet<&str>,
+        keys: &Keys<'_>,
         world: &dyn World,
     ) -> Result<Looked, Failure> {
         let opened = self.push_session(store, namespace, world).await?;
         let mut refusals: BTreeMap<String, Result<(), Failure>> = BTreeMap::new();
         let groups = by_key(entries, |entry| &entry.place.key);
-        let groups = groups.into_iter().filter(|(key, _)| keys.contains(key.as_str())).collect();
+        let is_asked = |key: &str| keys.unknown.contains(key) || keys.unsure.contains(key);
+        let groups = groups.into_iter().filter(|(key, _)| is_asked(key)).collect();
         // What may not be written is said by the write.
         let groups = allowed(groups, &opened, &mut refusals);
         let (session, name) = (opened.session, store_name(store));
         let mut looked = Looked { way: Some(way(&session)), ..Looked::default() };
         let (parts, wholes): (Vec<_>, Vec<_>) = groups.iter().partition(|(_, entries)| reads(entries));
-        for chunk in parts.chunks(AT_ONCE) {
+        let of_unsure = |(key, _): &&&(String, Vec<&Entry>)| keys.unsure.contains(key.as_str());
+        let unsure: Vec<_> = wholes.iter().filter(of_unsure).copied().collect();
+        for chunk in parts.chunks(AT_ONCE).chain(unsure.chunks(AT_ONCE)) {
             let keys: Vec<&String> = chunk.iter().map(|(key, _)| key).collect();
             for (key, found) in self.push_read((&session, world), &name, &keys).await? {
+                let of_parts = chunk.iter().any(|(of, entries)| of == key && reads(entries));
+                let into = if of_parts { &mut looked.parts } else { &mut looked.values };
                 match found {
-                    Ok(found) => drop(looked.parts.insert(key.to_owned(), found)),
+                    Ok(found) => drop(into.insert(key.to_owned(), found)),
                     Err(failure) => looked.fails(key, failure),
                 }
             }
         }
-        for chunk in wholes.chunks(AT_ONCE) {
+        let unknown: Vec<_> = wholes.iter().filter(|(key, _)| keys.unknown.contains(key.as_str())).collect();
+        for chunk in unknown.chunks(AT_ONCE) {
             let keys: Vec<String> = chunk.iter().map(|(key, _)| key.clone()).collect();
             for (key, found) in keys.iter().zip(self.push_exists((&session, world), &name, &keys).await?) {
                 match found {
@@ -88,7 +129,8 @@ impl Pipeline {
         Ok(looked)
     }
 
-    async fn push_exists(
+    /// Whether there is something under keys.
+    pub(super) async fn push_exists(
         &self,
         (session, world): (&std::sync::Arc<Session>, &dyn World),
         name: &StoreName,
@@ -108,7 +150,7 @@ impl Pipeline {
 impl Looked {
     /// A key could not be looked at. Who may write and not look is not kept from writing.
     fn fails(&mut self, key: &str, failure: Failure) {
-        if !matches!(failure, Failure::WriteRefused { .. }) {
+        if !matches!(failure, Failure::WriteRefused { .. } | Failure::ProviderFailed { .. }) {
             self.failed.insert(key.to_owned(), failure);
         }
     }
@@ -134,16 +176,19 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_place_is_free_if_nothing_is_there_and_that_is_known() {
-        let value = |data: &str| Value {
+    fn value(data: &str) -> Value {
+        Value {
             data: SecretBytes::copied_from(data.as_bytes()),
             entries: None,
             version: None,
             lease: None,
             shareable: true,
             dynamic: false,
-        };
+        }
+    }
+
+    #[test]
+    fn a_place_is_free_if_nothing_is_there_and_that_is_known() {
         let looked = Looked {
             whole: BTreeMap::from([("there".to_owned(), true), ("none".to_owned(), false)]),
             parts: BTreeMap::from([
@@ -152,7 +197,7 @@ mod tests {
                 ("nothing".to_owned(), None),
             ]),
             way: Some(Way::Path),
-            failed: BTreeMap::new(),
+            ..Looked::default()
         };
         for (key, property, free) in [
             ("there", "", false),
@@ -168,5 +213,29 @@ mod tests {
         ] {
             assert_eq!(looked.is_free(&entry(key, property)), free, "{key} {property}");
         }
+    }
+
+    #[test]
+    fn what_was_written_before_is_told_from_what_another_wrote() {
+        let looked = |data: Option<&str>, parts: bool| {
+            let found = BTreeMap::from([("k".to_owned(), data.map(value))]);
+            let (values, parts) = if parts { (BTreeMap::new(), found) } else { (found, BTreeMap::new()) };
+            Looked { values, parts, way: Some(Way::Path), ..Looked::default() }
+        };
+        for (data, property, expected) in [
+            (None, "", true),
+            (Some("v"), "", true),
+            (Some("w"), "", false),
+            (None, "p", true),
+            (Some(r#"{"q":"w"}"#), "p", true),
+            (Some(r#"{"p":"v"}"#), "p", true),
+            (Some(r#"{"p":"w"}"#), "p", false),
+            (Some("a text"), "p", false),
+        ] {
+            let looked = looked(data, !property.is_empty());
+            assert_eq!(looked.is_as_pushed(&entry("k", property)), Some(expected), "{data:?} {property}");
+            assert_eq!(looked.is_as_pushed(&entry("another", property)), None);
+        }
+        assert!(same(br#"{"a":1,"b":2}"#, br#"{ "b": 2, "a": 1 }"#) && !same(b"{}", b"[]"));
     }
 }

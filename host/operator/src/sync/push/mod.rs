@@ -7,7 +7,7 @@ mod look;
 mod remove;
 mod write;
 
-pub(crate) use look::Looked;
+pub(crate) use look::{Keys, Looked};
 pub(crate) use write::Done;
 
 use std::collections::{BTreeMap, BTreeSet};

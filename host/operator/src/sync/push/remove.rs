@@ -28,9 +28,9 @@ enum Job {
 }
 
 impl Pipeline {
-    /// Takes entries back, as a status recorded them; the answer is by key, and false where it is another's. What is not
-    /// there is taken back. `unsure`: they may never have been written. Then what another has there is left alone, and of a
-    /// key that cannot be read a half written one is looked for.
+    /// Takes entries back, as a status recorded them; the answer is by key. What is not there is taken back. `unsure`: they
+    /// may never have been written. Then of a key that cannot be read a half written one is looked for, and who is refused
+    /// looks whether there is anything.
     ///
     /// # Errors
     /// If the store cannot be used at all.
@@ -41,7 +41,7 @@ impl Pipeline {
         entries: &[PushData],
         unsure: bool,
         world: &dyn World,
-    ) -> Result<BTreeMap<String, Result<bool, Failure>>, Failure> {
+    ) -> Result<BTreeMap<String, Result<(), Failure>>, Failure> {
         let opened = self.push_session(store, namespace, world).await?;
         let name = store_name(store);
         let mut done = BTreeMap::new();
@@ -58,12 +58,19 @@ impl Pipeline {
                 pending.retain(|(key, _)| again.contains(key));
             }
         }
-        let judged = |answer| match answer {
-            Ok(()) => Ok(true),
-            Err(Failure::WriteRefused { .. }) if unsure => Ok(false),
-            Err(failure) => Err(failure),
-        };
-        Ok(done.into_iter().map(|(key, answer)| (key, judged(answer))).collect())
+        if unsure {
+            let is_refused =
+                |answer: &Result<(), Failure>| matches!(answer, Err(Failure::WriteRefused { .. }));
+            let refused = done.iter().filter(|(_, answer)| is_refused(answer)).map(|(key, _)| key.clone());
+            for keys in refused.collect::<Vec<_>>().chunks(AT_ONCE) {
+                // Who may not look either has been told of the refusal.
+                let Ok(answers) = self.push_exists((&session, world), &name, keys).await else { break };
+                for (key, _) in keys.iter().zip(answers).filter(|(_, answer)| matches!(answer, Ok(false))) {
+                    done.insert(key.clone(), Ok(()));
+                }
+            }
+        }
+        Ok(done)
     }
 
     /// One round; the keys that somebody else has changed meanwhile.
