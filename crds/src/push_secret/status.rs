@@ -29,6 +29,10 @@ pub struct PushSecretStatus {
     /// What was pushed, also what was there already.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub synced_push_secrets: SyncedPushSecrets,
+    /// What is being pushed for the first time, in the same form: it may be there or not, until syncedPushSecrets has it.
+    /// Only with deletionPolicy Delete.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pushing: SyncedPushSecrets,
     /// `Ready`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,

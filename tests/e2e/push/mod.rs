@@ -5,6 +5,7 @@ mod aws;
 mod azure;
 mod docs;
 mod google;
+mod killed;
 mod lives;
 mod mechanics;
 mod places;

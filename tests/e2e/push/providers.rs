@@ -137,11 +137,9 @@ fn fake() {
     pushes(&world, &operator, &provider);
 }
 
-/// KV version 2 of OpenBao, read with the root token.
-#[test]
-fn vault() {
-    let world = world!("push-suite-vault");
-    let mount = Mount::kv2(&world);
+/// The store `there`: a mount that its login may write to, at that address.
+pub(super) fn vault_store(mount: &Mount<'_>, server: &str) {
+    let world = mount.world;
     let policy = format!(
         "path \"{p}/data/*\" {{ capabilities = [\"create\", \"update\", \"read\"] }}\n\
          path \"{p}/metadata/*\" {{ capabilities = [\"create\", \"update\", \"read\", \"list\", \"delete\"] }}",
@@ -149,14 +147,22 @@ fn vault() {
     );
     mount.api("PUT", &format!("sys/policies/acl/{}", mount.path), json!({"policy": policy}));
     let (login, role, id) = mount.app_role("10m");
-    secret(&world, "approle", &json!({}), &json!({"id": id}));
+    secret(world, "approle", &json!({}), &json!({"id": id}));
     super::store(
-        &world,
+        world,
         "there",
         &json!({}),
-        &json!({"vault": {"server": world.env.bao.address(), "path": mount.path, "auth": {"appRole": {
+        &json!({"vault": {"server": server, "path": mount.path, "auth": {"appRole": {
             "path": login, "roleId": role, "secretRef": {"name": "approle", "key": "id"}}}}}),
     );
+}
+
+/// KV version 2 of OpenBao, read with the root token.
+#[test]
+fn vault() {
+    let world = world!("push-suite-vault");
+    let mount = Mount::kv2(&world);
+    vault_store(&mount, world.env.bao.address());
     let operator = Operator::start(&world);
     let data = |key: &str| {
         let (status, answer) =

@@ -7,6 +7,7 @@ mod bulk;
 mod entries;
 pub mod place;
 mod property;
+mod record;
 mod source;
 pub mod spread;
 mod status;
@@ -18,6 +19,7 @@ pub use bulk::Bulk;
 pub use entries::{Entry, entries, place_of};
 pub use place::{Place, Target};
 pub use property::{PropertyError, Removed, Way, holds, remove, set};
+pub use record::{Ended, Part, Record};
 pub use source::{check_type, reverse_keys};
 pub use status::{
     DELETED, ERRORED, Outcome, SYNCED, next_status, parse_store_key, recorded, store_key, targets_of,

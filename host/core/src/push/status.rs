@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use claviger_crds::condition::Condition;
 use claviger_crds::external_secret::StoreKind;
-use claviger_crds::push_secret::{PushData, PushSecretStatus, SyncedPushSecrets, UpdatePolicy};
+use claviger_crds::push_secret::{PushData, PushSecretStatus, UpdatePolicy};
 use jiff::Timestamp;
 
 use super::entries::place_of;
-use super::{Place, Target};
+use super::{Place, Record, Target};
 use crate::error::Reason;
 use crate::status::{ready, rfc3339};
 
@@ -62,13 +62,13 @@ pub fn recorded(entry: &PushData) -> (String, PushData) {
     (name, entry.clone())
 }
 
-/// Every place that a status says was pushed to. `store_id` names a store for all namespaces; what it does not know is
-/// no store of ours.
+/// Every place that a status says was pushed to, or may have been. `store_id` names a store for all namespaces; what it
+/// does not know is no store of ours.
 pub fn targets_of(
-    synced: &SyncedPushSecrets,
+    status: &PushSecretStatus,
     store_id: impl Fn(StoreKind, &str) -> String,
 ) -> BTreeSet<Target> {
-    let stores = synced.iter().filter_map(|(store, entries)| {
+    let stores = status.synced_push_secrets.iter().chain(&status.pushing).filter_map(|(store, entries)| {
         let (kind, name) = parse_store_key(store)?;
         Some((store_id(kind, name), entries))
     });
@@ -90,13 +90,13 @@ pub fn parse_store_key(store: &str) -> Option<(StoreKind, &str)> {
     Some((kind, name))
 }
 
-/// The status after a reconcile that ended at `now`; `synced` is what is at the providers. `version` and `source` are of
-/// what was pushed, and stay what they were if that failed.
+/// The status after a reconcile that ended at `now`; `record` is what is at the providers, or may be. `version` and
+/// `source` are of what was pushed, and stay what they were if that failed.
 pub fn next_status(
     old: Option<&PushSecretStatus>,
     outcome: &Outcome,
     policy: UpdatePolicy,
-    synced: SyncedPushSecrets,
+    record: Record,
     (version, source): (&str, &str),
     now: Timestamp,
 ) -> PushSecretStatus {
@@ -109,7 +109,8 @@ pub fn next_status(
         refresh_time: if done { Some(rfc3339(now)) } else { old.refresh_time },
         synced_resource_version: if done { Some(version.to_owned()) } else { old.synced_resource_version },
         synced_source: if done { Some(source.to_owned()) } else { old.synced_source },
-        synced_push_secrets: synced,
+        synced_push_secrets: record.synced,
+        pushing: record.pushing,
         conditions: vec![condition],
     }
 }

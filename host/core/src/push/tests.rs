@@ -316,8 +316,10 @@ fn the_status_is_esos() {
         store_key(claviger_crds::external_secret::StoreKind::SecretStore, "vault"),
         std::collections::BTreeMap::from([(name, entry)]),
     )]);
+    let before = PushSecretStatus { synced_push_secrets: synced, ..PushSecretStatus::default() };
+    let mut record = Record::of(Some(&before));
     let done =
-        next_status(None, &Outcome::Synced, UpdatePolicy::Replace, synced.clone(), ("1-x", "src"), now);
+        next_status(None, &Outcome::Synced, UpdatePolicy::Replace, record.clone(), ("1-x", "src"), now);
     let shown = serde_json::to_value(&done).unwrap();
     assert_eq!(
         shown,
@@ -330,11 +332,15 @@ fn the_status_is_esos() {
                 "message": "PushSecret synced successfully", "lastTransitionTime": "2024-01-01T00:00:00Z"}],
         })
     );
+    let pushing = serde_json::from_value(
+        json!({"ClusterSecretStore/all": {"m": {"match": {"remoteRef": {"remoteKey": "m"}}}}}),
+    );
+    record.pushing = pushing.unwrap();
     let failed = next_status(
         Some(&done),
         &Outcome::Failed("no".to_owned()),
         UpdatePolicy::Replace,
-        synced,
+        record,
         ("2-x", "new"),
         now,
     );
@@ -343,8 +349,11 @@ fn the_status_is_esos() {
         (Some("Errored"), Some("src"))
     );
     assert_eq!(
-        targets_of(&failed.synced_push_secrets, |kind, name| format!("{}/ns/{name}", kind.as_str())),
-        BTreeSet::from([target("SecretStore/ns/vault", "k", "p")])
+        targets_of(&failed, |kind, name| format!("{}/ns/{name}", kind.as_str())),
+        BTreeSet::from([
+            target("ClusterSecretStore/ns/all", "m", ""),
+            target("SecretStore/ns/vault", "k", "p")
+        ])
     );
     let minute = std::time::Duration::from_secs(60);
     let later = |seconds: i64| PushSecretStatus {

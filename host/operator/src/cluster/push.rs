@@ -1,13 +1,15 @@
-//! What a PushSecret is made from, read from the API server when it is needed and kept nowhere; and its finalizer.
+//! What a PushSecret is made from, read from the API server when it is needed and kept nowhere; its finalizer; and what its
+//! status has to say before something is written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use claviger_core::error::Failure;
 use claviger_core::push::{Data, FINALIZER};
 use claviger_core::secret::SecretBytes;
 use claviger_core::template::SourceKind;
-use claviger_crds::push_secret::PushSecret;
+use claviger_crds::push_secret::{PushSecret, SyncedPushSecrets};
 use claviger_crds::store::LabelSelector;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -177,4 +179,71 @@ pub async fn set_finalizer(client: &Client, ps: &PushSecret, on: bool) -> Result
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
         Err(error) => Err(api_failure("writing the finalizer of", "PushSecret", &namespace, &name, &error)),
     }
+}
+
+/// Adds to `status.pushing`.
+///
+/// # Errors
+/// [`Failure::ApiServer`], also if the object is gone: nothing may be written then.
+pub async fn announce(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    begun: &SyncedPushSecrets,
+) -> Result<(), Failure> {
+    let api: Api<DeserializeGuard<PushSecret>> = Api::namespaced(client.clone(), namespace);
+    let body = json!({
+        "apiVersion": PushSecret::api_version(&()),
+        "kind": PushSecret::kind(&()),
+        "status": {"pushing": begun},
+    });
+    let params = PatchParams { field_manager: Some("claviger".to_owned()), ..PatchParams::default() };
+    let patched = api.patch_status(name, &params, &Patch::Merge(&body)).await;
+    let patched = patched
+        .map_err(|error| api_failure("writing the status of", "PushSecret", namespace, name, &error))?;
+    let status = patched.0.ok().and_then(|ps| ps.status);
+    let is_said = |store: &String, name: &String| {
+        let pushing = status.as_ref().and_then(|status| status.pushing.get(store));
+        pushing.is_some_and(|entries| entries.contains_key(name))
+    };
+    let all_said = begun.iter().all(|(store, entries)| entries.keys().all(|name| is_said(store, name)));
+    if !all_said && !PRUNED.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "the definition of PushSecret is older than this operator and has no status.pushing: what is being pushed \
+             when the operator is killed may stay at the provider; apply the definitions of this version"
+        );
+    }
+    Ok(())
+}
+
+/// Whether it was said that the status loses fields: once is enough.
+static PRUNED: AtomicBool = AtomicBool::new(false);
+
+/// Takes names of a store out of `status.pushing`.
+///
+/// # Errors
+/// [`Failure::ApiServer`].
+pub async fn unannounce(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    store: &str,
+    gone: &[String],
+) -> Result<(), Failure> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let api: Api<DeserializeGuard<PushSecret>> = Api::namespaced(client.clone(), namespace);
+    let gone: serde_json::Map<String, serde_json::Value> =
+        gone.iter().map(|name| (name.clone(), serde_json::Value::Null)).collect();
+    let body = json!({
+        "apiVersion": PushSecret::api_version(&()),
+        "kind": PushSecret::kind(&()),
+        "status": {"pushing": {store: gone}},
+    });
+    let params = PatchParams { field_manager: Some("claviger".to_owned()), ..PatchParams::default() };
+    let patched = api.patch_status(name, &params, &Patch::Merge(&body)).await;
+    patched
+        .map(drop)
+        .map_err(|error| api_failure("writing the status of", "PushSecret", namespace, name, &error))
 }

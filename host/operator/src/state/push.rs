@@ -207,8 +207,7 @@ impl Inner {
         for (name, parsed) in known {
             let Ok(ps) = parsed.as_ref() else { continue };
             let Some(status) = &ps.status else { continue };
-            let targets =
-                targets_of(&status.synced_push_secrets, |kind, store| store_id(kind, &name.namespace, store));
+            let targets = targets_of(status, |kind, store| store_id(kind, &name.namespace, store));
             self.pushing.claims.set(&owner(&name), &created(&ps.metadata), targets);
         }
     }

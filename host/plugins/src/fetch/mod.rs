@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use claviger_core::provider::{
-    CallError, Found, Generated, Health, Item, Lease, Nature, ProviderError, Pushed, Value,
+    CallError, Found, Generated, Health, Item, Lease, Nature, ProviderError, Value,
 };
 
 use crate::session::{Scope, Session};
@@ -235,22 +235,8 @@ pub trait Limitable {
     }
 }
 
-impl Limitable for Vec<Result<Value, ProviderError>> {
+impl<T> Limitable for Vec<Result<T, ProviderError>> {
     /// The longest of its items' wishes.
-    fn limit(&self) -> Option<Option<Duration>> {
-        self.iter().filter_map(|item| item.as_ref().err().and_then(limit)).max()
-    }
-}
-
-impl Limitable for Vec<Result<Pushed, ProviderError>> {
-    /// As of reads.
-    fn limit(&self) -> Option<Option<Duration>> {
-        self.iter().filter_map(|item| item.as_ref().err().and_then(limit)).max()
-    }
-}
-
-impl Limitable for Vec<Result<(), ProviderError>> {
-    /// As of reads.
     fn limit(&self) -> Option<Option<Duration>> {
         self.iter().filter_map(|item| item.as_ref().err().and_then(limit)).max()
     }

@@ -21,9 +21,6 @@ pub(crate) struct Found {
     pub(crate) wrong: Vec<String>,
     /// What is not as it should be of leases and the database's users.
     pub(crate) leases: Vec<String>,
-    /// Keys of OpenBao with something that was pushed, that nobody wants there, and that no PushSecret records: nobody will
-    /// take it back.
-    pub(crate) forgotten: BTreeMap<String, String>,
     /// Secrets whose owner, by its uid, is not there any more: Kubernetes' to delete, and nobody else's.
     pub(crate) ownerless: BTreeSet<String>,
     /// Leases that live and that no Secret records.
@@ -65,7 +62,7 @@ pub(crate) async fn look(ground: &Ground<'_>, model: &Model) -> Result<Found> {
     stored(model, &external, &secrets, wrong);
     extra(model, &external, &secrets, &pushes, wrong);
     found.ownerless = ownerless(&external, &secrets);
-    pushed(ground, model, &pushes, &mut found)?;
+    pushed(ground, model, &pushes, &mut found.wrong)?;
     if ground.database.is_some() {
         leased(ground, model, &external, &secrets, &mut found)?;
     }
@@ -188,9 +185,8 @@ fn pushed(
     ground: &Ground<'_>,
     model: &Model,
     pushes: &BTreeMap<String, Value>,
-    found: &mut Found,
+    wrong: &mut Vec<String>,
 ) -> Result<()> {
-    let wrong = &mut found.wrong;
     for (slot, push) in &model.pushes {
         let Some(object) = pushes.get(&push.name) else {
             wrong.push(format!("PushSecret {} is not there", push.name));
@@ -219,38 +215,13 @@ fn pushed(
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
         is.insert(path, values.iter().map(|(key, value)| (key.clone(), text(value))).collect::<Data>());
     }
-    let recorded: BTreeSet<String> = pushes.values().flat_map(recorded_places).collect();
     for path in is.keys().chain(should.keys()).collect::<BTreeSet<_>>() {
         let (is, should) = (is.get(path), should.get(path));
-        if is == should {
-            continue;
-        }
-        let said = format!("{path} of OpenBao has {is:?} and not {should:?}");
-        if forgotten(path, is, should, &recorded) {
-            found.forgotten.insert(path.clone(), said);
-        } else {
-            wrong.push(said);
+        if is != should {
+            wrong.push(format!("{path} of OpenBao has {is:?} and not {should:?}"));
         }
     }
     Ok(())
-}
-
-/// Whether all that is wrong at a place is that there is something more, and nobody knows of it.
-fn forgotten(path: &str, is: Option<&Data>, should: Option<&Data>, recorded: &BTreeSet<String>) -> bool {
-    let Some(is) = is else { return false };
-    let wanted = |key: &str| should.and_then(|should| should.get(key));
-    let complete = should.is_none_or(|should| should.iter().all(|(key, value)| is.get(key) == Some(value)));
-    let mut more = is.keys().filter(|key| wanted(key).is_none());
-    complete && more.all(|key| !recorded.contains(&format!("{path}/{key}")))
-}
-
-/// Places that a PushSecret's status says it has pushed to, each with its property.
-fn recorded_places(push: &Value) -> Vec<String> {
-    let stores = push["status"]["syncedPushSecrets"].as_object().into_iter().flatten();
-    stores
-        .flat_map(|(_, entries)| entries.as_object().into_iter().flatten())
-        .map(|(name, _)| name.clone())
-        .collect()
 }
 
 /// Keys below a path, with it.
@@ -388,24 +359,6 @@ pub(crate) fn forms(value: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn what_is_more_than_it_should_be_is_forgotten_if_no_status_names_it() {
-        let data =
-            |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), "v".to_owned())).collect::<Data>();
-        let push = json!({"status": {"syncedPushSecrets": {"SecretStore/vault": {"pushed/1/main/a": {}}}}});
-        let recorded: BTreeSet<String> = recorded_places(&push).into_iter().collect();
-        for (is, should, expected) in [
-            (Some(data(&["b"])), None, true),
-            (Some(data(&["a"])), None, false),
-            (Some(data(&["a", "b"])), Some(data(&["a"])), true),
-            (Some(data(&["b"])), Some(data(&["a"])), false),
-            (None, Some(data(&["a"])), false),
-        ] {
-            let found = forgotten("pushed/1/main", is.as_ref(), should.as_ref(), &recorded);
-            assert_eq!(found, expected, "{is:?} {should:?}");
-        }
-    }
 
     #[test]
     fn a_secret_of_an_earlier_object_of_the_same_name_has_no_owner() {

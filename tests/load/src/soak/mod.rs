@@ -52,10 +52,6 @@ const PAUSE: std::ops::Range<u64> = 50..550;
 /// lost runs out within 60 s; then the same for a busy machine.
 const SETTLED: Duration = Duration::from_secs(300);
 
-/// What was pushed and nobody records is nobody's by then: a Secret that is gone is waited for for 30 s, and then there is an
-/// interval.
-const FORGOTTEN: Duration = Duration::from_secs(75);
-
 /// Until Kubernetes' garbage collector has deleted what has no owner any more; it looks at it again for as long as it fails.
 const COLLECTED: Duration = Duration::from_secs(45);
 
@@ -87,7 +83,6 @@ pub(crate) async fn run(product: &Product, args: &SoakArgs) -> Result<()> {
         broken: BTreeMap::new(),
         seen: Seen::default(),
         passwords: BTreeSet::new(),
-        forgotten: Vec::new(),
         overlooked: 0,
         checks: 0,
         lost: 0,
@@ -116,8 +111,6 @@ struct Soak<'a> {
     broken: BTreeMap<String, usize>,
     seen: Seen,
     passwords: BTreeSet<String>,
-    /// What was found at OpenBao and will never be taken back.
-    forgotten: Vec<String>,
     /// Secrets that Kubernetes should have deleted with their owners.
     overlooked: usize,
     checks: usize,
@@ -240,8 +233,7 @@ impl Soak<'_> {
             if found.wrong.is_empty() && lost.is_none() {
                 lost = Some(found.lost.len());
             }
-            let differences: Vec<&String> =
-                found.wrong.iter().chain(&found.leases).chain(found.forgotten.values()).collect();
+            let differences: Vec<&String> = found.wrong.iter().chain(&found.leases).collect();
             // An owner that was deleted and made again while the collector's watch was away is an update to it, and it never
             // looks at what the first one owned (client-go's informers compare names, and no uids).
             if begin.elapsed() > COLLECTED {
@@ -249,15 +241,6 @@ impl Soak<'_> {
                     self.told.say(&format!("Kubernetes has overlooked Secret {name}, whose owner is gone"));
                     self.overlooked += 1;
                     self.ground.send(&Effect::Delete { kind: "Secret", name: name.clone() }).await?;
-                }
-            }
-            if found.wrong.is_empty() && found.leases.is_empty() && begin.elapsed() > FORGOTTEN {
-                for (key, what) in &found.forgotten {
-                    let what = format!("after round {number}, and no PushSecret records it: {what}");
-                    self.told.say(&what);
-                    self.forgotten.push(what);
-                    // What else there is to find is looked for all the same.
-                    self.ground.send(&Effect::Remove { key: key.clone() }).await?;
                 }
             }
             match differences.first() {
@@ -350,13 +333,6 @@ impl Soak<'_> {
         let most = cuts * plan::LEASED + deleted;
         if self.lost > most {
             bail!("{} leases were lost by {cuts} faults and {deleted} deletions", self.lost);
-        }
-        if !self.forgotten.is_empty() {
-            let all = self.forgotten.join("\n");
-            bail!(
-                "{} times something that was pushed is left at OpenBao for ever:\n{all}",
-                self.forgotten.len()
-            );
         }
         self.logs().await
     }

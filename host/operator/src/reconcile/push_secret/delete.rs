@@ -5,31 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use claviger_core::error::Failure;
-use claviger_core::push::{Outcome, Target, parse_store_key, place_of, store_key};
+use claviger_core::push::{Outcome, Part, Record, Target, parse_store_key, place_of};
 use claviger_core::scheduler::Class;
-use claviger_crds::push_secret::{PushData, PushDeletionPolicy, SyncedPushSecrets};
+use claviger_crds::push_secret::{PushData, PushDeletionPolicy, PushSecretStatus};
 
 use super::super::Next;
-use super::push::{Report, forget};
+use super::push::Report;
 use super::{Found, Look, STALE};
 use crate::cluster::push as cluster;
 use crate::state::push::store_id;
 use crate::state::store_object;
 
-/// Entries of a status by store and name.
-type Stale = SyncedPushSecrets;
+/// Entries of a status by store.
+type Stale = BTreeMap<String, Vec<PushData>>;
 
 impl Look<'_> {
-    /// What is recorded and not wanted any more. Whatever overlaps with what is wanted, or is another's by now, is taken out of
-    /// the record and stays where it is.
-    pub(super) fn stale(
-        &self,
-        known: &SyncedPushSecrets,
-        wanted: &BTreeSet<Target>,
-        report: &mut Report,
-    ) -> Stale {
+    /// What was recorded before this look, and is not wanted any more. Whatever overlaps with what is wanted, or is another's
+    /// by now, is taken out of the record and stays where it is.
+    pub(super) fn stale(&self, part: Part, wanted: &BTreeSet<Target>, report: &mut Report) -> Stale {
         let mut stale = Stale::new();
-        for (store, entries) in known {
+        for (store, entries) in self.record().part(part) {
             let Some((kind, name)) = parse_store_key(store) else { continue };
             // Of a store that could not be looked at nothing is known to be stale, nor of one that is another's.
             let unknown = self.missing.iter().chain(&self.going);
@@ -37,7 +32,7 @@ impl Look<'_> {
             if named || !self.is_ours(store) {
                 continue;
             }
-            for (entry_name, entry) in entries {
+            for entry in entries.values() {
                 let id = store_id(kind, &self.name.namespace, name);
                 let target = Target { store: id, place: place_of(entry) };
                 if wanted.contains(&target) {
@@ -47,69 +42,68 @@ impl Look<'_> {
                     .iter()
                     .any(|wanted| wanted.store == target.store && wanted.place.overlaps(&target.place));
                 if of_ours || self.context.state.is_anothers(self.name, &target) {
-                    forget(&mut report.synced, store, [entry_name]);
+                    report.record.forget(part, store, entry);
                     continue;
                 }
-                stale.entry(store.clone()).or_default().insert(entry_name.clone(), entry.clone());
+                stale.entry(store.clone()).or_default().push(entry.clone());
             }
         }
         stale
     }
 
     /// Whether a store is of our controller class; one that is gone is.
-    fn is_ours(&self, store: &str) -> bool {
+    pub(super) fn is_ours(&self, store: &str) -> bool {
         let Some((kind, name)) = parse_store_key(store) else { return false };
         let found = self.context.state.store(&store_object(kind, &self.name.namespace, name));
         let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
         self.context.config.serves(class.as_deref())
     }
 
-    /// Deletes entries at their stores. What could not be deleted stays recorded.
-    pub(super) async fn take_back(&self, stale: Stale, report: &mut Report) {
-        for (store, entries) in stale {
-            let Some((kind, name)) = parse_store_key(&store) else { continue };
-            let object = store_object(kind, &self.name.namespace, name);
-            let records: Vec<PushData> = entries.values().cloned().collect();
-            let removed = match self.works(&object) {
-                Ok(()) => {
-                    let pipeline = &self.context.pipeline;
-                    pipeline.push_remove(&object, &self.name.namespace, &records, &self.world).await
-                }
-                Err(failure) => Err(failure),
-            };
-            let removed = match removed {
-                Ok(removed) => removed,
-                Err(failure) => {
-                    report.failures.push(failure);
-                    continue;
-                }
-            };
-            let done: Vec<_> = entries
-                .iter()
-                .filter(|(_, entry)| matches!(removed.get(&entry.match_.remote_ref.remote_key), Some(Ok(()))))
-                .collect();
-            for (_, entry) in &done {
-                let store = store_id(kind, &self.name.namespace, name);
-                let target = Target { store, place: place_of(entry) };
-                // Who took the place while it was being deleted has nothing there now.
-                self.context.state.deleted_at(self.name, &target);
-                report.taken_back.push(target);
+    /// Deletes at the stores what is not wanted any more. What could not be deleted stays recorded.
+    pub(super) async fn take_back(&self, wanted: &BTreeSet<Target>, report: &mut Report) {
+        for part in [Part::Synced, Part::Pushing] {
+            for (store, entries) in self.stale(part, wanted, report) {
+                self.take_from(&store, part, &entries, report).await;
             }
-            forget(&mut report.synced, &store_key(kind, name), done.into_iter().map(|(name, _)| name));
-            for outcome in removed.into_values() {
-                self.context.metrics.pushed(if outcome.is_ok() { "deleted" } else { "failed" });
-                report.changed |= outcome.is_ok();
-                report.failures.extend(outcome.err());
+        }
+    }
+
+    pub(super) async fn take_from(&self, store: &str, part: Part, entries: &[PushData], report: &mut Report) {
+        let Some((kind, name)) = parse_store_key(store) else { return };
+        let namespace = &self.name.namespace;
+        let object = store_object(kind, namespace, name);
+        let unsure = part == Part::Pushing;
+        let removed = match self.works(&object) {
+            Ok(()) => {
+                let pipeline = &self.context.pipeline;
+                pipeline.push_remove(&object, namespace, entries, unsure, &self.world).await
             }
+            Err(failure) => Err(failure),
+        };
+        let removed = match removed {
+            Ok(removed) => removed,
+            Err(failure) => return report.failures.push(failure),
+        };
+        for entry in entries {
+            let Some(Ok(())) = removed.get(&entry.match_.remote_ref.remote_key) else { continue };
+            report.record.forget(part, store, entry);
+            // Who took the place while it was being deleted has nothing there now.
+            let target = Target { store: store_id(kind, namespace, name), place: place_of(entry) };
+            self.context.state.deleted_at(self.name, &target);
+            report.taken_back.push(target);
+        }
+        for outcome in removed.into_values() {
+            self.context.metrics.pushed(if outcome.is_ok() { "deleted" } else { "failed" });
+            report.changed |= outcome.is_ok();
+            report.failures.extend(outcome.err());
         }
     }
 
     /// The Secret is gone: with deletionPolicy Delete so is what was pushed of it.
     pub(super) async fn source_is_gone(&mut self) -> Found {
-        let known = self.synced();
         let deletes = self.ps.spec.deletion_policy == PushDeletionPolicy::Delete;
-        let mut report = Report { synced: known.clone(), ..Report::default() };
-        if !deletes || known.is_empty() {
+        let mut report = Report { record: self.record(), ..Report::default() };
+        if !deletes || report.record.is_empty() {
             let secret = format!("{}/{}", self.name.namespace, self.secret_name().unwrap_or_default());
             report.failures.push(Failure::SourceNotFound { secret });
             return report.found("", String::new(), Outcome::Synced);
@@ -117,8 +111,7 @@ impl Look<'_> {
         // What lies at a store that is not there has not been taken back, and that is said.
         self.missing.clear();
         self.going.clear();
-        let stale = self.stale(&known, &BTreeSet::new(), &mut report);
-        self.take_back(stale, &mut report).await;
+        self.take_back(&BTreeSet::new(), &mut report).await;
         report.found("failed to cleanup provider secrets: ", String::new(), Outcome::SourceDeleted)
     }
 
@@ -127,17 +120,15 @@ impl Look<'_> {
         if !self.has_finalizer() {
             return None;
         }
-        let known = self.synced();
-        let mut report = Report { synced: known.clone(), ..Report::default() };
+        let mut report = Report { record: self.record(), ..Report::default() };
         if self.ps.spec.deletion_policy == PushDeletionPolicy::Delete {
             self.missing.clear();
             self.going.clear();
-            let stale = self.stale(&known, &BTreeSet::new(), &mut report);
-            self.take_back(stale, &mut report).await;
+            self.take_back(&BTreeSet::new(), &mut report).await;
         } else {
-            report.synced = BTreeMap::new();
+            report.record = Record::default();
         }
-        if report.failures.is_empty() && report.synced.is_empty() {
+        if report.failures.is_empty() && report.record.is_empty() {
             return match cluster::set_finalizer(&self.context.client, self.ps, false).await {
                 Ok(true) => None,
                 Ok(false) => Some((Class::Retry, Instant::now() + STALE)),
@@ -146,10 +137,9 @@ impl Look<'_> {
         }
         if report.failures.is_empty() {
             // The rest is another operator's.
-            self.progress.status = self.progress.status.take().map(|status| {
-                claviger_crds::push_secret::PushSecretStatus { synced_push_secrets: report.synced, ..status }
-            });
+            let Record { synced, pushing, .. } = report.record;
             let status = self.progress.status.clone().unwrap_or_default();
+            let status = PushSecretStatus { synced_push_secrets: synced, pushing, ..status };
             self.report(&status, false).await;
             return None;
         }

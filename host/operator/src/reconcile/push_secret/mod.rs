@@ -3,6 +3,7 @@
 //! It is looked at when it, its Secret, what its template reads, or one of its stores changes, and at its interval. A look
 //! that finds the same versions as the last push, within the interval, asks no provider.
 
+mod announce;
 mod delete;
 mod push;
 mod source;
@@ -16,15 +17,15 @@ use claviger_core::duration::parse_go;
 use claviger_core::error::{Failure, Retry};
 use claviger_core::hash::synced_resource_version;
 use claviger_core::push::{
-    DELETED, FINALIZER, Outcome, StoreView, Target, check_bulk, check_selectors, chosen,
+    DELETED, FINALIZER, Outcome, Record, StoreView, Target, check_bulk, check_selectors, chosen,
 };
-use claviger_core::push::{next_status, targets_of, worth_writing};
+use claviger_core::push::{next_status, store_key, targets_of, worth_writing};
 use claviger_core::redact::Redactor;
 use claviger_core::scheduler::Class;
 use claviger_core::secret::Untrusted;
 use claviger_core::{refresh, status};
 use claviger_crds::external_secret::StoreKind;
-use claviger_crds::push_secret::{PushDeletionPolicy, PushSecret, PushSecretStatus, SyncedPushSecrets};
+use claviger_crds::push_secret::{PushDeletionPolicy, PushSecret, PushSecretStatus};
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
@@ -66,6 +67,8 @@ struct Look<'a> {
     going: Vec<(StoreKind, String)>,
     /// When this look began.
     began: Instant,
+    /// Whether the object says more by now than what the watch has shown: what is about to be written.
+    announced: bool,
 }
 
 /// What was found or done.
@@ -73,8 +76,8 @@ struct Found {
     outcome: Outcome,
     /// The first failure: it decides when to try again.
     failure: Option<Failure>,
-    /// What is at the providers.
-    synced: SyncedPushSecrets,
+    /// What is at the providers, or may be.
+    record: Record,
     /// Which versions it was made from.
     source: String,
     /// Whether something was written or deleted.
@@ -117,7 +120,8 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name) -> Next {
         return None;
     }
     let began = Instant::now();
-    let mut look = Look { context, world, name, ps, progress, stores, missing, going, began };
+    let mut look =
+        Look { context, world, name, ps, progress, stores, missing, going, began, announced: false };
     if goes { look.deleted(interval).await } else { look.kept(interval).await }
 }
 
@@ -168,8 +172,8 @@ impl Look<'_> {
         self.progress.status.as_ref()
     }
 
-    fn synced(&self) -> SyncedPushSecrets {
-        self.status().map(|status| status.synced_push_secrets.clone()).unwrap_or_default()
+    fn record(&self) -> Record {
+        Record::of(self.status())
     }
 
     fn has_finalizer(&self) -> bool {
@@ -233,7 +237,7 @@ impl Look<'_> {
 
     /// Until when its Secret may come back before what was pushed of it is deleted, if there is something to be deleted.
     fn comes_back(&mut self, deletes: bool) -> Option<Instant> {
-        if !deletes || self.synced().is_empty() {
+        if !deletes || self.record().is_empty() {
             return None;
         }
         let since = *self.progress.gone.get_or_insert_with(Instant::now);
@@ -260,12 +264,13 @@ impl Look<'_> {
         if !same
             || self.progress.again
             || !self.missing.is_empty()
+            || self.is_unsure()
             || self.context.state.loses_a_place(self.name)
         {
             return None;
         }
         if condition.reason.as_deref() == Some(DELETED) {
-            return (stamp.is_none() && status.synced_push_secrets.is_empty()).then_some(None);
+            return (stamp.is_none() && self.record().is_empty()).then_some(None);
         }
         if !status::is_ready(&status.conditions) {
             return None;
@@ -280,9 +285,16 @@ impl Look<'_> {
         (next > now && last <= now).then_some(Some(next))
     }
 
+    /// Whether there may be something at a store, and it is not known: somebody was stopped while he pushed.
+    fn is_unsure(&self) -> bool {
+        let going = |store: &str| self.going.iter().any(|(kind, name)| store_key(*kind, name) == store);
+        let pushing = self.status().map(|status| &status.pushing);
+        pushing.into_iter().flatten().any(|(store, _)| self.is_ours(store) && !going(store))
+    }
+
     /// What follows from what was found or done: status, event, metrics, and when to look again.
     async fn ended(&mut self, found: Found, version: &str, interval: Duration) -> Next {
-        let Found { outcome, failure, synced, source, changed, claimed } = found;
+        let Found { outcome, failure, record, source, changed, claimed } = found;
         if let Some(Failure::PluginLoading { name }) = &failure {
             let in_order = self.status().is_some_and(|status| status::is_ready(&status.conditions));
             if !changed && let Some(wait) = patience(self.context.registry.loading(name), in_order) {
@@ -299,14 +311,14 @@ impl Look<'_> {
         }
         let now = Timestamp::now();
         let policy = self.ps.spec.update_policy;
-        let new = next_status(self.status(), &outcome, policy, synced, (version, &source), now);
+        let new = next_status(self.status(), &outcome, policy, record, (version, &source), now);
         let is_ready = matches!(outcome, Outcome::Synced);
         let (object, namespace) = (Object::PushSecret(self.name.clone()), &self.name.namespace);
         let reason = failure.as_ref().map(|failure| failure.class().reason);
         self.context.metrics.ready(&object, is_ready, reason);
         if failure.is_none() || claimed.is_some() {
             let id = |kind, store: &str| store_id(kind, namespace, store);
-            let mut targets = targets_of(&new.synced_push_secrets, id);
+            let mut targets = targets_of(&new, id);
             // Where a write failed it will be tried again.
             targets.extend(claimed.into_iter().flatten().filter(|_| failure.is_some()));
             self.context.state.keep_places(self.name, &created(&self.ps.metadata), targets);
@@ -341,12 +353,12 @@ impl Look<'_> {
     /// Nothing could be tried.
     async fn failed(&mut self, failure: Failure, interval: Duration, words: &str) -> Next {
         let message = format!("{words}{}", failure.message(&Redactor::default()));
-        let synced = self.synced();
+        let record = self.record();
         let version = self.version();
         let found = Found {
             outcome: Outcome::Failed(message),
             failure: Some(failure),
-            synced,
+            record,
             source: String::new(),
             changed: false,
             claimed: None,
@@ -373,7 +385,7 @@ impl Look<'_> {
         }
         // What the object says: our last status may not have been written.
         let shown = self.ps.status.as_ref();
-        if !worth_writing(shown, new, self.context.config.status_interval) {
+        if !self.announced && !worth_writing(shown, new, self.context.config.status_interval) {
             return true;
         }
         // What it may say by now: what the watch has shown, and what was written since.
@@ -411,7 +423,8 @@ async fn refused(context: &Arc<Context>, name: &Name, ps: &PushSecret, why: Stri
     let world = ClusterWorld { context: context.clone(), reader: Object::PushSecret(name.clone()) };
     let Stores { ours: stores, missing, going, .. } = Stores::default();
     let began = Instant::now();
-    let mut look = Look { context, world, name, ps, progress, stores, missing, going, began };
+    let mut look =
+        Look { context, world, name, ps, progress, stores, missing, going, began, announced: false };
     look.progress.status = look.progress.status.or_else(|| ps.status.clone());
     look.failed(failure, Duration::ZERO, "").await
 }

@@ -5,28 +5,38 @@ use std::collections::{BTreeMap, BTreeSet};
 use claviger_core::error::Failure;
 use claviger_core::provider::Pushed;
 use claviger_core::push::place::may_be_one;
-use claviger_core::push::{Entry, Outcome, Place, StoreView, Target, recorded, store_key};
+use claviger_core::push::{
+    Ended, Entry, Outcome, Part, Place, Record, StoreView, Target, recorded, store_key,
+};
 use claviger_core::redact::Redactor;
 use claviger_crds::external_secret::StoreKind;
-use claviger_crds::push_secret::{PushDeletionPolicy, SyncedPushSecrets, UpdatePolicy};
+use claviger_crds::push_secret::{PushDeletionPolicy, UpdatePolicy};
 
 use super::{Found, Look};
 use crate::state::push::{created, store_id};
 use crate::state::store_object;
-use crate::sync::push::Done;
+use crate::sync::push::{Done, Looked};
 use crate::sync::store_name;
 
 /// What is wanted of one store.
-struct Wanted {
-    store: StoreView,
-    entries: Vec<Entry>,
+pub(super) struct Wanted {
+    pub(super) store: StoreView,
+    pub(super) entries: Vec<Entry>,
+    /// What was seen there before anything was written.
+    pub(super) looked: Looked,
+}
+
+impl Wanted {
+    fn of(store: StoreView) -> Self {
+        Self { store, entries: Vec::new(), looked: Looked::default() }
+    }
 }
 
 /// What is gathered on the way.
 #[derive(Default)]
 pub(super) struct Report {
     pub(super) failures: Vec<Failure>,
-    pub(super) synced: SyncedPushSecrets,
+    pub(super) record: Record,
     pub(super) changed: bool,
     pub(super) redactor: Redactor,
     /// Places that it has, or is about to.
@@ -48,8 +58,8 @@ impl Report {
                 Outcome::Failed(format!("{words}{}{more}", first.message(&self.redactor)))
             }
         };
-        let Self { failures, synced, changed, claimed, .. } = self;
-        Found { outcome, failure: failures.into_iter().next(), synced, source, changed, claimed }
+        let Self { failures, record, changed, claimed, .. } = self;
+        Found { outcome, failure: failures.into_iter().next(), record, source, changed, claimed }
     }
 }
 
@@ -57,7 +67,7 @@ impl Look<'_> {
     /// Pushes everything, and takes back what is stale.
     /// `source`: the versions that were looked at before, so that what changes meanwhile is seen as another one.
     pub(super) async fn push(&mut self, source: String) -> Found {
-        let mut report = Report { synced: self.synced(), ..Report::default() };
+        let mut report = Report { record: self.record(), ..Report::default() };
         match self.pushed(&mut report).await {
             Ok(()) => report.found("set secret failed: ", source, Outcome::Synced),
             Err(failure) => {
@@ -83,32 +93,33 @@ impl Look<'_> {
         let claimed: BTreeSet<Target> = all.iter().flat_map(|one| self.targets(one)).collect();
         report.claimed = Some(claimed.clone());
         let wanted: BTreeSet<Target> = claimed.into_iter().chain(unusable).collect();
-        for Wanted { store, entries } in &all {
-            self.write(store, entries, report).await;
+        self.announce(&mut all, report).await?;
+        for Wanted { store, entries, looked } in &mut all {
+            self.write(store, entries, std::mem::take(looked), report).await;
         }
         if self.stores.is_empty() {
             // A label that a store lost for a moment is no reason to delete everything.
             return Ok(());
         }
-        let known = self.synced();
-        let stale = self.stale(&known, &wanted, report);
         match self.ps.spec.deletion_policy {
             PushDeletionPolicy::None => {
                 // They stay where they are, and are nobody's.
-                for (store, entries) in &stale {
-                    forget(&mut report.synced, store, entries.keys());
+                for part in [Part::Synced, Part::Pushing] {
+                    for (store, entries) in self.stale(part, &wanted, report) {
+                        entries.iter().for_each(|entry| report.record.forget(part, &store, entry));
+                    }
                 }
             }
             PushDeletionPolicy::Delete => {
-                self.take_back(stale, report).await;
+                self.take_back(&wanted, report).await;
                 // Of a store under another name, or a key in another spelling, it may have been what was just pushed.
                 let lost = |target: &Target| report.taken_back.iter().any(|gone| may_be_one(gone, target));
                 let lost: BTreeSet<Target> = wanted.iter().filter(|target| lost(target)).cloned().collect();
-                for Wanted { store, entries } in &all {
+                for Wanted { store, entries, .. } in &all {
                     let of = |entry: &&Entry| lost.contains(&self.target(store, entry));
                     let entries: Vec<Entry> = entries.iter().filter(of).cloned().collect();
                     if !entries.is_empty() {
-                        self.write(store, &entries, report).await;
+                        self.write(store, &entries, Looked::default(), report).await;
                     }
                 }
             }
@@ -147,7 +158,7 @@ impl Look<'_> {
         held
     }
 
-    fn unwritten(&self, store: &crate::watch::Object, failure: Failure, report: &mut Report) {
+    pub(super) fn unwritten(&self, store: &crate::watch::Object, failure: Failure, report: &mut Report) {
         if let Failure::AuthenticationFailed { .. } | Failure::ProviderUnavailable { .. } = failure {
             self.context.state.doubt(store);
         }
@@ -160,8 +171,7 @@ impl Look<'_> {
         report: &mut Report,
     ) -> Result<Vec<Wanted>, Failure> {
         let (pipeline, namespace) = (&self.context.pipeline, &self.name.namespace);
-        let mut all: Vec<Wanted> =
-            self.stores.iter().map(|store| Wanted { store: store.clone(), entries: Vec::new() }).collect();
+        let mut all: Vec<Wanted> = self.stores.iter().map(|store| Wanted::of(store.clone())).collect();
         let mut whose: BTreeMap<Target, String> = BTreeMap::new();
         let mut recorded_as: BTreeMap<(StoreKind, String, String), Place> = BTreeMap::new();
         for source in given {
@@ -230,31 +240,48 @@ impl Look<'_> {
         }
     }
 
-    async fn write(&self, store: &StoreView, entries: &[Entry], report: &mut Report) {
+    async fn write(&self, store: &StoreView, entries: &[Entry], looked: Looked, report: &mut Report) {
         let object = store_object(store.kind, &self.name.namespace, &store.name);
         let (context, namespace) = (self.context, &self.name.namespace);
         if entries.is_empty() {
             return;
         }
         let policy = self.ps.spec.update_policy;
-        let written = context.pipeline.push_write(&object, namespace, entries, policy, &self.world).await;
+        let written =
+            context.pipeline.push_write(&object, namespace, entries, policy, looked, &self.world).await;
+        let key = store_key(store.kind, &store.name);
         let written = match written {
             Ok(written) => written,
-            Err(failure) => return self.unwritten(&object, failure, report),
-        };
-        let of_store = report.synced.entry(store_key(store.kind, &store.name)).or_default();
-        for entry in entries {
-            let Some(Ok(done)) = written.get(&entry.place.key) else { continue };
-            let (name, record) = recorded(&entry.recorded);
-            // What was there before, and stays, is not ours to delete.
-            let found = self.ps.spec.update_policy == UpdatePolicy::IfNotExists
-                && (done.kept.contains(&entry.place.property) || done.kept.contains(""));
-            if !found || of_store.contains_key(&name) {
-                of_store.insert(name, record);
+            Err(failure) => {
+                let ended = Ended::of(&failure);
+                entries.iter().for_each(|entry| report.record.end(&key, &entry.recorded, ended));
+                return self.unwritten(&object, failure, report);
             }
+        };
+        let mut refused = Vec::new();
+        for entry in entries {
+            let ended = match written.get(&entry.place.key) {
+                // What was there before, and stays, is not ours to delete.
+                Some(Ok(done))
+                    if policy == UpdatePolicy::IfNotExists
+                        && (done.kept.contains(&entry.place.property) || done.kept.contains("")) =>
+                {
+                    Ended::Found
+                }
+                Some(Ok(_)) => Ended::Pushed,
+                Some(Err(failure)) => {
+                    let begun = report.record.is_begun(&key, &entry.recorded);
+                    if begun && matches!(failure, Failure::WriteRefused { .. }) {
+                        refused.push(entry.clone());
+                    }
+                    Ended::of(failure)
+                }
+                None => Ended::Unknown,
+            };
+            report.record.end(&key, &entry.recorded, ended);
         }
-        if of_store.is_empty() {
-            report.synced.remove(&store_key(store.kind, &store.name));
+        if !refused.is_empty() {
+            self.after_refusals(store, &refused, report).await;
         }
         for outcome in written.into_values() {
             let what = match &outcome {
@@ -280,20 +307,5 @@ impl Look<'_> {
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// Takes entries out of what is recorded.
-pub(super) fn forget<'n>(
-    synced: &mut SyncedPushSecrets,
-    store: &str,
-    names: impl IntoIterator<Item = &'n String>,
-) {
-    let Some(entries) = synced.get_mut(store) else { return };
-    for name in names {
-        entries.remove(name);
-    }
-    if entries.is_empty() {
-        synced.remove(store);
     }
 }

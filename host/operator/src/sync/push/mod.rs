@@ -3,9 +3,11 @@
 //! What is pushed where is decided in `claviger_core::push`; which of it may be pushed, and what is to be deleted, by the
 //! reconcile. Nothing of what was read from a provider for it is kept or shared.
 
+mod look;
 mod remove;
 mod write;
 
+pub(crate) use look::{Keys, Looked};
 pub(crate) use write::Done;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -28,7 +28,9 @@ enum Job {
 }
 
 impl Pipeline {
-    /// Takes entries back, as a status recorded them; the answer is by key. What is not there is taken back.
+    /// Takes entries back, as a status recorded them; the answer is by key. What is not there is taken back. `unsure`: they
+    /// may never have been written. Then of a key that cannot be read a half written one is looked for, and who is refused
+    /// looks whether there is anything.
     ///
     /// # Errors
     /// If the store cannot be used at all.
@@ -37,6 +39,7 @@ impl Pipeline {
         store: &Object,
         namespace: &str,
         entries: &[PushData],
+        unsure: bool,
         world: &dyn World,
     ) -> Result<BTreeMap<String, Result<(), Failure>>, Failure> {
         let opened = self.push_session(store, namespace, world).await?;
@@ -51,8 +54,20 @@ impl Pipeline {
                 if pending.is_empty() {
                     break;
                 }
-                let again = self.remove_once((&session, world), &name, &pending, &mut done).await?;
+                let again = self.remove_once((&session, world), &name, &pending, unsure, &mut done).await?;
                 pending.retain(|(key, _)| again.contains(key));
+            }
+        }
+        if unsure {
+            let is_refused =
+                |answer: &Result<(), Failure>| matches!(answer, Err(Failure::WriteRefused { .. }));
+            let refused = done.iter().filter(|(_, answer)| is_refused(answer)).map(|(key, _)| key.clone());
+            for keys in refused.collect::<Vec<_>>().chunks(AT_ONCE) {
+                // Who may not look either has been told of the refusal.
+                let Ok(answers) = self.push_exists((&session, world), &name, keys).await else { break };
+                for (key, _) in keys.iter().zip(answers).filter(|(_, answer)| matches!(answer, Ok(false))) {
+                    done.insert(key.clone(), Ok(()));
+                }
             }
         }
         Ok(done)
@@ -64,6 +79,7 @@ impl Pipeline {
         (session, world): (&Arc<Session>, &dyn World),
         name: &StoreName,
         pending: &[&(String, Vec<&PushData>)],
+        unsure: bool,
         done: &mut BTreeMap<String, Result<(), Failure>>,
     ) -> Result<Vec<String>, Failure> {
         let parts = |entries: &[&PushData]| entries.iter().all(|entry| !place_of(entry).property.is_empty());
@@ -74,6 +90,8 @@ impl Pipeline {
         for (key, entries) in pending {
             let job = match there.remove(key.as_str()) {
                 None => Job::Delete(Removal { key: key.clone(), expected_version: None }),
+                // Some providers make the key, with its mark, before its value.
+                Some(Ok(None)) if unsure => Job::Delete(Removal { key: key.clone(), expected_version: None }),
                 Some(Ok(None)) => Job::Nothing,
                 Some(Ok(Some(value))) => {
                     without(key, entries, &whole(&value), value.version.clone(), way(session))

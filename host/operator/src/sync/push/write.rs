@@ -11,7 +11,7 @@ use claviger_core::shape;
 use claviger_crds::push_secret::UpdatePolicy;
 use claviger_plugins::Session;
 
-use super::{allowed, by_key, store_name};
+use super::{Looked, allowed, by_key, store_name};
 use crate::sync::Pipeline;
 use crate::sync::told::{Call, tell_each};
 use crate::sync::world::World;
@@ -44,7 +44,7 @@ struct Job {
 
 impl Pipeline {
     /// Writes entries to a store; the answer is by key. Entries of one key are one write: properties are set in the whole
-    /// value if that is pushed too, else in what is there.
+    /// value if that is pushed too, else in what is there. `looked`: what somebody has seen there a moment ago.
     ///
     /// # Errors
     /// If the store cannot be used at all.
@@ -54,6 +54,7 @@ impl Pipeline {
         namespace: &str,
         entries: &[Entry],
         policy: UpdatePolicy,
+        mut looked: Looked,
         world: &dyn World,
     ) -> Result<Written, Failure> {
         let opened = self.push_session(store, namespace, world).await?;
@@ -64,6 +65,14 @@ impl Pipeline {
             let mut pending: Vec<&(String, Vec<&Entry>)> = Vec::new();
             for group in chunk {
                 match check(&session, &store_name(store), &group.1) {
+                    // What is there stays.
+                    Ok(())
+                        if looked.whole.get(&group.0) == Some(&true)
+                            && policy == UpdatePolicy::IfNotExists =>
+                    {
+                        let kept = BTreeSet::from([String::new()]);
+                        written.insert(group.0.clone(), Ok(Done { pushed: Pushed::Unchanged, kept }));
+                    }
                     Ok(()) => pending.push(group),
                     Err(failure) => drop(written.insert(group.0.clone(), Err(failure))),
                 }
@@ -72,7 +81,9 @@ impl Pipeline {
                 if pending.is_empty() {
                     break;
                 }
-                let again = self.push_once((store, world), &session, &pending, policy, &mut written).await;
+                let known = &mut looked.parts;
+                let again =
+                    self.push_once((store, world), &session, &pending, policy, known, &mut written).await;
                 let again = match (again, pending.first()) {
                     (Ok(again), _) => again,
                     // What was written before is there, and has to be recorded.
@@ -91,18 +102,26 @@ impl Pipeline {
     }
 
     /// One round; the keys that somebody else has changed meanwhile. What is said of those holds if there is no other.
+    /// What is `known` to be there is not read, and is known no more then.
     async fn push_once(
         &self,
         (store, world): (&Object, &dyn World),
         session: &Arc<Session>,
         pending: &[&(String, Vec<&Entry>)],
         policy: UpdatePolicy,
+        known: &mut BTreeMap<String, Option<Value>>,
         written: &mut Written,
     ) -> Result<Vec<String>, Failure> {
         let name = store_name(store);
         let read: Vec<&String> =
             pending.iter().filter(|(_, entries)| reads(entries)).map(|(key, _)| key).collect();
-        let mut there = self.push_read((session, world), &name, &read).await?;
+        let unknown: Vec<&String> = read.iter().copied().filter(|key| !known.contains_key(*key)).collect();
+        let mut there = self.push_read((session, world), &name, &unknown).await?;
+        for key in &read {
+            if let Some(found) = known.remove(*key) {
+                there.insert(key.as_str(), Ok(found));
+            }
+        }
         let (mut writes, mut kept, mut again) = (Vec::new(), Vec::new(), Vec::new());
         for (key, entries) in pending {
             let job = match there.remove(key.as_str()) {
@@ -211,7 +230,7 @@ impl Pipeline {
 }
 
 /// Whether what is there has to be known: properties are set, and not in a value that is pushed whole.
-fn reads(entries: &[&Entry]) -> bool {
+pub(super) fn reads(entries: &[&Entry]) -> bool {
     entries.iter().all(|entry| !entry.place.property.is_empty())
 }
 
