@@ -178,7 +178,7 @@ fn deletion(name: &str, observed: &Observed) -> Effect {
     }
 }
 
-/// Nothing is in the provider any more: the Secret goes, if it is ours.
+/// Nothing is in the provider any more: the Secret goes, if it is ours, and what it was called before a rename.
 fn delete(input: &Input<'_>) -> Plan {
     let mut plan = Plan { effects: vec![], success: Success::Deleted, notes: vec![], binding: None };
     let ours = input.observed.filter(|observed| !observed.deleting && observed.is_controlled_by(input.owner));
@@ -186,6 +186,7 @@ fn delete(input: &Input<'_>) -> Plan {
         plan.notes.push(Note { reason: "Deleted", message: "secret deleted due to DeletionPolicy=Delete" });
         plan.effects.push(deletion(input.target(), observed));
     }
+    orphans(input, &mut plan);
     plan
 }
 

@@ -110,17 +110,21 @@ fn only_what_is_ours_is_deleted() {
     };
     let siblings =
         [sibling("s", Some("uid-of-db")), sibling("before", Some("uid-of-db")), sibling("copied", None)];
-    let plan = owner().plan_with(&Server::default(), &siblings, Some(&rendered(&[("a", "1")]))).unwrap();
-    let deleted: Vec<_> = plan
-        .effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Delete { name, .. } => Some(name.as_str()),
+    let deleted = |plan: &Plan| -> Vec<String> {
+        let name = |effect: &Effect| match effect {
+            Effect::Delete { name, .. } => Some(name.clone()),
             Effect::Apply(_) => None,
-        })
-        .collect();
-    assert_eq!(deleted, ["before"]);
+        };
+        plan.effects.iter().filter_map(name).collect()
+    };
+    let plan = owner().plan_with(&Server::default(), &siblings, Some(&rendered(&[("a", "1")]))).unwrap();
+    assert_eq!(deleted(&plan), ["before"]);
     assert!(matches!(plan.effects[0], Effect::Apply(_)), "the new one is there before the old one goes");
+    // Renamed after the provider lost its keys: there is no new one, and the old one is no more wanted than before.
+    let plan = es.plan_with(&Server::default(), &siblings, None).unwrap();
+    assert_eq!(deleted(&plan), ["before"]);
+    let retain = policy("db", "Owner", "Retain");
+    assert_eq!(deleted(&retain.plan_with(&Server::default(), &siblings, None).unwrap()), [""; 0]);
 }
 
 /// Before anything is made for a Secret, it is looked whether that may be written.
