@@ -79,6 +79,30 @@ this: [is not YAML
     ));
 }
 
+/// What the README shows of a first run, and of a mistake in it, is what is printed.
+#[test]
+fn the_first_run_is_as_the_readme_has_it() {
+    let world = world!("first-run");
+    let (root, plugins) = (workspace_root(), world.env.plugin_dir.to_str().unwrap());
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let quickstart = root.join("examples/quickstart");
+    let output = claviger(&world, &["render", "-f", quickstart.to_str().unwrap(), "--plugin-dir", plugins]);
+    let out = text(&output.stdout);
+    assert!(!out.is_empty() && readme.contains(out.as_str()), "the README does not show this:\n{out}");
+
+    let dir = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(&quickstart).unwrap() {
+        let path = file.unwrap().path();
+        let misspelt = std::fs::read_to_string(&path).unwrap().replace("property: port", "property: prot");
+        std::fs::write(dir.path().join(path.file_name().unwrap()), misspelt).unwrap();
+    }
+    let files = dir.path().to_str().unwrap();
+    let output = claviger(&world, &["render", "-f", files, "--plugin-dir", plugins]);
+    let err = text(&output.stderr);
+    let said = err.lines().find(|line| line.starts_with("error: ")).unwrap_or_else(|| panic!("{err}"));
+    assert!(said.contains("prot") && readme.contains(said), "the README does not show this:\n{err}");
+}
+
 /// What `claviger render` makes of an ExternalSecret of a store `s` that has a key `k` with the value `v`.
 fn render(world: &World, name_and_spec: &str, flags: &[&str]) -> Output {
     let dir = tempfile::tempdir().unwrap();
