@@ -15,7 +15,7 @@ use super::query::Query;
 use crate::plugins::Listed;
 use crate::state::push::PushProgress;
 use crate::state::view::{Timing, View};
-use crate::state::{Store, store_refs};
+use crate::state::{Store, meta_of, stores_named};
 use crate::watch::Object;
 use crate::watch::cache::Name;
 
@@ -158,7 +158,7 @@ pub(super) fn page(
     let external_secrets = section(
         query,
         &view.external_secrets,
-        |one| one.as_ref().as_ref().map_or_else(|invalid| &invalid.metadata, |es| &es.metadata),
+        |one| meta_of(one),
         |one| match one.as_ref() {
             Ok(es) => conditions(es.status.as_ref().map(|status| status.conditions.as_slice())),
             Err(_) => Found::Unreadable,
@@ -167,8 +167,8 @@ pub(super) fn page(
         |one| {
             let mut own = Own::of("ExternalSecret", Object::ExternalSecret);
             let Ok(es) = one.as_ref() else { return own };
-            if let Some((kind, name)) = store_refs(es).into_iter().next() {
-                own.about.insert("store", format!("{} {name}", kind.as_str()));
+            if let Some(store) = stores_named(&es.spec, "").next() {
+                own.about.insert("store", store.to_string());
             }
             let target = es.spec.target.name.as_ref().or(es.metadata.name.as_ref());
             own.about.insert("target", target.cloned().unwrap_or_default());
@@ -179,7 +179,7 @@ pub(super) fn page(
     let push_secrets = section(
         query,
         &view.push_secrets,
-        |one| one.as_ref().as_ref().map_or_else(|invalid| &invalid.metadata, |ps| &ps.metadata),
+        |one| meta_of(one),
         |one| match one.as_ref() {
             Ok(ps) => conditions(ps.status.as_ref().map(|status| status.conditions.as_slice())),
             Err(_) => Found::Unreadable,

@@ -15,15 +15,15 @@ use claviger_core::secret::Untrusted;
 use claviger_core::spread;
 use claviger_core::status;
 use claviger_crds::cluster_external_secret::{ClusterExternalSecret, ClusterExternalSecretStatus};
-use claviger_crds::external_secret::{ExternalSecret, StoreKind};
+use claviger_crds::external_secret::ExternalSecret;
 use jiff::Timestamp;
 use kube::Resource;
 
 use super::spread::carry_out;
-use super::{Context, Next};
+use super::{Context, Next, store};
 use crate::cluster::status as status_writer;
 use crate::state::children::ChildWrite;
-use crate::state::store_refs;
+use crate::state::stores_named;
 use crate::watch::Object;
 use crate::watch::cache::Name;
 
@@ -94,13 +94,8 @@ fn counted(name: &str) -> Name {
 
 /// Whether no ClusterSecretStore that it names is of another controller class.
 fn is_ours(context: &Context, ces: &ClusterExternalSecret) -> bool {
-    let es = ExternalSecret { spec: ces.spec.external_secret_spec.clone(), ..ExternalSecret::default() };
-    let cluster = store_refs(&es).into_iter().filter(|(kind, _)| *kind == StoreKind::ClusterSecretStore);
-    cluster.into_iter().all(|(_, store)| {
-        let found = context.state.store(&Object::ClusterSecretStore(store));
-        let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
-        context.config.serves(class.as_deref())
-    })
+    // In no namespace, so none of a namespace's is found.
+    stores_named(&ces.spec.external_secret_spec, "").all(|object| store::is_ours(context, &object))
 }
 
 /// It says something that cannot be meant: nothing is made and nothing is taken away until it is corrected.

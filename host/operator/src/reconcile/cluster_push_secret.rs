@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use kube::Resource;
 
 use super::spread::carry_out;
-use super::{Context, Next};
+use super::{Context, Next, store};
 use crate::cluster::status as status_writer;
 use crate::watch::Object;
 use crate::watch::cache::Name;
@@ -90,11 +90,9 @@ fn counted(name: &str) -> Name {
 fn is_ours(context: &Context, cps: &ClusterPushSecret) -> bool {
     let refs = cps.spec.push_secret_spec.secret_store_refs.iter();
     let cluster = refs.filter(|reference| reference.kind == StoreKind::ClusterSecretStore);
-    cluster.filter_map(|reference| reference.name.clone()).all(|store| {
-        let found = context.state.store(&Object::ClusterSecretStore(store));
-        let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
-        context.config.serves(class.as_deref())
-    })
+    cluster
+        .filter_map(|reference| reference.name.clone())
+        .all(|name| store::is_ours(context, &Object::ClusterSecretStore(name)))
 }
 
 /// It says something that cannot be meant: nothing is made and nothing is taken away until it is corrected.

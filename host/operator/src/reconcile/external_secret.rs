@@ -27,10 +27,10 @@ use super::patience::patience;
 use super::refresh::{Done, Ended, Refresh};
 use super::rollout::{self, Rollout};
 use super::{Context, Next, said};
-use super::{freshness, leases, revoke};
+use super::{freshness, leases, revoke, store};
 use crate::cluster::status as status_writer;
 use crate::metrics::Seen;
-use crate::state::{Parsed, store_object, store_refs};
+use crate::state::{Parsed, stores_named};
 use crate::sync::Failed;
 use crate::watch::Object;
 use crate::watch::cache::Name;
@@ -330,11 +330,7 @@ fn say_absent(context: &Context, name: &Name, es: &ExternalSecret, absent: &[Str
 
 /// Whether every store it names is of our controller class. A store that is not there is nobody else's.
 pub(crate) fn is_ours(context: &Context, name: &Name, es: &ExternalSecret) -> bool {
-    store_refs(es).into_iter().all(|(kind, store)| {
-        let found = context.state.store(&store_object(kind, &name.namespace, &store));
-        let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
-        context.config.serves(class.as_deref())
-    })
+    stores_named(&es.spec, &name.namespace).all(|object| store::is_ours(context, &object))
 }
 
 fn es_conditions(es: &ExternalSecret) -> &[Condition] {
@@ -355,9 +351,8 @@ fn is_partly(es: &ExternalSecret) -> bool {
 
 /// The steps in which it is refreshed: together with whoever shares its store and first key.
 fn rhythm(context: &Context, name: &Name, es: &ExternalSecret, interval: Duration) -> Rhythm {
-    let store =
-        store_refs(es).into_iter().next().map(|(kind, store)| store_object(kind, &name.namespace, &store));
-    let uid = store.and_then(|store| context.state.store(&store)?.metadata.uid.clone()).unwrap_or_default();
+    let first = stores_named(&es.spec, &name.namespace).next();
+    let uid = first.and_then(|store| context.state.store(&store)?.metadata.uid.clone()).unwrap_or_default();
     Rhythm::new(interval, &uid, refresh::first_key(&es.spec).unwrap_or(&name.name))
 }
 
@@ -477,9 +472,7 @@ async fn not_ready(
     if let Failure::AuthenticationFailed { .. } | Failure::ProviderUnavailable { .. } = failed.failure {
         // What hinders one hinders all of the store: its validation finds out, and finds out when it is
         // over.
-        for (kind, store) in store_refs(es) {
-            context.state.doubt(&store_object(kind, &name.namespace, &store));
-        }
+        stores_named(&es.spec, &name.namespace).for_each(|store| context.state.doubt(&store));
     }
     after_failure(class.retry, in_a_row, interval, rand::random())
 }

@@ -61,7 +61,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
     let store = context.state.store(object);
     context.pipeline.forget_sessions(object);
     let store = store?;
-    if store.metadata.deletion_timestamp.is_some() || !is_ours(context, &store) {
+    if store.metadata.deletion_timestamp.is_some() || !context.config.serves(store.class()) {
         context.metrics.forget(object);
         return None;
     }
@@ -236,8 +236,26 @@ fn about(object: &Object, store: &Store) -> ObjectReference {
     }
 }
 
-fn is_ours(context: &Context, store: &Store) -> bool {
-    context.config.serves(store.spec.as_ref().ok().and_then(|spec| spec.controller.as_deref()))
+/// Whether a store is of our controller class. One that is not there, or does not parse, is nobody else's.
+pub(super) fn is_ours(context: &Context, object: &Object) -> bool {
+    context.config.serves(context.state.store(object).as_deref().and_then(Store::class))
+}
+
+/// A store that is known not to work is not asked: its own validation finds out when it does again, and wakes those who
+/// wait.
+///
+/// # Errors
+/// [`Failure::StoreNotReady`].
+pub(super) fn check_works(context: &Context, object: &Object) -> Result<(), Failure> {
+    let known = context.state.store(object);
+    let generation = known.and_then(|store| store.metadata.generation);
+    match context.state.verdict(object) {
+        Some(verdict) if !verdict.ready && Some(verdict.generation) == generation => {
+            let (reason, message) = verdict.text;
+            Err(Failure::StoreNotReady { store: store_name(object), reason, message })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whole seconds or a Go duration; what is neither, or zero, is the operator's own interval.

@@ -11,7 +11,7 @@ use claviger_core::scheduler::Class;
 
 use serde_json::Value;
 
-use super::{State, Verdict, store_object};
+use super::{State, Verdict};
 use crate::listen::Listened;
 use crate::watch::Object;
 use crate::watch::cache::Name;
@@ -30,7 +30,7 @@ impl State {
             let spec = &parsed.as_ref().as_ref().ok()?.spec;
             let is_it = |reference: &claviger_crds::external_secret::SecretStoreRef| {
                 let kind = reference.kind.unwrap_or_default();
-                let object = reference.name.as_deref().map(|own| store_object(kind, &name.namespace, own));
+                let object = reference.name.as_deref().map(|own| Object::store(kind, &name.namespace, own));
                 object.as_ref() == Some(store)
             };
             (heeds(spec) && change::reads(spec, is_it, keys)).then_some(name)
@@ -58,10 +58,7 @@ impl State {
         serves: impl Fn(Option<&str>) -> bool,
     ) -> BTreeMap<Object, (String, Listened)> {
         let inner = self.lock();
-        let namespaced = inner.stores.iter().map(|(name, store)| (Object::SecretStore(name.clone()), store));
-        let cluster = inner.cluster_stores.iter();
-        let cluster = cluster.map(|(name, store)| (Object::ClusterSecretStore(name.name.clone()), store));
-        let wanted = namespaced.chain(cluster).filter_map(|(object, store)| {
+        let wanted = inner.stores().filter_map(|(object, store)| {
             let spec = store.spec.as_ref().ok()?;
             let (provider, config) = spec.provider.entry()?;
             let generation = store.metadata.generation.unwrap_or_default();

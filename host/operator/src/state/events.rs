@@ -14,10 +14,10 @@ use kube::Resource;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::watcher::Event;
 
-use super::{Inner, Parsed, State, Store, children};
+use super::{Inner, Parsed, State, Store, children, meta_of};
 use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::watch::Object;
-use crate::watch::cache::{Change, Name};
+use crate::watch::cache::{Cache, Change, Name};
 use crate::watch::managed::ManagedSecret;
 
 impl State {
@@ -39,22 +39,14 @@ impl State {
             inner.listed = Some(Instant::now());
         }
         let listing = matches!(event, Event::InitApply(_)).then_some(inner.listed).flatten();
-        let seen =
-            |object: &DeserializeGuard<ExternalSecret>| (Name::of(object), wanted_state(object.meta()));
-        let before = match &event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                let (name, after) = seen(object);
-                inner.external_secrets.get(&name).map(|known| wanted_state(meta_of(&known)) == after)
-            }
-            _ => None,
-        };
+        let same = shows_nothing_new(&inner.external_secrets, &event, wanted_state);
         let mut gone = match &event {
             Event::Delete(object) => object.meta().uid.clone(),
             _ => None,
         };
         match &event {
             Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => {
-                if before != Some(true) {
+                if !same {
                     inner.wake_spreaders(object.meta());
                 }
             }
@@ -66,8 +58,7 @@ impl State {
         for change in changes {
             inner.remade(&change);
             match change {
-                // A status that we wrote ourselves, or a relist that shows nothing new.
-                Change::Upserted(_) if before == Some(true) => {}
+                Change::Upserted(_) if same => {}
                 Change::Upserted(name) => {
                     inner.reindex(&name);
                     inner.progress.entry(name.clone()).or_default().changed = Some(Instant::now());
@@ -125,7 +116,7 @@ impl State {
             match change {
                 Change::Upserted(name) => {
                     let store = object(name);
-                    let generation = inner.store_generation(&store);
+                    let generation = inner.store(&store).and_then(|store| store.metadata.generation);
                     let known = inner.verdicts.get(&store).map(|verdict| verdict.generation);
                     // A status write moves no generation.
                     if known.is_none() || known != generation {
@@ -152,19 +143,7 @@ impl State {
     /// An event of the Plugin watch.
     pub fn plugin_event(&self, event: Event<DeserializeGuard<Plugin>>) {
         let mut inner = self.lock();
-        let same = match &event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                let known = inner.plugins.get(&Name::of(object));
-                known.is_some_and(|known| {
-                    let meta = match known.as_ref() {
-                        Ok(plugin) => &plugin.metadata,
-                        Err(invalid) => &invalid.metadata,
-                    };
-                    meta.generation == object.meta().generation && meta.uid == object.meta().uid
-                })
-            }
-            _ => false,
-        };
+        let same = shows_nothing_new(&inner.plugins, &event, |meta| (meta.uid.clone(), meta.generation));
         for change in inner.plugins.apply(event, |guard| guard.0.map_err(Box::new)) {
             match change {
                 Change::Upserted(_) if same => {}
@@ -267,15 +246,19 @@ impl Inner {
     }
 }
 
-fn meta_of(parsed: &Parsed<ExternalSecret>) -> &ObjectMeta {
-    match parsed {
-        Ok(es) => &es.metadata,
-        Err(invalid) => &invalid.metadata,
-    }
+/// Whether an event shows an object that is known, and as it was in what `asks` takes of its metadata: after a status that
+/// we wrote ourselves, or a relist.
+pub(super) fn shows_nothing_new<K: Resource<DynamicType = ()>, A: PartialEq>(
+    known: &Cache<Parsed<K>>,
+    event: &Event<DeserializeGuard<K>>,
+    asks: impl Fn(&ObjectMeta) -> A,
+) -> bool {
+    let (Event::Apply(object) | Event::InitApply(object)) = event else { return false };
+    known.get(&Name::of(object)).is_some_and(|known| asks(meta_of(&known)) == asks(object.meta()))
 }
 
 /// What of an object's metadata asks for work; a status write changes none of it.
-fn wanted_state(meta: &ObjectMeta) -> impl PartialEq + use<> {
+pub(super) fn wanted_state(meta: &ObjectMeta) -> impl PartialEq + use<> {
     (
         meta.uid.clone(),
         meta.generation,

@@ -28,13 +28,14 @@ use claviger_core::scheduler::{Class, Scheduler};
 use claviger_core::spread::NamespaceView;
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
 use claviger_crds::cluster_push_secret::ClusterPushSecret;
-use claviger_crds::external_secret::{ExternalSecret, StoreKind};
+use claviger_crds::external_secret::{ExternalSecret, ExternalSecretSpec};
 use claviger_crds::generators::GeneratorState;
 use claviger_crds::plugin::Plugin;
 use claviger_crds::push_secret::PushSecret;
 use claviger_crds::store::{SecretStoreSpec, SecretStoreStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
 use kube::core::error_boundary::InvalidObject;
 use tokio::sync::Notify;
 
@@ -65,6 +66,13 @@ pub struct Store {
     pub status: Option<SecretStoreStatus>,
 }
 
+impl Store {
+    /// The controller class that it names.
+    pub fn class(&self) -> Option<&str> {
+        self.spec.as_ref().ok()?.controller.as_deref()
+    }
+}
+
 /// How the last validation of a store ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -76,14 +84,17 @@ pub struct Verdict {
     pub text: (String, String),
 }
 
-/// The lists that must be complete before work starts.
+/// What is not watched, so that work starts without its lists.
 #[derive(Clone, Copy, Debug, Default)]
-struct Synced {
-    no_cluster_scope: bool,
+pub struct Unwatched {
+    /// Cluster-scoped kinds: a namespaced installation has no right to them.
+    pub cluster_scope: bool,
     /// ClusterExternalSecrets.
-    no_spread: bool,
-    no_push: bool,
-    no_push_spread: bool,
+    pub cluster_external_secrets: bool,
+    /// PushSecrets.
+    pub push_secrets: bool,
+    /// ClusterPushSecrets.
+    pub cluster_push_secrets: bool,
 }
 
 /// What is known of an ExternalSecret beyond its status.
@@ -139,7 +150,7 @@ struct Inner {
     spreading: Spreading,
     pushing: Pushing,
     queue: Scheduler<Object>,
-    synced: Synced,
+    unwatched: Unwatched,
     /// When the list of ExternalSecrets that is coming in began.
     listed: Option<Instant>,
     /// Whether this process works, and not only stands by.
@@ -174,19 +185,19 @@ impl State {
     /// The lists that have not come in.
     pub fn unlisted(&self) -> Vec<&'static str> {
         let inner = self.lock();
-        let cluster_scope = !inner.synced.no_cluster_scope;
-        let spread = !inner.synced.no_spread;
+        let Unwatched { cluster_scope, cluster_external_secrets, push_secrets, cluster_push_secrets } =
+            inner.unwatched;
         let lists = [
             ("externalsecrets", inner.external_secrets.synced()),
             ("secretstores", inner.stores.synced()),
             ("generatorstates", inner.left.synced()),
             ("managed secrets", inner.managed.synced()),
-            ("clustersecretstores", inner.cluster_stores.synced() || !cluster_scope),
-            ("plugins", inner.plugins.synced() || !cluster_scope),
-            ("clusterexternalsecrets", inner.cluster_external_secrets.synced() || !spread),
-            ("pushsecrets", inner.push_secrets.synced() || inner.synced.no_push),
-            ("clusterpushsecrets", inner.cluster_push_secrets.synced() || inner.synced.no_push_spread),
-            ("namespaces", inner.namespaces.synced() || !spread && inner.synced.no_push_spread),
+            ("clustersecretstores", cluster_scope || inner.cluster_stores.synced()),
+            ("plugins", cluster_scope || inner.plugins.synced()),
+            ("clusterexternalsecrets", cluster_external_secrets || inner.cluster_external_secrets.synced()),
+            ("pushsecrets", push_secrets || inner.push_secrets.synced()),
+            ("clusterpushsecrets", cluster_push_secrets || inner.cluster_push_secrets.synced()),
+            ("namespaces", cluster_external_secrets && cluster_push_secrets || inner.namespaces.synced()),
         ];
         lists.into_iter().filter(|(_, synced)| !synced).map(|(list, _)| list).collect()
     }
@@ -196,24 +207,9 @@ impl State {
         self.unlisted().is_empty()
     }
 
-    /// Cluster-scoped kinds are not watched.
-    pub fn without_cluster_scope(&self) {
-        self.lock().synced.no_cluster_scope = true;
-    }
-
-    /// ClusterExternalSecrets are not looked after.
-    pub fn without_cluster_external_secrets(&self) {
-        self.lock().synced.no_spread = true;
-    }
-
-    /// PushSecrets are not looked after.
-    pub fn without_push_secrets(&self) {
-        self.lock().synced.no_push = true;
-    }
-
-    /// ClusterPushSecrets are not looked after.
-    pub fn without_cluster_push_secrets(&self) {
-        self.lock().synced.no_push_spread = true;
+    /// These are not watched: no list of them will come in.
+    pub fn without(&self, unwatched: Unwatched) {
+        self.lock().unwatched = unwatched;
     }
 
     // === the queue ===
@@ -247,14 +243,9 @@ impl State {
         self.lock().external_secrets.get(name)
     }
 
-    /// A store, by what an ExternalSecret in `namespace` calls it.
+    /// A store of either kind.
     pub fn store(&self, object: &Object) -> Option<Arc<Store>> {
-        let inner = self.lock();
-        match object {
-            Object::SecretStore(name) => inner.stores.get(name),
-            Object::ClusterSecretStore(name) => inner.cluster_stores.get(&Name::new("", name)),
-            _ => None,
-        }
+        self.lock().store(object)
     }
 
     /// A Plugin object.
@@ -270,11 +261,7 @@ impl State {
 
     /// Every store.
     pub fn stores(&self) -> Vec<Object> {
-        let inner = self.lock();
-        let namespaced = inner.stores.iter().map(|(name, _)| Object::SecretStore(name.clone()));
-        let cluster =
-            inner.cluster_stores.iter().map(|(name, _)| Object::ClusterSecretStore(name.name.clone()));
-        namespaced.chain(cluster).collect()
+        self.lock().stores().map(|(object, _)| object).collect()
     }
 
     /// A Secret with the managed label.
@@ -416,6 +403,21 @@ impl State {
 }
 
 impl Inner {
+    fn store(&self, object: &Object) -> Option<Arc<Store>> {
+        match object {
+            Object::SecretStore(name) => self.stores.get(name),
+            Object::ClusterSecretStore(name) => self.cluster_stores.get(&Name::new("", name)),
+            _ => None,
+        }
+    }
+
+    /// Every store, those of the cluster behind the others.
+    fn stores(&self) -> impl Iterator<Item = (Object, &Arc<Store>)> {
+        let namespaced = self.stores.iter().map(|(name, store)| (Object::SecretStore(name.clone()), store));
+        let cluster = self.cluster_stores.iter();
+        namespaced.chain(cluster.map(|(name, store)| (Object::ClusterSecretStore(name.name.clone()), store)))
+    }
+
     fn wake_users(&mut self, store: &Object) {
         let now = Instant::now();
         for user in self.index.users(store) {
@@ -429,8 +431,7 @@ impl Inner {
         let parsed = self.external_secrets.get(&name);
         let later = parsed.as_deref().and_then(|parsed| {
             let es = parsed.as_ref().ok()?;
-            let (kind, store) = store_refs(es).into_iter().next()?;
-            let store = store_object(kind, &name.namespace, &store);
+            let store = stores_named(&es.spec, &name.namespace).next()?;
             Some(company(&format!("{} {store}", store.kind()), first_key(&es.spec)?))
         });
         self.queue.push(Object::ExternalSecret(name), class, at + later.unwrap_or_default());
@@ -440,15 +441,6 @@ impl Inner {
         for writer in self.index.writers(target) {
             self.queue.push(Object::ExternalSecret(writer), Class::Fresh, Instant::now());
         }
-    }
-
-    fn store_generation(&self, store: &Object) -> Option<i64> {
-        let found = match store {
-            Object::SecretStore(name) => self.stores.get(name),
-            Object::ClusterSecretStore(name) => self.cluster_stores.get(&Name::new("", name)),
-            _ => None,
-        };
-        found.and_then(|store| store.metadata.generation)
     }
 
     fn was_synced(&self, name: &Name) -> bool {
@@ -466,9 +458,16 @@ impl Inner {
             return;
         };
         let target = es.spec.target.name.clone().unwrap_or_else(|| name.name.clone());
-        let stores =
-            store_refs(es).into_iter().map(|(kind, store)| store_object(kind, &name.namespace, &store));
+        let stores = stores_named(&es.spec, &name.namespace);
         self.index.set_external_secret(name, stores, Name::new(&name.namespace, target));
+    }
+}
+
+/// The metadata of an object, known also of one that does not parse.
+pub(crate) fn meta_of<K: Resource>(parsed: &Parsed<K>) -> &ObjectMeta {
+    match parsed {
+        Ok(object) => object.meta(),
+        Err(invalid) => &invalid.metadata,
     }
 }
 
@@ -481,21 +480,13 @@ fn is_newer(object: &ObjectMeta, known: &ObjectMeta) -> bool {
     }
 }
 
-/// The object that a store reference in `namespace` means.
-pub fn store_object(kind: StoreKind, namespace: &str, name: &str) -> Object {
-    match kind {
-        StoreKind::SecretStore => Object::SecretStore(Name::new(namespace, name)),
-        StoreKind::ClusterSecretStore => Object::ClusterSecretStore(name.to_owned()),
-    }
-}
-
-/// Every store that an ExternalSecret names.
-pub fn store_refs(es: &ExternalSecret) -> Vec<(StoreKind, String)> {
-    let own = es.spec.secret_store_ref.iter();
-    let entries = es.spec.data.iter().filter_map(|entry| entry.source_ref.as_ref());
-    let many = es.spec.data_from.iter().filter_map(|entry| entry.source_ref.as_ref());
+/// Every store that an ExternalSecret with that spec names in that namespace, as often as it does, its own first.
+pub fn stores_named(spec: &ExternalSecretSpec, namespace: &str) -> impl Iterator<Item = Object> {
+    let own = spec.secret_store_ref.iter();
+    let entries = spec.data.iter().filter_map(|entry| entry.source_ref.as_ref());
+    let many = spec.data_from.iter().filter_map(|entry| entry.source_ref.as_ref());
     let per_entry = entries.chain(many).filter_map(|source| source.store_ref.as_ref());
-    own.chain(per_entry)
-        .filter_map(|store| Some((store.kind.unwrap_or_default(), store.name.clone()?)))
-        .collect()
+    own.chain(per_entry).filter_map(move |store| {
+        Some(Object::store(store.kind.unwrap_or_default(), namespace, store.name.as_deref()?))
+    })
 }

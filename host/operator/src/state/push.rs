@@ -17,7 +17,8 @@ use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
 
-use super::{Inner, Parsed, State, Store, store_object};
+use super::events::{shows_nothing_new, wanted_state};
+use super::{Inner, Parsed, State, Store, meta_of};
 use crate::watch::Object;
 use crate::watch::cache::{Change, Name};
 
@@ -28,13 +29,6 @@ pub(super) struct Pushing {
     /// Those that want a place that another has.
     waiting: BTreeSet<Name>,
     progress: BTreeMap<Name, PushProgress>,
-}
-
-impl Pushing {
-    /// Who works meanwhile pushes, and says so in the objects.
-    pub(super) fn end_work(&mut self) {
-        *self = Self::default();
-    }
 }
 
 /// What this process knows of a PushSecret beyond its status.
@@ -60,13 +54,7 @@ impl State {
     /// An event of the PushSecret watch.
     pub fn push_secret_event(&self, event: Event<DeserializeGuard<PushSecret>>) {
         let mut inner = self.lock();
-        let same = match &event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                let known = inner.push_secrets.get(&Name::of(object));
-                known.is_some_and(|known| wanted(push_meta(&known)) == wanted(object.meta()))
-            }
-            _ => false,
-        };
+        let same = shows_nothing_new(&inner.push_secrets, &event, wanted_state);
         match &event {
             Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => {
                 if !same {
@@ -187,7 +175,7 @@ impl State {
 impl Inner {
     /// Whether a PushSecret is still the one that was made then: one that is gone has no places.
     fn is_there(&self, name: &Name, created_then: &str) -> bool {
-        self.push_secrets.get(name).is_some_and(|known| created(push_meta(&known)) == created_then)
+        self.push_secrets.get(name).is_some_and(|known| created(meta_of(&known)) == created_then)
     }
 
     fn push_again(&mut self, owners: BTreeSet<Owner>) {
@@ -224,24 +212,12 @@ impl Inner {
             // Perhaps its class.
             self.wake_all_push_spreaders();
         }
-        let (kind, namespace, found) = match store {
-            Object::SecretStore(name) => (
-                StoreKind::SecretStore,
-                Some(&name.namespace),
-                self.stores.get(name).map(|it| (name.name.clone(), it)),
-            ),
-            Object::ClusterSecretStore(name) => {
-                let found = self.cluster_stores.get(&Name::new("", name));
-                (StoreKind::ClusterSecretStore, None, found.map(|it| (name.clone(), it)))
-            }
+        let (kind, namespace, store_name) = match store {
+            Object::SecretStore(name) => (StoreKind::SecretStore, Some(&name.namespace), &name.name),
+            Object::ClusterSecretStore(name) => (StoreKind::ClusterSecretStore, None, name),
             _ => return,
         };
-        let store_name = match store {
-            Object::SecretStore(name) => &name.name,
-            Object::ClusterSecretStore(name) => name,
-            _ => return,
-        };
-        let view = found.map(|(name, it)| view(kind, &name, &it));
+        let view = self.store(store).map(|found| view(kind, store_name, &found));
         let means = |ps: &PushSecret| {
             ps.spec.secret_store_refs.iter().any(|reference| match (&reference.label_selector, &view) {
                 (Some(_), Some(view)) => !chosen(reference, std::slice::from_ref(view)).is_empty(),
@@ -285,7 +261,7 @@ impl Inner {
 
 /// A store, for all namespaces.
 pub(crate) fn store_id(kind: StoreKind, namespace: &str, name: &str) -> String {
-    let object = store_object(kind, namespace, name);
+    let object = Object::store(kind, namespace, name);
     object.to_string()
 }
 
@@ -300,23 +276,4 @@ fn owner(name: &Name) -> Owner {
 
 fn view(kind: StoreKind, name: &str, store: &Store) -> StoreView {
     StoreView { kind, name: name.to_owned(), labels: store.metadata.labels.clone().unwrap_or_default() }
-}
-
-pub(super) fn push_meta(parsed: &Parsed<PushSecret>) -> &ObjectMeta {
-    match parsed {
-        Ok(ps) => &ps.metadata,
-        Err(invalid) => &invalid.metadata,
-    }
-}
-
-/// What of an object's metadata asks for work; a status write changes none of it.
-fn wanted(meta: &ObjectMeta) -> impl PartialEq + use<> {
-    (
-        meta.uid.clone(),
-        meta.generation,
-        meta.labels.clone(),
-        meta.annotations.clone(),
-        meta.deletion_timestamp.is_some(),
-        meta.owner_references.clone(),
-    )
 }

@@ -7,7 +7,7 @@ use claviger_core::backoff::after_failure;
 use claviger_core::error::Retry;
 use claviger_crds::external_secret::{ExternalSecret, ExternalSecretStatus};
 
-use super::State;
+use super::{State, meta_of};
 use crate::watch::cache::Name;
 
 /// One of them.
@@ -49,10 +49,7 @@ impl State {
     pub fn status_not_written(&self, name: &Name, status: &ExternalSecretStatus) {
         let mut inner = self.lock();
         let known = inner.external_secrets.get(name);
-        let uid = known.and_then(|parsed| match parsed.as_ref() {
-            Ok(es) => es.metadata.uid.clone(),
-            Err(invalid) => invalid.metadata.uid.clone(),
-        });
+        let uid = known.and_then(|parsed| meta_of(&parsed).uid.clone());
         let failures = inner.unwritten.get(name).map_or(0, |unwritten| unwritten.failures).saturating_add(1);
         let wait = after_failure(Retry::Backoff, failures, Duration::ZERO, rand::random());
         let unwritten =

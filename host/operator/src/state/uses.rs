@@ -16,8 +16,8 @@ impl State {
     /// generators.
     pub fn plugins_in_use(&self, serves: impl Fn(Option<&str>) -> bool) -> BTreeSet<String> {
         let inner = self.lock();
-        let stores = inner.stores.iter().chain(inner.cluster_stores.iter());
-        let mut names: BTreeSet<String> = stores
+        let mut names: BTreeSet<String> = inner
+            .stores()
             .filter_map(|(_, store)| store.spec.as_ref().ok())
             .filter(|spec| serves(spec.controller.as_deref()))
             .filter_map(|spec| Some(spec.provider.entry()?.0.to_owned()))
@@ -61,14 +61,8 @@ impl State {
             let provider = store.spec.as_ref().ok().and_then(|spec| spec.provider.entry());
             provider.is_some_and(|(name, _)| name == plugin)
         };
-        let namespaced = inner.stores.iter().map(|(name, store)| (Object::SecretStore(name.clone()), store));
-        let cluster = inner.cluster_stores.iter();
-        let cluster = cluster.map(|(name, store)| (Object::ClusterSecretStore(name.name.clone()), store));
-        let stores: Vec<Object> = namespaced
-            .chain(cluster)
-            .filter(|(_, store)| of_plugin(store))
-            .map(|(object, _)| object)
-            .collect();
+        let stores = inner.stores().filter(|(_, store)| of_plugin(store)).map(|(object, _)| object);
+        let stores: Vec<Object> = stores.collect();
         for store in stores {
             inner.wake_users(&store);
             inner.queue.push(store, Class::Fresh, Instant::now());

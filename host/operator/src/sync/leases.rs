@@ -16,7 +16,6 @@ use super::connect::{generator_name, store_name};
 use super::told::Call;
 use super::wanted::unusable;
 use super::world::{GeneratorView, World};
-use crate::state::store_object;
 use crate::watch::Object;
 
 /// What a renewal came to.
@@ -151,13 +150,8 @@ impl Pipeline {
 }
 
 /// The store that made it, if it was one.
-fn store_of(source: &Source, namespace: &str) -> Option<Object> {
-    let kind = match source.kind.as_str() {
-        "SecretStore" => StoreKind::SecretStore,
-        "ClusterSecretStore" => StoreKind::ClusterSecretStore,
-        _ => return None,
-    };
-    Some(store_object(kind, namespace, &source.name))
+pub(crate) fn store_of(source: &Source, namespace: &str) -> Option<Object> {
+    Some(Object::store(StoreKind::of(&source.kind)?, namespace, &source.name))
 }
 
 /// How messages name who made it.

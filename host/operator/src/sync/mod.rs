@@ -46,6 +46,7 @@ use crate::sync::collect::Collected;
 use crate::sync::connect::Sessions;
 pub use crate::sync::connect::{generator_name, store_name};
 pub use crate::sync::leases::Renewal;
+pub(crate) use crate::sync::leases::store_of;
 use crate::sync::slow::SlowHashes;
 use crate::sync::told::Call;
 use crate::sync::unwritten::UnwrittenByOwner;

@@ -13,7 +13,6 @@ use claviger_plugins::Session;
 
 use super::connect::store_name;
 use super::{Asker, Makes};
-use crate::state::store_object;
 use crate::watch::Object;
 
 /// A `dataFrom.find`, by its place.
@@ -142,7 +141,7 @@ pub(super) fn store_of(
     let Some((name, kind)) = chosen.and_then(|store| Some((store.name.as_deref()?, store.kind))) else {
         return Err(unusable(place, "no store is named: give spec.secretStoreRef or sourceRef.storeRef"));
     };
-    Ok(store_object(kind.unwrap_or_default(), asker.namespace, name))
+    Ok(Object::store(kind.unwrap_or_default(), asker.namespace, name))
 }
 
 pub(super) fn store_of_from(asker: &Asker<'_>, entry: &DataFrom, index: usize) -> Result<Object, Failure> {

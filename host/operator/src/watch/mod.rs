@@ -11,6 +11,8 @@ pub mod others;
 mod packed;
 pub mod streams;
 
+use claviger_crds::external_secret::StoreKind;
+
 use crate::watch::cache::Name;
 
 /// An object that is reconciled.
@@ -33,6 +35,14 @@ pub enum Object {
 }
 
 impl Object {
+    /// The store that a reference in `namespace` means.
+    pub fn store(kind: StoreKind, namespace: &str, name: &str) -> Self {
+        match kind {
+            StoreKind::SecretStore => Self::SecretStore(Name::new(namespace, name)),
+            StoreKind::ClusterSecretStore => Self::ClusterSecretStore(name.to_owned()),
+        }
+    }
+
     /// The kind, as manifests and metrics spell it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -78,16 +88,9 @@ impl claviger_core::scheduler::Queued for Object {
 
 impl std::fmt::Display for Object {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Plugin(name)
-            | Self::ClusterExternalSecret(name)
-            | Self::ClusterPushSecret(name)
-            | Self::ClusterSecretStore(name) => {
-                write!(f, "{} {name}", self.kind())
-            }
-            Self::SecretStore(name) | Self::ExternalSecret(name) | Self::PushSecret(name) => {
-                write!(f, "{} {name}", self.kind())
-            }
+        match self.namespace() {
+            "" => write!(f, "{} {}", self.kind(), self.name()),
+            namespace => write!(f, "{} {namespace}/{}", self.kind(), self.name()),
         }
     }
 }

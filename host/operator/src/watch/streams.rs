@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::credentials::ReferenceKind;
 use crate::config::OperatorConfig;
-use crate::state::State;
+use crate::state::{State, Unwatched};
 use crate::watch::managed::ManagedSecret;
 
 /// Starts every watch on `tasks`; each ends when `stop` is cancelled.
@@ -39,6 +39,12 @@ pub fn start(
     let namespace = config.namespace.as_deref();
     let all = watcher::Config::default;
     let managed = all().labels(claviger_core::names::LABEL_MANAGED_SELECTOR);
+    state.without(Unwatched {
+        cluster_scope: namespace.is_some(),
+        cluster_external_secrets: !config.spreads(),
+        push_secrets: !config.push_secrets,
+        cluster_push_secrets: !config.spreads_pushes(),
+    });
 
     let external_secrets: Api<DeserializeGuard<ExternalSecret>> = scoped(client, namespace);
     run(
@@ -58,29 +64,20 @@ pub fn start(
         run(tasks, stop, "clustersecretstores", watcher(stores, all()), state, State::cluster_store_event);
         let plugins: Api<DeserializeGuard<Plugin>> = Api::all(client.clone());
         run(tasks, stop, "plugins", watcher(plugins, all()), state, State::plugin_event);
-    } else {
-        // A namespaced installation has no right to cluster-scoped objects: there are none for it.
-        state.without_cluster_scope();
     }
     if config.spreads() {
         let spreaders: Api<DeserializeGuard<ClusterExternalSecret>> = Api::all(client.clone());
         let event = State::cluster_external_secret_event;
         run(tasks, stop, "clusterexternalsecrets", watcher(spreaders, all()), state, event);
-    } else {
-        state.without_cluster_external_secrets();
     }
     if config.push_secrets {
         let pushers: Api<DeserializeGuard<PushSecret>> = scoped(client, namespace);
         run(tasks, stop, "pushsecrets", watcher(pushers, all()), state, State::push_secret_event);
-    } else {
-        state.without_push_secrets();
     }
     if config.spreads_pushes() {
         let spreaders: Api<DeserializeGuard<ClusterPushSecret>> = Api::all(client.clone());
         let event = State::cluster_push_secret_event;
         run(tasks, stop, "clusterpushsecrets", watcher(spreaders, all()), state, event);
-    } else {
-        state.without_cluster_push_secrets();
     }
     if config.spreads() || config.spreads_pushes() {
         let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());

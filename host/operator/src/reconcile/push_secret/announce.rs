@@ -12,8 +12,8 @@ use super::Look;
 use super::push::{Report, Wanted};
 use crate::cluster::push as cluster;
 use crate::state::push::store_id;
-use crate::state::store_object;
 use crate::sync::push::Keys;
+use crate::watch::Object;
 use crate::watch::cache::Name;
 
 impl Look<'_> {
@@ -109,7 +109,7 @@ impl Look<'_> {
             return;
         }
         let (pipeline, namespace) = (&self.context.pipeline, &self.name.namespace);
-        let object = store_object(one.store.kind, namespace, &one.store.name);
+        let object = Object::store(one.store.kind, namespace, &one.store.name);
         match pipeline.push_look(&object, namespace, &one.entries, &keys, &self.world).await {
             Ok(mut looked) => {
                 let failed = std::mem::take(&mut looked.failed);
@@ -147,7 +147,7 @@ impl Look<'_> {
             ..Keys::default()
         };
         let (pipeline, namespace) = (&self.context.pipeline, &self.name.namespace);
-        let object = store_object(one.kind, namespace, &one.name);
+        let object = Object::store(one.kind, namespace, &one.name);
         // Whoever may not look is unsure, and tries again.
         let Ok(looked) = pipeline.push_look(&object, namespace, refused, &keys, &self.world).await else {
             return;

@@ -13,8 +13,9 @@ use super::super::Next;
 use super::push::Report;
 use super::{Found, Look, STALE};
 use crate::cluster::push as cluster;
+use crate::reconcile::store::{check_works, is_ours};
 use crate::state::push::store_id;
-use crate::state::store_object;
+use crate::watch::Object;
 
 /// Entries of a status by store.
 type Stale = BTreeMap<String, Vec<PushData>>;
@@ -54,9 +55,7 @@ impl Look<'_> {
     /// Whether a store is of our controller class; one that is gone is.
     pub(super) fn is_ours(&self, store: &str) -> bool {
         let Some((kind, name)) = parse_store_key(store) else { return false };
-        let found = self.context.state.store(&store_object(kind, &self.name.namespace, name));
-        let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
-        self.context.config.serves(class.as_deref())
+        is_ours(self.context, &Object::store(kind, &self.name.namespace, name))
     }
 
     /// Deletes at the stores what is not wanted any more. What could not be deleted stays recorded.
@@ -71,9 +70,9 @@ impl Look<'_> {
     pub(super) async fn take_from(&self, store: &str, part: Part, entries: &[PushData], report: &mut Report) {
         let Some((kind, name)) = parse_store_key(store) else { return };
         let namespace = &self.name.namespace;
-        let object = store_object(kind, namespace, name);
+        let object = Object::store(kind, namespace, name);
         let unsure = part == Part::Pushing;
-        let removed = match self.works(&object) {
+        let removed = match check_works(self.context, &object) {
             Ok(()) => {
                 let pipeline = &self.context.pipeline;
                 pipeline.push_remove(&object, namespace, entries, unsure, &self.world).await

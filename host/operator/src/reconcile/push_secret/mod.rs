@@ -35,7 +35,6 @@ use super::world::ClusterWorld;
 use super::{Context, Next};
 use crate::cluster::{push as cluster, status as status_writer};
 use crate::state::push::{PushProgress, created, store_id};
-use crate::state::store_object;
 use crate::watch::Object;
 use crate::watch::cache::Name;
 
@@ -143,14 +142,13 @@ fn stores(context: &Context, name: &Name, ps: &PushSecret) -> Stores {
     let Stores { mut ours, mut missing, mut going, mut others } = Stores::default();
     for reference in &ps.spec.secret_store_refs {
         for (kind, store) in chosen(reference, &views) {
-            let Some(found) = context.state.store(&store_object(kind, &name.namespace, &store)) else {
+            let Some(found) = context.state.store(&Object::store(kind, &name.namespace, &store)) else {
                 if !missing.contains(&(kind, store.clone())) {
                     missing.push((kind, store));
                 }
                 continue;
             };
-            let class = found.spec.as_ref().ok().and_then(|spec| spec.controller.clone());
-            if !context.config.serves(class.as_deref()) {
+            if !context.config.serves(found.class()) {
                 others = true;
                 continue;
             }

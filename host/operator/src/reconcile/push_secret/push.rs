@@ -13,10 +13,11 @@ use claviger_crds::external_secret::StoreKind;
 use claviger_crds::push_secret::{PushDeletionPolicy, UpdatePolicy};
 
 use super::{Found, Look};
+use crate::reconcile::store::check_works;
 use crate::state::push::{created, store_id};
-use crate::state::store_object;
 use crate::sync::push::{Done, Looked};
 use crate::sync::store_name;
+use crate::watch::Object;
 
 /// What is wanted of one store.
 pub(super) struct Wanted {
@@ -84,7 +85,7 @@ impl Look<'_> {
             return Err(Failure::SourceNotFound { secret });
         };
         for (kind, name) in &self.missing {
-            let store = store_name(&store_object(*kind, &self.name.namespace, name));
+            let store = store_name(&Object::store(*kind, &self.name.namespace, name));
             report.failures.push(Failure::StoreNotFound { store });
         }
         let mut all = self.wanted(given, report).await?;
@@ -133,8 +134,8 @@ impl Look<'_> {
         let (context, namespace) = (self.context, &self.name.namespace);
         let mut held = BTreeSet::new();
         for one in all {
-            let object = store_object(one.store.kind, namespace, &one.store.name);
-            let refused = match self.works(&object) {
+            let object = Object::store(one.store.kind, namespace, &one.store.name);
+            let refused = match check_works(context, &object) {
                 // Nothing goes there, so nobody is asked.
                 Ok(()) if one.entries.is_empty() => continue,
                 Ok(()) => context.pipeline.push_refused(&object, namespace, &one.entries, &self.world).await,
@@ -158,7 +159,7 @@ impl Look<'_> {
         held
     }
 
-    pub(super) fn unwritten(&self, store: &crate::watch::Object, failure: Failure, report: &mut Report) {
+    pub(super) fn unwritten(&self, store: &Object, failure: Failure, report: &mut Report) {
         if let Failure::AuthenticationFailed { .. } | Failure::ProviderUnavailable { .. } = failure {
             self.context.state.doubt(store);
         }
@@ -224,7 +225,7 @@ impl Look<'_> {
                     continue;
                 }
                 one.entries.retain(|entry| entry.place != target.place);
-                let store = store_object(one.store.kind, &self.name.namespace, &one.store.name);
+                let store = Object::store(one.store.kind, &self.name.namespace, &one.store.name);
                 // What others have in their namespaces is no business of this one.
                 let owner = if namespace == self.name.namespace {
                     format!("PushSecret {namespace}/{name}")
@@ -241,7 +242,7 @@ impl Look<'_> {
     }
 
     async fn write(&self, store: &StoreView, entries: &[Entry], looked: Looked, report: &mut Report) {
-        let object = store_object(store.kind, &self.name.namespace, &store.name);
+        let object = Object::store(store.kind, &self.name.namespace, &store.name);
         let (context, namespace) = (self.context, &self.name.namespace);
         if entries.is_empty() {
             return;
@@ -293,19 +294,6 @@ impl Look<'_> {
             context.metrics.pushed(what);
             report.changed |= matches!(what, "created" | "updated");
             report.failures.extend(outcome.err());
-        }
-    }
-
-    /// A store that is known not to work is not asked.
-    pub(super) fn works(&self, object: &crate::watch::Object) -> Result<(), Failure> {
-        let known = self.context.state.store(object);
-        let generation = known.and_then(|store| store.metadata.generation);
-        match self.context.state.verdict(object) {
-            Some(verdict) if !verdict.ready && Some(verdict.generation) == generation => {
-                let (reason, message) = verdict.text;
-                Err(Failure::StoreNotReady { store: store_name(object), reason, message })
-            }
-            _ => Ok(()),
         }
     }
 }

@@ -9,7 +9,7 @@ use claviger_core::template::{SourceKind, sources_needed};
 use super::Look;
 use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::cluster::push as cluster;
-use crate::state::store_object;
+use crate::watch::Object;
 
 /// One Secret's values, or a generator's.
 pub(super) struct Given {
@@ -48,7 +48,7 @@ impl Look<'_> {
         }
         // Another store, or one that leads elsewhere, has not been pushed to.
         for store in &self.stores {
-            let object = store_object(store.kind, namespace, &store.name);
+            let object = Object::store(store.kind, namespace, &store.name);
             if let Some(found) = self.context.state.store(&object) {
                 let (uid, generation) = (&found.metadata.uid, found.metadata.generation.unwrap_or_default());
                 parts.push(format!("{object} {} {generation}", uid.as_deref().unwrap_or_default()));
