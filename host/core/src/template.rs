@@ -71,7 +71,7 @@ impl KeptKeys {
     }
 }
 
-/// Kinds that a template's text may stand in.
+/// Kinds of objects that something is read from: the text of a template, what a store refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SourceKind {
     /// A ConfigMap.

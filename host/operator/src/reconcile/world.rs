@@ -13,12 +13,11 @@ use claviger_plugins::CredentialSource;
 use serde_json::Value;
 
 use crate::audit::{Access, ObjectName, Who};
-use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::cluster::live;
 use crate::reconcile::{Context, states};
 use crate::sync::world::{GeneratorView, Owner, SourceKind, StoreView, World};
 use crate::sync::{generator_name, store_name};
-use crate::watch::Object;
+use crate::watch::{Object, Reference};
 
 /// The cluster, as one object that reads it.
 pub(super) struct ClusterWorld {
@@ -100,12 +99,7 @@ impl World for ClusterWorld {
         namespace: &str,
         name: &str,
     ) -> Result<Option<BTreeMap<String, SecretBytes>>, Failure> {
-        let reference_kind = match kind {
-            SourceKind::ConfigMap => ReferenceKind::ConfigMap,
-            SourceKind::Secret => ReferenceKind::Secret,
-        };
-        let reference =
-            Reference { kind: reference_kind, namespace: namespace.to_owned(), name: name.to_owned() };
+        let reference = Reference { kind, namespace: namespace.to_owned(), name: name.to_owned() };
         self.context.state.add_read(&self.reader, reference);
         live::template_source(&self.context.client, kind, namespace, name).await
     }

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use claviger_core::scheduler::Class;
+use claviger_core::template::SourceKind;
 use claviger_crds::external_secret::ExternalSecret;
 use claviger_crds::plugin::Plugin;
 use claviger_crds::store::{ClusterSecretStore, SecretStore};
@@ -15,10 +16,9 @@ use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::watcher::Event;
 
 use super::{Inner, Parsed, State, Store, children, meta_of};
-use crate::cluster::credentials::{Reference, ReferenceKind};
-use crate::watch::Object;
 use crate::watch::cache::{Cache, Change, Name};
 use crate::watch::managed::ManagedSecret;
+use crate::watch::{Object, Reference};
 
 impl State {
     /// An event of the ExternalSecret watch.
@@ -168,7 +168,7 @@ impl State {
         };
         // What stores refer to may be managed as well.
         if let Event::Apply(secret) | Event::InitApply(secret) | Event::Delete(secret) = &event {
-            inner.wake_readers(ReferenceKind::Secret, &secret.metadata);
+            inner.wake_readers(SourceKind::Secret, &secret.metadata);
         }
         let gone = match &event {
             Event::Delete(secret) => inner.orphan(secret),
@@ -192,7 +192,7 @@ impl State {
     /// An event of the watch of all other Secrets.
     pub fn other_event(&self, event: Event<PartialObjectMeta<Secret>>) {
         self.lock().others.apply(&event);
-        self.reference_event(ReferenceKind::Secret, event);
+        self.reference_event(SourceKind::Secret, event);
     }
 
     /// That watch failed.
@@ -201,7 +201,7 @@ impl State {
     }
 
     /// An event of a watch of what is referred to.
-    pub fn reference_event<K: Resource>(&self, kind: ReferenceKind, event: Event<PartialObjectMeta<K>>) {
+    pub fn reference_event<K: Resource>(&self, kind: SourceKind, event: Event<PartialObjectMeta<K>>) {
         match event {
             // A relist shows every object again. Whoever refers to one was queued when it was itself
             // listed, and a change that was missed shows in the next connect's identity.
@@ -212,11 +212,11 @@ impl State {
         }
     }
 
-    /// A Secret that is not managed, a ConfigMap or a ServiceAccount changed: wakes who reads it, and who would write it.
-    pub fn reference_changed(&self, kind: ReferenceKind, meta: &ObjectMeta) {
+    /// A Secret that is not managed, or a ConfigMap, changed: wakes who reads it, and who would write it.
+    pub fn reference_changed(&self, kind: SourceKind, meta: &ObjectMeta) {
         let mut inner = self.lock();
         inner.wake_readers(kind, meta);
-        if kind == ReferenceKind::Secret {
+        if kind == SourceKind::Secret {
             let (namespace, name) = (meta.namespace.clone(), meta.name.clone());
             inner.wake_writers(&Name::new(namespace.unwrap_or_default(), name.unwrap_or_default()));
         }
@@ -227,7 +227,7 @@ impl State {
 
 impl Inner {
     /// Wakes who reads something, and who pushes it.
-    fn wake_readers(&mut self, kind: ReferenceKind, meta: &ObjectMeta) {
+    fn wake_readers(&mut self, kind: SourceKind, meta: &ObjectMeta) {
         let reference = Reference {
             kind,
             namespace: meta.namespace.clone().unwrap_or_default(),
@@ -240,7 +240,7 @@ impl Inner {
             }
             self.queue.push(reader, Class::Fresh, Instant::now());
         }
-        if kind == ReferenceKind::Secret {
+        if kind == SourceKind::Secret {
             self.wake_pushers_of(meta);
         }
     }

@@ -39,14 +39,13 @@ use kube::Resource;
 use kube::core::error_boundary::InvalidObject;
 use tokio::sync::Notify;
 
-use crate::cluster::credentials::Reference;
 use crate::metrics::Metrics;
-use crate::watch::Object;
 use crate::watch::cache::{Cache, Name};
 use crate::watch::index::Index;
 use crate::watch::managed::ManagedSecret;
 use crate::watch::marked::MarkedCache;
 use crate::watch::others::Others;
+use crate::watch::{Object, Reference};
 use children::Spreading;
 use leases::Leases;
 use push::Pushing;

@@ -1,15 +1,13 @@
 //! Who has to look again when an object changes.
 //!
-//! Two directions of edges: what an ExternalSecret or store *reads* (stores, Secrets, ConfigMaps,
-//! ServiceAccounts) and which Secret an ExternalSecret *writes*. Pure bookkeeping; bounded by the
-//! number of references in manifests.
+//! Two directions of edges: what an ExternalSecret or store *reads* (stores, Secrets, ConfigMaps) and which
+//! Secret an ExternalSecret *writes*. Pure bookkeeping; bounded by the number of references in manifests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cluster::credentials::Reference;
-use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::few::Few;
+use crate::watch::{Object, Reference};
 
 /// The edges.
 #[derive(Default)]
@@ -95,11 +93,12 @@ fn remove_edge<K: Ord, V: Ord>(edges: &mut BTreeMap<K, BTreeSet<V>>, from: &K, t
 
 #[cfg(test)]
 mod tests {
+    use claviger_core::template::SourceKind;
+
     use super::*;
-    use crate::cluster::credentials::ReferenceKind;
 
     fn secret(name: &str) -> Reference {
-        Reference { kind: ReferenceKind::Secret, namespace: "ns".to_owned(), name: name.to_owned() }
+        Reference { kind: SourceKind::Secret, namespace: "ns".to_owned(), name: name.to_owned() }
     }
 
     #[test]

@@ -11,9 +11,21 @@ pub mod others;
 mod packed;
 pub mod streams;
 
+use claviger_core::template::SourceKind;
 use claviger_crds::external_secret::StoreKind;
 
 use crate::watch::cache::Name;
+
+/// An object that something which is reconciled reads, and so wants to be woken by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Reference {
+    /// Its kind.
+    pub kind: SourceKind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
 
 /// An object that is reconciled.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

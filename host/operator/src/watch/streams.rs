@@ -6,6 +6,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use claviger_core::template::SourceKind;
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
 use claviger_crds::cluster_push_secret::ClusterPushSecret;
 use claviger_crds::external_secret::ExternalSecret;
@@ -23,7 +24,6 @@ use kube::{Api, Client, Resource};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::credentials::ReferenceKind;
 use crate::config::OperatorConfig;
 use crate::state::{State, Unwatched};
 use crate::watch::managed::ManagedSecret;
@@ -95,7 +95,7 @@ pub fn start(
     run(tasks, stop, "secrets", others, state, State::other_event);
     let maps: Api<PartialObjectMeta<ConfigMap>> = scoped(client, namespace);
     run(tasks, stop, "configmaps", watcher(maps, all()), state, |state, event| {
-        state.reference_event(ReferenceKind::ConfigMap, event);
+        state.reference_event(SourceKind::ConfigMap, event);
     });
 }
 

@@ -7,9 +7,8 @@ use claviger_core::redact::Redactor;
 use claviger_core::template::{SourceKind, sources_needed};
 
 use super::Look;
-use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::cluster::push as cluster;
-use crate::watch::Object;
+use crate::watch::{Object, Reference};
 
 /// One Secret's values, or a generator's.
 pub(super) struct Given {
@@ -30,7 +29,7 @@ impl Look<'_> {
             let view = self.context.pipeline.push_generator(generator, namespace, &self.world).await?;
             parts.push(format!("generator {} {}", view.uid, view.generation));
         } else if let Some(name) = self.secret_name() {
-            self.reads(ReferenceKind::Secret, name);
+            self.reads(SourceKind::Secret, name);
             match cluster::version_of(client, SourceKind::Secret, namespace, name).await? {
                 Some(version) => parts.push(version),
                 None => return Ok(None),
@@ -38,7 +37,7 @@ impl Look<'_> {
         } else if let Some(selector) = spec.selector.secret.as_ref().and_then(|it| it.selector.as_ref()) {
             for (name, version) in cluster::versions_selected(client, namespace, selector).await? {
                 // One that loses the label is not among those who select it then.
-                self.reads(ReferenceKind::Secret, &name);
+                self.reads(SourceKind::Secret, &name);
                 parts.push(version);
             }
         } else {
@@ -55,11 +54,7 @@ impl Look<'_> {
             }
         }
         for (kind, name) in spec.template.iter().flat_map(sources_needed) {
-            let reference = match kind {
-                SourceKind::Secret => ReferenceKind::Secret,
-                SourceKind::ConfigMap => ReferenceKind::ConfigMap,
-            };
-            self.reads(reference, &name);
+            self.reads(kind, &name);
             let version = cluster::version_of(client, kind, namespace, &name).await?;
             parts.push(format!("{} {name} {}", kind.as_str(), version.unwrap_or_default()));
         }
@@ -108,7 +103,7 @@ impl Look<'_> {
         secret.name.as_deref().filter(|name| !name.is_empty())
     }
 
-    fn reads(&self, kind: ReferenceKind, name: &str) {
+    fn reads(&self, kind: SourceKind, name: &str) {
         let reference = Reference { kind, namespace: self.name.namespace.clone(), name: name.to_owned() };
         self.context.state.add_read(&self.world.reader, reference);
     }
