@@ -20,7 +20,7 @@ use super::world::ClusterWorld;
 use super::{Context, Next};
 use super::{states, store};
 use crate::cluster::live;
-use crate::sync::store_of;
+use crate::sync::maker_store;
 use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::managed::observed;
@@ -209,7 +209,7 @@ pub(super) async fn take_back(context: &Arc<Context>, name: &Name, target: &Name
 /// # Errors
 /// If that cannot be told now.
 async fn is_ours(context: &Context, name: &Name, source: &Source) -> Result<bool, Failure> {
-    if let Some(object) = store_of(source, &name.namespace) {
+    if let Some(object) = maker_store(source, &name.namespace) {
         return Ok(store::is_ours(context, &object));
     }
     match context.registry.may_generate(&source.kind) {
@@ -237,8 +237,7 @@ pub(super) async fn generators_are_ours(
     let generators =
         es.spec.data_from.iter().filter_map(|entry| entry.source_ref.as_ref()?.generator_ref.as_ref());
     for generator in generators {
-        let source =
-            Source { kind: generator.kind.clone(), name: generator.name.clone(), key: String::new() };
+        let source = Source::generator(&generator.kind, &generator.name);
         if !is_ours(context, name, &source).await? {
             return Ok(false);
         }

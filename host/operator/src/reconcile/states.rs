@@ -264,7 +264,7 @@ async fn take_back(context: &Arc<Context>, object: &GeneratorState) -> Result<()
         generation: resource["metadata"]["generation"].as_i64().unwrap_or_default(),
         spec: resource["spec"].clone(),
     };
-    let source = Source { kind: view.kind.clone(), name: text("/metadata/name"), key: String::new() };
+    let source = Source::generator(&view.kind, &text("/metadata/name"));
     let reader = object.owner_references().first().map(|owner| owner.name.clone()).unwrap_or_default();
     let reader = Object::ExternalSecret(Name::new(&name.namespace, &reader));
     let world = ClusterWorld { context: context.clone(), reader };

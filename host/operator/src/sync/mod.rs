@@ -10,6 +10,7 @@ mod connect;
 mod export;
 mod fetch;
 mod find;
+mod generators;
 #[cfg(test)]
 mod heard;
 mod leases;
@@ -46,7 +47,7 @@ use crate::sync::collect::Collected;
 use crate::sync::connect::Sessions;
 pub use crate::sync::connect::{generator_name, store_name};
 pub use crate::sync::leases::Renewal;
-pub(crate) use crate::sync::leases::store_of;
+pub(crate) use crate::sync::leases::maker_store;
 use crate::sync::slow::SlowHashes;
 use crate::sync::told::Call;
 use crate::sync::unwritten::UnwrittenByOwner;

@@ -73,11 +73,6 @@ pub(super) fn generator_of(entry: &DataFrom) -> Option<&GeneratorRef> {
     entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref())
 }
 
-/// As it is recorded.
-pub(super) fn generator_source(generator: &GeneratorRef) -> Source {
-    Source { kind: generator.kind.clone(), name: generator.name.clone(), key: String::new() }
-}
-
 /// As it is recorded, and pinned in the status.
 pub(super) fn key_source(store: &Object, key: &str) -> Source {
     let store = store_name(store);

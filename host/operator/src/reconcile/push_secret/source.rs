@@ -26,7 +26,8 @@ impl Look<'_> {
         let mut parts = Vec::new();
         let spec = &self.ps.spec;
         if let Some(generator) = &spec.selector.generator_ref {
-            let view = self.context.pipeline.push_generator(generator, namespace, &self.world).await?;
+            let (pipeline, world) = (&self.context.pipeline, &self.world);
+            let view = pipeline.generator(&generator.kind, namespace, &generator.name, world).await?;
             parts.push(format!("generator {} {}", view.uid, view.generation));
         } else if let Some(name) = self.secret_name() {
             self.reads(SourceKind::Secret, name);
@@ -68,8 +69,7 @@ impl Look<'_> {
         let selector = &self.ps.spec.selector;
         if let Some(generator) = &selector.generator_ref {
             let pipeline = &self.context.pipeline;
-            let view = pipeline.push_generator(generator, namespace, &self.world).await?;
-            let data = pipeline.push_generated(generator, &view, namespace, &self.world, redactor).await?;
+            let data = pipeline.push_generated(generator, namespace, &self.world, redactor).await?;
             let what = format!("{} {}", generator.kind, generator.name);
             return Ok(Some(vec![Given { what, data }]));
         }

@@ -1,5 +1,10 @@
 //! Fetching everything that a spec names: stored keys first, then, if anything differs from what the live
 //! credentials' record says, what is made for the asker. What was made is kept until it is written.
+//!
+//! What generators make is in `generated`, and whether anything differs in `inputs`.
+
+mod generated;
+mod inputs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,18 +17,17 @@ use claviger_core::lease::{Held, Record, Source};
 use claviger_core::provider::{CallError, Facet, Generated, Item, Nature, ProviderError, Value};
 use claviger_core::shape::Values;
 use claviger_core::template::Sources;
-use claviger_crds::external_secret::{DeletionPolicy, GeneratorRef, RefreshPolicy, RemoteRef};
+use claviger_crds::external_secret::{DeletionPolicy, RefreshPolicy};
 use claviger_plugins::Session;
 use jiff::Timestamp;
 
-use super::collect::property;
-use super::connect::{generator_name, store_name};
-use super::told::Call;
+use super::connect::store_name;
 use super::unwritten::{Made, Unwritten};
-use super::wanted::{AllWanted, asked_of, generator_source, item, key_source, nature, taken, unusable};
-use super::world::{GeneratorView, Owner, World};
-use super::{Asker, Makes, Notes, Pipeline};
+use super::wanted::{AllWanted, Search, asked_of, key_source, nature, taken};
+use super::world::World;
+use super::{Asker, Notes, Pipeline};
 use crate::watch::Object;
+use generated::Generator;
 
 /// What became of one thing that was asked for.
 #[derive(Clone)]
@@ -141,123 +145,30 @@ impl Pipeline {
     }
 }
 
+/// What is asked of one store.
+struct Asked<'w> {
+    store: &'w Object,
+    session: Arc<Session>,
+    items: Vec<Item>,
+}
+
 impl Fetch<'_> {
     async fn run(&mut self, all: &AllWanted<'_>, sources: &Sources) -> Result<Fetched, Failure> {
-        let mut keys = Vec::new();
-        for (store, items) in &all.keys {
-            let opened = self.pipeline.open(store, self.asker.namespace, self.world).await?;
-            self.notes.stand_ins.extend(opened.session.stand_ins().iter().cloned());
-            let mut asked = Vec::new();
-            for item in items {
-                let item = asked_of(item.clone(), Some(&opened.session));
-                // Before anything else of it: neither what others were answered nor what is held stands for it then.
-                if let Err(failure) = opened.check(&item.key, Use::Read) {
-                    let refused = self.fetched.failed(store, failure);
-                    self.fetched.values.insert((store.clone(), item), refused);
-                } else if !asked.contains(&item) {
-                    asked.push(item);
-                }
-            }
-            keys.push((store, opened.session, asked));
-        }
-        let (mut first, mut made, mut stored) = (Vec::new(), Vec::new(), Vec::new());
-        for (store, session, items) in &keys {
-            let store = *store;
-            let natures: Vec<(&Item, Nature)> = items
-                .iter()
-                .map(|item| match session.is_dynamic() {
-                    true => (item, nature(self.asker, store, item)),
-                    false => (item, Nature::Stored),
-                })
-                .collect();
-            // What is made is read by itself: a login of its own holds it, and can be ended without ending another's.
-            let mut of_store = Vec::new();
-            for (item, nature) in natures {
-                match nature {
-                    Nature::Dynamic if self.is_read_anew(store, item) => first.push((store, item, nature)),
-                    Nature::Dynamic => made.push((store, item, nature)),
-                    Nature::Stored | Nature::Any => of_store.push((item, nature)),
-                }
-            }
-            self.fetched.sessions.insert(store.clone(), session.clone());
-            stored.push((store, of_store));
-        }
-        let mut open = Vec::new();
-        for (store, items) in stored {
-            open.extend(self.read_stored(store, items).await.into_iter().map(|asked| (store, asked)));
-        }
-        for (store, item, nature) in first {
-            self.read(store, vec![(item, nature)]).await;
-        }
-        for (store, (item, missing)) in open {
-            // It may be made now: not beside what fails.
-            match self.fetched.sessions.get(store).cloned().filter(|_| self.fails()) {
-                Some(session) => self.take(store, &session, item, Err(missing), Timestamp::now()),
-                None => self.read(store, vec![(item, Nature::Any)]).await,
-            }
-        }
-        for search in &all.searches {
-            if let Some(failure) = self.fetched.broken.get(&search.store).cloned() {
-                self.fetched.found.insert(search.index, Got::Failed(failure));
-                continue;
-            }
-            let (asker, world, since) = (self.asker, self.world, self.not_older_than);
-            let found = self.pipeline.find(asker, world, &search.store, search.find, since, self.notes).await;
-            let found = match found {
-                Ok(values) => Got::There(values),
-                Err(failure) => self.fetched.failed(&search.store, failure),
-            };
-            self.fetched.found.insert(search.index, found);
-        }
-        let mut generators = Vec::new();
-        for (index, generator) in &all.generators {
-            match self.generator(generator).await {
-                Ok(view) => generators.push((*index, *generator, view)),
-                Err(failure) => {
-                    self.fetched.generated.insert(*index, Got::Failed(failure));
-                }
-            }
-        }
-        let held = self.asker.held.filter(|record| !self.fails() && self.holds_all(record));
-        if held.is_some() && self.asker.spec.refresh_policy == RefreshPolicy::CreatedOnce {
-            // It is looked at for its marks, or for its status: what is made once is not made again for that, whatever the
-            // manifest says by now.
-            self.fetched.kept = true;
-        } else if let Some(record) = held {
-            let inputs = self.inputs(sources, &generators);
-            let slow = self.pipeline.slow.of(inputs.clone(), record.salt.clone()).await;
-            self.fetched.kept = slow.is(&record.inputs);
-            self.fetched.slow = Some((inputs, slow));
-        }
+        let asked = self.open(&all.keys).await?;
+        let dynamic = self.read_all(&asked).await;
+        self.search(&all.searches).await;
+        let generators = self.find_generators(&all.generators).await;
+        self.fetched.kept = self.held_stands(sources, &generators).await;
         if self.fetched.kept {
             return Ok(std::mem::take(&mut self.fetched));
         }
         // Nothing is made beside what failed: it would not be written.
-        for (store, item, nature) in made {
+        for (store, item) in dynamic {
             if !self.fails() {
-                self.read(store, vec![(item, nature)]).await;
+                self.read(store, vec![(item, Nature::Dynamic)]).await;
             }
         }
-        // By what can be taken back, or ends: that is one for all places that name it.
-        let mut credentials: BTreeMap<Source, Arc<Generated>> = BTreeMap::new();
-        for (index, generator, view) in &generators {
-            if self.fails() {
-                break;
-            }
-            let got = match credentials.get(&generator_source(generator)) {
-                Some(made) => Got::There(made.clone()),
-                None => match self.generate(generator, view).await {
-                    Ok((made, alone)) => {
-                        if !alone {
-                            credentials.insert(generator_source(generator), made.clone());
-                        }
-                        Got::There(made)
-                    }
-                    Err(failure) => Got::Failed(failure),
-                },
-            };
-            self.fetched.generated.insert(*index, got);
-        }
+        self.generate_all(&generators).await;
         if self.fails() {
             return Ok(std::mem::take(&mut self.fetched));
         }
@@ -272,6 +183,97 @@ impl Fetch<'_> {
             all.keys.iter().flat_map(|(store, items)| items.iter().map(|item| key_source(store, &item.key)));
         self.notes.pins.retain(&named.collect());
         Ok(std::mem::take(&mut self.fetched))
+    }
+
+    /// Opens every store, and asks of none what it keeps from this namespace.
+    async fn open<'w>(&mut self, keys: &'w BTreeMap<Object, Vec<Item>>) -> Result<Vec<Asked<'w>>, Failure> {
+        let mut asked = Vec::new();
+        for (store, wanted) in keys {
+            let opened = self.pipeline.open(store, self.asker.namespace, self.world).await?;
+            self.notes.stand_ins.extend(opened.session.stand_ins().iter().cloned());
+            let mut items = Vec::new();
+            for item in wanted {
+                let item = asked_of(item.clone(), Some(&opened.session));
+                // Before anything else of it: neither what others were answered nor what is held stands for it then.
+                if let Err(failure) = opened.check(&item.key, Use::Read) {
+                    let refused = self.fetched.failed(store, failure);
+                    self.fetched.values.insert((store.clone(), item), refused);
+                } else if !items.contains(&item) {
+                    items.push(item);
+                }
+            }
+            asked.push(Asked { store, session: opened.session, items });
+        }
+        Ok(asked)
+    }
+
+    /// Reads every key but those that are known to be made when they are read, and are held: these are answered.
+    async fn read_all<'k>(&mut self, asked: &'k [Asked<'_>]) -> Vec<(&'k Object, &'k Item)> {
+        let (mut anew, mut dynamic, mut stored) = (Vec::new(), Vec::new(), Vec::new());
+        for Asked { store, session, items } in asked {
+            // What is made is read by itself: a login of its own holds it, and can be ended without ending another's.
+            let mut of_store = Vec::new();
+            for item in items {
+                let nature = match session.is_dynamic() {
+                    true => nature(self.asker, store, item),
+                    false => Nature::Stored,
+                };
+                match nature {
+                    Nature::Dynamic if self.is_read_anew(store, item) => anew.push((*store, item)),
+                    Nature::Dynamic => dynamic.push((*store, item)),
+                    Nature::Stored | Nature::Any => of_store.push((item, nature)),
+                }
+            }
+            self.fetched.sessions.insert((*store).clone(), session.clone());
+            stored.push((*store, of_store));
+        }
+        let mut open = Vec::new();
+        for (store, items) in stored {
+            open.extend(self.read_stored(store, items).await.into_iter().map(|asked| (store, asked)));
+        }
+        for (store, item) in anew {
+            self.read(store, vec![(item, Nature::Dynamic)]).await;
+        }
+        for (store, (item, missing)) in open {
+            // It may be made now: not beside what fails.
+            match self.fetched.sessions.get(store).cloned().filter(|_| self.fails()) {
+                Some(session) => self.take(store, &session, item, Err(missing), Timestamp::now()),
+                None => self.read(store, vec![(item, Nature::Any)]).await,
+            }
+        }
+        dynamic
+    }
+
+    async fn search(&mut self, searches: &[Search<'_>]) {
+        for search in searches {
+            if let Some(failure) = self.fetched.broken.get(&search.store).cloned() {
+                self.fetched.found.insert(search.index, Got::Failed(failure));
+                continue;
+            }
+            let (asker, world, since) = (self.asker, self.world, self.not_older_than);
+            let found = self.pipeline.find(asker, world, &search.store, search.find, since, self.notes).await;
+            let found = match found {
+                Ok(values) => Got::There(values),
+                Err(failure) => self.fetched.failed(&search.store, failure),
+            };
+            self.fetched.found.insert(search.index, found);
+        }
+    }
+
+    /// Whether what is held stands for all that would be made, since nothing else has changed.
+    async fn held_stands(&mut self, sources: &Sources, generators: &[Generator<'_>]) -> bool {
+        let held = self.asker.held.filter(|record| !self.fails() && self.holds_all(record));
+        let Some(record) = held else { return false };
+        if self.asker.spec.refresh_policy == RefreshPolicy::CreatedOnce {
+            // It is looked at for its marks, or for its status: what is made once is not made again for that, whatever the
+            // manifest says by now.
+            return true;
+        }
+        let inputs = self.inputs(sources, generators);
+        let slow = self.pipeline.slow.of(inputs.clone(), record.salt.clone()).await;
+        let same = slow.is(&record.inputs);
+        self.fetched.slow = Some((inputs, slow));
+        same
     }
 
     /// Whether nothing was made so far but what a record has, and has no lease.
@@ -401,174 +403,6 @@ impl Fetch<'_> {
         self.pipeline.unwritten.keep(self.asker.uid, Unwritten { held: held.clone(), made });
         self.fetched.held.push(held);
     }
-
-    async fn generator(&self, generator: &GeneratorRef) -> Result<GeneratorView, Failure> {
-        if self.asker.makes == Makes::Nothing {
-            return Err(refused(
-                generator,
-                "what a generator makes is another each time, and is not made here",
-            ));
-        }
-        // A kind that nobody answers to need not be defined, nor may we read it.
-        self.pipeline.registry.may_generate(&generator.kind)?;
-        let view = self.world.generator(&generator.kind, self.asker.namespace, &generator.name).await?;
-        self.pipeline.registry.generator(&view.kind)?;
-        Ok(view)
-    }
-
-    /// What it makes, and whether nobody else knows of that.
-    async fn generate(
-        &mut self,
-        generator: &GeneratorRef,
-        view: &GeneratorView,
-    ) -> Result<(Arc<Generated>, bool), Failure> {
-        let source = generator_source(generator);
-        let by = (view.uid.clone(), view.generation);
-        let unwritten = self.unwritten.get(&source).cloned();
-        if let Some(Unwritten { held, made: Made::Generated(of, _) }) = &unwritten
-            && *of != by
-        {
-            // Of the generator as it was.
-            self.unwritten.remove(&source);
-            self.notes.lost.push(held.clone());
-        } else if let Some(Unwritten { held, made: Made::Generated(_, made) }) = unwritten {
-            made.values.values().for_each(|value| self.notes.redactor.seed(value));
-            self.fetched.held.push(held);
-            return Ok((made, false));
-        }
-        let namespace = self.asker.namespace;
-        let session = self.pipeline.generator_session(&source, view, namespace, self.world).await?;
-        let alone = session.is_alone();
-        if self.asker.makes != Makes::Anything && !alone {
-            return Err(refused(
-                generator,
-                "it makes credentials, which need a Secret that they are recorded in",
-            ));
-        }
-        let issued = Timestamp::now();
-        let now_ms = u64::try_from(issued.as_millisecond()).unwrap_or(0);
-        let owner = Owner { namespace, name: self.asker.name, uid: self.asker.uid };
-        let previous = self.world.left(&owner, &source);
-        let call = session.generate(&view.spec, previous.as_ref(), now_ms, rand::random());
-        let name = generator_name(&source.kind, namespace, &source.name);
-        let told = Call::begin(self.world, "generate", &name, &session);
-        let made = self.pipeline.fetcher.call(session.as_ref(), call).await;
-        told.ended(&made);
-        let made =
-            made.map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
-        made.values.values().for_each(|value| self.notes.redactor.seed(value));
-        let state = match made.state.clone() {
-            Some(state) => Some(self.leave(&session, &owner, &source, view, state).await?),
-            None => None,
-        };
-        let alone = alone && state.is_none();
-        let made = Arc::new(made);
-        let held = Held { source: source.clone(), issued, lease: made.lease.clone(), state };
-        if !alone {
-            self.made(held, Made::Generated(by, made.clone()));
-        } else if !self.fetched.held.iter().any(|known| known.source == source) {
-            // Another try may make another: this one is nowhere.
-            self.fetched.held.push(held);
-        }
-        Ok((made, alone))
-    }
-
-    /// Records what a generator leaves behind; what cannot be recorded is taken back at once.
-    async fn leave(
-        &self,
-        session: &Session,
-        owner: &Owner<'_>,
-        source: &Source,
-        view: &GeneratorView,
-        state: serde_json::Value,
-    ) -> Result<String, Failure> {
-        let recorded = match self.asker.makes {
-            Makes::Anything => self.world.leave(owner, source, view, state.clone()).await,
-            Makes::Values | Makes::Nothing => Err(unusable(
-                &format!("{} {}", source.kind, source.name),
-                "it leaves something behind, which needs a Secret that it belongs to",
-            )),
-        };
-        if recorded.is_err() {
-            let call = session.clean_up(&view.spec, &state);
-            let name = generator_name(&source.kind, owner.namespace, &source.name);
-            let told = Call::begin(self.world, "cleanUp", &name, session);
-            let cleaned = self.pipeline.fetcher.call(session, call).await;
-            told.ended(&cleaned);
-            if let Err(error) = cleaned {
-                let failure = Failure::from_call(&name, None, None, session.plugin().id(), error);
-                let message = failure.message(&self.notes.redactor);
-                tracing::warn!(message, "what a generator left behind is recorded nowhere");
-            }
-        }
-        recorded
-    }
-
-    /// What the manifest takes of an answer that differs each time: a static role's says how long its password still
-    /// lives.
-    fn add_used(&self, inputs: &mut Inputs, what: &str, store: &Object, wanted: &Item, value: &Value) {
-        let spec = self.asker.spec;
-        let whole = spec.data_from.iter().filter_map(|entry| entry.extract.as_ref());
-        let named = spec.data.iter().map(|entry| &entry.remote_ref).chain(whole.clone());
-        let session = self.fetched.sessions.get(store);
-        let asked = |reference: &RemoteRef| asked_of(item(reference), session.map(Arc::as_ref));
-        for reference in named.filter(|reference| asked(reference) == *wanted) {
-            let found = session.and_then(|session| property(value, reference, session).ok().flatten());
-            match found.filter(|_| !whole.clone().any(|extract| extract == reference)) {
-                Some(found) => inputs.add(&format!("{what} {:?}", reference.property), found.expose()),
-                None => inputs.add(what, value.data.expose()),
-            }
-        }
-    }
-
-    /// Everything that can be read again.
-    fn inputs(&self, sources: &Sources, generators: &[(usize, &GeneratorRef, GeneratorView)]) -> Inputs {
-        let mut inputs = Inputs::default();
-        inputs.add("version", self.asker.version.as_bytes());
-        for ((store, item), value) in &self.fetched.values {
-            let mut what =
-                format!("{} {store} {:?} {:?} {:?}", store.kind(), item.key, item.version, item.facet);
-            if let Some(property) = &item.property {
-                what.push_str(&format!(" of {property:?}"));
-            }
-            match value {
-                Got::There(value)
-                    if value.dynamic && (value.lease.is_some() || self.asker.keeps_unleased) => {}
-                Got::There(value) if value.dynamic => {
-                    self.add_used(&mut inputs, &what, store, item, value);
-                }
-                Got::There(value) => {
-                    inputs.add(&what, value.data.expose());
-                    for (key, entry) in value.entries.iter().flatten() {
-                        inputs.add(&format!("{what} {key:?}"), entry.expose());
-                    }
-                }
-                // What is not made any more is not looked for before something is made.
-                _ if nature(self.asker, store, item) == Nature::Dynamic => {}
-                Got::Missing | Got::Unasked | Got::Failed(_) => inputs.add(&format!("no {what}"), &[]),
-            }
-        }
-        for (index, values) in &self.fetched.found {
-            let Got::There(values) = values else { continue };
-            for (key, value) in values {
-                inputs.add(&format!("found {index} {key:?}"), value.expose());
-            }
-        }
-        for ((kind, name), texts) in sources {
-            for (key, text) in texts {
-                inputs.add(&format!("{} {name:?} {key:?}", kind.as_str()), text.expose());
-            }
-        }
-        for (_, generator, view) in generators {
-            let what = format!("{} {:?}", generator.kind, generator.name);
-            inputs.add(&what, format!("{} {}", view.uid, view.generation).as_bytes());
-        }
-        inputs
-    }
-}
-
-fn refused(generator: &GeneratorRef, why: &str) -> Failure {
-    unusable(&format!("{} {}", generator.kind, generator.name), why)
 }
 
 pub(super) fn failure(
