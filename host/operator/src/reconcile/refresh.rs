@@ -264,21 +264,12 @@ impl Refresh<'_> {
         }
         context.pipeline.written(&owner.uid);
         // What is kept is recorded already.
-        if kept {
-            return Ok(ended(Done {
-                unread: 0,
-                failures: Vec::new(),
-                plan,
-                record,
-                pins,
-                stand_ins: stand_ins.clone(),
-                absent,
-            }));
+        if !kept {
+            context.state.forget_orphaned(name);
+            let left = Owner { namespace: &name.namespace, name: &name.name, uid: &owner.uid };
+            states::settle(context, &left, record.as_ref()).await;
         }
-        context.state.forget_orphaned(name);
-        let left = Owner { namespace: &name.namespace, name: &name.name, uid: &owner.uid };
-        states::settle(context, &left, record.as_ref()).await;
-        if let Some(record) = &record {
+        if let Some(record) = record.as_ref().filter(|_| !kept) {
             // A password is no lease.
             if made && record.held.iter().any(|held| held.lease.is_some() || !held.is_generated()) {
                 context.metrics.lease("make", "done");
@@ -288,15 +279,8 @@ impl Refresh<'_> {
             }
             context.state.leases_recorded(name, record);
         }
-        Ok(ended(Done {
-            unread: 0,
-            failures: Vec::new(),
-            plan,
-            record,
-            pins,
-            stand_ins: stand_ins.clone(),
-            absent,
-        }))
+        let (stand_ins, failures) = (stand_ins.clone(), Vec::new());
+        Ok(ended(Done { plan, record, pins, stand_ins, absent, unread: 0, failures }))
     }
 }
 

@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 
-use super::patience::patience;
+use super::patience::unsaid;
 use super::world::ClusterWorld;
 use super::{Context, Next};
 use crate::cluster::{push as cluster, status as status_writer};
@@ -293,19 +293,11 @@ impl Look<'_> {
     /// What follows from what was found or done: status, event, metrics, and when to look again.
     async fn ended(&mut self, found: Found, version: &str, interval: Duration) -> Next {
         let Found { outcome, failure, record, source, changed, claimed } = found;
-        if let Some(Failure::PluginLoading { name }) = &failure {
-            let in_order = self.status().is_some_and(|status| status::is_ready(&status.conditions));
-            if !changed && let Some(wait) = patience(self.context.registry.loading(name), in_order) {
-                return Some((Class::Retry, Instant::now() + wait));
-            }
-        }
-        // Nor has failed what waits for the backend's pause to end.
-        if let Some(Retry::Held(_)) = failure.as_ref().map(|failure| failure.class().retry)
-            && !changed
-            && self.status().is_some_and(|status| status::is_ready(&status.conditions))
+        let in_order = self.status().is_some_and(|status| status::is_ready(&status.conditions));
+        if let Some(failure) = failure.as_ref().filter(|_| !changed)
+            && let Some(wait) = unsaid(self.context, failure, in_order, interval)
         {
-            let retry = failure.map_or(Retry::Interval, |failure| failure.class().retry);
-            return Some((Class::Retry, Instant::now() + after_failure(retry, 0, interval, rand::random())));
+            return Some((Class::Retry, Instant::now() + wait));
         }
         let now = Timestamp::now();
         let policy = self.ps.spec.update_policy;

@@ -1,9 +1,11 @@
 //! Against a simulated API server: a status that cannot be written.
 #![allow(clippy::unwrap_used)]
 
+use claviger_core::status;
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
+use super::status::write;
 use super::*;
 use crate::reconcile::sim::Api;
 
