@@ -3,6 +3,7 @@
 //! What is pushed where is decided in `claviger_core::push`; which of it may be pushed, and what is to be deleted, by the
 //! reconcile. Nothing of what was read from a provider for it is kept or shared.
 
+mod calls;
 mod look;
 mod remove;
 mod write;
@@ -13,7 +14,6 @@ pub(crate) use write::Done;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use claviger_core::access::Use;
 use claviger_core::error::Failure;
 use claviger_core::lease::Source;
 use claviger_core::push::{self, Bulk, Data, Entry, StoreView, meant_by};
@@ -25,8 +25,7 @@ use claviger_plugins::RenderedTexts;
 use jiff::Timestamp;
 
 use super::Pipeline;
-use super::access::Opened;
-use super::connect::{generator_name, store_name};
+use super::connect::generator_name;
 use super::render::render_failure;
 use super::wanted::unusable;
 use super::world::World;
@@ -149,42 +148,11 @@ impl Pipeline {
         entries: &[Entry],
         world: &dyn World,
     ) -> Result<BTreeMap<String, Failure>, Failure> {
-        let opened = self.push_session(store, namespace, world).await?;
+        let store = self.writable(store, namespace, world).await?;
         let keys: BTreeSet<&String> = entries.iter().map(|entry| &entry.place.key).collect();
-        let refused = |key: &String| Some((key.clone(), opened.check(key, Use::Write).err()?));
+        let refused = |key: &String| Some((key.clone(), store.check(key).err()?));
         Ok(keys.into_iter().filter_map(refused).collect())
     }
-
-    /// A session with a store that is written to.
-    async fn push_session(
-        &self,
-        store: &Object,
-        namespace: &str,
-        world: &dyn World,
-    ) -> Result<Opened, Failure> {
-        let opened = self.open(store, namespace, world).await?;
-        if !opened.session.plugin().writes() {
-            let plugin = opened.session.plugin().id().to_string();
-            return Err(Failure::StoreReadOnly { store: store_name(store), plugin });
-        }
-        Ok(opened)
-    }
-}
-
-/// The groups of keys that may be written or taken back; what is said of the others is put into `done`.
-fn allowed<T, D>(
-    groups: BTreeMap<String, T>,
-    opened: &Opened,
-    done: &mut BTreeMap<String, Result<D, Failure>>,
-) -> Vec<(String, T)> {
-    let mut allowed = Vec::with_capacity(groups.len());
-    for (key, group) in groups {
-        match opened.check(&key, Use::Write) {
-            Ok(()) => allowed.push((key, group)),
-            Err(failure) => drop(done.insert(key, Err(failure))),
-        }
-    }
-    allowed
 }
 
 /// By the keys they go to, which are written once each.
