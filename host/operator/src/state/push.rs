@@ -195,7 +195,8 @@ impl Inner {
         for (name, parsed) in known {
             let Ok(ps) = parsed.as_ref() else { continue };
             let Some(status) = &ps.status else { continue };
-            let targets = targets_of(status, |kind, store| store_id(kind, &name.namespace, store));
+            let targets =
+                targets_of(status, |kind, store| Object::store(kind, &name.namespace, store).to_string());
             self.pushing.claims.set(&owner(&name), &created(&ps.metadata), targets);
         }
     }
@@ -257,12 +258,6 @@ impl Inner {
             self.queue.push(Object::PushSecret(name), Class::Fresh, Instant::now());
         }
     }
-}
-
-/// A store, for all namespaces.
-pub(crate) fn store_id(kind: StoreKind, namespace: &str, name: &str) -> String {
-    let object = Object::store(kind, namespace, name);
-    object.to_string()
 }
 
 /// When an object was made: times of Kubernetes sort as texts.

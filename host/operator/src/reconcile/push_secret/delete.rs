@@ -14,7 +14,6 @@ use super::push::Report;
 use super::{Found, Look, STALE};
 use crate::cluster::push as cluster;
 use crate::reconcile::store::{check_works, is_ours};
-use crate::state::push::store_id;
 use crate::watch::Object;
 
 /// Entries of a status by store.
@@ -26,16 +25,14 @@ impl Look<'_> {
     pub(super) fn stale(&self, part: Part, wanted: &BTreeSet<Target>, report: &mut Report) -> Stale {
         let mut stale = Stale::new();
         for (store, entries) in self.record().part(part) {
-            let Some((kind, name)) = parse_store_key(store) else { continue };
+            let Some(object) = self.named(store) else { continue };
             // Of a store that could not be looked at nothing is known to be stale, nor of one that is another's.
-            let unknown = self.missing.iter().chain(&self.going);
-            let named = unknown.into_iter().any(|(of, unknown)| *of == kind && unknown == name);
-            if named || !self.is_ours(store) {
+            let unknown = self.missing.contains(&object) || self.going.contains(&object);
+            if unknown || !is_ours(self.context, &object) {
                 continue;
             }
             for entry in entries.values() {
-                let id = store_id(kind, &self.name.namespace, name);
-                let target = Target { store: id, place: place_of(entry) };
+                let target = Target { store: object.to_string(), place: place_of(entry) };
                 if wanted.contains(&target) {
                     continue;
                 }
@@ -52,10 +49,10 @@ impl Look<'_> {
         stale
     }
 
-    /// Whether a store is of our controller class; one that is gone is.
-    pub(super) fn is_ours(&self, store: &str) -> bool {
-        let Some((kind, name)) = parse_store_key(store) else { return false };
-        is_ours(self.context, &Object::store(kind, &self.name.namespace, name))
+    /// The store that a status names so.
+    pub(super) fn named(&self, store: &str) -> Option<Object> {
+        let (kind, name) = parse_store_key(store)?;
+        Some(Object::store(kind, &self.name.namespace, name))
     }
 
     /// Deletes at the stores what is not wanted any more. What could not be deleted stays recorded.
@@ -68,9 +65,8 @@ impl Look<'_> {
     }
 
     pub(super) async fn take_from(&self, store: &str, part: Part, entries: &[PushData], report: &mut Report) {
-        let Some((kind, name)) = parse_store_key(store) else { return };
+        let Some(object) = self.named(store) else { return };
         let namespace = &self.name.namespace;
-        let object = Object::store(kind, namespace, name);
         let unsure = part == Part::Pushing;
         let removed = match check_works(self.context, &object) {
             Ok(()) => {
@@ -87,7 +83,7 @@ impl Look<'_> {
             let Some(Ok(())) = removed.get(&entry.match_.remote_ref.remote_key) else { continue };
             report.record.forget(part, store, entry);
             // Who took the place while it was being deleted has nothing there now.
-            let target = Target { store: store_id(kind, namespace, name), place: place_of(entry) };
+            let target = Target { store: object.to_string(), place: place_of(entry) };
             self.context.state.deleted_at(self.name, &target);
             report.taken_back.push(target);
         }

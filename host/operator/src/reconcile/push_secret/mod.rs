@@ -7,34 +7,31 @@ mod announce;
 mod delete;
 mod push;
 mod source;
+mod status;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use claviger_core::backoff::after_failure;
 use claviger_core::duration::parse_go;
-use claviger_core::error::{Failure, Retry};
+use claviger_core::error::Failure;
 use claviger_core::hash::synced_resource_version;
 use claviger_core::push::{
     DELETED, FINALIZER, Outcome, Record, StoreView, Target, check_bulk, check_selectors, chosen,
 };
-use claviger_core::push::{next_status, store_key, targets_of, worth_writing};
-use claviger_core::redact::Redactor;
+use claviger_core::refresh;
 use claviger_core::scheduler::Class;
 use claviger_core::secret::Untrusted;
-use claviger_core::{refresh, status};
-use claviger_crds::external_secret::StoreKind;
+use claviger_core::status::is_ready;
 use claviger_crds::push_secret::{PushDeletionPolicy, PushSecret, PushSecretStatus};
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
-use serde_json::{Value, json};
 
-use super::patience::unsaid;
+use super::store::is_ours;
 use super::world::ClusterWorld;
 use super::{Context, Next};
-use crate::cluster::{push as cluster, status as status_writer};
-use crate::state::push::{PushProgress, created, store_id};
+use crate::cluster::push as cluster;
+use crate::state::push::PushProgress;
 use crate::watch::Object;
 use crate::watch::cache::Name;
 
@@ -61,9 +58,9 @@ struct Look<'a> {
     /// Its stores, but for those of other controller classes.
     stores: Vec<StoreView>,
     /// Stores that are named and not there.
-    missing: Vec<(StoreKind, String)>,
+    missing: Vec<Object>,
     /// Stores that are meant and being deleted: they take nothing more, and what they have is not stale.
-    going: Vec<(StoreKind, String)>,
+    going: Vec<Object>,
     /// When this look began.
     began: Instant,
     /// Whether the object says more by now than what the watch has shown: what is about to be written.
@@ -110,17 +107,12 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name) -> Next {
         Err(_) if goes => UNREADABLE,
         Err(error) => return refused(context, name, ps, format!("spec.refreshInterval: {error}")).await,
     };
-    let mut progress = context.state.push_progress(name, ps.metadata.uid.as_deref().unwrap_or_default());
-    progress.status = progress.status.or_else(|| ps.status.clone());
-    let world = ClusterWorld { context: context.clone(), reader: Object::PushSecret(name.clone()) };
-    let Stores { ours: stores, missing, going, others } = stores(context, name, ps);
-    if others && stores.is_empty() && missing.is_empty() && going.is_empty() && !goes {
+    let stores = stores(context, name, ps);
+    if stores.are_all_others() && !goes {
         context.metrics.forget(&Object::PushSecret(name.clone()));
         return None;
     }
-    let began = Instant::now();
-    let mut look =
-        Look { context, world, name, ps, progress, stores, missing, going, began, announced: false };
+    let mut look = Look::new(context, name, ps, stores);
     if goes { look.deleted(interval).await } else { look.kept(interval).await }
 }
 
@@ -130,11 +122,18 @@ struct Stores {
     /// Those that are ours and stay.
     ours: Vec<StoreView>,
     /// Those that are not there.
-    missing: Vec<(StoreKind, String)>,
+    missing: Vec<Object>,
     /// Those that are being deleted.
-    going: Vec<(StoreKind, String)>,
+    going: Vec<Object>,
     /// Whether some are another class's.
     others: bool,
+}
+
+impl Stores {
+    /// Whether it means something, and that is all another class's.
+    fn are_all_others(&self) -> bool {
+        self.others && self.ours.is_empty() && self.missing.is_empty() && self.going.is_empty()
+    }
 }
 
 fn stores(context: &Context, name: &Name, ps: &PushSecret) -> Stores {
@@ -142,9 +141,10 @@ fn stores(context: &Context, name: &Name, ps: &PushSecret) -> Stores {
     let Stores { mut ours, mut missing, mut going, mut others } = Stores::default();
     for reference in &ps.spec.secret_store_refs {
         for (kind, store) in chosen(reference, &views) {
-            let Some(found) = context.state.store(&Object::store(kind, &name.namespace, &store)) else {
-                if !missing.contains(&(kind, store.clone())) {
-                    missing.push((kind, store));
+            let object = Object::store(kind, &name.namespace, &store);
+            let Some(found) = context.state.store(&object) else {
+                if !missing.contains(&object) {
+                    missing.push(object);
                 }
                 continue;
             };
@@ -153,7 +153,7 @@ fn stores(context: &Context, name: &Name, ps: &PushSecret) -> Stores {
                 continue;
             }
             if found.metadata.deletion_timestamp.is_some() {
-                going.push((kind, store));
+                going.push(object);
                 continue;
             }
             let view = views.iter().find(|view| view.kind == kind && view.name == store);
@@ -163,6 +163,17 @@ fn stores(context: &Context, name: &Name, ps: &PushSecret) -> Stores {
         }
     }
     Stores { ours, missing, going, others }
+}
+
+impl<'a> Look<'a> {
+    fn new(context: &'a Arc<Context>, name: &'a Name, ps: &'a PushSecret, stores: Stores) -> Self {
+        let mut progress = context.state.push_progress(name, ps.metadata.uid.as_deref().unwrap_or_default());
+        progress.status = progress.status.or_else(|| ps.status.clone());
+        let world = ClusterWorld { context: context.clone(), reader: Object::PushSecret(name.clone()) };
+        let Stores { ours: stores, missing, going, .. } = stores;
+        let began = Instant::now();
+        Self { context, world, name, ps, progress, stores, missing, going, began, announced: false }
+    }
 }
 
 impl Look<'_> {
@@ -212,8 +223,8 @@ impl Look<'_> {
                     return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
                 }
             }
-            let is_ready = self.status().is_some_and(|status| status::is_ready(&status.conditions));
-            self.context.metrics.ready(&Object::PushSecret(self.name.clone()), is_ready, None);
+            let ready = self.status().is_some_and(|status| is_ready(&status.conditions));
+            self.context.metrics.ready(&Object::PushSecret(self.name.clone()), ready, None);
             return until.map(|at| (Class::Refresh, Instant::now() + refresh::wait(at, now)));
         }
         self.progress.again = false;
@@ -270,7 +281,7 @@ impl Look<'_> {
         if condition.reason.as_deref() == Some(DELETED) {
             return (stamp.is_none() && self.record().is_empty()).then_some(None);
         }
-        if !status::is_ready(&status.conditions) {
+        if !is_ready(&status.conditions) {
             return None;
         }
         if interval.is_zero() {
@@ -285,123 +296,9 @@ impl Look<'_> {
 
     /// Whether there may be something at a store, and it is not known: somebody was stopped while he pushed.
     fn is_unsure(&self) -> bool {
-        let going = |store: &str| self.going.iter().any(|(kind, name)| store_key(*kind, name) == store);
         let pushing = self.status().map(|status| &status.pushing);
-        pushing.into_iter().flatten().any(|(store, _)| self.is_ours(store) && !going(store))
-    }
-
-    /// What follows from what was found or done: status, event, metrics, and when to look again.
-    async fn ended(&mut self, found: Found, version: &str, interval: Duration) -> Next {
-        let Found { outcome, failure, record, source, changed, claimed } = found;
-        let in_order = self.status().is_some_and(|status| status::is_ready(&status.conditions));
-        if let Some(failure) = failure.as_ref().filter(|_| !changed)
-            && let Some(wait) = unsaid(self.context, failure, in_order, interval)
-        {
-            return Some((Class::Retry, Instant::now() + wait));
-        }
-        let now = Timestamp::now();
-        let policy = self.ps.spec.update_policy;
-        let new = next_status(self.status(), &outcome, policy, record, (version, &source), now);
-        let is_ready = matches!(outcome, Outcome::Synced);
-        let (object, namespace) = (Object::PushSecret(self.name.clone()), &self.name.namespace);
-        let reason = failure.as_ref().map(|failure| failure.class().reason);
-        self.context.metrics.ready(&object, is_ready, reason);
-        if failure.is_none() || claimed.is_some() {
-            let id = |kind, store: &str| store_id(kind, namespace, store);
-            let mut targets = targets_of(&new, id);
-            // Where a write failed it will be tried again.
-            targets.extend(claimed.into_iter().flatten().filter(|_| failure.is_some()));
-            self.context.state.keep_places(self.name, &created(&self.ps.metadata), targets);
-        }
-        if failure.is_none() {
-            self.progress.last = Some(now);
-            self.progress.failures = 0;
-        }
-        let written = self.report(&new, changed).await;
-        let wait = match &failure {
-            None => None,
-            Some(failure) => {
-                let retry = failure.class().retry;
-                // What was not tried has not failed.
-                if !matches!(retry, Retry::Held(_)) {
-                    self.progress.failures = self.progress.failures.saturating_add(1);
-                }
-                Some(after_failure(retry, self.progress.failures, interval, rand::random()))
-            }
-        };
-        self.context.metrics.reconciled(&object, self.began.elapsed(), reason);
-        self.context.state.set_push_progress(self.name, self.progress.clone());
-        let next = match wait {
-            Some(wait) => Some((Class::Retry, Instant::now() + wait)),
-            None if interval.is_zero() || !is_ready => None,
-            None => Some((Class::Refresh, Instant::now() + interval.min(Duration::from_secs(15 * 60)))),
-        };
-        let again = (!written).then(|| (Class::Retry, Instant::now() + WRITE_AGAIN));
-        next.into_iter().chain(again).min_by_key(|(_, at)| *at)
-    }
-
-    /// Nothing could be tried.
-    async fn failed(&mut self, failure: Failure, interval: Duration, words: &str) -> Next {
-        let message = format!("{words}{}", failure.message(&Redactor::default()));
-        let record = self.record();
-        let version = self.version();
-        let found = Found {
-            outcome: Outcome::Failed(message),
-            failure: Some(failure),
-            record,
-            source: String::new(),
-            changed: false,
-            claimed: None,
-        };
-        self.ended(found, &version, interval).await
-    }
-
-    /// Writes status and event if they say something new; whether that worked.
-    async fn report(&mut self, new: &PushSecretStatus, changed: bool) -> bool {
-        let old = self.progress.status.replace(new.clone());
-        let said = |status: Option<&PushSecretStatus>| {
-            let condition = status.and_then(|status| status.conditions.first())?;
-            Some((condition.reason.clone()?, condition.message.clone()?))
-        };
-        let now = said(Some(new));
-        if let Some((reason, message)) = now.as_ref().filter(|_| changed || now != said(old.as_ref())) {
-            let about = self.ps.object_ref(&());
-            if reason == claviger_core::push::ERRORED {
-                tracing::warn!(reason, message, "not pushed");
-                self.context.events.warning(&about, reason, message);
-            } else {
-                self.context.events.normal(&about, reason, message);
-            }
-        }
-        // What the object says: our last status may not have been written.
-        let shown = self.ps.status.as_ref();
-        if !self.announced && !worth_writing(shown, new, self.context.config.status_interval) {
-            return true;
-        }
-        // What it may say by now: what the watch has shown, and what was written since.
-        let known = united(json!(shown), json!(old));
-        let known = Some(&known).filter(|known| known.is_object());
-        let written = status_writer::write::<PushSecret>(&self.context.client, self.name, known, new).await;
-        self.progress.unwritten = written.is_err();
-        if let Err(failure) = &written {
-            tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
-        }
-        written.is_ok()
-    }
-}
-
-/// Every field of either.
-fn united(one: Value, other: Value) -> Value {
-    match (one, other) {
-        (Value::Object(mut fields), Value::Object(others)) => {
-            for (field, value) in others {
-                let own = fields.remove(&field).unwrap_or(Value::Null);
-                fields.insert(field, united(own, value));
-            }
-            Value::Object(fields)
-        }
-        (Value::Object(fields), _) => Value::Object(fields),
-        (_, other) => other,
+        let mut stores = pushing.into_iter().flatten().filter_map(|(store, _)| self.named(store));
+        stores.any(|store| is_ours(self.context, &store) && !self.going.contains(&store))
     }
 }
 
@@ -409,12 +306,5 @@ fn united(one: Value, other: Value) -> Value {
 async fn refused(context: &Arc<Context>, name: &Name, ps: &PushSecret, why: String) -> Next {
     let object = format!("PushSecret {name}");
     let failure = Failure::ManifestInvalid { object, detail: Untrusted::new(why) };
-    let progress = context.state.push_progress(name, ps.metadata.uid.as_deref().unwrap_or_default());
-    let world = ClusterWorld { context: context.clone(), reader: Object::PushSecret(name.clone()) };
-    let Stores { ours: stores, missing, going, .. } = Stores::default();
-    let began = Instant::now();
-    let mut look =
-        Look { context, world, name, ps, progress, stores, missing, going, began, announced: false };
-    look.progress.status = look.progress.status.or_else(|| ps.status.clone());
-    look.failed(failure, Duration::ZERO, "").await
+    Look::new(context, name, ps, Stores::default()).failed(failure, Duration::ZERO, "").await
 }
