@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use claviger_operator::cluster::events::instance_name;
 use claviger_operator::plugins::Registry;
-use claviger_operator::reconcile::instance_name;
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use tokio::signal::unix::{SignalKind, signal};

@@ -4,7 +4,13 @@
 //! whoever needs the bytes says `expose`, which can be searched for. It does not protect memory from
 //! a debugger; it is wiped when dropped.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
+
+/// Values by their keys, as a Secret has them.
+pub type Data = BTreeMap<String, Arc<SecretBytes>>;
 
 /// Secret bytes, wiped when dropped. No `Debug`, `Display`, `Serialize`, `Clone`, `PartialEq`.
 pub struct SecretBytes(Zeroizing<Box<[u8]>>);

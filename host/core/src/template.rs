@@ -15,14 +15,14 @@ use crate::error::Failure;
 use crate::generic::Document;
 use crate::generic::path::{self, Step};
 use crate::names::{is_copied, is_mark};
-use crate::secret::{SecretBytes, Untrusted};
+use crate::secret::{Data, SecretBytes, Untrusted};
 use crate::shape::decode;
 
 /// Everything that goes into the Secret.
 #[derive(Clone, Default)]
 pub struct Rendered {
     /// Its data.
-    pub data: BTreeMap<String, Arc<SecretBytes>>,
+    pub data: Data,
     /// Its labels, without those that mark it as managed.
     pub labels: BTreeMap<String, String>,
     /// Its annotations, without the hash.
@@ -283,7 +283,7 @@ impl Job {
     pub fn finish(
         self,
         template: &Template,
-        fetched: BTreeMap<String, Arc<SecretBytes>>,
+        fetched: Data,
         texts: Vec<SecretBytes>,
     ) -> Result<Rendered, Failure> {
         let keep = !makes_data(Some(template)) || template.merge_policy == MergePolicy::Merge;
@@ -332,7 +332,7 @@ impl Rendered {
     /// Without a template: the fetched data, and the labels and annotations of the ExternalSecret that
     /// mean something on a Secret.
     pub fn copied(
-        fetched: BTreeMap<String, Arc<SecretBytes>>,
+        fetched: Data,
         labels: &BTreeMap<String, String>,
         annotations: &BTreeMap<String, String>,
     ) -> Self {

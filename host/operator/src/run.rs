@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::AuditLog;
 use crate::cluster::credentials::Credentials;
-use crate::cluster::events::{EventWriter, Events};
+use crate::cluster::events::{EventWriter, Events, instance_name};
 use crate::config::{CertificateSource, OperatorConfig};
 use crate::election::{Elector, Leadership, fence};
 use crate::error::OperatorError;
@@ -138,7 +138,7 @@ pub async fn run(
     }
     background.spawn(reconcile::states::run(context.clone(), stop.clone()));
     let (told, mut telling) = (CancellationToken::new(), JoinSet::new());
-    telling.spawn(EventWriter::new(fenced, events, reconcile::instance_name()).run(told.clone()));
+    telling.spawn(EventWriter::new(fenced, events, instance_name()).run(told.clone()));
     background.spawn(listen::run(context.clone(), stop.clone()));
     let outcome = work(&context, &stop).await;
     context.readiness.stopping();

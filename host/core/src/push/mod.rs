@@ -27,13 +27,7 @@ pub use status::{
 };
 pub use stores::{StoreView, check_bulk, check_selectors, chosen, meant_by};
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use crate::secret::SecretBytes;
-
-/// Values by their keys.
-pub type Data = BTreeMap<String, Arc<SecretBytes>>;
+pub use crate::secret::Data;
 
 /// ESO's finalizer of PushSecrets: it stands for what has to be deleted at a provider.
 pub const FINALIZER: &str = "pushsecret.externalsecrets.io/finalizer";

@@ -254,6 +254,13 @@ fn event(news: &News, instance: &str) -> Event {
     }
 }
 
+/// What events show as the reporting instance: the pod's name, which Kubernetes makes the host's name.
+pub fn instance_name() -> Option<String> {
+    let name = std::fs::read_to_string("/etc/hostname").ok()?;
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
 #[cfg(test)]
 #[path = "events_tests.rs"]
 mod tests;

@@ -1,7 +1,7 @@
 //! Deployments, StatefulSets and DaemonSets: found, restarted by an annotation on their pod template, and looked at.
 
 use claviger_core::error::Failure;
-use claviger_core::names::ANNOTATION_ROLLOUT_SELECTOR;
+use claviger_core::names::{ANNOTATION_ROLLOUT_SELECTOR, OWN_FIELD_MANAGER};
 use claviger_core::rollout::{Targets, WorkloadKind};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use kube::api::{ListParams, Patch, PatchParams};
@@ -13,9 +13,6 @@ use crate::cluster::live::api_failure;
 
 /// Workloads of a kind that one selector may bring: who restarts more at once means something else.
 const MAX_SELECTED: u32 = 500;
-
-/// The manager of the annotation.
-const MANAGER: &str = "claviger";
 
 /// A workload that was found.
 pub struct Workload {
@@ -88,7 +85,7 @@ pub async fn restart(
     mark: &str,
 ) -> Result<(), Failure> {
     let patch = json!({"spec": {"template": {"metadata": {"annotations": {annotation: mark}}}}});
-    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let params = PatchParams { field_manager: Some(OWN_FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     let patched =
         api(client, workload.kind, namespace).patch(&workload.name, &params, &Patch::Merge(&patch)).await;
     let failed = |error| api_failure("restarting", workload.kind.as_str(), namespace, &workload.name, &error);

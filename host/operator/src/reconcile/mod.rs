@@ -144,13 +144,6 @@ fn through(success: String, proxies: impl IntoIterator<Item = String>) -> String
     }
 }
 
-/// What events show as the reporting instance: the pod's name, which Kubernetes makes the host's name.
-pub fn instance_name() -> Option<String> {
-    let name = std::fs::read_to_string("/etc/hostname").ok()?;
-    let name = name.trim();
-    (!name.is_empty()).then(|| name.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use claviger_core::error::Failure;
 use claviger_core::generator::API_VERSION;
 use claviger_core::lease::{Record, Source};
+use claviger_core::names::OWN_FIELD_MANAGER;
 use claviger_core::redact::Redactor;
 use claviger_crds::condition::Condition;
 use claviger_crds::generators::{GeneratorState, GeneratorStateSpec, GeneratorStateStatus};
@@ -44,7 +45,6 @@ const AGAIN: Duration = Duration::from_secs(5);
 const MOST: Duration = Duration::from_secs(300);
 /// Taken back at once.
 const AT_ONCE: usize = 4;
-const MANAGER: &str = "claviger";
 
 fn api(context: &Context, namespace: &str) -> Api<GeneratorState> {
     Api::namespaced(context.client.clone(), namespace)
@@ -103,7 +103,7 @@ pub(super) async fn record(
         uid: controller.uid,
         ..Default::default()
     }]);
-    let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+    let params = PostParams { field_manager: Some(OWN_FIELD_MANAGER.to_owned()), ..PostParams::default() };
     let made = api(context, owner.namespace).create(&params, &object).await;
     let made = made.map_err(|error| failed("creating", owner.namespace, &name, &error))?;
     context.state.left_written(made);
@@ -152,7 +152,7 @@ pub(super) async fn flag(context: &Context, namespace: &str, name: &str, due: Ti
 }
 
 fn params() -> PatchParams {
-    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
+    PatchParams { field_manager: Some(OWN_FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 
 /// When one that failed is tried again, and how long that was after.

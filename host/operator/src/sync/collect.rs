@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claviger_core::error::Failure;
-use claviger_core::failures::{Absent, KeyFailure};
+use claviger_core::failures::{Absent, EntryFailure};
 use claviger_core::provider::Value;
 use claviger_core::secret::SecretBytes;
 use claviger_core::shape::{self, ShapeError, Values};
@@ -29,7 +29,7 @@ pub(crate) const TRANSFORM_ENGINE: &str = "v2";
 pub(super) struct Collected {
     pub(super) data: Data,
     /// Entries that failed, in the order of the spec's fields.
-    pub(super) failures: Vec<KeyFailure>,
+    pub(super) failures: Vec<EntryFailure>,
     /// What they would have given.
     pub(super) kept: KeptKeys,
     /// Entries that do not exist and may be missing.
@@ -87,7 +87,7 @@ impl Pipeline {
                     all.data.remove(&key);
                     all.kept.named.insert(key);
                     let key = entry.remote_ref.key.clone();
-                    all.failures.push(KeyFailure { entry: format!("data[{index}]"), key, failure });
+                    all.failures.push(EntryFailure { entry: format!("data[{index}]"), key, failure });
                 }
             }
         }
@@ -136,7 +136,7 @@ impl Pipeline {
             Got::There(values) => values,
             other => return Ok(other),
         };
-        let options = Options::of(entry);
+        let options = Strategies::of(entry);
         let mut decoded = Values::new();
         let rewritten = self.rewritten(asker, world, values, entry, &place).await?;
         for (key, value) in rewritten.into_iter().filter(|(key, _)| !key.is_empty()) {
@@ -156,7 +156,7 @@ impl Pipeline {
         place: &str,
     ) -> Result<Values, Failure> {
         if entry.rewrite.is_empty() {
-            return shape::convert(values, Options::of(entry).conversion)
+            return shape::convert(values, Strategies::of(entry).conversion)
                 .map_err(|error| shaped(place, &error));
         }
         for (index, rewrite) in entry.rewrite.iter().enumerate() {
@@ -207,13 +207,13 @@ impl Pipeline {
     }
 }
 
-struct Options {
+struct Strategies {
     conversion: claviger_crds::external_secret::ConversionStrategy,
     decoding: DecodingStrategy,
     null_bytes: NullBytePolicy,
 }
 
-impl Options {
+impl Strategies {
     fn of(entry: &DataFrom) -> Self {
         match (&entry.extract, &entry.find) {
             (Some(extract), _) => Self {
@@ -258,7 +258,7 @@ fn single(
         .map_err(|error| shaped(&place, &error))
 }
 
-fn failure_of_many(index: usize, entry: &DataFrom, failure: Failure) -> KeyFailure {
+fn failure_of_many(index: usize, entry: &DataFrom, failure: Failure) -> EntryFailure {
     let (part, key) = match (&entry.extract, &entry.find, generator_of(entry)) {
         (Some(extract), _, _) => (".extract", extract.key.clone()),
         (None, Some(find), _) => {
@@ -270,7 +270,7 @@ fn failure_of_many(index: usize, entry: &DataFrom, failure: Failure) -> KeyFailu
         }
         (None, None, None) => ("", String::new()),
     };
-    KeyFailure { entry: format!("dataFrom[{index}]{part}"), key, failure }
+    EntryFailure { entry: format!("dataFrom[{index}]{part}"), key, failure }
 }
 
 /// One value, or the property of it.

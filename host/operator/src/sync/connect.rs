@@ -90,19 +90,11 @@ impl Sessions {
 
 /// How messages name a store.
 pub fn store_name(store: &Object) -> StoreName {
-    match store {
-        Object::ClusterSecretStore(name)
-        | Object::ClusterExternalSecret(name)
-        | Object::ClusterPushSecret(name)
-        | Object::Plugin(name) => {
-            StoreName { kind: "ClusterSecretStore".into(), namespace: None, name: name.clone() }
-        }
-        Object::SecretStore(name) | Object::ExternalSecret(name) | Object::PushSecret(name) => StoreName {
-            kind: "SecretStore".into(),
-            namespace: Some(name.namespace.clone()),
-            name: name.name.clone(),
-        },
-    }
+    let namespace = match store {
+        Object::SecretStore(name) => Some(name.namespace.clone()),
+        _ => None,
+    };
+    StoreName { kind: store.kind().into(), namespace, name: store.name().to_owned() }
 }
 
 /// How messages name a generator.

@@ -4,12 +4,12 @@
 pub(crate) mod api_server;
 pub mod cache;
 mod few;
-pub mod index;
+pub(crate) mod index;
 pub mod managed;
-pub mod marked;
-pub mod others;
+pub(crate) mod marked;
+pub(crate) mod others;
 mod packed;
-pub mod streams;
+pub(crate) mod streams;
 
 use claviger_core::template::SourceKind;
 use claviger_crds::external_secret::StoreKind;

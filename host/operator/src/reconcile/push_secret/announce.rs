@@ -10,9 +10,8 @@ use claviger_crds::push_secret::{PushData, PushDeletionPolicy, SyncedPushSecrets
 
 use super::Look;
 use super::push::{Report, Wanted};
-use crate::cluster::push as cluster;
+use crate::cluster::push_secret;
 use crate::sync::push::Keys;
-use crate::watch::cache::Name;
 
 impl Look<'_> {
     /// Says it, in one write for all stores, and in none if all is known.
@@ -36,8 +35,7 @@ impl Look<'_> {
         if begun.is_empty() {
             return Ok(());
         }
-        let Name { namespace, name } = self.name;
-        if let Err(failure) = cluster::announce(&self.context.client, namespace, name, &begun).await {
+        if let Err(failure) = push_secret::announce(&self.context.client, self.name, &begun).await {
             for (store, entries) in &begun {
                 entries.values().for_each(|entry| report.record.end(store, entry, Ended::Refused));
             }
@@ -78,8 +76,7 @@ impl Look<'_> {
         let gone: Vec<String> = names
             .filter(|name| !record.pushing.get(key).is_some_and(|entries| entries.contains_key(name)))
             .collect();
-        let Name { namespace, name } = self.name;
-        cluster::unannounce(&self.context.client, namespace, name, key, &gone).await?;
+        push_secret::unannounce(&self.context.client, self.name, key, &gone).await?;
         let status = self.progress.status.get_or_insert_default();
         if let Some(entries) = status.pushing.get_mut(key) {
             entries.retain(|name, _| !gone.contains(name));

@@ -12,7 +12,7 @@ use claviger_crds::push_secret::{PushData, PushDeletionPolicy, PushSecretStatus}
 use super::super::Next;
 use super::push::Report;
 use super::{Found, Look, STALE};
-use crate::cluster::push as cluster;
+use crate::cluster::push_secret;
 use crate::reconcile::store::{check_works, is_ours};
 use crate::watch::Object;
 
@@ -124,7 +124,7 @@ impl Look<'_> {
             report.record = Record::default();
         }
         if report.failures.is_empty() && report.record.is_empty() {
-            return match cluster::set_finalizer(&self.context.client, self.ps, false).await {
+            return match push_secret::set_finalizer(&self.context.client, self.ps, false).await {
                 Ok(true) => None,
                 Ok(false) => Some((Class::Retry, Instant::now() + STALE)),
                 Err(failure) => self.failed(failure, interval, "").await,

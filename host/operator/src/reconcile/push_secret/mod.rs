@@ -30,7 +30,7 @@ use kube::{Resource, ResourceExt};
 use super::store::is_ours;
 use super::world::ClusterWorld;
 use super::{Context, Next};
-use crate::cluster::push as cluster;
+use crate::cluster::push_secret;
 use crate::state::push::PushProgress;
 use crate::watch::Object;
 use crate::watch::cache::Name;
@@ -194,7 +194,7 @@ impl Look<'_> {
         let deletes = self.ps.spec.deletion_policy == PushDeletionPolicy::Delete;
         // Before anything is pushed: what is there must be found again.
         if deletes != self.has_finalizer() {
-            match cluster::set_finalizer(&self.context.client, self.ps, deletes).await {
+            match push_secret::set_finalizer(&self.context.client, self.ps, deletes).await {
                 Ok(true) => {}
                 Ok(false) => return Some((Class::Retry, Instant::now() + STALE)),
                 Err(failure) => return self.failed(failure, interval, "").await,
