@@ -2,6 +2,7 @@
 //! ExternalSecret, and deletion; both tied to the very object that was looked at.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use claviger_core::error::Failure;
 use claviger_core::names::FIELD_MANAGER_PREFIX;
@@ -13,6 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectM
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
 use kube::{Api, Client};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::cluster::live::api_failure;
@@ -99,6 +101,17 @@ pub async fn delete(
     resource_version: &str,
 ) -> Result<bool, Failure> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let deleted = delete_seen(&api, name, uid, resource_version).await;
+    deleted.map_err(|error| api_failure("deleting", "Secret", namespace, name, &error))
+}
+
+/// Deletes an object if it is still the one that was looked at; whether it was. One that is gone is deleted.
+pub(super) async fn delete_seen<K: Clone + DeserializeOwned + Debug>(
+    api: &Api<K>,
+    name: &str,
+    uid: &str,
+    resource_version: &str,
+) -> kube::Result<bool> {
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: Some(uid.to_owned()),
@@ -110,7 +123,7 @@ pub async fn delete(
         Ok(_) => Ok(true),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
-        Err(error) => Err(api_failure("deleting", "Secret", namespace, name, &error)),
+        Err(error) => Err(error),
     }
 }
 

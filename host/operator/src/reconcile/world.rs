@@ -76,7 +76,7 @@ impl World for ClusterWorld {
         let generator = generator_name(kind, namespace, name);
         let Some(found) = found else { return Err(Failure::GeneratorNotFound { generator }) };
         self.ours(&generator, found.spec["controller"].as_str())?;
-        Ok(GeneratorView { kind: found.kind, uid: found.uid, generation: found.generation, spec: found.spec })
+        Ok(found)
     }
 
     fn left(&self, owner: &Owner<'_>, source: &Source) -> Option<Value> {
