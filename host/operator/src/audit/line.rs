@@ -44,7 +44,7 @@ impl<'a> From<&'a Object> for ObjectName<'a> {
 
 /// For whom it was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Who<'a> {
+pub(crate) struct Who<'a> {
     /// The object.
     #[serde(flatten)]
     pub object: ObjectName<'a>,
@@ -84,7 +84,7 @@ pub struct Access<'a> {
 
 /// A write to Kubernetes.
 #[derive(Clone, Debug)]
-pub struct Write<'a> {
+pub(crate) struct Write<'a> {
     /// `apply` or `delete`.
     pub operation: &'static str,
     /// What was written.
@@ -100,7 +100,7 @@ pub struct Write<'a> {
 /// The object that is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Target<'a> {
+pub(crate) struct Target<'a> {
     /// The object.
     #[serde(flatten)]
     pub object: ObjectName<'a>,
@@ -114,7 +114,7 @@ pub struct Target<'a> {
 
 /// What became of the keys of the data, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Keys<'a> {
+pub(crate) struct Keys<'a> {
     /// There since.
     pub added: Vec<&'a str>,
     /// With another value.
@@ -125,7 +125,7 @@ pub struct Keys<'a> {
 
 impl<'a> Keys<'a> {
     /// Compares what stands for the values: their hashes.
-    pub fn between<V: PartialEq>(
+    pub(crate) fn between<V: PartialEq>(
         before: Option<&'a BTreeMap<String, V>>,
         after: Option<&'a BTreeMap<String, V>>,
     ) -> Self {

@@ -21,7 +21,7 @@ use crate::cluster::live::api_failure;
 use crate::watch::managed::{HashedData, ManagedSecret, reduce};
 
 /// What an apply came to.
-pub enum Applied {
+pub(crate) enum Applied {
     /// The Secret as it is now.
     Done(Box<ManagedSecret>),
     /// The Secret is not the one that was looked at any more: look again.
@@ -33,7 +33,7 @@ pub enum Applied {
 /// # Errors
 /// [`Failure::TargetConflict`] if another ExternalSecret owns one of the fields, else
 /// [`Failure::ApiServer`].
-pub async fn apply(client: &Client, namespace: &str, plan: &ApplySecret) -> Result<Applied, Failure> {
+pub(crate) async fn apply(client: &Client, namespace: &str, plan: &ApplySecret) -> Result<Applied, Failure> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let mut precondition = plan.precondition.clone();
     if let (true, Some((uid, version))) = (plan.migrate_update_entry, &plan.precondition) {
@@ -93,7 +93,7 @@ async fn moved_on(api: &Api<Secret>, name: &str, seen: Option<&str>) -> bool {
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn delete(
+pub(crate) async fn delete(
     client: &Client,
     namespace: &str,
     name: &str,

@@ -18,7 +18,7 @@ use crate::state::State;
 use crate::watch::{Object, Reference};
 
 /// The ConfigMaps of one namespace, as one Plugin reads them.
-pub struct ConfigMaps<'a> {
+pub(crate) struct ConfigMaps<'a> {
     /// For reading.
     pub client: &'a Client,
     /// The operator's.

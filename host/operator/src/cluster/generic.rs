@@ -19,7 +19,7 @@ use super::live::api_failure;
 use crate::watch::managed::controller;
 
 /// A kind that the cluster has, in one namespace.
-pub struct Objects {
+pub(crate) struct Objects {
     api: Api<DynamicObject>,
     kind: String,
     namespace: String,
@@ -30,7 +30,11 @@ impl Objects {
     ///
     /// # Errors
     /// That there is no such kind, that it is not namespaced, or [`Failure::ApiServer`].
-    pub async fn of(client: &Client, manifest: &ManifestRef, namespace: &str) -> Result<Self, Failure> {
+    pub(crate) async fn of(
+        client: &Client,
+        manifest: &ManifestRef,
+        namespace: &str,
+    ) -> Result<Self, Failure> {
         let (group, version) =
             manifest.api_version.split_once('/').unwrap_or(("", manifest.api_version.as_str()));
         let invalid = |why: String| Failure::PolicyInvalid { why: format!("target.manifest: {why}") };
@@ -64,7 +68,7 @@ impl Objects {
     ///
     /// # Errors
     /// [`Failure::ApiServer`].
-    pub async fn get(&self, name: &str) -> Result<Option<Found>, Failure> {
+    pub(crate) async fn get(&self, name: &str) -> Result<Option<Found>, Failure> {
         let found = self.api.get_opt(name).await.map_err(|error| self.failure("reading", name, &error))?;
         let Some(object) = found else { return Ok(None) };
         let meta = &object.metadata;
@@ -90,7 +94,7 @@ impl Objects {
     ///
     /// # Errors
     /// [`Failure::TargetConflict`] if another ExternalSecret owns one of the fields, else [`Failure::ApiServer`].
-    pub async fn apply(
+    pub(crate) async fn apply(
         &self,
         name: &str,
         body: &Document,
@@ -122,7 +126,12 @@ impl Objects {
     ///
     /// # Errors
     /// [`Failure::ApiServer`].
-    pub async fn delete(&self, name: &str, uid: &str, resource_version: &str) -> Result<bool, Failure> {
+    pub(crate) async fn delete(
+        &self,
+        name: &str,
+        uid: &str,
+        resource_version: &str,
+    ) -> Result<bool, Failure> {
         let deleted = delete_seen(&self.api, name, uid, resource_version).await;
         deleted.map_err(|error| self.failure("deleting", name, &error))
     }

@@ -24,7 +24,7 @@ const PAGE: u32 = 50;
 const MAX_SELECTED: usize = 16 << 20;
 
 /// A Secret that is pushed.
-pub struct Source {
+pub(crate) struct Source {
     /// Its name.
     pub name: String,
     /// Its type.
@@ -58,7 +58,7 @@ fn source(secret: Secret) -> Source {
 ///
 /// # Errors
 /// [`Failure::ApiServer`]; one that is not there has none.
-pub async fn version_of(
+pub(crate) async fn version_of(
     client: &Client,
     kind: SourceKind,
     namespace: &str,
@@ -81,7 +81,7 @@ pub async fn version_of(
 ///
 /// # Errors
 /// [`Failure::ApiServer`]; one that is not there is `None`.
-pub async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Option<Source>, Failure> {
+pub(crate) async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Option<Source>, Failure> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let found = api.get_opt(name).await;
     Ok(found.map_err(|error| api_failure("reading", "Secret", namespace, name, &error))?.map(source))
@@ -91,7 +91,7 @@ pub async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Opti
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn versions_selected(
+pub(crate) async fn versions_selected(
     client: &Client,
     namespace: &str,
     selector: &LabelSelector,
@@ -106,7 +106,7 @@ pub async fn versions_selected(
 ///
 /// # Errors
 /// [`Failure::ApiServer`], and that they are too much.
-pub async fn selected(
+pub(crate) async fn selected(
     client: &Client,
     namespace: &str,
     selector: &LabelSelector,

@@ -19,7 +19,7 @@ use crate::watch::cache::Name;
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn set_finalizer(client: &Client, ps: &PushSecret, on: bool) -> Result<bool, Failure> {
+pub(crate) async fn set_finalizer(client: &Client, ps: &PushSecret, on: bool) -> Result<bool, Failure> {
     let (namespace, name) = (ps.namespace().unwrap_or_default(), ps.name_any());
     let api: Api<DeserializeGuard<PushSecret>> = Api::namespaced(client.clone(), &namespace);
     // As it is now: the cache may be behind, and another's finalizers are not ours to lose.
@@ -55,7 +55,7 @@ pub async fn set_finalizer(client: &Client, ps: &PushSecret, on: bool) -> Result
 ///
 /// # Errors
 /// [`Failure::ApiServer`], also if the object is gone: nothing may be written then.
-pub async fn announce(client: &Client, name: &Name, begun: &SyncedPushSecrets) -> Result<(), Failure> {
+pub(crate) async fn announce(client: &Client, name: &Name, begun: &SyncedPushSecrets) -> Result<(), Failure> {
     let merged = merge(client, name, json!({"pushing": begun})).await?;
     let status = merged.0.ok().and_then(|ps| ps.status);
     let is_said = |store: &String, name: &String| {
@@ -79,7 +79,12 @@ static PRUNED: AtomicBool = AtomicBool::new(false);
 ///
 /// # Errors
 /// [`Failure::ApiServer`], also if the object is gone.
-pub async fn unannounce(client: &Client, name: &Name, store: &str, gone: &[String]) -> Result<(), Failure> {
+pub(crate) async fn unannounce(
+    client: &Client,
+    name: &Name,
+    store: &str,
+    gone: &[String],
+) -> Result<(), Failure> {
     if gone.is_empty() {
         return Ok(());
     }

@@ -20,7 +20,7 @@ use crate::watch::cache::Name;
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn write<K>(
+pub(crate) async fn write<K>(
     client: &Client,
     name: &Name,
     old: Option<&impl Serialize>,
@@ -36,7 +36,7 @@ where
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn write_cluster<K>(
+pub(crate) async fn write_cluster<K>(
     client: &Client,
     name: &str,
     old: Option<&impl Serialize>,

@@ -15,7 +15,7 @@ use crate::cluster::live::api_failure;
 const MAX_SELECTED: u32 = 500;
 
 /// A workload that was found.
-pub struct Workload {
+pub(crate) struct Workload {
     /// What it is.
     pub kind: WorkloadKind,
     /// Its name.
@@ -26,12 +26,12 @@ pub struct Workload {
 
 impl Workload {
     /// For messages.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         format!("{} {}", self.kind.as_str(), self.name)
     }
 
     /// An annotation of its pod template.
-    pub fn annotation(&self, name: &str) -> Option<&str> {
+    pub(crate) fn annotation(&self, name: &str) -> Option<&str> {
         self.object["spec"]["template"]["metadata"]["annotations"][name].as_str()
     }
 }
@@ -40,7 +40,7 @@ impl Workload {
 ///
 /// # Errors
 /// [`Failure::ApiServer`], or that too much is selected.
-pub async fn find(
+pub(crate) async fn find(
     client: &Client,
     namespace: &str,
     targets: &Targets,
@@ -77,7 +77,7 @@ pub async fn find(
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn restart(
+pub(crate) async fn restart(
     client: &Client,
     namespace: &str,
     workload: &Workload,

@@ -23,7 +23,7 @@ struct NotLeading;
 ///
 /// # Errors
 /// If `config` is not good for a client.
-pub fn fence(config: Config, leadership: Leadership) -> Result<Client, kube::Error> {
+pub(crate) fn fence(config: Config, leadership: Leadership) -> Result<Client, kube::Error> {
     Ok(ClientBuilder::try_from(config)?.with_layer(&Fence(leadership)).build())
 }
 

@@ -18,7 +18,7 @@ mod rollout;
 #[cfg(test)]
 mod sim;
 mod spread;
-pub mod states;
+pub(crate) mod states;
 mod store;
 mod world;
 
@@ -42,12 +42,12 @@ use crate::watch::Object;
 use crate::webhook::certificate::Certificates;
 
 pub(crate) use external_secret::is_ours;
-pub use namespace_labels::NamespaceLabels;
+pub(crate) use namespace_labels::NamespaceLabels;
 pub(crate) use plugin::{ask_for_used, load_asked};
 pub(crate) use store::{connect as connect_store, reference as store_reference};
 
 /// Everything a reconcile works with.
-pub struct Context {
+pub(crate) struct Context {
     /// For effects: it sends no write while another replica leads.
     pub client: Client,
     /// Settings.
@@ -78,16 +78,16 @@ pub struct Context {
 }
 
 /// When to look at an object again; `None`: when it changes.
-pub type Next = Option<(Class, Instant)>;
+pub(crate) type Next = Option<(Class, Instant)>;
 
 /// What is done once, when the caches are filled, whoever leads: the plugins are loaded.
-pub fn prepare(context: &Context) {
+pub(crate) fn prepare(context: &Context) {
     let plugins = plugin::announce_all(context);
     context.readiness.listed(plugins);
 }
 
 /// What is done when this process begins to work.
-pub fn begin(context: &Context) {
+pub(crate) fn begin(context: &Context) {
     // Nobody told them of what has changed while another replica worked.
     for store in context.state.stores() {
         context.pipeline.forget_sessions(&store);
@@ -96,7 +96,7 @@ pub fn begin(context: &Context) {
 }
 
 /// What is done when this process works no more, and stands by.
-pub fn cease(context: &Context) {
+pub(crate) fn cease(context: &Context) {
     context.state.end_work();
     context.events.forget();
     context.pipeline.forget_unwritten();
@@ -104,7 +104,7 @@ pub fn cease(context: &Context) {
 }
 
 /// Reconciles one object.
-pub async fn reconcile(context: &Arc<Context>, object: &Object, class: Class) -> Next {
+pub(crate) async fn reconcile(context: &Arc<Context>, object: &Object, class: Class) -> Next {
     let next = look_at(context, object, class).await;
     // It may have gone in the midst of it.
     if context.state.uid_of(object).is_none() {

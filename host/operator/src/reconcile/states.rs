@@ -34,7 +34,7 @@ use crate::watch::Object;
 use crate::watch::cache::Name;
 
 /// ESO's.
-pub const FINALIZER: &str = "generatorstate.externalsecrets.io/finalizer";
+pub(crate) const FINALIZER: &str = "generatorstate.externalsecrets.io/finalizer";
 /// How long a replaced one stays good, as ESO's `--generator-gc-grace-period`: whoever reads the Secret has to see the
 /// new one first.
 const GRACE: Duration = Duration::from_secs(120);
@@ -159,7 +159,7 @@ fn params() -> PatchParams {
 type Waits = BTreeMap<Name, (Instant, Duration)>;
 
 /// Takes back what is due, until `stop`; while this process leads.
-pub async fn run(context: Arc<Context>, stop: CancellationToken) {
+pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
     let mut waits = Waits::new();
     loop {
         let next = match context.leadership.holds() && context.registry.are_built_ins_settled() {

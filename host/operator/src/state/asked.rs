@@ -19,7 +19,7 @@ use crate::watch::cache::Name;
 impl State {
     /// Has everybody refreshed who reads one of the keys from the store, or anything without keys, with nothing older than
     /// `at`. Returns how many that are; who is refreshed only on change of its spec, or once, is not among them.
-    pub fn ask(&self, store: &Object, keys: Option<&Keys>, at: Instant) -> usize {
+    pub(crate) fn ask(&self, store: &Object, keys: Option<&Keys>, at: Instant) -> usize {
         let users: Vec<_> = {
             let inner = self.lock();
             let users = inner.index.users(store).into_iter();
@@ -74,7 +74,7 @@ impl State {
     }
 
     /// What was asked for by then has been done; somebody may have asked again meanwhile.
-    pub fn answered(&self, name: &Name, asked: Option<Instant>) {
+    pub(crate) fn answered(&self, name: &Name, asked: Option<Instant>) {
         let mut inner = self.lock();
         if let Some(progress) = inner.progress.get_mut(name).filter(|progress| progress.asked == asked) {
             progress.asked = None;

@@ -60,7 +60,7 @@ impl Spreading {
 }
 
 /// What one ClusterExternalSecret is decided by.
-pub struct Concerned {
+pub(crate) struct Concerned {
     /// Namespaces that it means, and those that it has something in.
     pub namespaces: BTreeMap<String, Arc<NamespaceView>>,
     external_secrets: Vec<(Name, Arc<Parsed<ExternalSecret>>)>,
@@ -68,14 +68,14 @@ pub struct Concerned {
 
 impl Concerned {
     /// ExternalSecrets that it controls, and those in its way, by namespace and name.
-    pub fn children(&self) -> BTreeMap<(String, String), Child<'_>> {
+    pub(crate) fn children(&self) -> BTreeMap<(String, String), Child<'_>> {
         let known = self.external_secrets.iter();
         known.map(|(at, parsed)| ((at.namespace.clone(), at.name.clone()), child(parsed, KIND))).collect()
     }
 }
 
 /// An ExternalSecret that is being written.
-pub struct ChildWrite<'a> {
+pub(crate) struct ChildWrite<'a> {
     state: &'a State,
     name: Name,
 }
@@ -83,7 +83,7 @@ pub struct ChildWrite<'a> {
 impl ChildWrite<'_> {
     /// As it is now, before the watch shows it. What the watch has shown since is newer; and if it has shown that one of
     /// that name is gone, nobody knows which, and it will show what there is.
-    pub fn done(self, es: ExternalSecret) {
+    pub(crate) fn done(self, es: ExternalSecret) {
         let mut inner = self.state.lock();
         let gone = inner.spreading.writing.get(&self.name).copied().unwrap_or(false);
         let known = inner.external_secrets.get(&self.name);
@@ -104,7 +104,7 @@ impl Drop for ChildWrite<'_> {
 
 impl State {
     /// What concerns a ClusterExternalSecret of that name and uid whose ExternalSecrets are called `child`.
-    pub fn concerned(&self, name: &str, uid: &str, child: &str) -> Concerned {
+    pub(crate) fn concerned(&self, name: &str, uid: &str, child: &str) -> Concerned {
         let inner = self.lock();
         let meant = inner.spreading.meant.get(name).into_iter().flatten();
         let made = inner.spreading.made.get(uid).into_iter().flatten();
@@ -123,7 +123,7 @@ impl State {
     }
 
     /// Before an ExternalSecret is written.
-    pub fn write_child(&self, namespace: &str, name: &str) -> ChildWrite<'_> {
+    pub(crate) fn write_child(&self, namespace: &str, name: &str) -> ChildWrite<'_> {
         let name = Name::new(namespace, name);
         self.lock().spreading.writing.insert(name.clone(), false);
         ChildWrite { state: self, name }

@@ -22,7 +22,7 @@ use crate::watch::{Object, Reference};
 
 impl State {
     /// An event of the ExternalSecret watch.
-    pub fn external_secret_event(&self, event: Event<DeserializeGuard<ExternalSecret>>) {
+    pub(crate) fn external_secret_event(&self, event: Event<DeserializeGuard<ExternalSecret>>) {
         let mut inner = self.lock();
         self.external_secret_changed(&mut inner, event);
         drop(inner);
@@ -88,7 +88,7 @@ impl State {
     }
 
     /// An event of the SecretStore watch.
-    pub fn store_event(&self, event: Event<DeserializeGuard<SecretStore>>) {
+    pub(crate) fn store_event(&self, event: Event<DeserializeGuard<SecretStore>>) {
         let mut inner = self.lock();
         let changes = inner.stores.apply(event, |guard| match guard.0 {
             Ok(store) => Store { metadata: store.metadata, spec: Ok(store.spec), status: store.status },
@@ -100,7 +100,7 @@ impl State {
     }
 
     /// An event of the ClusterSecretStore watch.
-    pub fn cluster_store_event(&self, event: Event<DeserializeGuard<ClusterSecretStore>>) {
+    pub(crate) fn cluster_store_event(&self, event: Event<DeserializeGuard<ClusterSecretStore>>) {
         let mut inner = self.lock();
         let changes = inner.cluster_stores.apply(event, |guard| match guard.0 {
             Ok(store) => Store { metadata: store.metadata, spec: Ok(store.spec.0), status: store.status },
@@ -141,7 +141,7 @@ impl State {
     }
 
     /// An event of the Plugin watch.
-    pub fn plugin_event(&self, event: Event<DeserializeGuard<Plugin>>) {
+    pub(crate) fn plugin_event(&self, event: Event<DeserializeGuard<Plugin>>) {
         let mut inner = self.lock();
         let same = shows_nothing_new(&inner.plugins, &event, |meta| (meta.uid.clone(), meta.generation));
         for change in inner.plugins.apply(event, |guard| guard.0.map_err(Box::new)) {
@@ -158,7 +158,7 @@ impl State {
     }
 
     /// An event of the managed Secrets' watch: drift wakes the writers.
-    pub fn managed_event(&self, event: Event<ManagedSecret>) {
+    pub(crate) fn managed_event(&self, event: Event<ManagedSecret>) {
         let mut inner = self.lock();
         let own_write = match &event {
             Event::Apply(secret) | Event::InitApply(secret) => {
@@ -190,18 +190,18 @@ impl State {
     }
 
     /// An event of the watch of all other Secrets.
-    pub fn other_event(&self, event: Event<PartialObjectMeta<Secret>>) {
+    pub(crate) fn other_event(&self, event: Event<PartialObjectMeta<Secret>>) {
         self.lock().others.apply(&event);
         self.reference_event(SourceKind::Secret, event);
     }
 
     /// That watch failed.
-    pub fn others_failed(&self) {
+    pub(crate) fn others_failed(&self) {
         self.lock().others.failed();
     }
 
     /// An event of a watch of what is referred to.
-    pub fn reference_event<K: Resource>(&self, kind: SourceKind, event: Event<PartialObjectMeta<K>>) {
+    pub(crate) fn reference_event<K: Resource>(&self, kind: SourceKind, event: Event<PartialObjectMeta<K>>) {
         match event {
             // A relist shows every object again. Whoever refers to one was queued when it was itself
             // listed, and a change that was missed shows in the next connect's identity.
@@ -213,7 +213,7 @@ impl State {
     }
 
     /// A Secret that is not managed, or a ConfigMap, changed: wakes who reads it, and who would write it.
-    pub fn reference_changed(&self, kind: SourceKind, meta: &ObjectMeta) {
+    pub(crate) fn reference_changed(&self, kind: SourceKind, meta: &ObjectMeta) {
         let mut inner = self.lock();
         inner.wake_readers(kind, meta);
         if kind == SourceKind::Secret {

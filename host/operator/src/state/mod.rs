@@ -8,7 +8,7 @@ mod asked;
 pub(crate) mod children;
 mod events;
 mod leases;
-pub mod left;
+pub(crate) mod left;
 pub(crate) mod push;
 pub(crate) mod push_spread;
 mod spread;
@@ -52,11 +52,11 @@ use push::Pushing;
 use unwritten::UnwrittenStatus;
 
 /// An object, or what is known of one that does not parse.
-pub type Parsed<K> = Result<K, Box<InvalidObject>>;
+pub(crate) type Parsed<K> = Result<K, Box<InvalidObject>>;
 
 /// A store of either kind.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub(crate) struct Store {
     /// Its metadata.
     pub metadata: ObjectMeta,
     /// Its spec, or why it does not parse.
@@ -67,14 +67,14 @@ pub struct Store {
 
 impl Store {
     /// The controller class that it names.
-    pub fn class(&self) -> Option<&str> {
+    pub(crate) fn class(&self) -> Option<&str> {
         self.spec.as_ref().ok()?.controller.as_deref()
     }
 }
 
 /// How the last validation of a store ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// The generation that was validated.
     pub generation: i64,
     /// Whether ExternalSecrets may use it.
@@ -85,7 +85,7 @@ pub struct Verdict {
 
 /// What is not watched, so that work starts without its lists.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Unwatched {
+pub(crate) struct Unwatched {
     /// Cluster-scoped kinds: a namespaced installation has no right to them.
     pub cluster_scope: bool,
     /// ClusterExternalSecrets.
@@ -98,7 +98,7 @@ pub struct Unwatched {
 
 /// What is known of an ExternalSecret beyond its status.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// When it was last refreshed: the status says that only once a minute.
     pub last: Option<Timestamp>,
     /// Failures in a row.
@@ -116,7 +116,7 @@ pub struct Progress {
 
 /// Workloads that were restarted for a change of a Secret's data.
 #[derive(Clone, Debug)]
-pub struct RolledOut {
+pub(crate) struct RolledOut {
     /// The change.
     pub mark: String,
     /// Whether all were restarted; else somebody was told why not.
@@ -157,7 +157,7 @@ struct Inner {
 }
 
 /// The shared state.
-pub struct State {
+pub(crate) struct State {
     inner: Mutex<Inner>,
     /// Told when the queue or the sync state changed.
     wake: Notify,
@@ -168,7 +168,7 @@ pub struct State {
 
 impl State {
     /// Nothing seen yet.
-    pub fn new(metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
         Self { inner: Mutex::default(), wake: Notify::new(), left_changed: Notify::new(), metrics }
     }
 
@@ -177,12 +177,12 @@ impl State {
     }
 
     /// Waits until something was queued or a list completed.
-    pub async fn woken(&self) {
+    pub(crate) async fn woken(&self) {
         self.wake.notified().await;
     }
 
     /// The lists that have not come in.
-    pub fn unlisted(&self) -> Vec<&'static str> {
+    pub(crate) fn unlisted(&self) -> Vec<&'static str> {
         let inner = self.lock();
         let Unwatched { cluster_scope, cluster_external_secrets, push_secrets, cluster_push_secrets } =
             inner.unwatched;
@@ -202,35 +202,35 @@ impl State {
     }
 
     /// Whether every list has come in.
-    pub fn synced(&self) -> bool {
+    pub(crate) fn synced(&self) -> bool {
         self.unlisted().is_empty()
     }
 
     /// These are not watched: no list of them will come in.
-    pub fn without(&self, unwatched: Unwatched) {
+    pub(crate) fn without(&self, unwatched: Unwatched) {
         self.lock().unwatched = unwatched;
     }
 
     // === the queue ===
 
     /// Queues an object for now.
-    pub fn push(&self, object: Object, class: Class) {
+    pub(crate) fn push(&self, object: Object, class: Class) {
         self.lock().queue.push(object, class, Instant::now());
         self.wake.notify_one();
     }
 
     /// How many objects wait to be looked at, now or later.
-    pub fn queued(&self) -> usize {
+    pub(crate) fn queued(&self) -> usize {
         self.lock().queue.len()
     }
 
     /// When the next entry is due.
-    pub fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         self.lock().queue.next_due()
     }
 
     /// An object's reconcile ended, and when to look again.
-    pub fn done(&self, object: &Object, next: Option<(Class, Instant)>) {
+    pub(crate) fn done(&self, object: &Object, next: Option<(Class, Instant)>) {
         self.lock().queue.done(object, next);
         self.wake.notify_one();
     }
@@ -238,49 +238,49 @@ impl State {
     // === look-ups ===
 
     /// An ExternalSecret.
-    pub fn external_secret(&self, name: &Name) -> Option<Arc<Parsed<ExternalSecret>>> {
+    pub(crate) fn external_secret(&self, name: &Name) -> Option<Arc<Parsed<ExternalSecret>>> {
         self.lock().external_secrets.get(name)
     }
 
     /// A store of either kind.
-    pub fn store(&self, object: &Object) -> Option<Arc<Store>> {
+    pub(crate) fn store(&self, object: &Object) -> Option<Arc<Store>> {
         self.lock().store(object)
     }
 
     /// A Plugin object.
-    pub fn plugin(&self, name: &str) -> Option<Arc<Parsed<Plugin>>> {
+    pub(crate) fn plugin(&self, name: &str) -> Option<Arc<Parsed<Plugin>>> {
         self.lock().plugins.get(&Name::new("", name))
     }
 
     /// Every Plugin object.
-    pub fn plugins(&self) -> Vec<(String, Arc<Parsed<Plugin>>)> {
+    pub(crate) fn plugins(&self) -> Vec<(String, Arc<Parsed<Plugin>>)> {
         let inner = self.lock();
         inner.plugins.iter().map(|(name, plugin)| (name.name.clone(), plugin.clone())).collect()
     }
 
     /// Every store.
-    pub fn stores(&self) -> Vec<Object> {
+    pub(crate) fn stores(&self) -> Vec<Object> {
         self.lock().stores().map(|(object, _)| object).collect()
     }
 
     /// A Secret with the managed label.
-    pub fn managed(&self, name: &Name) -> Option<Arc<ManagedSecret>> {
+    pub(crate) fn managed(&self, name: &Name) -> Option<Arc<ManagedSecret>> {
         self.lock().managed.get(name)
     }
 
     /// Whether the watches show that there is no Secret of that name, managed or not. They may be a moment behind.
-    pub fn lacks(&self, name: &Name) -> bool {
+    pub(crate) fn lacks(&self, name: &Name) -> bool {
         let inner = self.lock();
         inner.managed.synced() && !inner.managed.holds(name) && inner.others.lacks(name)
     }
 
     /// Managed Secrets of a namespace with that created-by label.
-    pub fn created_by(&self, namespace: &str, label: &str) -> Vec<Arc<ManagedSecret>> {
+    pub(crate) fn created_by(&self, namespace: &str, label: &str) -> Vec<Arc<ManagedSecret>> {
         self.lock().managed.marked(namespace, label)
     }
 
     /// Our own write, before the watch shows it; what the watch has shown since is newer.
-    pub fn wrote(&self, secret: ManagedSecret) {
+    pub(crate) fn wrote(&self, secret: ManagedSecret) {
         let name = Name::of(&secret);
         let mut inner = self.lock();
         let known = inner.managed.get(&name);
@@ -290,30 +290,30 @@ impl State {
     }
 
     /// Our own deletion, before the watch shows it.
-    pub fn deleted(&self, name: &Name) {
+    pub(crate) fn deleted(&self, name: &Name) {
         self.lock().managed.remove(name);
     }
 
     // === dependencies ===
 
     /// Notes that an object reads another, and so wants to be woken when that changes.
-    pub fn add_read(&self, object: &Object, reference: Reference) {
+    pub(crate) fn add_read(&self, object: &Object, reference: Reference) {
         self.lock().index.add_read(object, reference);
     }
 
     /// What an object reads is not known any more.
-    pub fn forget_reads(&self, object: &Object) {
+    pub(crate) fn forget_reads(&self, object: &Object) {
         self.lock().index.forget_reads(object);
     }
 
     /// The verdict on a store, if it was validated by this process.
-    pub fn verdict(&self, store: &Object) -> Option<Verdict> {
+    pub(crate) fn verdict(&self, store: &Object) -> Option<Verdict> {
         self.lock().verdicts.get(store).cloned()
     }
 
     /// Keeps a verdict; wakes the store's users if it began or ceased to work. Returns how often in a row
     /// it has failed.
-    pub fn set_verdict(&self, store: &Object, verdict: Verdict) -> u32 {
+    pub(crate) fn set_verdict(&self, store: &Object, verdict: Verdict) -> u32 {
         let mut inner = self.lock();
         let ready = verdict.ready;
         let before = inner.verdicts.insert(store.clone(), verdict);
@@ -334,7 +334,7 @@ impl State {
     }
 
     /// Somebody who uses the store had trouble that is the store's: validate it, if it is thought to work.
-    pub fn doubt(&self, store: &Object) {
+    pub(crate) fn doubt(&self, store: &Object) {
         let mut inner = self.lock();
         if inner.verdicts.get(store).is_none_or(|verdict| verdict.ready) {
             inner.queue.push(store.clone(), Class::Fresh, Instant::now());
@@ -346,12 +346,12 @@ impl State {
     // === progress of ExternalSecrets ===
 
     /// What is known.
-    pub fn progress(&self, name: &Name) -> Progress {
+    pub(crate) fn progress(&self, name: &Name) -> Progress {
         self.lock().progress.get(name).copied().unwrap_or_default()
     }
 
     /// A refresh worked.
-    pub fn refreshed(&self, name: &Name, at: Timestamp) {
+    pub(crate) fn refreshed(&self, name: &Name, at: Timestamp) {
         let mut inner = self.lock();
         let progress = inner.progress.entry(name.clone()).or_default();
         progress.last = Some(at);
@@ -361,12 +361,12 @@ impl State {
     }
 
     /// What could not be read at the last refresh, if this process made it and it brought a part.
-    pub fn unread(&self, name: &Name) -> Option<Arc<Unread>> {
+    pub(crate) fn unread(&self, name: &Name) -> Option<Arc<Unread>> {
         self.lock().unread.get(name).cloned()
     }
 
     /// A refresh brought a part, and is to be tried again then.
-    pub fn partly_refreshed(&self, name: &Name, unread: Unread, at: Timestamp, again: Instant) {
+    pub(crate) fn partly_refreshed(&self, name: &Name, unread: Unread, at: Timestamp, again: Instant) {
         let mut inner = self.lock();
         inner.unread.insert(name.clone(), Arc::new(unread));
         let progress = inner.progress.entry(name.clone()).or_default();
@@ -374,7 +374,7 @@ impl State {
     }
 
     /// A refresh failed; how often in a row.
-    pub fn failed(&self, name: &Name) -> u32 {
+    pub(crate) fn failed(&self, name: &Name) -> u32 {
         let mut inner = self.lock();
         let progress = inner.progress.entry(name.clone()).or_default();
         progress.failures = progress.failures.saturating_add(1);
@@ -382,7 +382,7 @@ impl State {
     }
 
     /// It is gone.
-    pub fn forget_progress(&self, name: &Name) {
+    pub(crate) fn forget_progress(&self, name: &Name) {
         let mut inner = self.lock();
         inner.progress.remove(name);
         inner.rollouts.remove(name);
@@ -391,12 +391,12 @@ impl State {
     }
 
     /// How far the restarts for an ExternalSecret's last change have come, as far as this process knows.
-    pub fn rollout(&self, name: &Name) -> Option<RolledOut> {
+    pub(crate) fn rollout(&self, name: &Name) -> Option<RolledOut> {
         self.lock().rollouts.get(name).cloned()
     }
 
     /// So far have they come.
-    pub fn rolled(&self, name: &Name, rollout: RolledOut) {
+    pub(crate) fn rolled(&self, name: &Name, rollout: RolledOut) {
         self.lock().rollouts.insert(name.clone(), rollout);
     }
 }
@@ -480,7 +480,7 @@ fn is_newer(object: &ObjectMeta, known: &ObjectMeta) -> bool {
 }
 
 /// Every store that an ExternalSecret with that spec names in that namespace, as often as it does, its own first.
-pub fn stores_named(spec: &ExternalSecretSpec, namespace: &str) -> impl Iterator<Item = Object> {
+pub(crate) fn stores_named(spec: &ExternalSecretSpec, namespace: &str) -> impl Iterator<Item = Object> {
     let own = spec.secret_store_ref.iter();
     let entries = spec.data.iter().filter_map(|entry| entry.source_ref.as_ref());
     let many = spec.data_from.iter().filter_map(|entry| entry.source_ref.as_ref());

@@ -33,7 +33,7 @@ pub(super) struct Pushing {
 
 /// What this process knows of a PushSecret beyond its status.
 #[derive(Clone, Debug, Default)]
-pub struct PushProgress {
+pub(crate) struct PushProgress {
     /// Of which object it is.
     pub uid: String,
     /// When everything was last pushed or compared: the status says that only once a minute.
@@ -52,7 +52,7 @@ pub struct PushProgress {
 
 impl State {
     /// An event of the PushSecret watch.
-    pub fn push_secret_event(&self, event: Event<DeserializeGuard<PushSecret>>) {
+    pub(crate) fn push_secret_event(&self, event: Event<DeserializeGuard<PushSecret>>) {
         let mut inner = self.lock();
         let same = shows_nothing_new(&inner.push_secrets, &event, wanted_state);
         match &event {
@@ -87,18 +87,18 @@ impl State {
     }
 
     /// A PushSecret.
-    pub fn push_secret(&self, name: &Name) -> Option<Arc<Parsed<PushSecret>>> {
+    pub(crate) fn push_secret(&self, name: &Name) -> Option<Arc<Parsed<PushSecret>>> {
         self.lock().push_secrets.get(name)
     }
 
     /// What this process knows of the PushSecret with that uid.
-    pub fn push_progress(&self, name: &Name, uid: &str) -> PushProgress {
+    pub(crate) fn push_progress(&self, name: &Name, uid: &str) -> PushProgress {
         let known = self.lock().pushing.progress.get(name).filter(|known| known.uid == uid).cloned();
         known.unwrap_or_else(|| PushProgress { uid: uid.to_owned(), ..PushProgress::default() })
     }
 
     /// Keeps what is known from now on.
-    pub fn set_push_progress(&self, name: &Name, progress: PushProgress) {
+    pub(crate) fn set_push_progress(&self, name: &Name, progress: PushProgress) {
         let mut inner = self.lock();
         // Of one that is gone nothing is kept.
         if inner.push_secrets.get(name).is_some() {
@@ -107,7 +107,7 @@ impl State {
     }
 
     /// The stores that a PushSecret of that namespace may mean, those of the cluster among them.
-    pub fn store_views(&self, namespace: &str) -> Vec<StoreView> {
+    pub(crate) fn store_views(&self, namespace: &str) -> Vec<StoreView> {
         let inner = self.lock();
         let own = inner.stores.iter().filter(|(name, _)| name.namespace == namespace);
         let own = own.map(|(name, store)| view(StoreKind::SecretStore, &name.name, store));
@@ -118,7 +118,12 @@ impl State {
 
     /// Takes places for a PushSecret; answers those that an older one has, and whose. Younger ones that lose one look
     /// again.
-    pub fn claim(&self, name: &Name, created: &str, wanted: &BTreeSet<Target>) -> Vec<(Target, Owner)> {
+    pub(crate) fn claim(
+        &self,
+        name: &Name,
+        created: &str,
+        wanted: &BTreeSet<Target>,
+    ) -> Vec<(Target, Owner)> {
         let mut inner = self.lock();
         if !inner.is_there(name, created) {
             return Vec::new();
@@ -140,7 +145,7 @@ impl State {
     }
 
     /// A PushSecret has these places and no others: who waits for one that it gave up looks again.
-    pub fn keep_places(&self, name: &Name, created: &str, targets: BTreeSet<Target>) {
+    pub(crate) fn keep_places(&self, name: &Name, created: &str, targets: BTreeSet<Target>) {
         let mut inner = self.lock();
         if !inner.is_there(name, created) {
             return;
@@ -153,12 +158,12 @@ impl State {
     }
 
     /// Whether an older PushSecret has one of its places by now.
-    pub fn loses_a_place(&self, name: &Name) -> bool {
+    pub(crate) fn loses_a_place(&self, name: &Name) -> bool {
         self.lock().pushing.claims.loses(&owner(name))
     }
 
     /// Something was deleted there: whoever has that place by now looks again.
-    pub fn deleted_at(&self, name: &Name, target: &Target) {
+    pub(crate) fn deleted_at(&self, name: &Name, target: &Target) {
         let mut inner = self.lock();
         let others = inner.pushing.claims.others(&owner(name), target).into_iter().cloned().collect();
         inner.push_again(others);
@@ -167,7 +172,7 @@ impl State {
     }
 
     /// Whether another PushSecret has something there.
-    pub fn is_anothers(&self, name: &Name, target: &Target) -> bool {
+    pub(crate) fn is_anothers(&self, name: &Name, target: &Target) -> bool {
         !self.lock().pushing.claims.others(&owner(name), target).is_empty()
     }
 }

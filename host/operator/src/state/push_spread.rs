@@ -23,7 +23,7 @@ use crate::watch::cache::{Change, Name};
 const KIND: &str = "ClusterPushSecret";
 
 /// What a ClusterPushSecret decides by.
-pub struct PushConcerned {
+pub(crate) struct PushConcerned {
     /// Every namespace.
     pub namespaces: BTreeMap<String, Arc<NamespaceView>>,
     /// Its PushSecrets, and those that have their name, by namespace and name.
@@ -32,14 +32,14 @@ pub struct PushConcerned {
 
 impl PushConcerned {
     /// As the decision sees them.
-    pub fn children(&self) -> BTreeMap<(String, String), Child<'_, PushSecretSpec>> {
+    pub(crate) fn children(&self) -> BTreeMap<(String, String), Child<'_, PushSecretSpec>> {
         self.push_secrets.iter().map(|(name, parsed)| (name.clone(), child(parsed, KIND))).collect()
     }
 }
 
 impl State {
     /// An event of the ClusterPushSecret watch.
-    pub fn cluster_push_secret_event(&self, event: Event<DeserializeGuard<ClusterPushSecret>>) {
+    pub(crate) fn cluster_push_secret_event(&self, event: Event<DeserializeGuard<ClusterPushSecret>>) {
         let mut inner = self.lock();
         let wanted =
             |meta: &ObjectMeta| (meta.uid.clone(), meta.generation, meta.deletion_timestamp.is_some());
@@ -60,12 +60,12 @@ impl State {
     }
 
     /// A ClusterPushSecret.
-    pub fn cluster_push_secret(&self, name: &str) -> Option<Arc<Parsed<ClusterPushSecret>>> {
+    pub(crate) fn cluster_push_secret(&self, name: &str) -> Option<Arc<Parsed<ClusterPushSecret>>> {
         self.lock().cluster_push_secrets.get(&Name::new("", name))
     }
 
     /// Our own write of a status, before the watch shows it: the next one is compared with it.
-    pub fn cluster_push_status_written(&self, name: &str, status: &ClusterPushSecretStatus) {
+    pub(crate) fn cluster_push_status_written(&self, name: &str, status: &ClusterPushSecretStatus) {
         let mut inner = self.lock();
         let name = Name::new("", name);
         if let Some(Ok(cps)) = inner.cluster_push_secrets.get(&name).as_deref() {
@@ -75,7 +75,7 @@ impl State {
     }
 
     /// What the ClusterPushSecret with that uid, whose PushSecrets have that name, decides by.
-    pub fn push_concerned(&self, uid: &str, child: &str) -> PushConcerned {
+    pub(crate) fn push_concerned(&self, uid: &str, child: &str) -> PushConcerned {
         let inner = self.lock();
         let namespaces = inner.namespaces.iter().map(|(name, view)| (name.name.clone(), view.clone()));
         let own = inner

@@ -24,7 +24,10 @@ pub(super) const KIND: &str = "ClusterExternalSecret";
 
 impl State {
     /// An event of the ClusterExternalSecret watch.
-    pub fn cluster_external_secret_event(&self, event: Event<DeserializeGuard<ClusterExternalSecret>>) {
+    pub(crate) fn cluster_external_secret_event(
+        &self,
+        event: Event<DeserializeGuard<ClusterExternalSecret>>,
+    ) {
         let mut inner = self.lock();
         let wanted = |meta: &ObjectMeta| {
             (meta.uid.clone(), meta.generation, meta.annotations.clone(), meta.deletion_timestamp.is_some())
@@ -50,7 +53,7 @@ impl State {
     }
 
     /// An event of the namespaces' watch: wakes those that mean it, or meant it before.
-    pub fn namespace_event(&self, event: Event<PartialObjectMeta<Namespace>>) {
+    pub(crate) fn namespace_event(&self, event: Event<PartialObjectMeta<Namespace>>) {
         let mut inner = self.lock();
         let name = match &event {
             Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => object.name_any(),
@@ -75,7 +78,7 @@ impl State {
     }
 
     /// Our own write of a status, before the watch shows it: the next one is compared with it.
-    pub fn cluster_status_written(&self, name: &str, status: &ClusterExternalSecretStatus) {
+    pub(crate) fn cluster_status_written(&self, name: &str, status: &ClusterExternalSecretStatus) {
         let mut inner = self.lock();
         let name = Name::new("", name);
         let known = inner.cluster_external_secrets.get(&name);
@@ -86,7 +89,7 @@ impl State {
     }
 
     /// A ClusterExternalSecret.
-    pub fn cluster_external_secret(&self, name: &str) -> Option<Arc<Parsed<ClusterExternalSecret>>> {
+    pub(crate) fn cluster_external_secret(&self, name: &str) -> Option<Arc<Parsed<ClusterExternalSecret>>> {
         self.lock().cluster_external_secrets.get(&Name::new("", name))
     }
 }

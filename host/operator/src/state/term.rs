@@ -16,7 +16,7 @@ use crate::watch::cache::Name;
 
 impl State {
     /// The next object that is due.
-    pub fn pop(&self) -> Option<(Object, Class)> {
+    pub(crate) fn pop(&self) -> Option<(Object, Class)> {
         let mut inner = self.lock();
         let now = Instant::now();
         loop {
@@ -43,7 +43,7 @@ impl State {
 
     /// This process works from now on: everything is looked at once, in the order and company of an operator's
     /// start. That asks a provider only for what is due.
-    pub fn begin_work(&self) {
+    pub(crate) fn begin_work(&self) {
         let mut inner = self.lock();
         inner.working = true;
         inner.claim_what_was_pushed();
@@ -75,7 +75,7 @@ impl State {
 
     /// This process works no more: its verdicts and counts of failures are of another time when it begins anew.
     /// (When it refreshed something is a fact, and stays.)
-    pub fn end_work(&self) {
+    pub(crate) fn end_work(&self) {
         let mut inner = self.lock();
         inner.working = false;
         inner.verdicts.clear();

@@ -10,7 +10,7 @@ use crate::watch::cache::Name;
 
 impl State {
     /// The uid of an object that is there.
-    pub fn uid_of(&self, object: &Object) -> Option<String> {
+    pub(crate) fn uid_of(&self, object: &Object) -> Option<String> {
         fn uid<K: Resource>(parsed: Option<Arc<Parsed<K>>>) -> Option<String> {
             let parsed = parsed?;
             Some(meta_of(&parsed).uid.clone().unwrap_or_default())

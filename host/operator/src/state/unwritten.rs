@@ -12,7 +12,7 @@ use crate::watch::cache::Name;
 
 /// One of them.
 #[derive(Clone, Debug)]
-pub struct UnwrittenStatus {
+pub(crate) struct UnwrittenStatus {
     /// Of which object of that name.
     uid: Option<String>,
     /// What it says.
@@ -24,18 +24,18 @@ pub struct UnwrittenStatus {
 
 impl State {
     /// What the status of an ExternalSecret would be by now.
-    pub fn unwritten_status(&self, name: &Name, es: &ExternalSecret) -> Option<UnwrittenStatus> {
+    pub(crate) fn unwritten_status(&self, name: &Name, es: &ExternalSecret) -> Option<UnwrittenStatus> {
         let inner = self.lock();
         inner.unwritten.get(name).filter(|unwritten| unwritten.uid == es.metadata.uid).cloned()
     }
 
     /// When a status that could not be written is tried again.
-    pub fn status_due(&self, name: &Name) -> Option<Instant> {
+    pub(crate) fn status_due(&self, name: &Name) -> Option<Instant> {
         self.lock().unwritten.get(name).map(|unwritten| unwritten.again)
     }
 
     /// Our own status write, before the watch shows it.
-    pub fn status_written(&self, name: &Name, status: &ExternalSecretStatus) {
+    pub(crate) fn status_written(&self, name: &Name, status: &ExternalSecretStatus) {
         let mut inner = self.lock();
         inner.unwritten.remove(name);
         let known = inner.external_secrets.get(name);
@@ -46,7 +46,7 @@ impl State {
     }
 
     /// One that failed.
-    pub fn status_not_written(&self, name: &Name, status: &ExternalSecretStatus) {
+    pub(crate) fn status_not_written(&self, name: &Name, status: &ExternalSecretStatus) {
         let mut inner = self.lock();
         let known = inner.external_secrets.get(name);
         let uid = known.and_then(|parsed| meta_of(&parsed).uid.clone());
@@ -58,7 +58,7 @@ impl State {
     }
 
     /// It is not ours to write.
-    pub fn forget_unwritten_status(&self, name: &Name) {
+    pub(crate) fn forget_unwritten_status(&self, name: &Name) {
         self.lock().unwritten.remove(name);
     }
 

@@ -11,7 +11,7 @@ use crate::watch::{Object, Reference};
 
 /// The edges.
 #[derive(Default)]
-pub struct Index {
+pub(crate) struct Index {
     reads: BTreeMap<Object, BTreeSet<Reference>>,
     readers: BTreeMap<Reference, BTreeSet<Object>>,
     stores: BTreeMap<Name, Few<Object>>,
@@ -22,25 +22,25 @@ pub struct Index {
 
 impl Index {
     /// `object` reads that. Edges gather until the object changes: one too many only costs a look.
-    pub fn add_read(&mut self, object: &Object, reference: Reference) {
+    pub(crate) fn add_read(&mut self, object: &Object, reference: Reference) {
         self.readers.entry(reference.clone()).or_default().insert(object.clone());
         self.reads.entry(object.clone()).or_default().insert(reference);
     }
 
     /// `object` changed or is gone: what it read is not known any more.
-    pub fn forget_reads(&mut self, object: &Object) {
+    pub(crate) fn forget_reads(&mut self, object: &Object) {
         for old in self.reads.remove(object).unwrap_or_default() {
             remove_edge(&mut self.readers, &old, object);
         }
     }
 
     /// Who reads it.
-    pub fn readers(&self, reference: &Reference) -> Vec<Object> {
+    pub(crate) fn readers(&self, reference: &Reference) -> Vec<Object> {
         self.readers.get(reference).into_iter().flatten().cloned().collect()
     }
 
     /// Replaces the stores and the target of an ExternalSecret.
-    pub fn set_external_secret(
+    pub(crate) fn set_external_secret(
         &mut self,
         name: &Name,
         stores: impl IntoIterator<Item = Object>,
@@ -57,7 +57,7 @@ impl Index {
     }
 
     /// Removes an ExternalSecret and its edges.
-    pub fn forget_external_secret(&mut self, name: &Name) {
+    pub(crate) fn forget_external_secret(&mut self, name: &Name) {
         for store in self.stores.remove(name).unwrap_or_default() {
             remove_edge(&mut self.users, &store, name);
         }
@@ -72,12 +72,12 @@ impl Index {
     }
 
     /// The ExternalSecrets that name the store.
-    pub fn users(&self, store: &Object) -> Vec<Name> {
+    pub(crate) fn users(&self, store: &Object) -> Vec<Name> {
         self.users.get(store).into_iter().flatten().cloned().collect()
     }
 
     /// The ExternalSecrets whose target the Secret is.
-    pub fn writers(&self, target: &Name) -> Vec<Name> {
+    pub(crate) fn writers(&self, target: &Name) -> Vec<Name> {
         self.writers.get(target).into_iter().flatten().cloned().collect()
     }
 }

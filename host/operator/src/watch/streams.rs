@@ -29,7 +29,7 @@ use crate::state::{State, Unwatched};
 use crate::watch::managed::ManagedSecret;
 
 /// Starts every watch on `tasks`; each ends when `stop` is cancelled.
-pub fn start(
+pub(crate) fn start(
     client: &Client,
     config: &OperatorConfig,
     state: &Arc<State>,
