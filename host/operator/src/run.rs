@@ -136,7 +136,7 @@ pub async fn run(
             }
         });
     }
-    background.spawn(reconcile::states::run(context.clone(), stop.clone()));
+    background.spawn(reconcile::left::run(context.clone(), stop.clone()));
     let (told, mut telling) = (CancellationToken::new(), JoinSet::new());
     telling.spawn(EventWriter::new(fenced, events, instance_name()).run(told.clone()));
     background.spawn(listen::run(context.clone(), stop.clone()));

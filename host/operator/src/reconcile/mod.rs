@@ -8,6 +8,7 @@ mod external_secret;
 mod freshness;
 mod generic;
 mod leases;
+pub(crate) mod left;
 mod namespace_labels;
 mod patience;
 mod plugin;
@@ -18,7 +19,6 @@ mod rollout;
 #[cfg(test)]
 mod sim;
 mod spread;
-pub(crate) mod states;
 mod store;
 mod world;
 

@@ -21,7 +21,7 @@ use kube::{Resource, ResourceExt};
 
 use super::store::check_works;
 use super::world::ClusterWorld;
-use super::{Context, effects, generic, leases, revoke, states};
+use super::{Context, effects, generic, leases, left, revoke};
 use crate::audit::Who;
 use crate::cluster::live;
 use crate::state::stores_named;
@@ -266,8 +266,8 @@ impl Refresh<'_> {
         // What is kept is recorded already.
         if !kept {
             context.state.forget_orphaned(name);
-            let left = Owner { namespace: &name.namespace, name: &name.name, uid: &owner.uid };
-            states::settle(context, &left, record.as_ref()).await;
+            let of = Owner { namespace: &name.namespace, name: &name.name, uid: &owner.uid };
+            left::settle(context, &of, record.as_ref()).await;
         }
         if let Some(record) = record.as_ref().filter(|_| !kept) {
             // A password is no lease.

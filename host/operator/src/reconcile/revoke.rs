@@ -18,7 +18,7 @@ use kube::Resource;
 use super::leases::recorded;
 use super::world::ClusterWorld;
 use super::{Context, Next};
-use super::{states, store};
+use super::{left, store};
 use crate::cluster::live;
 use crate::sync::maker_store;
 use crate::watch::Object;
@@ -195,7 +195,7 @@ pub(super) async fn take_back(context: &Arc<Context>, name: &Name, target: &Name
     let world = ClusterWorld { context: context.clone(), reader: Object::ExternalSecret(name.clone()) };
     for held in lost.iter().filter(|held| !known(held)) {
         if let Some(state) = &held.state {
-            states::flag(context, &name.namespace, state, Timestamp::now()).await;
+            left::flag(context, &name.namespace, state, Timestamp::now()).await;
         }
         if let Err(failure) = revoke(context, &world, name, held).await {
             let message = failure.message(&hiding(held));

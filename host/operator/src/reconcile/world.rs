@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::audit::{Access, ObjectName, Who};
 use crate::cluster::live;
-use crate::reconcile::{Context, states};
+use crate::reconcile::{Context, left};
 use crate::sync::world::{GeneratorView, Owner, SourceKind, StoreView, World};
 use crate::sync::{generator_name, store_name};
 use crate::watch::{Object, Reference};
@@ -80,7 +80,7 @@ impl World for ClusterWorld {
     }
 
     fn left(&self, owner: &Owner<'_>, source: &Source) -> Option<Value> {
-        states::latest(&self.context, owner, source).map(|object| object.spec.state.clone())
+        left::latest(&self.context, owner, source).map(|object| object.spec.state.clone())
     }
 
     async fn leave(
@@ -90,7 +90,7 @@ impl World for ClusterWorld {
         view: &GeneratorView,
         state: Value,
     ) -> Result<String, Failure> {
-        states::record(&self.context, owner, source, view, state).await
+        left::record(&self.context, owner, source, view, state).await
     }
 
     async fn source(

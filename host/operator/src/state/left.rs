@@ -1,5 +1,5 @@
 //! What generators left behind, as the watch last showed it: GeneratorState objects of this operator's class. Who owns one
-//! and what of it is the newest is told here; creating, flagging and cleaning is `reconcile::states`'.
+//! and what of it is the newest is told here; creating, flagging and cleaning is `reconcile::left`'.
 
 use claviger_core::lease::Source;
 use claviger_crds::generators::{GeneratorState, GeneratorStateSpec};

@@ -1,22 +1,22 @@
 //! What the watches and the workers share: the caches, the index, the queue.
 //!
-//! One lock, held for look-ups and insertions only, never over an await. Events become queue entries (`events`);
+//! One lock, held for look-ups and insertions only, never over an await. Events become queue entries (`watched`);
 //! what an entry means is decided by the reconciler that takes it.
 
 mod absent;
 mod asked;
 pub(crate) mod children;
-mod events;
 mod leases;
 pub(crate) mod left;
 pub(crate) mod push;
 pub(crate) mod push_spread;
 mod spread;
+mod statuses;
 mod term;
 mod uids;
-mod unwritten;
 mod uses;
 pub(crate) mod view;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,7 +49,7 @@ use crate::watch::{Object, Reference};
 use children::Spreading;
 use leases::Leases;
 use push::Pushing;
-use unwritten::UnwrittenStatus;
+use statuses::UnwrittenStatus;
 
 /// An object, or what is known of one that does not parse.
 pub(crate) type Parsed<K> = Result<K, Box<InvalidObject>>;

@@ -17,7 +17,7 @@ use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
 
-use super::events::{shows_nothing_new, wanted_state};
+use super::watched::{shows_nothing_new, wanted_state};
 use super::{Inner, Parsed, State, Store, meta_of};
 use crate::watch::Object;
 use crate::watch::cache::{Change, Name};

@@ -15,7 +15,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
 
 use super::children::{child, controller};
-use super::events::shows_nothing_new;
+use super::watched::shows_nothing_new;
 use super::{Inner, Parsed, State, meta_of};
 use crate::watch::Object;
 use crate::watch::cache::{Change, Name};

@@ -15,7 +15,7 @@ use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::watcher::Event;
 
 use super::children::controller;
-use super::events::shows_nothing_new;
+use super::watched::shows_nothing_new;
 use super::{Inner, Parsed, State, meta_of, stores_named};
 use crate::watch::Object;
 use crate::watch::cache::{Change, Name};

@@ -95,8 +95,8 @@ impl Pipeline {
         push::entries(&spec.data, bulks, data).map_err(meant)
     }
 
-    /// What a generator makes. Credentials on lease, which somebody would have to take back, are refused: nothing would record them.
-    /// Tokens that end by themselves are not.
+    /// What a generator makes. Credentials on lease, which somebody would have to take back, are refused: nothing would
+    /// record them. Tokens that end by themselves are not.
     ///
     /// # Errors
     /// That it makes credentials on lease, or the plugin's.
