@@ -116,11 +116,7 @@ pub fn may_be_partial(spec: &ExternalSecretSpec) -> bool {
 pub fn reported(failures: &[EntryFailure], redactor: &Redactor) -> Vec<Reported> {
     let report = |one: &EntryFailure| {
         let mut message = one.failure.message(redactor);
-        let mut end = message.len().min(MAX_MESSAGE);
-        while !message.is_char_boundary(end) {
-            end -= 1;
-        }
-        message.truncate(end);
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
         Reported {
             key: redactor.clean_text(&one.key),
             entry: one.entry.clone(),

@@ -81,10 +81,7 @@ impl Untrusted {
     /// Keeps at most [`UNTRUSTED_CAP`] bytes, cut at a character.
     pub fn new(text: impl AsRef<str>) -> Self {
         let text = text.as_ref();
-        let mut end = text.len().min(UNTRUSTED_CAP);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
+        let end = text.floor_char_boundary(UNTRUSTED_CAP);
         Self { text: text[..end].into(), cut: end < text.len() }
     }
 

@@ -92,15 +92,11 @@ impl Events {
     }
 
     fn tell(&self, about: &ObjectReference, type_: &'static str, reason: &str, note: &str) {
-        let mut end = note.len().min(MAX_NOTE);
-        while !note.is_char_boundary(end) {
-            end -= 1;
-        }
         let news = News {
             about: about.clone(),
             type_,
             reason: reason.to_owned(),
-            note: note[..end].to_owned(),
+            note: note[..note.floor_char_boundary(MAX_NOTE)].to_owned(),
             at: Timestamp::now(),
         };
         let mut waiting = self.lock();

@@ -356,11 +356,7 @@ fn row(meta: &ObjectMeta, found: &Found<'_>, own: Own) -> Row {
 }
 
 fn cut(mut text: String) -> String {
-    let mut end = text.len().min(MAX_MESSAGE);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
+    text.truncate(text.floor_char_boundary(MAX_MESSAGE));
     text
 }
 
