@@ -12,8 +12,7 @@ mod writer;
 use jiff::Timestamp;
 
 use crate::config::Audit;
-pub use line::{Access, ObjectName};
-pub(crate) use line::{Keys, Target, Who, Write};
+pub(crate) use line::{Access, Keys, ObjectName, Target, Who, Write};
 use writer::Queue;
 pub(crate) use writer::Writer;
 

@@ -29,8 +29,6 @@ pub(crate) struct Source {
     pub name: String,
     /// Its type.
     pub type_: Option<String>,
-    /// Which version of it this is.
-    pub version: String,
     /// Its values.
     pub data: Data,
 }
@@ -49,7 +47,6 @@ fn source(secret: Secret) -> Source {
     Source {
         name: secret.name_any(),
         type_: secret.type_,
-        version: version(&secret.metadata),
         data: secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, bytes(value.0))).collect(),
     }
 }
