@@ -2,7 +2,7 @@
 //! goes, and then the finalizer. Never what another has put there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use claviger_core::error::Failure;
 use claviger_core::push::{Outcome, Part, Record, Target, parse_store_key, place_of};
@@ -111,7 +111,7 @@ impl Look<'_> {
     }
 
     /// It is being deleted, and waits for us while it bears the finalizer.
-    pub(super) async fn deleted(&mut self, interval: Duration) -> Next {
+    pub(super) async fn deleted(&mut self) -> Next {
         if !self.has_finalizer() {
             return None;
         }
@@ -127,7 +127,7 @@ impl Look<'_> {
             return match push_secret::set_finalizer(&self.context.client, self.ps, false).await {
                 Ok(true) => None,
                 Ok(false) => Some((Class::Retry, Instant::now() + STALE)),
-                Err(failure) => self.failed(failure, interval, "").await,
+                Err(failure) => self.failed(failure).await,
             };
         }
         if report.failures.is_empty() {
@@ -138,12 +138,11 @@ impl Look<'_> {
             self.report(&status, false).await;
             return None;
         }
-        let version = self.version();
         let mut found =
             report.found("Failed to Delete Secrets from Provider: ", String::new(), Outcome::Synced);
         if let Outcome::Failed(why) = &mut found.outcome {
             why.push_str("; to leave there what was pushed, set deletionPolicy None");
         }
-        self.ended(found, &version, interval).await
+        self.ended(found).await
     }
 }

@@ -53,6 +53,9 @@ struct Look<'a> {
     world: ClusterWorld,
     name: &'a Name,
     ps: &'a PushSecret,
+    /// What it looks like.
+    version: String,
+    interval: Duration,
     /// What is known to be so.
     progress: PushProgress,
     /// Its stores, but for those of other controller classes.
@@ -112,8 +115,8 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name) -> Next {
         context.metrics.forget(&Object::PushSecret(name.clone()));
         return None;
     }
-    let mut look = Look::new(context, name, ps, stores);
-    if goes { look.deleted(interval).await } else { look.kept(interval).await }
+    let mut look = Look::new(context, name, ps, stores, interval);
+    if goes { look.deleted().await } else { look.kept().await }
 }
 
 /// The stores that a PushSecret means.
@@ -166,13 +169,34 @@ fn stores(context: &Context, name: &Name, ps: &PushSecret) -> Stores {
 }
 
 impl<'a> Look<'a> {
-    fn new(context: &'a Arc<Context>, name: &'a Name, ps: &'a PushSecret, stores: Stores) -> Self {
+    fn new(
+        context: &'a Arc<Context>,
+        name: &'a Name,
+        ps: &'a PushSecret,
+        stores: Stores,
+        interval: Duration,
+    ) -> Self {
+        let version =
+            synced_resource_version(ps.meta().generation.unwrap_or(0), ps.labels(), ps.annotations());
         let mut progress = context.state.push_progress(name, ps.metadata.uid.as_deref().unwrap_or_default());
         progress.status = progress.status.or_else(|| ps.status.clone());
         let world = ClusterWorld { context: context.clone(), reader: Object::PushSecret(name.clone()) };
         let Stores { ours: stores, missing, going, .. } = stores;
         let began = Instant::now();
-        Self { context, world, name, ps, progress, stores, missing, going, began, announced: false }
+        Self {
+            context,
+            world,
+            name,
+            ps,
+            version,
+            interval,
+            progress,
+            stores,
+            missing,
+            going,
+            began,
+            announced: false,
+        }
     }
 }
 
@@ -190,29 +214,28 @@ impl Look<'_> {
     }
 
     /// One that is not being deleted.
-    async fn kept(&mut self, interval: Duration) -> Next {
+    async fn kept(&mut self) -> Next {
         let deletes = self.ps.spec.deletion_policy == PushDeletionPolicy::Delete;
         // Before anything is pushed: what is there must be found again.
         if deletes != self.has_finalizer() {
             match push_secret::set_finalizer(&self.context.client, self.ps, deletes).await {
                 Ok(true) => {}
                 Ok(false) => return Some((Class::Retry, Instant::now() + STALE)),
-                Err(failure) => return self.failed(failure, interval, "").await,
+                Err(failure) => return self.failed(failure).await,
             }
         }
         if let Err(why) = check_bulk(&self.ps.spec, &self.stores) {
             // A store that is not there yet may be the one that is meant.
             if self.missing.is_empty() {
-                return self.failed(Failure::PolicyInvalid { why }, interval, "").await;
+                return self.failed(Failure::PolicyInvalid { why }).await;
             }
         }
         let stamp = match self.stamp().await {
             Ok(stamp) => stamp,
-            Err(failure) => return self.failed(failure, interval, "").await,
+            Err(failure) => return self.failed(failure).await,
         };
-        let version = self.version();
         let now = Timestamp::now();
-        if let Some(until) = self.rests(&version, stamp.as_deref(), interval, now) {
+        if let Some(until) = self.rests(stamp.as_deref(), now) {
             tracing::debug!("a push with nothing to do");
             if self.progress.unwritten
                 && let Some(status) = self.progress.status.clone()
@@ -241,7 +264,7 @@ impl Look<'_> {
                 self.source_is_gone().await
             }
         };
-        self.ended(found, &version, interval).await
+        self.ended(found).await
     }
 
     /// Until when its Secret may come back before what was pushed of it is deleted, if there is something to be deleted.
@@ -253,22 +276,11 @@ impl Look<'_> {
         (since.elapsed() < COMES_BACK).then_some(since + COMES_BACK)
     }
 
-    fn version(&self) -> String {
-        let meta = self.ps.meta();
-        synced_resource_version(meta.generation.unwrap_or(0), self.ps.labels(), self.ps.annotations())
-    }
-
     /// Until when there is nothing to do, if there is nothing to do now; for ever, if nothing is due by itself.
-    fn rests(
-        &self,
-        version: &str,
-        stamp: Option<&str>,
-        interval: Duration,
-        now: Timestamp,
-    ) -> Option<Option<Timestamp>> {
+    fn rests(&self, stamp: Option<&str>, now: Timestamp) -> Option<Option<Timestamp>> {
         let status = self.status()?;
         let condition = status.conditions.first()?;
-        let same = status.synced_resource_version.as_deref() == Some(version)
+        let same = status.synced_resource_version.as_ref() == Some(&self.version)
             && status.synced_source.as_deref() == Some(stamp.unwrap_or_default());
         if !same
             || self.progress.again
@@ -284,12 +296,12 @@ impl Look<'_> {
         if !is_ready(&status.conditions) {
             return None;
         }
-        if interval.is_zero() {
+        if self.interval.is_zero() {
             return Some(None);
         }
         let recorded = status.refresh_time.as_deref().and_then(|time| time.parse().ok());
         let last: Timestamp = self.progress.last.max(recorded)?;
-        let next = last.checked_add(interval).ok()?;
+        let next = last.checked_add(self.interval).ok()?;
         // A clock that was set back must not stop refreshes until it has caught up.
         (next > now && last <= now).then_some(Some(next))
     }
@@ -306,5 +318,5 @@ impl Look<'_> {
 async fn refused(context: &Arc<Context>, name: &Name, ps: &PushSecret, why: String) -> Next {
     let object = format!("PushSecret {name}");
     let failure = Failure::ManifestInvalid { object, detail: Untrusted::new(why) };
-    Look::new(context, name, ps, Stores::default()).failed(failure, Duration::ZERO, "").await
+    Look::new(context, name, ps, Stores::default(), Duration::ZERO).failed(failure).await
 }

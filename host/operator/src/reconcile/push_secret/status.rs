@@ -22,8 +22,9 @@ use crate::watch::Object;
 
 impl Look<'_> {
     /// Says it; when to look again.
-    pub(super) async fn ended(&mut self, found: Found, version: &str, interval: Duration) -> Next {
+    pub(super) async fn ended(&mut self, found: Found) -> Next {
         let Found { outcome, failure, record, source, changed, claimed } = found;
+        let interval = self.interval;
         let in_order = self.status().is_some_and(|status| status::is_ready(&status.conditions));
         if let Some(failure) = failure.as_ref().filter(|_| !changed)
             && let Some(wait) = unsaid(self.context, failure, in_order, interval)
@@ -32,7 +33,7 @@ impl Look<'_> {
         }
         let now = Timestamp::now();
         let policy = self.ps.spec.update_policy;
-        let new = next_status(self.status(), &outcome, policy, record, (version, &source), now);
+        let new = next_status(self.status(), &outcome, policy, record, (&self.version, &source), now);
         let is_ready = matches!(outcome, Outcome::Synced);
         let (object, namespace) = (Object::PushSecret(self.name.clone()), &self.name.namespace);
         let reason = failure.as_ref().map(|failure| failure.class().reason);
@@ -72,10 +73,9 @@ impl Look<'_> {
     }
 
     /// Nothing could be tried.
-    pub(super) async fn failed(&mut self, failure: Failure, interval: Duration, words: &str) -> Next {
-        let message = format!("{words}{}", failure.message(&Redactor::default()));
+    pub(super) async fn failed(&mut self, failure: Failure) -> Next {
+        let message = failure.message(&Redactor::default());
         let record = self.record();
-        let version = self.version();
         let found = Found {
             outcome: Outcome::Failed(message),
             failure: Some(failure),
@@ -84,7 +84,7 @@ impl Look<'_> {
             changed: false,
             claimed: None,
         };
-        self.ended(found, &version, interval).await
+        self.ended(found).await
     }
 
     /// Writes status and event if they say something new; whether that worked.
