@@ -8,10 +8,12 @@ mod asked;
 pub(crate) mod children;
 mod leases;
 pub(crate) mod left;
+mod progress;
 pub(crate) mod push;
 pub(crate) mod push_spread;
 mod spread;
 mod statuses;
+mod stores;
 mod term;
 mod uids;
 mod uses;
@@ -28,12 +30,10 @@ use claviger_core::scheduler::{Class, Scheduler};
 use claviger_core::spread::NamespaceView;
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
 use claviger_crds::cluster_push_secret::ClusterPushSecret;
-use claviger_crds::external_secret::{ExternalSecret, ExternalSecretSpec};
+use claviger_crds::external_secret::ExternalSecret;
 use claviger_crds::generators::GeneratorState;
 use claviger_crds::plugin::Plugin;
 use claviger_crds::push_secret::PushSecret;
-use claviger_crds::store::{SecretStoreSpec, SecretStoreStatus};
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::error_boundary::InvalidObject;
@@ -48,40 +48,13 @@ use crate::watch::others::Others;
 use crate::watch::{Object, Reference};
 use children::Spreading;
 use leases::Leases;
+pub(crate) use progress::{Progress, RolledOut};
 use push::Pushing;
 use statuses::UnwrittenStatus;
+pub(crate) use stores::{Store, Verdict, stores_named};
 
 /// An object, or what is known of one that does not parse.
 pub(crate) type Parsed<K> = Result<K, Box<InvalidObject>>;
-
-/// A store of either kind.
-#[derive(Clone, Debug)]
-pub(crate) struct Store {
-    /// Its metadata.
-    pub metadata: ObjectMeta,
-    /// Its spec, or why it does not parse.
-    pub spec: Result<SecretStoreSpec, String>,
-    /// Its status as last seen.
-    pub status: Option<SecretStoreStatus>,
-}
-
-impl Store {
-    /// The controller class that it names.
-    pub(crate) fn class(&self) -> Option<&str> {
-        self.spec.as_ref().ok()?.controller.as_deref()
-    }
-}
-
-/// How the last validation of a store ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Verdict {
-    /// The generation that was validated.
-    pub generation: i64,
-    /// Whether ExternalSecrets may use it.
-    pub ready: bool,
-    /// Reason and message of the condition.
-    pub text: (String, String),
-}
 
 /// What is not watched, so that work starts without its lists.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,35 +67,6 @@ pub(crate) struct Unwatched {
     pub push_secrets: bool,
     /// ClusterPushSecrets.
     pub cluster_push_secrets: bool,
-}
-
-/// What is known of an ExternalSecret beyond its status.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Progress {
-    /// When it was last refreshed: the status says that only once a minute.
-    pub last: Option<Timestamp>,
-    /// Failures in a row.
-    pub failures: u32,
-    /// When a refresh that brought a part only is tried again.
-    pub again: Option<Instant>,
-    /// When the object was last seen to change: answers that were fetched since then are new enough for
-    /// it, so those who change together share them.
-    pub changed: Option<Instant>,
-    /// When somebody said that its provider has something new, if it has not been refreshed since.
-    pub asked: Option<Instant>,
-    /// What events said of missing entries (a hash of it), and when.
-    absent: Option<(u64, Instant)>,
-}
-
-/// Workloads that were restarted for a change of a Secret's data.
-#[derive(Clone, Debug)]
-pub(crate) struct RolledOut {
-    /// The change.
-    pub mark: String,
-    /// Whether all were restarted; else somebody was told why not.
-    pub restarted: bool,
-    /// Whether all of them run again.
-    pub over: bool,
 }
 
 #[derive(Default)]
@@ -242,11 +186,6 @@ impl State {
         self.lock().external_secrets.get(name)
     }
 
-    /// A store of either kind.
-    pub(crate) fn store(&self, object: &Object) -> Option<Arc<Store>> {
-        self.lock().store(object)
-    }
-
     /// A Plugin object.
     pub(crate) fn plugin(&self, name: &str) -> Option<Arc<Parsed<Plugin>>> {
         self.lock().plugins.get(&Name::new("", name))
@@ -256,11 +195,6 @@ impl State {
     pub(crate) fn plugins(&self) -> Vec<(String, Arc<Parsed<Plugin>>)> {
         let inner = self.lock();
         inner.plugins.iter().map(|(name, plugin)| (name.name.clone(), plugin.clone())).collect()
-    }
-
-    /// Every store.
-    pub(crate) fn stores(&self) -> Vec<Object> {
-        self.lock().stores().map(|(object, _)| object).collect()
     }
 
     /// A Secret with the managed label.
@@ -305,126 +239,9 @@ impl State {
     pub(crate) fn forget_reads(&self, object: &Object) {
         self.lock().index.forget_reads(object);
     }
-
-    /// The verdict on a store, if it was validated by this process.
-    pub(crate) fn verdict(&self, store: &Object) -> Option<Verdict> {
-        self.lock().verdicts.get(store).cloned()
-    }
-
-    /// Keeps a verdict; wakes the store's users if it began or ceased to work. Returns how often in a row
-    /// it has failed.
-    pub(crate) fn set_verdict(&self, store: &Object, verdict: Verdict) -> u32 {
-        let mut inner = self.lock();
-        let ready = verdict.ready;
-        let before = inner.verdicts.insert(store.clone(), verdict);
-        if before.is_none_or(|before| before.ready != ready) {
-            inner.wake_users(store);
-        }
-        let failures = if ready {
-            inner.store_failures.remove(store);
-            0
-        } else {
-            let failures = inner.store_failures.entry(store.clone()).or_default();
-            *failures = failures.saturating_add(1);
-            *failures
-        };
-        drop(inner);
-        self.wake.notify_one();
-        failures
-    }
-
-    /// Somebody who uses the store had trouble that is the store's: validate it, if it is thought to work.
-    pub(crate) fn doubt(&self, store: &Object) {
-        let mut inner = self.lock();
-        if inner.verdicts.get(store).is_none_or(|verdict| verdict.ready) {
-            inner.queue.push(store.clone(), Class::Fresh, Instant::now());
-        }
-        drop(inner);
-        self.wake.notify_one();
-    }
-
-    // === progress of ExternalSecrets ===
-
-    /// What is known.
-    pub(crate) fn progress(&self, name: &Name) -> Progress {
-        self.lock().progress.get(name).copied().unwrap_or_default()
-    }
-
-    /// A refresh worked.
-    pub(crate) fn refreshed(&self, name: &Name, at: Timestamp) {
-        let mut inner = self.lock();
-        let progress = inner.progress.entry(name.clone()).or_default();
-        progress.last = Some(at);
-        progress.failures = 0;
-        progress.again = None;
-        inner.unread.remove(name);
-    }
-
-    /// What could not be read at the last refresh, if this process made it and it brought a part.
-    pub(crate) fn unread(&self, name: &Name) -> Option<Arc<Unread>> {
-        self.lock().unread.get(name).cloned()
-    }
-
-    /// A refresh brought a part, and is to be tried again then.
-    pub(crate) fn partly_refreshed(&self, name: &Name, unread: Unread, at: Timestamp, again: Instant) {
-        let mut inner = self.lock();
-        inner.unread.insert(name.clone(), Arc::new(unread));
-        let progress = inner.progress.entry(name.clone()).or_default();
-        (progress.last, progress.again) = (Some(at), Some(again));
-    }
-
-    /// A refresh failed; how often in a row.
-    pub(crate) fn failed(&self, name: &Name) -> u32 {
-        let mut inner = self.lock();
-        let progress = inner.progress.entry(name.clone()).or_default();
-        progress.failures = progress.failures.saturating_add(1);
-        progress.failures
-    }
-
-    /// It is gone.
-    pub(crate) fn forget_progress(&self, name: &Name) {
-        let mut inner = self.lock();
-        inner.progress.remove(name);
-        inner.rollouts.remove(name);
-        inner.unread.remove(name);
-        inner.unwritten.remove(name);
-    }
-
-    /// How far the restarts for an ExternalSecret's last change have come, as far as this process knows.
-    pub(crate) fn rollout(&self, name: &Name) -> Option<RolledOut> {
-        self.lock().rollouts.get(name).cloned()
-    }
-
-    /// So far have they come.
-    pub(crate) fn rolled(&self, name: &Name, rollout: RolledOut) {
-        self.lock().rollouts.insert(name.clone(), rollout);
-    }
 }
 
 impl Inner {
-    fn store(&self, object: &Object) -> Option<Arc<Store>> {
-        match object {
-            Object::SecretStore(name) => self.stores.get(name),
-            Object::ClusterSecretStore(name) => self.cluster_stores.get(&Name::new("", name)),
-            _ => None,
-        }
-    }
-
-    /// Every store, those of the cluster behind the others.
-    fn stores(&self) -> impl Iterator<Item = (Object, &Arc<Store>)> {
-        let namespaced = self.stores.iter().map(|(name, store)| (Object::SecretStore(name.clone()), store));
-        let cluster = self.cluster_stores.iter();
-        namespaced.chain(cluster.map(|(name, store)| (Object::ClusterSecretStore(name.name.clone()), store)))
-    }
-
-    fn wake_users(&mut self, store: &Object) {
-        let now = Instant::now();
-        for user in self.index.users(store) {
-            self.push_in_company(user, Class::Fresh, now);
-        }
-        self.wake_pushers_to(store);
-    }
-
     /// Queues one of many that are due at the same moment.
     fn push_in_company(&mut self, name: Name, class: Class, at: Instant) {
         let parsed = self.external_secrets.get(&name);
@@ -477,15 +294,4 @@ fn is_newer(object: &ObjectMeta, known: &ObjectMeta) -> bool {
         (Some(object), Some(known)) => object > known,
         _ => true,
     }
-}
-
-/// Every store that an ExternalSecret with that spec names in that namespace, as often as it does, its own first.
-pub(crate) fn stores_named(spec: &ExternalSecretSpec, namespace: &str) -> impl Iterator<Item = Object> {
-    let own = spec.secret_store_ref.iter();
-    let entries = spec.data.iter().filter_map(|entry| entry.source_ref.as_ref());
-    let many = spec.data_from.iter().filter_map(|entry| entry.source_ref.as_ref());
-    let per_entry = entries.chain(many).filter_map(|source| source.store_ref.as_ref());
-    own.chain(per_entry).filter_map(move |store| {
-        Some(Object::store(store.kind.unwrap_or_default(), namespace, store.name.as_deref()?))
-    })
 }
