@@ -16,7 +16,7 @@ use claviger_plugins::Session;
 use super::connect::store_name;
 use super::fetch::{Fetched, Got};
 use super::render::render_failure;
-use super::wanted::{generator_of, item, store_of, store_of_from, unusable};
+use super::wanted::{generator_of, item, store_of, unusable};
 use super::{Asker, Data, Notes, Pipeline};
 use crate::sync::world::World;
 use crate::watch::Object;
@@ -110,7 +110,7 @@ impl Pipeline {
         let place = format!("dataFrom[{index}]");
         let got = match (&entry.extract, &entry.find, generator_of(entry)) {
             (Some(extract), _, _) => {
-                let store = store_of_from(asker, entry, index)?;
+                let store = store_of(asker, entry.source_ref.as_ref(), &place)?;
                 match fetched.value(&store, item(extract)) {
                     Got::There((value, session)) => {
                         Got::There(extracted(value, extract, session, &store, &place)?)
@@ -243,9 +243,8 @@ fn single(
     entry: &DataEntry,
 ) -> Result<Got<SecretBytes>, Failure> {
     let reference = &entry.remote_ref;
-    let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
     let place = format!("data[{index}] (key {:?})", reference.key);
-    let store = store_of(asker, own, &place)?;
+    let store = store_of(asker, entry.source_ref.as_ref(), &place)?;
     let (value, session) = match fetched.value(&store, item(reference)) {
         Got::There(there) => there,
         Got::Missing => return Ok(Got::Missing),
