@@ -99,7 +99,7 @@ async fn look_at(context: &Arc<Context>, name: &Name, class: Class) -> Next {
     }
     let manifest = match Manifest::read(&subject, policy, restarts, unknown) {
         Ok(manifest) => manifest,
-        Err((failure, interval)) => return subject.failed(&Failed::plain(failure), interval).await,
+        Err((failed, interval)) => return subject.failed(&failed, interval).await,
     };
     let version = synced_resource_version(es.meta().generation.unwrap_or(0), es.labels(), es.annotations());
     let rhythm = rhythm(context, name, es, manifest.interval);
@@ -174,15 +174,16 @@ impl Manifest {
         policy: Result<Policy, PolicyError>,
         restarts: Result<Targets, String>,
         unknown: Option<Failure>,
-    ) -> Result<Self, (Failure, Duration)> {
+    ) -> Result<Self, (Box<Failed>, Duration)> {
         let Subject { context, name, es, .. } = subject;
+        let plain = |failure| Box::new(Failed::plain(failure));
         let invalid = |why: String| {
             let object = format!("ExternalSecret {name}");
-            (Failure::ManifestInvalid { object, detail: Untrusted::new(why) }, Duration::ZERO)
+            (plain(Failure::ManifestInvalid { object, detail: Untrusted::new(why) }), Duration::ZERO)
         };
         let (interval, windows) = refresh::times(&es.spec).map_err(|error| invalid(error.to_string()))?;
         if let Some(failure) = unknown {
-            return Err((failure, interval));
+            return Err((plain(failure), interval));
         }
         let policy = policy.map_err(|error| invalid(error.to_string()))?;
         let restarts = restarts.map_err(invalid)?;
