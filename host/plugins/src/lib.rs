@@ -76,6 +76,7 @@
 
 mod ambient;
 mod aot;
+mod ask;
 mod builtin;
 mod call;
 mod compile;
@@ -101,6 +102,7 @@ mod observe;
 pub mod oci;
 pub mod package;
 mod plugin;
+mod render;
 mod rooms;
 mod schema;
 mod session;
@@ -119,7 +121,8 @@ pub use error::PluginsError;
 pub use grants::{AmbientGrant, Grants};
 pub use host::{HostConfig, PluginHost};
 pub use observe::Observer;
-pub use plugin::{Description, Plugin, PluginKind, RenderError, RenderOptions, RenderedTexts, Seed};
+pub use plugin::{Description, Plugin, PluginKind, Seed};
+pub use render::{RenderError, RenderOptions, RenderedTexts};
 pub use session::{Requester, Scope, Session, StoreRef};
 pub use source::{AccountAnswer, AmbientKind, CredentialSource, ObjectAnswer, ObjectKind, TokenAnswer};
 pub use usage::Used;
