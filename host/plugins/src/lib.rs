@@ -107,7 +107,7 @@ mod rooms;
 mod schema;
 mod session;
 mod source;
-mod template;
+mod store_text;
 mod turns;
 mod usage;
 mod v1;

@@ -11,13 +11,13 @@ use serde_json::Value;
 /// What metadata services said in this connect, by profile (`gcpMetadata project-id`).
 pub(crate) type Surroundings = BTreeMap<String, String>;
 
-/// What the template is for this store. `None` if nothing stands in its place, or something else than may
+/// What the text is for this store. `None` if nothing stands in its place, or something else than may
 /// stand there.
 ///
 /// A place is `{form:source}`: the source is a JSON pointer into the store's config, or a profile of the
 /// surroundings.
-pub(crate) fn fill(template: &str, config: &Value, surroundings: &Surroundings) -> Option<String> {
-    let Some((before, rest)) = template.split_once('{') else { return Some(template.to_owned()) };
+pub(crate) fn fill(text: &str, config: &Value, surroundings: &Surroundings) -> Option<String> {
+    let Some((before, rest)) = text.split_once('{') else { return Some(text.to_owned()) };
     let (place, after) = rest.split_once('}')?;
     let (form, source) = place.split_once(':')?;
     let value = match source.starts_with('/') {
