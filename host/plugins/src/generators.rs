@@ -9,9 +9,9 @@ use claviger_core::provider::{CallError, Fault, Generated, ProviderError};
 use claviger_core::secret::Untrusted;
 use serde_json::Value as Json;
 
-use crate::component;
 use crate::connect::connect;
 use crate::convert;
+use crate::described;
 use crate::error::PluginsError;
 use crate::guest::{Generation, generator as guest};
 use crate::plugin::{Plugin, Seed};
@@ -45,7 +45,7 @@ pub(crate) fn kinds(said: Vec<guest::Kind>) -> Result<Kinds, PluginsError> {
     }
     let mut kinds = Kinds::new();
     for kind in said {
-        let name = component::label("kind of generator", kind.name)?;
+        let name = described::label("kind of generator", kind.name)?;
         if RESERVED.contains(&name.as_str()) {
             return Err(wrong(format!("a kind of generators must not be called {name}")));
         }

@@ -83,6 +83,7 @@ mod compile;
 mod component;
 mod connect;
 mod convert;
+mod described;
 pub mod egress;
 mod engine;
 mod error;
