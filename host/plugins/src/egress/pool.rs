@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::address::{Denied, Reach, check};
+use super::failure::{explained, innermost};
 use super::origin::Origin;
 use super::proxy::{self, Proxy};
 use super::resolver::Checked;
-use super::words::explained;
 use super::{Demands, EgressConfig, OriginRule, TlsMaterial};
 
 /// Clients at once: one per store, origin and TLS profile.
@@ -285,15 +285,6 @@ impl EgressSession {
 fn unusable(origin: &Origin, why: &str) -> CallError {
     let detail = Untrusted::new(format!("TLS with {origin} cannot be set up: {why}"));
     ProviderError::InvalidConfig { path: String::new(), detail }.into()
-}
-
-/// The cause at the end of an error's chain, which says what happened; the links before only say where.
-pub(super) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string().chars().take(200).collect()
 }
 
 /// For the counters.

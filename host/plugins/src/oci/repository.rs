@@ -1,18 +1,17 @@
-//! One repository of one registry: requests with their login, redirects, limits and deadlines.
+//! One repository of one registry: requests with their login, redirects and limits. What a refusal means is in `refusal`.
 //!
 //! By the plugins' own HTTP side (`egress`): its proxies, authorities and checks of addresses hold for each hop. A
 //! registry may send us to where its blobs lie; it may not send us to a link-local address, nor from TLS to plain
 //! HTTP, and nobody but the registry itself and the token service that it names is told a password.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use bytes::Bytes;
 use claviger_core::provider::{Fault, PluginId};
 use claviger_core::redact::Redactor;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use futures::StreamExt as _;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode};
 use reqwest::Response;
 use serde::Deserialize;
@@ -23,12 +22,12 @@ use super::challenge::{Challenge, choose};
 use super::error::OciError;
 use super::login::Login;
 use super::reference::Reference;
-use crate::egress::{EgressPool, Origin, OriginRule, Reach, failure};
+use crate::egress::{EgressPool, Failure, Origin, OriginRule, Reach, Said};
 
 /// Redirects of one request: to a storage service, and perhaps on from there.
 const MAX_HOPS: usize = 5;
 /// Of the answer of a token service, and of what a registry says when it refuses.
-const MAX_WORDS: usize = 64 * 1024;
+pub(super) const MAX_WORDS: usize = 64 * 1024;
 
 /// What is done there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +52,11 @@ impl Ask {
 }
 
 /// A repository, as somebody.
-pub(super) struct Registry<'a> {
+pub(super) struct Repository<'a> {
     pool: &'a EgressPool,
     reference: Reference,
-    login: Option<&'a Login>,
-    action: Action,
+    pub(super) login: Option<&'a Login>,
+    pub(super) action: Action,
     origin: Origin,
     base: Url,
     /// What requests to the registry itself carry.
@@ -72,7 +71,7 @@ fn beside_us(host: &str) -> bool {
     address.map_or_else(|_| host == "localhost", |address| address.is_loopback())
 }
 
-impl<'a> Registry<'a> {
+impl<'a> Repository<'a> {
     /// Nothing is asked yet. `plain`: without TLS.
     ///
     /// # Errors
@@ -239,9 +238,9 @@ impl<'a> Registry<'a> {
         if let Some((media_type, bytes)) = body {
             request = request.header(CONTENT_TYPE, media_type).body(bytes);
         }
-        request.send().await.map_err(|error| match failure(&error, &target.place()) {
-            Ok(why) => self.unavailable(&why),
-            Err(why) => refused(&why),
+        request.send().await.map_err(|error| match Failure::of(&error, &target.place()).said {
+            Said::Trouble(why) => self.unavailable(&why),
+            Said::Refused(why) => refused(&why),
         })
     }
 
@@ -316,45 +315,7 @@ impl<'a> Registry<'a> {
         Ok(bytes)
     }
 
-    /// What an answer means that is not the one that was asked for.
-    pub(super) async fn refused(&self, what: &str, response: Response) -> OciError {
-        let (status, what) = (response.status(), what.to_owned());
-        let place = self.shown(&place(response.url()));
-        let wait =
-            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let words = self.read(response, MAX_WORDS, &what).await.unwrap_or_default();
-        let status = match code(&words) {
-            Some(code) => format!("{} {code}", status.as_u16()),
-            None => status.as_u16().to_string(),
-        };
-        match status.get(..3).unwrap_or_default() {
-            "401" | "403" => {
-                OciError::Denied { what, place, status: status.clone(), remedy: self.remedy(&status) }
-            }
-            "404" => OciError::NotFound { what },
-            "429" => OciError::Limited { place, wait: wait.map(Duration::from_secs) },
-            "408" | "500" | "502" | "503" | "504" => self.unavailable(&format!("{place} answered {status}")),
-            _ => OciError::Artifact { what, why: format!("{place} answered {status}") },
-        }
-    }
-
-    fn remedy(&self, status: &str) -> &'static str {
-        match (self.action, self.login.is_some(), status.starts_with("401")) {
-            (Action::Pull, false, _) => {
-                "name a Secret with a login in source.oci.pullSecretRef, if it is there at all: registries say the same of \
-                 what does not exist"
-            }
-            (Action::Pull, true, true) => {
-                "correct name and password in the Secret that source.oci.pullSecretRef names"
-            }
-            (Action::Pull, true, false) => "give the login the right to pull from this repository",
-            (Action::Push, false, _) => "log in: docker login, or --username with --password-stdin",
-            (Action::Push, true, true) => "correct name and password of the login",
-            (Action::Push, true, false) => "give the login the right to push to this repository",
-        }
-    }
-
-    fn unavailable(&self, why: &str) -> OciError {
+    pub(super) fn unavailable(&self, why: &str) -> OciError {
         OciError::Unavailable { why: self.shown(why) }
     }
 
@@ -370,7 +331,7 @@ impl<'a> Registry<'a> {
 }
 
 /// An origin, without what a URL may hold besides.
-fn place(url: &Url) -> String {
+pub(super) fn place(url: &Url) -> String {
     Origin::from_url(url).map_or_else(|| url.scheme().to_owned(), |origin| origin.to_string())
 }
 
@@ -384,37 +345,6 @@ fn header(scheme: &str, secret: &Zeroizing<String>) -> Result<HeaderValue, OciEr
         value.set_sensitive(true);
         value
     })
-}
-
-/// The code of a refusal, if it is one that the distribution specification names: others may be anything.
-fn code(words: &[u8]) -> Option<&'static str> {
-    const CODES: [&str; 14] = [
-        "BLOB_UNKNOWN",
-        "BLOB_UPLOAD_INVALID",
-        "BLOB_UPLOAD_UNKNOWN",
-        "DIGEST_INVALID",
-        "MANIFEST_BLOB_UNKNOWN",
-        "MANIFEST_INVALID",
-        "MANIFEST_UNKNOWN",
-        "NAME_INVALID",
-        "NAME_UNKNOWN",
-        "SIZE_INVALID",
-        "UNAUTHORIZED",
-        "DENIED",
-        "UNSUPPORTED",
-        "TOOMANYREQUESTS",
-    ];
-    #[derive(Deserialize)]
-    struct Words {
-        errors: Vec<Said>,
-    }
-    #[derive(Deserialize)]
-    struct Said {
-        code: String,
-    }
-    let words: Words = serde_json::from_slice(words).ok()?;
-    let said = words.errors.first()?.code.as_str();
-    CODES.into_iter().find(|code| *code == said)
 }
 
 #[cfg(test)]
