@@ -39,7 +39,7 @@ pub(crate) async fn prepare(args: &RenderArgs, egress: EgressConfig) -> anyhow::
     let ahead = crate::plugins_dir::ahead(&args.plugins, &dir);
     let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), ahead, egress)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
-    registry.load_built_in().await;
+    registry.load_all_built_in().await;
 
     for problem in &loaded.problems {
         eprintln!("error: {problem}");

@@ -44,7 +44,7 @@ pub(super) async fn compare_all(
     let ahead = crate::plugins_dir::ahead(&args.plugins, &dir);
     let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), ahead, egress)?;
     let registry = Arc::new(Registry::new(host, Path::new(&dir)));
-    registry.load_built_in().await;
+    registry.load_all_built_in().await;
     let pipeline = Pipeline::new(registry, args.templates.delimiters());
     let credentials =
         Credentials::new(client.clone(), API_SERVER_AUDIENCES.map(str::to_owned).to_vec(), None);
