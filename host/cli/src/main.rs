@@ -3,6 +3,7 @@
 //! What a command does is in its own module; nothing here knows Kubernetes or plugins.
 
 mod args;
+mod cluster;
 mod completions;
 mod config;
 mod crds;
@@ -12,7 +13,6 @@ mod logging;
 mod objects;
 mod plugin;
 mod plugin_host;
-mod plugins_dir;
 mod render;
 mod run;
 mod takeover;

@@ -9,15 +9,15 @@ mod manifests;
 pub(crate) mod secret;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use claviger_operator::plugins::{InstallError, Registry, install};
+use claviger_operator::plugins::{InstallError, install};
 use claviger_operator::sync::Pipeline;
 use claviger_plugins::egress::EgressConfig;
 
 use crate::args::RenderArgs;
+use crate::plugin_host::Folders;
 pub(crate) use crate::render::files::Files;
 use crate::render::secret::Rendering;
 
@@ -35,10 +35,7 @@ pub(crate) struct Prepared {
 /// If there are no files or no plugins.
 pub(crate) async fn prepare(args: &RenderArgs, egress: EgressConfig) -> anyhow::Result<Prepared> {
     let loaded = manifests::load(&args.files, &args.namespace)?;
-    let dir = crate::plugins_dir::find(&args.plugins)?;
-    let ahead = crate::plugins_dir::ahead(&args.plugins, &dir);
-    let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), ahead, egress)?;
-    let registry = Arc::new(Registry::new(host, Path::new(&dir)));
+    let registry = Folders::find(&args.plugins)?.registry(args.compile, egress)?;
     registry.load_all_built_in().await;
 
     for problem in &loaded.problems {

@@ -24,7 +24,6 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use kube::Client;
 use serde_json::Value;
 
@@ -32,6 +31,7 @@ use self::live::{Step, carry_out_each};
 use self::look::{FINALIZERS, Look, STRANGERS, Then, kind_of, look};
 use self::running::Running;
 use crate::args::{PlanArgs, TakeoverArgs, TakeoverCommand};
+use crate::cluster;
 use crate::objects::{Kind, list};
 
 pub(crate) use self::differs::{Store, full_name, is_compared, of_another_class};
@@ -73,8 +73,8 @@ fn refuse(product: &str, running: &[Running]) -> anyhow::Result<()> {
 }
 
 async fn apply(args: &TakeoverArgs) -> anyhow::Result<ExitCode> {
-    let config = crate::run::kube_config(args.kubeconfig.as_deref()).await?;
-    let client = Client::try_from(config).context("the cluster's address or credentials cannot be used")?;
+    let config = cluster::config(args.kubeconfig.as_deref()).await?;
+    let client = cluster::client(config)?;
     let (mut written, mut blind, mut given_up) = (0, None, BTreeMap::new());
     for _ in 0..ROUNDS {
         let mut found = look(&client, args).await?;
@@ -143,9 +143,8 @@ fn finished(found: &Look, written: usize) -> anyhow::Result<ExitCode> {
 }
 
 async fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
-    let config = crate::run::kube_config(args.takeover.kubeconfig.as_deref()).await?;
-    let client =
-        Client::try_from(config.clone()).context("the cluster's address or credentials cannot be used")?;
+    let config = cluster::config(args.takeover.kubeconfig.as_deref()).await?;
+    let client = cluster::client(config.clone())?;
     let found = look(&client, &args.takeover).await?;
     let mut out = std::io::stdout().lock();
     for running in found.running.iter().chain(&found.others) {
