@@ -3,6 +3,7 @@
 //! What a command does is in its own module; nothing here knows Kubernetes or plugins.
 
 mod args;
+mod class;
 mod cluster;
 mod completions;
 mod config;
@@ -15,6 +16,7 @@ mod plugin;
 mod plugin_host;
 mod render;
 mod run;
+mod running;
 mod takeover;
 
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use kube::Client;
 use serde_json::Value;
 
 use super::finding::Finding;
+use crate::objects::{self, text};
 
 const CHECK: &str = "definitions";
 /// What puts them right.
@@ -16,17 +17,13 @@ const NAMED: usize = 5;
 
 /// Looks.
 pub(super) async fn look(client: &Client, config: &OperatorConfig) -> Vec<Finding> {
-    let found = match crate::takeover::definitions(client).await {
+    let found = match objects::definitions(client).await {
         Ok(found) => found,
         Err(error) => return vec![Finding::not_looked(CHECK, &error)],
     };
     let ours =
         claviger_crds::generate::definitions().into_iter().filter_map(|crd| serde_json::to_value(crd).ok());
     judge(&ours.collect::<Vec<_>>(), &found, config)
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Whether the operator does not become ready without it.

@@ -23,7 +23,7 @@ use kube::{Client, Config};
 use self::finding::{Finding, Level};
 use crate::args::{DoctorArgs, DoctorOutput};
 use crate::cluster;
-use crate::takeover::{Product, who_runs};
+use crate::running::{Product, who_runs};
 
 /// There are problems, or it could not run.
 pub(crate) const PROBLEMS: u8 = 2;

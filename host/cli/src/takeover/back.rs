@@ -11,15 +11,14 @@ use kube::Api;
 use kube::api::ListParams;
 
 use super::crds::Release;
-use super::differs::full_name;
 use super::forms::{holds_leases, unknown_to_eso};
 use super::live::{Step, carry_out};
-use super::look::{definition_kind, definitions, kind_of, wanted_release, webhook_kind, who_runs};
-use super::running::Product;
+use super::look::{definition_kind, kind_of, wanted_release, webhook_kind};
 use super::{crds, helm, refuse, webhooks};
 use crate::args::BackArgs;
 use crate::cluster;
-use crate::objects::list;
+use crate::objects::{definitions, full_name, list};
+use crate::running::{Product, who_runs};
 
 /// Kinds whose objects may have forms of Claviger's alone.
 const KINDS: [&str; 5] =

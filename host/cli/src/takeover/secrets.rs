@@ -10,10 +10,10 @@ use futures::StreamExt;
 use kube::{Client, Config};
 use serde_json::Value;
 
-use super::differs::full_name;
 use crate::args::PlanArgs;
 use crate::cluster;
 use crate::diff::{Change, Mixed, compare};
+use crate::objects::full_name;
 use crate::plugin_host::Folders;
 use crate::render::Files;
 

@@ -1,4 +1,4 @@
-//! Which controllers run, ESO's or Claviger's own: pure.
+//! Which controllers run in a cluster, ESO's or Claviger's own; what is read of them is decided upon purely.
 //!
 //! Labels alone are no proof: Claviger's chart may be installed under the name `external-secrets`. So what counts is the
 //! image, and labels only where the image is of another name and the process is not Claviger's.
@@ -6,7 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use kube::Client;
 use serde_json::Value;
+
+use crate::objects::{Kind, list, text};
 
 /// Whose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +48,24 @@ const CLAVIGER_LEASES: &str = "claviger-controller";
 const ESO_NAMES: [&str; 3] =
     ["external-secrets", "external-secrets-webhook", "external-secrets-cert-controller"];
 
-/// What runs of a product among Deployments, Pods and Leases.
-pub(super) fn running(
+/// What runs of a product.
+///
+/// # Errors
+/// If Deployments, Pods or Leases may not be listed.
+pub(crate) async fn who_runs(client: &Client, product: Product) -> anyhow::Result<Vec<Running>> {
+    let deployments = Kind::new("apps", "v1", "Deployment", "deployments", true);
+    let pods = Kind::new("", "v1", "Pod", "pods", true);
+    let leases = Kind::new("coordination.k8s.io", "v1", "Lease", "leases", true);
+    let (deployments, pods, leases) = tokio::try_join!(
+        list(client, &deployments, &[]),
+        list(client, &pods, &[]),
+        list(client, &leases, &[])
+    )?;
+    Ok(running(product, &deployments, &pods, &leases, Timestamp::now()))
+}
+
+/// The same, among these Deployments, Pods and Leases.
+fn running(
     product: Product,
     deployments: &[Value],
     pods: &[Value],
@@ -159,10 +178,6 @@ fn value_of<'a>(container: &'a Value, flag: &str) -> Option<&'a str> {
         }
     };
     Some(value).filter(|value| !value.is_empty())
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn texts<'a>(container: &'a Value, field: &str) -> Vec<&'a str> {
