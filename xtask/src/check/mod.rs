@@ -1,4 +1,5 @@
-//! `cargo xtask check`: the layout's rules, what pages name, generated files, format, lints, licences and sources.
+//! `cargo xtask check`: the layout's rules, what pages name, generated files, format, lints, documentation, licences and
+//! sources.
 //!
 //! Every part runs even if one before it failed, so that one run names everything. Lints are errors only
 //! under the toolchain that the workspace names: a newer one knows new lints, and they are not a reason
@@ -29,7 +30,12 @@ const SOURCES: &[Part] = &[
 ];
 
 /// What compiles everything once more.
-const LINTS: &[Part] = &[("lints, host", lint_host), ("lints, plugins", lint_guests)];
+const LINTS: &[Part] = &[
+    ("lints, host", lint_host),
+    ("lints, plugins", lint_guests),
+    ("documentation, host", document_host),
+    ("documentation, plugins", document_guests),
+];
 
 /// What needs a program that few have.
 const SUPPLY: &[Part] = &[
@@ -144,6 +150,29 @@ fn lint(mut command: Command) -> Result<Outcome> {
         command.args(["--", "-D", "warnings"]);
     }
     exec::run("cargo clippy", &mut command)?;
+    Ok(Outcome::Passed)
+}
+
+fn document_host() -> Result<Outcome> {
+    let mut command = cargo();
+    command.current_dir(workspace_root()).args(["doc", "--locked"]);
+    document(command)
+}
+
+/// For the host target, as the lints: what is compiled for these is used again.
+fn document_guests() -> Result<Outcome> {
+    let mut command = build::guests_cargo("doc");
+    command.env("CARGO_TARGET_DIR", paths::guests_host_target());
+    document(command)
+}
+
+/// Whether links in comments lead somewhere: what is renamed is often named there.
+fn document(mut command: Command) -> Result<Outcome> {
+    command.args(["--workspace", "--no-deps"]);
+    if toolchain_is_the_named_one()? {
+        command.env("RUSTDOCFLAGS", "-D warnings");
+    }
+    exec::run("cargo doc", &mut command)?;
     Ok(Outcome::Passed)
 }
 
