@@ -1,11 +1,11 @@
 //! One store that is listened to: waits, has refreshed what is told, acknowledges, and waits longer when that fails.
 
-use claviger_core::limit::{Limits, Pace};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use claviger_core::backoff::after_failure;
 use claviger_core::error::Failure;
+use claviger_core::limit::{Limits, Pace};
 use claviger_core::provider::CallError;
 use claviger_core::redact::Redactor;
 use claviger_plugins::Session;
@@ -62,7 +62,7 @@ impl Ear {
             match heard {
                 Ok(count) => {
                     if in_a_row > 0 {
-                        self.say(true, "changes are heard of again").await;
+                        self.say(true, "changes are heard of again");
                     }
                     (in_a_row, most) = (0, MOST);
                     if count == 0 && began.elapsed() < SHORT {
@@ -75,7 +75,7 @@ impl Ear {
                     most = if matches!(failure, Failure::PluginFault { .. }) { 1 } else { MOST };
                     self.context.metrics.change_told(SOURCE, "failed", 0);
                     if in_a_row == 1 {
-                        self.say(false, &failure.message(&Redactor::default())).await;
+                        self.say(false, &failure.message(&Redactor::default()));
                     }
                     let wait = after_failure(failure.class().retry, in_a_row, SLOWEST, rand::random());
                     tokio::time::sleep(wait).await;
@@ -134,7 +134,7 @@ impl Ear {
         }
     }
 
-    async fn say(&self, hears: bool, message: &str) {
+    fn say(&self, hears: bool, message: &str) {
         let Some(about) = store_reference(&self.context, &self.store) else { return };
         let store = &self.store;
         if hears {
