@@ -6,6 +6,7 @@
 //! for a user's tests to fail.
 
 mod frozen;
+mod needless;
 mod pages;
 mod rules;
 
@@ -23,6 +24,7 @@ type Part = (&'static str, fn() -> Result<Outcome>);
 /// What looks at the sources alone.
 const SOURCES: &[Part] = &[
     ("rules of the layout", layout),
+    ("dependencies that are used", needless),
     ("what is frozen", frozen),
     ("what pages name", pages),
     ("generated files", generated),
@@ -81,6 +83,14 @@ enum Outcome {
 
 fn layout() -> Result<Outcome> {
     let broken = rules::broken(&workspace_root())?;
+    if !broken.is_empty() {
+        bail!("\n{}", broken.join("\n"));
+    }
+    Ok(Outcome::Passed)
+}
+
+fn needless() -> Result<Outcome> {
+    let broken = needless::broken(&workspace_root())?;
     if !broken.is_empty() {
         bail!("\n{}", broken.join("\n"));
     }
