@@ -72,7 +72,7 @@ fn what_hands_out_rights_is_refused_when_the_target_is_known_too() {
                 Some(other) => panic!("{type_} {creation}: {other}"),
                 None => !refused,
             };
-            // Before anything is read or made, and once more when it is rendered.
+            // Before anything is made, and once more when it is rendered.
             let early = check_target(&es.owner, "ns", &es.spec, Some(&there)).err();
             assert!(check(early), "{type_} {creation}: before");
             for wanted in [&rendered(&[("a", "1")]), &annotated] {
