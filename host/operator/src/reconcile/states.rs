@@ -28,6 +28,7 @@ use super::refresh::controller_of;
 use super::world::ClusterWorld;
 use crate::cluster::live::api_failure;
 use crate::state::left::{ANNOTATION_CLASS, LABEL_OWNER_KEY, owner_key};
+use crate::sync::generator_name;
 use crate::sync::world::{GeneratorView, Owner};
 use crate::watch::Object;
 use crate::watch::cache::Name;
@@ -253,21 +254,30 @@ async fn delete(context: &Context, object: &GeneratorState) -> Result<(), Failur
     }
 }
 
-/// Has the generator take it back, and lets the record go.
-async fn take_back(context: &Arc<Context>, object: &GeneratorState) -> Result<(), Failure> {
-    let name = Name::of(object);
+/// The generator as a record has it. Whoever may write one says what is in it, so it goes by the record's own uid: no login and
+/// nothing else that is kept for a generator, or for another record, is found by it.
+fn as_recorded(object: &GeneratorState) -> (Source, GeneratorView) {
     let resource = &object.spec.resource;
     let text = |at: &str| resource.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
     let view = GeneratorView {
         kind: text("/kind"),
-        uid: text("/metadata/uid"),
+        uid: object.uid().unwrap_or_default(),
         generation: resource["metadata"]["generation"].as_i64().unwrap_or_default(),
         spec: resource["spec"].clone(),
     };
-    let source = Source { kind: view.kind.clone(), name: text("/metadata/name"), key: String::new() };
+    (Source { kind: view.kind.clone(), name: text("/metadata/name"), key: String::new() }, view)
+}
+
+/// Has the generator take it back, and lets the record go.
+async fn take_back(context: &Arc<Context>, object: &GeneratorState) -> Result<(), Failure> {
+    let name = Name::of(object);
+    let (source, view) = as_recorded(object);
     let reader = object.owner_references().first().map(|owner| owner.name.clone()).unwrap_or_default();
     let reader = Object::ExternalSecret(Name::new(&name.namespace, &reader));
     let world = ClusterWorld { context: context.clone(), reader };
+    // As a generator that is there: a record that somebody else has written is no way to one of another class.
+    let generator = generator_name(&source.kind, &name.namespace, &source.name);
+    world.ours(&generator, view.spec["controller"].as_str())?;
     context.pipeline.clean_up(&source, &view, &name.namespace, &world, &object.spec.state).await?;
     context.metrics.lease("clean", "done");
     let rest: Vec<&String> = object.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
@@ -325,6 +335,19 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    #[test]
+    fn a_record_stands_for_itself_and_for_no_generator() {
+        let resource = json!({
+            "kind": "STSSessionToken", "metadata": {"name": "g", "uid": "of-another", "generation": 3}, "spec": {"region": "r"},
+        });
+        let mut object =
+            GeneratorState::new("record", GeneratorStateSpec { resource, ..GeneratorStateSpec::default() });
+        object.metadata.uid = Some("its-own".to_owned());
+        let (source, view) = as_recorded(&object);
+        assert_eq!((source.kind.as_str(), source.name.as_str()), ("STSSessionToken", "g"));
+        assert_eq!((view.uid.as_str(), view.generation, view.spec), ("its-own", 3, json!({"region": "r"})));
     }
 
     #[test]

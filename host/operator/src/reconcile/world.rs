@@ -31,7 +31,7 @@ pub(super) struct ClusterWorld {
 impl ClusterWorld {
     /// Whose a store or generator is was looked at before, but it may have come, or changed, since: what is used is
     /// judged once more.
-    fn ours(&self, object: &StoreName, class: Option<&str>) -> Result<(), Failure> {
+    pub(super) fn ours(&self, object: &StoreName, class: Option<&str>) -> Result<(), Failure> {
         if self.context.config.serves(class) {
             return Ok(());
         }

@@ -149,7 +149,8 @@ impl WasiHttpHooks for Hooks {
                 }
             }
             let seat = flying.acquire_owned().await.map_err(|_| Error::ConnectionTerminated)?;
-            let mut sent = target.client.request(parts.method, url).headers(headers).body(body);
+            let client = session.client(target).map_err(|_| Error::ConfigurationError)?;
+            let mut sent = client.request(parts.method, url).headers(headers).body(body);
             if let Some(timeout) = options.and_then(|options| options.first_byte_timeout) {
                 sent = sent.timeout(timeout.min(session.config.read_timeout * 2));
             }

@@ -221,15 +221,16 @@ impl<'a> Registry<'a> {
         };
         let us = PluginId { name: "registry".to_owned(), version: String::new(), digest: String::new() };
         let session = self.pool.session(&us, "", vec![rule], reach);
-        let session = session.map_err(|_| {
-            self.unavailable("TLS cannot be set up: the authorities of the operator, or its proxy")
-        })?;
+        let unusable =
+            |_| self.unavailable("TLS cannot be set up: the authorities of the operator, or its proxy");
+        let session = session.map_err(unusable)?;
         let target = match session.admit(url) {
             Ok(target) => target,
             Err(Fault::EgressDenied { why, .. }) => return Err(refused(&why)),
             Err(fault) => return Err(refused(&fault.to_string())),
         };
-        let mut request = target.client.request(method.clone(), url.clone());
+        let client = session.client(target).map_err(unusable)?;
+        let mut request = client.request(method.clone(), url.clone());
         if let Some(accept) = accept {
             request = request.header(ACCEPT, accept);
         }
