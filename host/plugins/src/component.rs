@@ -3,6 +3,8 @@
 //!
 //! Nothing here runs guest code.
 
+use std::collections::BTreeMap;
+
 use claviger_core::provider::PropertyStep;
 use serde::Serialize;
 
@@ -39,6 +41,9 @@ pub struct Inspection {
     /// Kinds of generators that it answers to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub generators: Vec<String>,
+    /// JSON Schema of each kind's spec.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub generator_schemas: BTreeMap<String, serde_json::Value>,
     /// Origins it may ask for, in its own words.
     pub origins: Vec<String>,
     /// JSON Schema of a provider's object in a store.

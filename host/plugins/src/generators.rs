@@ -60,6 +60,11 @@ pub(crate) fn kinds(said: Vec<guest::Kind>) -> Result<Kinds, PluginsError> {
     Ok(kinds)
 }
 
+/// Of each kind's spec.
+pub(crate) fn schemas(kinds: &Kinds) -> BTreeMap<String, Json> {
+    kinds.iter().map(|(name, kind)| (name.clone(), kind.schema.document().clone())).collect()
+}
+
 impl Plugin {
     /// Whether it answers to that kind of generator.
     pub fn generates(&self, kind: &str) -> bool {

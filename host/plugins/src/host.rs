@@ -275,6 +275,7 @@ impl PluginHost {
         component::check_capabilities(&description.capabilities, exports)?;
         let kinds = generators::kinds(kinds)?;
         inspection.generators = kinds.keys().cloned().collect();
+        inspection.generator_schemas = generators::schemas(&kinds);
         inspection.name = component::label("name", said.name)?;
         inspection.version = component::label("version", said.version)?;
         inspection.capabilities.clone_from(&description.capabilities);
