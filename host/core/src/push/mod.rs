@@ -8,6 +8,7 @@ mod entries;
 pub mod place;
 mod property;
 mod record;
+mod room;
 mod source;
 pub mod spread;
 mod status;
@@ -20,6 +21,7 @@ pub use entries::{Entry, entries, place_of};
 pub use place::{Place, Target};
 pub use property::{PropertyError, Removed, Way, holds, remove, set};
 pub use record::{Ended, Part, Record};
+pub use room::{MAX_RECORDED, Room};
 pub use source::{check_type, reverse_keys};
 pub use status::{
     DELETED, ERRORED, Outcome, SYNCED, next_status, parse_store_key, recorded, store_key, targets_of,

@@ -6,7 +6,7 @@ use claviger_core::error::Failure;
 use claviger_core::provider::Pushed;
 use claviger_core::push::place::may_be_one;
 use claviger_core::push::{
-    Ended, Entry, Outcome, Part, Place, Record, StoreView, Target, recorded, store_key,
+    Ended, Entry, MAX_RECORDED, Outcome, Part, Place, Record, Room, StoreView, Target, recorded, store_key,
 };
 use claviger_core::redact::Redactor;
 use claviger_crds::external_secret::StoreKind;
@@ -88,11 +88,12 @@ impl Look<'_> {
             report.failures.push(Failure::StoreNotFound { store });
         }
         let mut all = self.wanted(given, report).await?;
-        let unusable = self.unusable(&mut all, report).await;
+        let mut held = self.unusable(&mut all, report).await;
         self.take_places(&mut all, report);
+        held.extend(self.without_room(&mut all, report));
         let claimed: BTreeSet<Target> = all.iter().flat_map(|one| self.targets(one)).collect();
         report.claimed = Some(claimed.clone());
-        let wanted: BTreeSet<Target> = claimed.into_iter().chain(unusable).collect();
+        let wanted: BTreeSet<Target> = claimed.into_iter().chain(held).collect();
         self.announce(&mut all, report).await?;
         for Wanted { store, entries, looked } in &mut all {
             self.write(store, entries, std::mem::take(looked), report).await;
@@ -238,6 +239,34 @@ impl Look<'_> {
                 });
             }
         }
+    }
+
+    /// Leaves out what the status has no room for, and what is wanted of a place that is recorded goes on. Answers what that is.
+    fn without_room(&self, all: &mut [Wanted], report: &mut Report) -> BTreeSet<Target> {
+        let mut room = Room::beside(&report.record);
+        let (mut left, mut places) = (BTreeSet::new(), 0);
+        for one in all {
+            let (key, targets) = (store_key(one.store.kind, &one.store.name), self.targets(one));
+            places += targets.len();
+            let mut targets = targets.into_iter();
+            one.entries.retain(|entry| {
+                let target = targets.next();
+                let fits = room.take(&report.record, &key, &entry.recorded);
+                left.extend(target.filter(|_| !fits));
+                fits
+            });
+        }
+        if !left.is_empty() {
+            let why = format!(
+                "{} of {places} places are not pushed: the status, by which they are found again, has no room for more \
+                 ({} KiB in all): spread them over several PushSecrets, or push many keys as one object \
+                 (dataTo[].remoteKey)",
+                left.len(),
+                MAX_RECORDED >> 10
+            );
+            report.failures.push(Failure::PolicyInvalid { why });
+        }
+        left
     }
 
     async fn write(&self, store: &StoreView, entries: &[Entry], looked: Looked, report: &mut Report) {
