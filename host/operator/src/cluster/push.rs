@@ -210,7 +210,8 @@ pub async fn announce(
     if !all_said && !PRUNED.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             "the definition of PushSecret is older than this operator and has no status.pushing: what is being pushed \
-             when the operator is killed may stay at the provider; apply the definitions of this version"
+             when the operator is killed may stay at the provider; apply the definitions of this version (claviger crds; \
+             claviger doctor names all such fields)"
         );
     }
     Ok(())
