@@ -56,7 +56,8 @@ pub struct Who<'a> {
 /// Something that a provider was asked for.
 #[derive(Clone, Debug)]
 pub struct Access<'a> {
-    /// `connect`, `validate`, `get`, `find`, `push`, `delete`, `generate`, `renew`, `revoke` or `cleanUp`.
+    /// `connect`, `validate`, `get`, `find`, `push`, `delete`, `exists`, `generate`, `renew`, `revoke`, `cleanUp`, `poll` or
+    /// `acknowledge`.
     pub operation: &'static str,
     /// The store or the generator.
     pub store: &'a StoreName,
@@ -74,7 +75,7 @@ pub struct Access<'a> {
     pub result: &'static str,
     /// Of a push: `created`, `updated` or `unchanged`.
     pub effect: Option<&'static str>,
-    /// Of a search: how many keys were found.
+    /// Of a search: how many keys were found. Of `poll` and `acknowledge` how many notices.
     pub found: Option<usize>,
     /// Whether the answer is another's read, just before or at the same time.
     pub shared: bool,
