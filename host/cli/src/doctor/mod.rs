@@ -16,7 +16,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use claviger_operator::config::OperatorConfig;
 use kube::{Client, Config};
 
@@ -35,6 +35,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// # Errors
 /// If there is no kubeconfig that can be used.
 pub(crate) async fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
+    if args.settings.enable_refresh && !args.settings.enable_webhook {
+        bail!("--enable-refresh (refresh.enabled) needs --enable-webhook (webhook.enabled), as with run");
+    }
     if args.print_rights {
         let namespace =
             args.operator_namespace.clone().unwrap_or_else(|| OperatorConfig::default().operator_namespace);
