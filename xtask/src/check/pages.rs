@@ -1,7 +1,8 @@
 //! Files and tests that pages name, and what they link to: who follows one finds it, and a claim has the test that it leans on.
 //!
-//! Of names only whole ones are looked at: `folder/file`, from the root, and `folder/file::function`. What is cut short, has a
-//! placeholder in it or is no path is left alone, and so is what the named thing says. Of links those within the tree.
+//! Of names only whole ones are looked at: `folder/file`, from the root or below `host`, `folder/{file,another}`, and
+//! `folder/file::function`. What is cut short, has a placeholder in it or is no path is left alone, and so is what the named
+//! thing says. Of links those within the tree.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,15 +26,18 @@ pub(super) fn broken(root: &Path) -> Result<Vec<String>> {
     let mut pages: Vec<PathBuf> = PAGES.iter().map(PathBuf::from).collect();
     collect(root, Path::new(FOLDER), &mut pages)?;
     pages.sort();
+    let below =
+        |name: &str| [root.join(name), root.join("host").join(name)].into_iter().find(|path| path.exists());
     let mut broken = Vec::new();
     for page in pages {
         let (place, text) = (page.display().to_string(), read(&root.join(&page))?);
         if !OF_AUTHORS.contains(&place.as_str()) {
-            for (file, function) in named(&text, |top| root.join(top).exists()) {
-                let there = root.join(file);
-                if !there.exists() {
+            for (file, function) in named(&text, |top| below(top).is_some()) {
+                let Some(there) = below(&file) else {
                     broken.push(format!("{place}: there is no {file}"));
-                } else if let Some(function) = function
+                    continue;
+                };
+                if let Some(function) = function
                     && !read(&there)?.contains(&format!("fn {function}("))
                 {
                     broken.push(format!("{place}: {file} has no {function}"));
@@ -117,23 +121,35 @@ fn anchors(text: &str) -> BTreeSet<String> {
     anchors
 }
 
-/// Files, and perhaps a function in each, that stand between backquotes and begin at the root.
-fn named(text: &str, is_top: impl Fn(&str) -> bool) -> Vec<(&str, Option<&str>)> {
+/// Files, and perhaps a function in each, that stand between backquotes and begin with one of the tops.
+fn named(text: &str, is_top: impl Fn(&str) -> bool) -> Vec<(String, Option<&str>)> {
     let mut found = Vec::new();
     for line in prose(text) {
         for name in line.split('`').skip(1).step_by(2) {
-            let (file, function) = match name.split_once("::") {
-                Some((file, path)) => (file, path.rsplit("::").next()),
+            let (files, function) = match name.split_once("::") {
+                Some((files, path)) => (files, path.rsplit("::").next()),
                 None => (name, None),
             };
-            let plain = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
-            let top = file.split_once('/').map(|(top, _)| top).filter(|top| !top.is_empty());
-            if file.chars().all(plain) && top.is_some_and(&is_top) {
-                found.push((file, function));
+            for file in each(files) {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
+                let top = file.split_once('/').map(|(top, _)| top).filter(|top| !top.is_empty());
+                if file.chars().all(plain) && top.is_some_and(&is_top) {
+                    found.push((file, function));
+                }
             }
         }
     }
     found
+}
+
+/// `a/{b,c}.rs` names two.
+fn each(files: &str) -> Vec<String> {
+    match files.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?))) {
+        Some((before, (among, after))) => {
+            among.split(',').map(|one| format!("{before}{}{after}", one.trim())).collect()
+        }
+        None => vec![files.to_owned()],
+    }
 }
 
 #[cfg(test)]
@@ -142,11 +158,15 @@ mod tests {
 
     #[test]
     fn whole_names_are_found_and_nothing_else() {
-        let text = "See `host/a.rs`, `host/b.rs::Type::test` and `c.rs`; `host/<name>.rs`, `host/{a,b}.rs`, `/readyz`.\n\
+        let text = "See `host/a.rs`, `host/b.rs::Type::test` and `c.rs`; `host/<name>.rs`, `host/{c,d/}`, `/readyz`.\n\
                     ```\n`host/code.rs`\n```\n`reconcile.io/managed` `POST host/x` `host/d/`";
         let found = named(text, |top| top == "host");
-        assert_eq!(found, [("host/a.rs", None), ("host/b.rs", Some("test")), ("host/d/", None)]);
+        let found: Vec<_> = found.iter().map(|(file, function)| (file.as_str(), *function)).collect();
+        let expected = ["host/c", "host/d/", "host/d/"].map(|file| (file, None));
+        assert_eq!(found[..2], [("host/a.rs", None), ("host/b.rs", Some("test"))]);
+        assert_eq!(found[2..], expected);
     }
+
     #[test]
     fn links_and_what_they_lead_to() {
         let text = "[a](b.md#c-d), [`e`](#f) and [g](https://h.example/#i); `[j](k)`\n```\n[l](m)\n```\n[n](../o.rs)";
