@@ -19,7 +19,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub(crate) use self::file::FileError;
 use self::keys::{KEYS, Key};
-pub(crate) use self::settings::{authorities, egress, operator, proxies};
+pub(crate) use self::settings::{authorities, egress, operator, own_egress, proxies};
 use crate::args::{Cli, Command};
 
 /// The period of store validation, in milliseconds; the one variable whose unit is not its flag's.

@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use claviger_operator::cluster::credentials::Credentials;
-use claviger_plugins::egress::EgressConfig;
 use kube::Client;
 
 pub(crate) use self::change::Change;
@@ -40,8 +39,7 @@ pub(crate) const API_SERVER_AUDIENCES: [&str; 3] = [
 pub(crate) async fn diff(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     let config = crate::run::kube_config(args.kubeconfig.as_deref()).await?;
     let denied = crate::run::api_server_addresses(&config).await;
-    // A person's own machine: a server on it is what they are trying out.
-    let egress = EgressConfig { allow_loopback: true, denied, ..EgressConfig::default() };
+    let egress = crate::config::own_egress(&args.inputs.reach, denied)?;
     let Prepared { files, pipeline, mut failed } = prepare(&args.inputs, egress).await?;
     let client = Client::try_from(config).context("the cluster's address or credentials cannot be used")?;
     let credentials =

@@ -66,8 +66,7 @@ pub(crate) async fn prepare(args: &RenderArgs, egress: EgressConfig) -> anyhow::
 /// If nothing can be rendered at all: no files, no plugins. A single object that fails is not an error
 /// but a line and the exit code.
 pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
-    // A person's own machine: a server on it is what they are trying out.
-    let egress = EgressConfig { allow_loopback: true, ..EgressConfig::default() };
+    let egress = crate::config::own_egress(&args.reach, Vec::new())?;
     let Prepared { files, pipeline, mut failed } = prepare(args, egress).await?;
     let external_secrets = files.external_secrets();
     let mut rendered = 0;

@@ -8,7 +8,6 @@ use claviger_crds::external_secret::ExternalSecret;
 use claviger_operator::cluster::credentials::Credentials;
 use claviger_operator::plugins::{BUILT_IN, Registry};
 use claviger_operator::sync::Pipeline;
-use claviger_plugins::egress::EgressConfig;
 use futures::StreamExt;
 use kube::{Client, Config};
 use serde_json::Value;
@@ -38,8 +37,7 @@ pub(super) async fn compare_all(
     external_secrets: &[Value],
 ) -> anyhow::Result<(Vec<Change>, Vec<String>)> {
     let denied = crate::run::api_server_addresses(config).await;
-    // As `claviger diff`: a person's own machine.
-    let egress = EgressConfig { allow_loopback: true, denied, ..EgressConfig::default() };
+    let egress = crate::config::own_egress(&args.reach, denied)?;
     let dir = crate::plugins_dir::find(&args.plugins)?;
     let ahead = crate::plugins_dir::ahead(&args.plugins, &dir);
     let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), ahead, egress)?;
