@@ -9,7 +9,7 @@ use claviger_operator::config::{Audit, CertificateSource};
 use serde_json::Value;
 
 use super::*;
-use crate::args::RunArgs;
+use crate::args::{DoctorArgs, RunArgs};
 
 const MARK: &str = "CLAVIGER_TEST_AGAIN";
 
@@ -430,7 +430,7 @@ fn a_webhook_in_the_file_is_switched_on_by_name() {
 /// What of the operator's file is a setting of the doctor's too.
 #[test]
 fn the_doctor_reads_the_file_of_run() {
-    let looked = |text: &str, flags: &[&str]| {
+    let looked = |text: &str, flags: &[&str]| -> Result<(Option<String>, Box<DoctorArgs>), String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.yaml");
         std::fs::write(&path, text).unwrap();
