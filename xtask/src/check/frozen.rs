@@ -13,6 +13,7 @@ const FROZEN: &[(&str, &str)] = &[
     ("wit/v1", "cf3d59d779c16553a2f5bce7b3d1a787da7280493ffdf6c7c25778775f79eb99"),
     ("wit/events/v1", "77b304c9af6dabd60ab7a288de2c7947773848cf38b3fb829a3dc6ec6b6fa476"),
     ("host/plugins/tests/v1", "cd2049ccb130b5901404b2d91dee5661e5ab827a99cc72400604d9e77ff8ab54"),
+    ("host/plugins/tests/events-v1", "26b3cb56493e324156538e9d20357fb4ec0cec3a5a00e8ff79faf1b0f05e7b21"),
 ];
 
 /// What the page is about.
