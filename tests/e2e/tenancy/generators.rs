@@ -60,7 +60,13 @@ fn specs(kind: &str, server: &str, victim: &str) -> Vec<(String, Value)> {
                 (format!("/provider{at}"), json!({"path": "database/creds/r", "provider": config}))
             })
             .collect(),
-        "Webhook" => of_store("webhook").collect(),
+        // It says what of the answer is meant.
+        "Webhook" => of_store("webhook")
+            .map(|(at, mut spec)| {
+                spec["result"] = json!({"jsonPath": "$"});
+                (at, spec)
+            })
+            .collect(),
         other => panic!("no specs for {other}"),
     }
 }
