@@ -60,8 +60,12 @@ pub(crate) enum World {
 }
 
 /// Refuses what is no component. A core module and a text file are the usual mistakes, and deserve their
-/// names; the whole file is parsed before the compiler sees it.
-pub(crate) fn check_encoding(bytes: &[u8]) -> Result<(), PluginsError> {
+/// names; the whole file is parsed before the compiler sees it. It runs nothing and needs no host, so whoever hands
+/// bytes on can ask too.
+///
+/// # Errors
+/// [`PluginsError::NotAComponent`].
+pub fn check_encoding(bytes: &[u8]) -> Result<(), PluginsError> {
     let refuse = |what: &str| Err(PluginsError::NotAComponent(what.to_owned()));
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', 0x0d, 0, 1, 0]) => {}

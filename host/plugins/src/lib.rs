@@ -75,6 +75,7 @@
 //! ```
 
 mod ambient;
+pub mod answers;
 mod aot;
 mod builtin;
 mod call;
@@ -114,12 +115,13 @@ mod writer;
 pub use aot::MAX_ARTIFACTS;
 pub use builtin::builtin_grants;
 pub use compile::{ChildCompiler, Compiler, EXIT_NO_ROOM, EXIT_NOT_A_COMPONENT, child_main};
-pub use component::Inspection;
+pub use component::{Inspection, check_encoding};
 pub use error::PluginsError;
 pub use grants::{AmbientGrant, Grants};
 pub use host::{HostConfig, PluginHost};
 pub use observe::Observer;
 pub use plugin::{Description, Plugin, PluginKind, RenderError, RenderOptions, RenderedTexts, Seed};
+pub use schema::{ConfigSchema, Mark};
 pub use session::{Requester, Scope, Session, StoreRef};
 pub use source::{AccountAnswer, AmbientKind, CredentialSource, ObjectAnswer, ObjectKind, TokenAnswer};
 pub use usage::Used;

@@ -60,7 +60,8 @@ fn folder(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn parse(file: &Path, text: &str, namespace: &str, loaded: &mut Loaded) {
+/// Reads one file's text.
+pub(super) fn parse(file: &Path, text: &str, namespace: &str, loaded: &mut Loaded) {
     for (index, document) in documents(text).into_iter().enumerate() {
         if document.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
             continue;

@@ -11,6 +11,7 @@ mod login;
 mod manifest;
 mod reference;
 mod registry;
+mod said;
 #[cfg(test)]
 mod tests;
 mod wit;
@@ -26,6 +27,7 @@ pub use error::OciError;
 pub use login::Login;
 pub use manifest::Artifact;
 pub use reference::Reference;
+pub use said::{component_layer, signature_layers, token_service};
 pub use wit::wit_exports;
 
 use crate::egress::EgressPool;
