@@ -10,6 +10,7 @@ mod check;
 mod crds;
 mod demo;
 mod exec;
+mod fuzz;
 mod image;
 mod isolation;
 mod load;
@@ -68,6 +69,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Feed what is read of strangers with inputs that are made up, for some minutes for each target (needs cargo-fuzz)
+    Fuzz(fuzz::FuzzArgs),
     /// Write the interface of wit/v1 as a WIT package in its binary form, for `claviger plugin push`
     Wit {
         /// The file
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
         Command::Chart => chart::write(&progress).map(|()| ExitCode::SUCCESS),
         Command::Bench { args } => load::run_load(&progress, "bench", &args),
         Command::Soak { args } => load::run_load(&progress, "soak", &args),
+        Command::Fuzz(args) => fuzz::run(&progress, &args),
         Command::Wit { output } => wit::write(&progress, &output).map(|()| ExitCode::SUCCESS),
         Command::Plugins => build::plugins(&progress).map(|_| ExitCode::SUCCESS),
     };

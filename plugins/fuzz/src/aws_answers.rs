@@ -22,7 +22,8 @@ pub fn run(data: &[u8]) {
     }
     let error_type = (!kind.is_empty()).then_some(kind);
     let failure = Failure::read(status.parse().unwrap_or(400), error_type, None, rest);
-    let _ = (failure.class(), failure.error("action", "what"), failure.sts_error("action", "role", "step", None));
+    let _ =
+        (failure.class(), failure.error("action", "what"), failure.sts_error("action", "role", "step", None));
     if let Ok(credentials) = Credentials::read(rest) {
         let again = Credentials::read(&credentials.write()).expect("it was written");
         assert!(again.write() == credentials.write(), "it is written otherwise");

@@ -27,7 +27,11 @@ impl World for Scripted<'_> {
     fn send(&self, requests: Vec<Request>) -> Vec<Result<Reply, Error>> {
         let known = ["https://my.vault.azure.net/", "https://login.microsoftonline.com/"];
         for request in &requests {
-            assert!(known.iter().any(|origin| request.url.starts_with(origin)), "{} is elsewhere", request.url);
+            assert!(
+                known.iter().any(|origin| request.url.starts_with(origin)),
+                "{} is elsewhere",
+                request.url
+            );
         }
         self.script.send(requests)
     }
@@ -56,7 +60,8 @@ pub fn run(data: &[u8]) {
     for kind in [Kind::Secret, Kind::Key, Kind::Certificate] {
         let _ = (answer::value(&body, kind), answer::pushable(&body, kind), answer::metadata(&body, kind));
     }
-    let _ = (answer::deleted_tags(&body), answer::listing(&body), login::token(&body), refusal::forbidden(&body));
+    let _ =
+        (answer::deleted_tags(&body), answer::listing(&body), login::token(&body), refusal::forbidden(&body));
     let Ok(client) = Client::new(&session, &world) else { return };
     script.ask(|items| read::get(&client, items), |query, cursor| find::find(&client, query, cursor));
     script.again();

@@ -28,7 +28,9 @@ pub fn run(data: &[u8]) {
         }
         Err(error) => quotes(&error, &texts),
     }
-    for outcome in [Key::read(data, "/at").err(), file::read(data, "/at").err(), Certificate::read(data, "/at").err()] {
+    for outcome in
+        [Key::read(data, "/at").err(), file::read(data, "/at").err(), Certificate::read(data, "/at").err()]
+    {
         outcome.iter().for_each(|error| quotes(error, &texts));
     }
 }
@@ -36,8 +38,16 @@ pub fn run(data: &[u8]) {
 fn quotes(error: &Error, texts: &[String]) {
     let said = format!("{error:?}");
     // What is in our own words too is no secret: names of types and fields.
-    let own = ["service_account", "authorized_user", "external_account", "source_credentials", "certificate", "quota_project_id"];
-    let quoted = texts.iter().find(|text| said.contains(text.as_str()) && !own.iter().any(|own| text.contains(own)));
+    let own = [
+        "service_account",
+        "authorized_user",
+        "external_account",
+        "source_credentials",
+        "certificate",
+        "quota_project_id",
+    ];
+    let quoted =
+        texts.iter().find(|text| said.contains(text.as_str()) && !own.iter().any(|own| text.contains(own)));
     assert!(quoted.is_none(), "{quoted:?} is in {said}");
 }
 

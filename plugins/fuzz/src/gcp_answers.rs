@@ -26,7 +26,11 @@ impl Google for Scripted<'_> {
         for request in &requests {
             let host = request.url.strip_prefix("https://").and_then(|rest| rest.split('/').next());
             let host = host.unwrap_or_default();
-            assert!(host.ends_with(".googleapis.com") && !host.contains(['@', '?', '#']), "{} is elsewhere", request.url);
+            assert!(
+                host.ends_with(".googleapis.com") && !host.contains(['@', '?', '#']),
+                "{} is elsewhere",
+                request.url
+            );
         }
         self.script.send(requests)
     }
@@ -53,7 +57,12 @@ pub fn run(data: &[u8]) {
     let script = &world.script;
     let reply = script.reply();
     let body = &reply.body;
-    let _ = (answer::payload(body, "w"), answer::metadata(body, "w"), answer::secrets(body, "w"), answer::newest(body, "w"));
+    let _ = (
+        answer::payload(body, "w"),
+        answer::metadata(body, "w"),
+        answer::secrets(body, "w"),
+        answer::newest(body, "w"),
+    );
     let failure = Failure::read(reply.status, reply.retry_after_ms, body).without(&["value-of-a-slot"]);
     assert!(!failure.said().contains("value-of-a-slot"), "it says what was sent");
     let _ = failure.error("secretmanager.versions.access", "w");

@@ -30,7 +30,10 @@ pub fn run(data: &[u8]) {
         Err(failure) => {
             let lines = u32::try_from(template.matches('\n').count() + 1).unwrap_or(u32::MAX);
             assert!((1..=lines).contains(&failure.line) && failure.column >= 1, "{failure:?}");
-            assert!(value.len() < 8 || template.contains(value) || !failure.detail.contains(value), "{failure:?}");
+            assert!(
+                value.len() < 8 || template.contains(value) || !failure.detail.contains(value),
+                "{failure:?}"
+            );
         }
     }
     let again = render(template, &values, &options);

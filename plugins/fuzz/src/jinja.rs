@@ -28,7 +28,10 @@ pub fn run(data: &[u8]) {
         Err(failure) => {
             let lines = u32::try_from(template.lines().count() + 1).unwrap_or(u32::MAX);
             assert!(failure.line <= lines, "{failure:?}");
-            assert!(value.len() < 8 || template.contains(value) || !failure.detail.contains(value), "{failure:?}");
+            assert!(
+                value.len() < 8 || template.contains(value) || !failure.detail.contains(value),
+                "{failure:?}"
+            );
         }
     }
     let again = render(template, &values, &options);
@@ -38,6 +41,10 @@ pub fn run(data: &[u8]) {
     {
         let other = Options { now_ms: 1_800_000_000_000, ..options };
         let other = render(template, &values, &other);
-        assert_eq!(other.ok().map(|other| other.text).as_ref(), Some(&rendered.text), "it varies and does not say so");
+        assert_eq!(
+            other.ok().map(|other| other.text).as_ref(),
+            Some(&rendered.text),
+            "it varies and does not say so"
+        );
     }
 }

@@ -6,7 +6,12 @@
 //! host's to contain. Values in seeds are made up.
 
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a property that does not hold panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a property that does not hold panics"
+)]
 
 pub mod aws_answers;
 pub mod azure_answers;

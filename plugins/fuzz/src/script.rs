@@ -41,7 +41,13 @@ impl<'i> Script<'i> {
                 None => break,
             }
         }
-        Self { fields: serde_json::from_str(fields).unwrap_or_default(), key, property, replies, asked: Cell::new(0) }
+        Self {
+            fields: serde_json::from_str(fields).unwrap_or_default(),
+            key,
+            property,
+            replies,
+            asked: Cell::new(0),
+        }
     }
 
     /// The store's object with the input's fields over it.
@@ -96,11 +102,7 @@ impl<'i> Script<'i> {
             name_regexp: name.map(ToOwned::to_owned),
         };
         let tag = [(self.property.to_owned(), "v".to_owned())];
-        vec![
-            query(None, &[], Some(self.key)),
-            query(Some(self.key), &[], None),
-            query(None, &tag, None),
-        ]
+        vec![query(None, &[], Some(self.key)), query(Some(self.key), &[], None), query(None, &tag, None)]
     }
 
     /// All that a reader is asked. Holds: one answer for each item, and pages whose cursors lead on.

@@ -59,7 +59,8 @@ pub fn run(data: &[u8]) {
     let mut config = config;
     // Where it goes is not the input's to say, or there is nothing to hold it to.
     config["server"] = json!("http://vault.example");
-    let slots = ["token", "secret-id", "role-id", "jwt", "password"].map(|slot| (slot, bytes("value-of-the-slot")));
+    let slots =
+        ["token", "secret-id", "role-id", "jwt", "password"].map(|slot| (slot, bytes("value-of-the-slot")));
     let session = input(&config, &slots);
     let world = Scripted { script, memo: testing::Memo::default() };
     let script = &world.script;

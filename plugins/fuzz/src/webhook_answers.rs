@@ -23,12 +23,16 @@ pub fn run(data: &[u8]) {
     let json_path = config["result"]["jsonPath"].as_str().unwrap_or_default();
     let _ = (answer::value(body.clone(), json_path), answer::values(&body, json_path));
     if let Ok(sent) = place::sent(&body, "https://api.example") {
-        assert!(sent.starts_with("https://api.example/") || sent.starts_with("https://api.example?"), "{sent}");
+        assert!(
+            sent.starts_with("https://api.example/") || sent.starts_with("https://api.example?"),
+            "{sent}"
+        );
         assert!(sent.bytes().all(|byte| byte.is_ascii_graphic()), "{sent}");
     }
     // A manifest that asks for other objects, or for surroundings, is not this bench's.
     let known = ["url", "headers", "body", "method", "result", "secrets", "timeout"];
-    let fits = config.as_object().is_some_and(|config| config.keys().all(|key| known.contains(&key.as_str())));
+    let fits =
+        config.as_object().is_some_and(|config| config.keys().all(|key| known.contains(&key.as_str())));
     if !fits || config["secrets"].as_array().map(Vec::len) != Some(1) {
         return;
     }

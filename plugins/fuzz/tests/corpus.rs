@@ -36,7 +36,8 @@ fn every_target_has_a_program_and_a_row_in_the_page() {
     let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
     for (name, _) in TARGETS {
         let program = root().join(format!("fuzz/fuzz_targets/{name}.rs"));
-        let text = fs::read_to_string(&program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let text =
+            fs::read_to_string(&program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
         assert!(text.contains(&format!("claviger_plugin_fuzz::{name}::run(data)")), "{name} calls another");
         assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} is not in fuzz/Cargo.toml");
         assert!(page.contains(&format!("| `{name}` |")), "docs/security.md has no row `{name}`");

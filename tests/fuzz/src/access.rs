@@ -32,7 +32,8 @@ pub fn run(data: &[u8]) {
         if !allowed {
             continue;
         }
-        let covering: Vec<&String> = patterns.iter().filter(|pattern| covers(pattern, namespace, key)).collect();
+        let covering: Vec<&String> =
+            patterns.iter().filter(|pattern| covers(pattern, namespace, key)).collect();
         assert!(!covering.is_empty(), "{key:?} is of no pattern");
         if covering.iter().all(|pattern| pattern.ends_with('*')) {
             let odd = key.contains("//") || key.split('/').any(|part| matches!(part, "." | ".."));

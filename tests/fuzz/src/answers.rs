@@ -57,7 +57,9 @@ pub fn run(data: &[u8]) {
     }
     let marked = |c: char| c.is_ascii_alphanumeric() || "/~-_.[]".contains(c);
     assert!(path.len() <= LONGEST && path.chars().all(marked), "{path:?}");
-    assert!(answers::label(said.detail.clone()).is_none_or(|label| label == said.detail && label.len() <= 64));
+    assert!(
+        answers::label(said.detail.clone()).is_none_or(|label| label == said.detail && label.len() <= 64)
+    );
     let line = answers::line(&said.detail);
     assert!(line.chars().count() <= 200 && !line.chars().any(char::is_control));
     for facet in [Facet::Value, Facet::Metadata] {
@@ -70,7 +72,11 @@ fn judge(said: &Said, facet: Facet) {
         id: lease.id.clone(),
         duration_ms: lease.duration_ms,
         renewable: lease.renewable,
-        holder: lease.ttl_ms.map(|ttl_ms| SaidHolder { accessor: lease.accessor.clone(), ttl_ms, renewable: false }),
+        holder: lease.ttl_ms.map(|ttl_ms| SaidHolder {
+            accessor: lease.accessor.clone(),
+            ttl_ms,
+            renewable: false,
+        }),
     });
     let bytes = |(key, value): &(String, String)| (key.clone(), value.clone().into_bytes());
     let answer = SaidValue {

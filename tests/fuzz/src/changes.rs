@@ -18,5 +18,8 @@ pub fn run(data: &[u8]) {
     assert!(known || meant == (read == changed && !read.is_empty()), "{read:?} and {changed:?}");
     let same = Keys::new(provider, &config, [read]);
     // What names nothing (slashes alone, an ARN of another service) is read by nobody.
-    assert!(same.has(read) || same == Keys::new(provider, &config, []), "{read:?} changed, and its reader is not meant");
+    assert!(
+        same.has(read) || same == Keys::new(provider, &config, []),
+        "{read:?} changed, and its reader is not meant"
+    );
 }

@@ -38,7 +38,11 @@ pub fn run(data: &[u8]) {
             for problem in &problems {
                 let quoted = values.iter().find(|value| problem.contains(**value));
                 // A word of our own messages is no secret.
-                let said = |value: &&str| keys::KEYS.iter().any(|key| key.path.contains(value) || key.kind.expected().contains(value));
+                let said = |value: &&str| {
+                    keys::KEYS
+                        .iter()
+                        .any(|key| key.path.contains(value) || key.kind.expected().contains(value))
+                };
                 assert!(quoted.is_none_or(said), "{quoted:?} is in {problem:?}");
                 assert!(problem.len() <= 1024, "{} bytes", problem.len());
             }

@@ -37,7 +37,8 @@ pub fn run(data: &[u8]) {
     let _ = Options::parse(&annotations);
     if let Ok(targets) = Targets::parse(&annotations) {
         for (_, name) in &targets.named {
-            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
             assert!(name.bytes().all(plain) && !name.starts_with('.'), "{name:?} leads elsewhere");
         }
     }

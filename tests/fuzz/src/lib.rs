@@ -5,7 +5,12 @@
 //! That of the plugins is `plugins/fuzz`. What decides is in the product; here is nothing but questions and what the
 //! answers must be. Values in seeds are made up.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a property that does not hold panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a property that does not hold panics"
+)]
 
 pub mod access;
 pub mod admission;

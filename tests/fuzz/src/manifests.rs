@@ -60,7 +60,9 @@ fn judge(object: &Value) {
                 }
             }
         }
-        "SecretStore" => drop(stable::<SecretStore>(object).map(|store| judge_store("SecretStore", &store.spec))),
+        "SecretStore" => {
+            drop(stable::<SecretStore>(object).map(|store| judge_store("SecretStore", &store.spec)))
+        }
         "ClusterSecretStore" => {
             let store = stable::<ClusterSecretStore>(object);
             drop(store.map(|store| judge_store("ClusterSecretStore", &store.spec)));

@@ -22,7 +22,10 @@ pub fn run(data: &[u8]) {
     let written = reference.to_string();
     assert_eq!(Reference::parse(&written).as_ref(), Ok(&reference), "{written}");
     assert!(reference.tag().is_some() || reference.digest().is_some());
-    assert!(!reference.registry().contains(['/', '@', '?', '#']) && !reference.repository().contains(['@', ':', '?', '#', '%']));
+    assert!(
+        !reference.registry().contains(['/', '@', '?', '#'])
+            && !reference.repository().contains(['@', ':', '?', '#', '%'])
+    );
     assert!(!reference.repository().split('/').any(|part| matches!(part, "" | "." | "..")));
     if let Err(error) = Login::find(rest, &reference) {
         assert!(error.to_string().len() <= 2048);
@@ -30,5 +33,6 @@ pub fn run(data: &[u8]) {
 }
 
 fn is_digest(text: &str) -> bool {
-    text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    text.strip_prefix("sha256:")
+        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }

@@ -15,7 +15,10 @@ pub fn run(data: &[u8]) {
     let written = origin.to_string();
     assert_eq!(Origin::parse(&written).as_ref(), Ok(&origin), "{written}");
     assert_eq!(Origin::of_url(&format!("{written}/a?b#c")).as_ref(), Some(&origin), "{written}");
-    assert!(!origin.host().is_empty() && !origin.host().contains(['/', '@', '*', '?', '#', ' ']), "{written}");
+    assert!(
+        !origin.host().is_empty() && !origin.host().contains(['/', '@', '*', '?', '#', ' ']),
+        "{written}"
+    );
     for built_in in [false, true] {
         if !origin.matches_grant(grant, built_in) {
             continue;

@@ -17,7 +17,8 @@ pub fn run(data: &[u8]) {
     let ([index, count, named], package) = lines(data);
     if let Ok(Some(header)) = Header::parse(Some(index), Some(count), Some(named)) {
         assert!(header.index < header.count && header.count <= MAX_PARTS, "{header:?}");
-        let parts: Vec<_> = (0..2).map(|at| (Header { index: at, ..header.clone() }, package.to_vec())).collect();
+        let parts: Vec<_> =
+            (0..2).map(|at| (Header { index: at, ..header.clone() }, package.to_vec())).collect();
         let joined = join(parts);
         assert_eq!(joined.is_ok(), header.count == 2, "parts are missing, or there twice");
     }

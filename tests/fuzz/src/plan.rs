@@ -84,7 +84,14 @@ pub fn run(data: &[u8]) {
     if let Some(manifest) = &case.spec.target.manifest {
         let found = None;
         let wanted = Some(&rendered);
-        let _ = generic::plan(&generic::Input { owner: &owner, namespace: "team", spec: &case.spec, manifest, found, wanted });
+        let _ = generic::plan(&generic::Input {
+            owner: &owner,
+            namespace: "team",
+            spec: &case.spec,
+            manifest,
+            found,
+            wanted,
+        });
         return;
     }
     let observed = case.secret.as_ref().map(|there| observed(there, &hasher));
@@ -183,7 +190,10 @@ fn judge(apply: &ApplySecret, before: Option<&Observed>) {
     assert_eq!(apply.precondition.is_some(), before.is_some(), "it is not tied to what was looked at");
     if let Some(before) = before {
         assert!(!before.deleting);
-        assert!(before.controller.as_ref().is_none_or(|controller| controller.uid == "uid"), "it is another's");
+        assert!(
+            before.controller.as_ref().is_none_or(|controller| controller.uid == "uid"),
+            "it is another's"
+        );
         return;
     }
     let data = apply.data.iter().map(|(key, value)| (key.as_str(), value.expose()));

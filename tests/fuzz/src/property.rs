@@ -35,7 +35,10 @@ pub fn run(data: &[u8]) {
             // In a list a null takes its place; of a name that stands twice the other is left.
             let rest = holds(left.expose(), property, way).expect("it could be set");
             let twice = memchr::memmem::find_iter(new, b":").count() > 1;
-            assert!(rest.is_none() || rest.as_deref().is_some_and(|rest| rest == "null") || twice, "it is there still");
+            assert!(
+                rest.is_none() || rest.as_deref().is_some_and(|rest| rest == "null") || twice,
+                "it is there still"
+            );
         }
     }
 }

@@ -24,5 +24,8 @@ pub fn run(data: &[u8]) {
     let said = Redactor::default().clean(&detail);
     let Some(Value::String(value)) = config.pointer(&path) else { return };
     // What stands in the schema too is no secret.
-    assert!(value.len() < 12 || !said.contains(value.as_str()) || schema_text.contains(value.as_str()), "{said}");
+    assert!(
+        value.len() < 12 || !said.contains(value.as_str()) || schema_text.contains(value.as_str()),
+        "{said}"
+    );
 }

@@ -115,8 +115,9 @@ fn format() -> Result<Outcome> {
     if !has("fmt") {
         return Ok(Outcome::Skipped("rustfmt is not installed (rustup component add rustfmt)".to_owned()));
     }
-    for folder in [workspace_root(), paths::guests()] {
+    for folder in [workspace_root(), paths::guests(), workspace_root().join("fuzz")] {
         let mut command = cargo();
+        // Of a package's path dependencies in other workspaces too, which are looked at twice then.
         command.current_dir(folder).args(["fmt", "--all", "--check", "--", "-l"]);
         exec::run("cargo fmt --check", &mut command)?;
     }

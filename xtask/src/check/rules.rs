@@ -109,7 +109,7 @@ fn file_rules(name: &str, text: &str) -> Vec<String> {
 fn rust_files(root: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders: Vec<PathBuf> =
-        ["crds", "host", "plugins", "tests", "xtask"].map(|name| root.join(name)).into();
+        ["crds", "fuzz", "host", "plugins", "tests", "xtask"].map(|name| root.join(name)).into();
     while let Some(folder) = folders.pop() {
         let entries = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
         for path in entries.flatten().map(|entry| entry.path()) {
