@@ -155,10 +155,22 @@ fn destination(index: usize, target: &str, any_kind: bool) -> Result<Destination
 /// Checks where texts of `templateFrom` are to go, before anything is read.
 ///
 /// # Errors
-/// The first that cannot go there: neither a part of a Secret nor, with `any_kind`, a path of its object.
+/// The first that cannot go there: neither a part of a Secret nor, with `any_kind`, a path of its object. Or that all
+/// paths together ask for lists that are too long.
 pub(crate) fn check_destinations(template: &Template, any_kind: bool) -> Result<(), String> {
-    let mut targets = template.template_from.iter().enumerate();
-    targets.try_for_each(|(index, from)| destination(index, &from.target.0, any_kind).map(drop))
+    let mut made = 0usize;
+    for (index, from) in template.template_from.iter().enumerate() {
+        if let Destination::Path(path) = destination(index, &from.target.0, any_kind)? {
+            made = made.saturating_add(path::made(&path));
+        }
+    }
+    if made > path::MAX_MADE {
+        return Err(format!(
+            "templateFrom: the indexes of its targets make {made} elements of lists, more than {}",
+            path::MAX_MADE
+        ));
+    }
+    Ok(())
 }
 
 /// The objects that a template reads.
