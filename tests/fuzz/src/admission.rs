@@ -45,6 +45,6 @@ fn of(data: &[u8]) -> Request {
 
 fn said(verdict: &Verdict, read: usize) {
     if let Verdict::Denied(why) = verdict {
-        assert!(!why.is_empty() && why.len() <= LONGEST + 4 * read, "{} bytes", why.len());
+        assert!(!why.is_empty() && why.len() <= LONGEST + 16 * read, "{} bytes", why.len());
     }
 }

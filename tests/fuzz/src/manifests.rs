@@ -61,11 +61,14 @@ fn judge(object: &Value) {
             }
         }
         "SecretStore" => {
-            drop(stable::<SecretStore>(object).map(|store| judge_store("SecretStore", &store.spec)))
+            if let Some(store) = stable::<SecretStore>(object) {
+                judge_store("SecretStore", &store.spec);
+            }
         }
         "ClusterSecretStore" => {
-            let store = stable::<ClusterSecretStore>(object);
-            drop(store.map(|store| judge_store("ClusterSecretStore", &store.spec)));
+            if let Some(store) = stable::<ClusterSecretStore>(object) {
+                judge_store("ClusterSecretStore", &store.spec);
+            }
         }
         "ClusterExternalSecret" => {
             drop(stable::<ClusterExternalSecret>(object).map(|cluster| spread::check(&cluster.spec)));

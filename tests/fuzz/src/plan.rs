@@ -13,7 +13,7 @@ use claviger_core::names::{ANNOTATION_DATA_HASH, LABEL_MANAGED, is_mark, is_vali
 use claviger_core::plan::{self, ApplySecret, Controller, Effect, Fields, Input, Observed, Planned};
 use claviger_core::secret::SecretBytes;
 use claviger_core::template::{Job, Rendered, SourceKind, Sources};
-use claviger_crds::external_secret::{ExternalSecretSpec, Template};
+use claviger_crds::external_secret::{CreationPolicy, ExternalSecretSpec, Template};
 use serde::Deserialize;
 
 /// What is there and what is asked for.
@@ -45,7 +45,7 @@ struct There {
     annotations: BTreeMap<String, String>,
     #[serde(default)]
     data: BTreeMap<String, String>,
-    /// uid of who controls it; ours is `uid`.
+    /// Name of the ExternalSecret that controls it; ours is `x`.
     #[serde(default)]
     owner: Option<String>,
     /// Whether what is there was written by us.
@@ -82,45 +82,61 @@ pub fn run(data: &[u8]) {
     let Some(rendered) = rendered(&case) else { return };
     let (owner, hasher) = (owner(), KeyedHasher::random());
     if let Some(manifest) = &case.spec.target.manifest {
-        let found = None;
         let wanted = Some(&rendered);
         let _ = generic::plan(&generic::Input {
             owner: &owner,
             namespace: "team",
             spec: &case.spec,
             manifest,
-            found,
+            found: None,
             wanted,
         });
         return;
     }
+    let look = Look { owner: &owner, spec: &case.spec, rendered: &rendered, hasher: &hasher };
     let observed = case.secret.as_ref().map(|there| observed(there, &hasher));
     let present = case.secret.as_ref().map(|there| values(&there.data));
-    let input = |observed, present| Input {
-        owner: &owner,
-        namespace: "team",
-        spec: &case.spec,
-        observed,
-        present,
-        siblings: &[],
-        wanted: Some(&rendered),
-        mark_changes: None,
-        hasher: &hasher,
-    };
-    let Ok(Planned::Do(plan)) = plan::plan(&input(observed.as_ref(), present.as_ref())) else { return };
+    let Ok(Planned::Do(plan)) = plan::plan(&look.at(observed.as_ref(), present.as_ref())) else { return };
     for effect in &plan.effects {
         let Effect::Apply(apply) = effect else { continue };
-        judge(apply, observed.as_ref());
+        judge(apply, observed.as_ref(), case.spec.target.creation_policy);
         if observed.is_some() {
             continue;
         }
         let after = done(apply, &hasher);
         let present = apply.data.iter().map(|(key, value)| (key.clone(), value.duplicate())).collect();
-        match plan::plan(&input(Some(&after), Some(&present))) {
+        match plan::plan(&look.at(Some(&after), Some(&present))) {
             Ok(Planned::Do(plan)) => assert!(plan.effects.is_empty(), "there is something left to do"),
             Ok(Planned::NeedsPresentValues) => panic!("nothing is to be written, so no values are needed"),
-            // What cannot be changed any more is as it is wanted.
-            Err(failure) => panic!("{failure:?}"),
+            Err(failure) => panic!("what was just made is refused: {failure:?}"),
+        }
+    }
+}
+
+/// What stays the same from one plan to the next.
+struct Look<'a> {
+    owner: &'a Controller,
+    spec: &'a ExternalSecretSpec,
+    rendered: &'a Rendered,
+    hasher: &'a KeyedHasher,
+}
+
+impl Look<'_> {
+    fn at<'b>(
+        &'b self,
+        observed: Option<&'b Observed>,
+        present: Option<&'b BTreeMap<String, SecretBytes>>,
+    ) -> Input<'b> {
+        Input {
+            owner: self.owner,
+            namespace: "team",
+            spec: self.spec,
+            observed,
+            present,
+            siblings: &[],
+            wanted: Some(self.rendered),
+            mark_changes: None,
+            hasher: self.hasher,
         }
     }
 }
@@ -172,7 +188,7 @@ fn observed(there: &There, hasher: &KeyedHasher) -> Observed {
         deleting: there.deleting,
         labels: there.labels.clone(),
         annotations: there.annotations.clone(),
-        controller: there.owner.as_ref().map(|uid| Controller { uid: uid.clone(), ..owner() }),
+        controller: there.owner.as_ref().map(|name| Controller { name: name.clone(), ..owner() }),
         data: there.data.iter().map(bytes).collect(),
         data_hash: eso_data_hash(there.data.iter().map(|(key, text)| (key.as_str(), text.as_bytes()))),
         applied: if there.ours { all() } else { Fields::default() },
@@ -181,7 +197,7 @@ fn observed(there: &There, hasher: &KeyedHasher) -> Observed {
 }
 
 /// What must not be, whatever is asked for.
-fn judge(apply: &ApplySecret, before: Option<&Observed>) {
+fn judge(apply: &ApplySecret, before: Option<&Observed>, policy: CreationPolicy) {
     let type_ = apply.type_.as_deref().or_else(|| before.and_then(|before| before.type_.as_deref()));
     assert_ne!(type_, Some(BOOTSTRAP), "it lets its holder join nodes");
     assert!(type_ != Some(TOKEN) || !apply.annotations.contains_key(ACCOUNT), "it asks for a token");
@@ -190,10 +206,9 @@ fn judge(apply: &ApplySecret, before: Option<&Observed>) {
     assert_eq!(apply.precondition.is_some(), before.is_some(), "it is not tied to what was looked at");
     if let Some(before) = before {
         assert!(!before.deleting);
-        assert!(
-            before.controller.as_ref().is_none_or(|controller| controller.uid == "uid"),
-            "it is another's"
-        );
+        let ours = before.controller.as_ref().is_none_or(|controller| controller.name == "x");
+        let alone = matches!(policy, CreationPolicy::Owner | CreationPolicy::Orphan);
+        assert!(ours || !alone, "it is another's");
         return;
     }
     let data = apply.data.iter().map(|(key, value)| (key.as_str(), value.expose()));
