@@ -49,7 +49,13 @@ impl World for Scripted<'_> {
 /// See the module.
 pub fn run(data: &[u8]) {
     let script = Script::of(data);
-    let config = script.over(json!({"projectID": "shop"}));
+    let mut config = json!({"projectID": "shop"});
+    // Of the store's fields those that say nothing of who logs in, and where.
+    for field in ["projectID", "location"] {
+        if let Some(text) = script.fields[field].as_str() {
+            config[field] = json!(text);
+        }
+    }
     let file = json!({"type": "authorized_user", "client_id": "id", "client_secret": "value-of-a-slot",
         "refresh_token": "value-of-a-slot"});
     let session = input(&config, &[("google-application-credentials", bytes(&file.to_string()))]);

@@ -17,7 +17,7 @@ pub fn run(data: &[u8]) {
     let script = Script::of(data);
     let mut config = script.over(json!({"headers": {"X-Token": "{{ .auth.token }}"}}));
     let path = config["url"].as_str().unwrap_or("/{{ .remoteRef.key }}").to_owned();
-    config["url"] = json!(format!("https://api.example{path}"));
+    config["url"] = json!(format!("https://api.example/{}", path.trim_start_matches('/')));
     config["secrets"] = json!([{"name": "auth", "secretRef": {"name": "s", "key": "token"}}]);
     let body = script.reply().body;
     let json_path = config["result"]["jsonPath"].as_str().unwrap_or_default();
