@@ -67,7 +67,7 @@ fn judge(object: &Value) {
         }
         "ClusterSecretStore" => {
             if let Some(store) = stable::<ClusterSecretStore>(object) {
-                judge_store("ClusterSecretStore", &store.spec);
+                judge_store("ClusterSecretStore", &store.spec.0);
             }
         }
         "ClusterExternalSecret" => {
