@@ -1,4 +1,4 @@
-//! Sync windows, durations and when the next refresh is: `Allow` or `Deny`, the interval, a time in milliseconds and a
+//! Sync windows, durations and when the next refresh is: `allow` or `deny`, the interval, a time in milliseconds and a
 //! key in lines, and windows behind them, each `SCHEDULE;DURATION`.
 //!
 //! Holds: a moment that is allowed is not before the one that was asked for, and is allowed itself; a refresh comes at
@@ -18,13 +18,13 @@ use crate::input::{lines, text};
 /// See the module.
 pub fn run(data: &[u8]) {
     let ([kind, interval, at, key], rest) = lines(data);
-    let deny = kind == "Deny";
+    let deny = kind == "deny";
     let windows: Vec<_> = text(rest)
         .lines()
         .filter_map(|line| line.split_once(';'))
         .map(|(schedule, duration)| json!({"schedule": schedule, "duration": duration}))
         .collect();
-    let spec = json!({"kind": if deny { "Deny" } else { "Allow" }, "windows": windows});
+    let spec = json!({"kind": if deny { "deny" } else { "allow" }, "windows": windows});
     let spec: SyncWindows = serde_json::from_value(spec).expect("windows");
     let interval = parse_go(interval).unwrap_or(Duration::from_secs(3600));
     let Ok(windows) = Windows::parse(Some(&spec)) else { return };
