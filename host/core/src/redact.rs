@@ -30,6 +30,10 @@ const MAX_VALUES: usize = 4096;
 
 const HIDDEN: &str = "[redacted]";
 
+/// Bytes of a cleaned text: what may stand at the end of a text that was cut in place of the beginning of a value is
+/// longer than that.
+pub const LONGEST_CLEANED: usize = UNTRUSTED_CAP + HIDDEN.len();
+
 /// Replaces the values it was seeded with.
 #[derive(Default)]
 pub struct Redactor {
@@ -69,14 +73,14 @@ impl Redactor {
         self.seed_bytes(value.as_bytes());
     }
 
-    /// The text without the values, on one line, at most [`UNTRUSTED_CAP`] bytes.
+    /// The text without the values, on one line, at most [`LONGEST_CLEANED`] bytes.
     pub fn clean(&self, text: &Untrusted) -> String {
         if self.overfull {
             return "(detail withheld: too many values to check it for)".to_owned();
         }
         let mut cleaned = self.clean_bytes(text.raw().as_bytes(), text.is_cut());
         // What stands in place of a short value is longer.
-        cleaned.truncate(cleaned.floor_char_boundary(UNTRUSTED_CAP));
+        cleaned.truncate(cleaned.floor_char_boundary(LONGEST_CLEANED));
         cleaned
     }
 
@@ -259,9 +263,9 @@ mod tests {
     #[test]
     fn what_is_hidden_makes_no_text_longer_than_its_cap() {
         let cleaned = seeded(b"secret").clean(&Untrusted::new("secret".repeat(85)));
-        assert!(cleaned.len() <= UNTRUSTED_CAP && cleaned.starts_with("[redacted][redacted]"), "{cleaned}");
+        assert!(cleaned.len() <= LONGEST_CLEANED && cleaned.starts_with("[redacted][redacted]"), "{cleaned}");
         let cleaned = seeded(b"secret").clean(&Untrusted::new("secret\u{e9}".repeat(64)));
-        assert!(cleaned.len() <= UNTRUSTED_CAP && cleaned.len() >= UNTRUSTED_CAP - 1, "{}", cleaned.len());
+        assert!((LONGEST_CLEANED - 1..=LONGEST_CLEANED).contains(&cleaned.len()), "{}", cleaned.len());
     }
 
     /// `value` in a text that is cut after `shown` bytes of it.
