@@ -90,11 +90,13 @@ fn parsed(document: &str) -> Result<Value, String> {
 }
 
 fn is_marked(edited: &str, mut before: Value) -> bool {
-    let annotations = &mut before["metadata"]["annotations"];
+    let Some(metadata) = before.get_mut("metadata").and_then(Value::as_object_mut) else { return false };
+    let annotations = metadata.entry("annotations").or_insert(Value::Null);
     if annotations.is_null() {
         *annotations = Value::Object(serde_json::Map::new());
     }
-    annotations[RESOURCE_POLICY] = KEEP.into();
+    let Some(annotations) = annotations.as_object_mut() else { return false };
+    annotations.insert(RESOURCE_POLICY.to_owned(), KEEP.into());
     parsed(edited).is_ok_and(|after| after == before)
 }
 
@@ -198,6 +200,10 @@ mod tests {
         ] {
             let error = keep(&crd(metadata)).unwrap_err();
             assert_eq!(error, "the definition x is written in a way that cannot be edited", "{metadata}");
+        }
+        // Texts where there should be maps.
+        for metadata in ["metadata:\n  x\n", "metadata:\n  annotations:\n    text\n  name: x\n"] {
+            assert!(keep(&crd(metadata)).is_err(), "{metadata}");
         }
         assert!(keep("kind: CustomResourceDefinition\n  group: external-secrets.io - b: c\n").is_err());
     }
