@@ -117,15 +117,15 @@ fn edited(document: &str) -> Option<String> {
     let within = metadata + 1..metadata + 1 + block;
     let child = indent(lines[within.clone()].iter().find(|line| is_content(line))?);
     let is_annotations = |line: &str| indent(line) == child && line.trim_start().starts_with("annotations:");
-    let mark = |indent: usize| format!("{:indent$}{RESOURCE_POLICY}: {KEEP}\n", "");
+    let mark = |indent: usize| format!("{}{RESOURCE_POLICY}: {KEEP}\n", " ".repeat(indent));
     let mut out: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
     let Some(annotations) = within.clone().find(|index| is_annotations(lines[*index])) else {
-        out.insert(within.start, format!("{:child$}annotations:\n{}", "", mark(child + 2)));
+        out.insert(within.start, format!("{}annotations:\n{}", " ".repeat(child), mark(child + 2)));
         return Some(out.concat());
     };
     let value = lines[annotations].trim().strip_prefix("annotations:")?.trim();
     if value == "{}" || value == "null" {
-        out[annotations] = format!("{:child$}annotations:\n{}", "", mark(child + 2));
+        out[annotations] = format!("{}annotations:\n{}", " ".repeat(child), mark(child + 2));
         return Some(out.concat());
     }
     let first = lines[annotations + 1..within.end].iter().find(|line| is_content(line));
