@@ -33,8 +33,10 @@ pub fn run(data: &[u8]) {
         Ok(settings) => assert!(settings.iter().all(|(key, _)| keys::find(key.path).is_some())),
         Err(problems) => {
             assert!(!problems.is_empty() && problems.len() <= 20);
-            let mut values = Vec::new();
-            collect(&document, &mut values);
+            let (mut values, mut names) = (Vec::new(), Vec::new());
+            collect(&document, &mut values, &mut names);
+            // What is a name too is said as one, as far as it looks like one.
+            values.retain(|value| !names.iter().any(|name| name.contains(value)));
             for problem in &problems {
                 let quoted = values.iter().find(|value| problem.contains(**value));
                 // A word of our own messages is no secret.
@@ -50,12 +52,17 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// Texts that are values, and no names.
-fn collect<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+/// Texts that are values, and those that are names.
+fn collect<'v>(value: &'v Value, values: &mut Vec<&'v str>, names: &mut Vec<&'v str>) {
     match value {
-        Value::String(text) if text.len() >= TELLING => found.push(text),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        Value::Object(entries) => entries.values().for_each(|entry| collect(entry, found)),
+        Value::String(text) if text.len() >= TELLING => values.push(text),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, values, names)),
+        Value::Object(entries) => {
+            for (name, entry) in entries {
+                names.push(name);
+                collect(entry, values, names);
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
