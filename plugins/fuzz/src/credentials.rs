@@ -11,10 +11,7 @@ use kubernetes::kubeconfig::Kubeconfig;
 use kubernetes::yaml;
 use serde_json::Value;
 
-use crate::script::text;
-
-/// Shorter texts stand in any message by accident.
-const TELLING: usize = 16;
+use crate::script::{is_telling, text};
 
 /// See the module.
 pub fn run(data: &[u8]) {
@@ -37,23 +34,13 @@ pub fn run(data: &[u8]) {
 
 fn quotes(error: &Error, texts: &[String]) {
     let said = format!("{error:?}");
-    // What is in our own words too is no secret: names of types and fields.
-    let own = [
-        "service_account",
-        "authorized_user",
-        "external_account",
-        "source_credentials",
-        "certificate",
-        "quota_project_id",
-    ];
-    let quoted =
-        texts.iter().find(|text| said.contains(text.as_str()) && !own.iter().any(|own| text.contains(own)));
+    let quoted = texts.iter().find(|text| said.contains(text.as_str()));
     assert!(quoted.is_none(), "{quoted:?} is in {said}");
 }
 
 fn collect(value: &Value, found: &mut Vec<String>) {
     match value {
-        Value::String(text) if text.len() >= TELLING && text.chars().all(|c| c.is_ascii_alphanumeric()) => {
+        Value::String(text) if is_telling(text) && text.chars().all(|c| c.is_ascii_alphanumeric()) => {
             found.push(text.clone());
         }
         Value::Array(items) => items.iter().for_each(|item| collect(item, found)),

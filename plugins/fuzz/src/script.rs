@@ -146,3 +146,10 @@ pub(crate) fn text(bytes: &[u8]) -> &str {
         Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
     }
 }
+
+/// Whether a text that stands in a message must have come from the input: long enough, and not of words alone, which are
+/// our own.
+pub(crate) fn is_telling(text: &str) -> bool {
+    let count = |of: fn(&u8) -> bool| text.bytes().filter(of).count();
+    text.len() >= 8 && count(u8::is_ascii_digit) >= 2 && count(u8::is_ascii_alphabetic) >= 2
+}
