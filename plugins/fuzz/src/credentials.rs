@@ -1,7 +1,7 @@
 //! Files that logins are read from: kubeconfigs, Google's key files, certificates with their keys, answers of metadata
 //! services.
 //!
-//! Holds: what is said of one that cannot be used has none of its texts; a kubeconfig starts nothing, reads no file and
+//! Holds: what is said of one that cannot be used has none of its texts but URLs; a kubeconfig starts nothing, reads no file and
 //! impersonates nobody.
 
 use azure::assertion::Certificate;
@@ -44,7 +44,11 @@ fn collect(value: &Value, found: &mut Vec<String>) {
             found.push(text.clone());
         }
         Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        Value::Object(entries) => entries.values().for_each(|entry| collect(entry, found)),
+        // URLs are said: what is wrong with one is hard to find otherwise, and they are no secret.
+        Value::Object(entries) => {
+            let others = entries.iter().filter(|(name, _)| !name.ends_with("url"));
+            others.for_each(|(_, entry)| collect(entry, found));
+        }
         _ => {}
     }
 }
