@@ -4,9 +4,11 @@
 //! under the toolchain that the workspace names: a newer one knows new lints, and they are not a reason
 //! for a user's tests to fail.
 
+mod dependencies;
 mod frozen;
 mod pages;
 mod rules;
+mod supply;
 
 use std::process::{Command, ExitCode, Stdio};
 
@@ -17,6 +19,8 @@ use crate::exec::{self, cargo};
 use crate::test::Tally;
 use crate::{build, chart, crds, paths};
 
+pub(crate) use supply::{AdvisoriesArgs, advisories};
+
 type Part = (&'static str, fn() -> Result<Outcome>);
 
 /// What looks at the sources alone.
@@ -24,6 +28,7 @@ const SOURCES: &[Part] = &[
     ("rules of the layout", layout),
     ("what is frozen", frozen),
     ("what pages name", pages),
+    ("dependencies", dependencies),
     ("generated files", generated),
     ("format", format),
 ];
@@ -32,10 +37,7 @@ const SOURCES: &[Part] = &[
 const LINTS: &[Part] = &[("lints, host", lint_host), ("lints, plugins", lint_guests)];
 
 /// What needs a program that few have.
-const SUPPLY: &[Part] = &[
-    ("licences and sources, host", || deny(&workspace_root())),
-    ("licences and sources, plugins", || deny(&paths::guests())),
-];
+const SUPPLY: &[Part] = &[("licences and sources", supply::terms)];
 
 /// Runs into `tally` what belongs to a test run: the sources, and on CI the lints.
 pub(crate) fn with_tests(progress: &Progress, tally: &mut Tally) {
@@ -97,6 +99,14 @@ fn pages() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+fn dependencies() -> Result<Outcome> {
+    let broken = dependencies::broken(&workspace_root())?;
+    if !broken.is_empty() {
+        bail!("\n{}", broken.join("\n"));
+    }
+    Ok(Outcome::Passed)
+}
+
 fn generated() -> Result<Outcome> {
     let differing = crds::drift()?;
     if !differing.is_empty() {
@@ -144,21 +154,6 @@ fn lint(mut command: Command) -> Result<Outcome> {
         command.args(["--", "-D", "warnings"]);
     }
     exec::run("cargo clippy", &mut command)?;
-    Ok(Outcome::Passed)
-}
-
-/// Advisories are left out: they need the network, which a check must not depend on.
-fn deny(folder: &std::path::Path) -> Result<Outcome> {
-    if !has("deny") {
-        return Ok(Outcome::Skipped("cargo-deny is not installed (cargo install cargo-deny)".to_owned()));
-    }
-    let mut command = cargo();
-    command
-        .current_dir(folder)
-        .args(["deny", "--offline", "--config"])
-        .arg(workspace_root().join("deny.toml"))
-        .args(["check", "bans", "licenses", "sources"]);
-    exec::run("cargo deny", &mut command)?;
     Ok(Outcome::Passed)
 }
 

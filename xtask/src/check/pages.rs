@@ -8,8 +8,15 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 /// Pages that name files in full.
-const PAGES: [&str; 5] =
-    ["README.md", "CONTRIBUTING.md", "docs/comparison.md", "docs/security.md", "docs/seed.md"];
+const PAGES: [&str; 7] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/comparison.md",
+    "docs/dependencies.md",
+    "docs/release.md",
+    "docs/security.md",
+    "docs/seed.md",
+];
 
 /// What a page names and is not there, one line each.
 ///
