@@ -48,6 +48,9 @@ enum Command {
     Test {
         /// Only tests whose name contains this, or one of these with commas between; the checks are left out
         filter: Option<String>,
+        /// Only end to end: unit tests are neither built nor run
+        #[arg(long, requires = "filter")]
+        e2e: bool,
     },
     /// Put the release binary into dist/bin and the plugins into dist/plugins below the target folder
     Dist,
@@ -102,7 +105,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo { cluster: false } => demo::quickstart(&progress),
         Command::Demo { cluster: true } => demo::cluster(&progress),
-        Command::Test { filter } => test::run(&progress, filter.as_deref()),
+        Command::Test { filter, e2e: false } => test::run(&progress, filter.as_deref()),
+        Command::Test { filter, .. } => test::end_to_end(&progress, filter.as_deref()),
         Command::Dist => build::dist(&progress).map(|()| ExitCode::SUCCESS),
         Command::Image(args) => image::make(&progress, args),
         Command::Check => check::run(&progress),

@@ -70,15 +70,16 @@ impl Place {
     /// If the compiler does not say where it lies.
     pub(crate) fn flags(&self, compiler: &[(String, String)]) -> Result<String> {
         let rustc = compiler.iter().find(|(name, _)| name == "RUSTC").map_or("rustc", |(_, path)| path);
-        let output = Command::new(rustc).args(["-vV", "--print", "sysroot"]).output().context("rustc")?;
-        let about = String::from_utf8(output.stdout).context("rustc -vV")?;
-        Ok(self.renamed(&about)?.join("\u{1f}"))
+        let ask = |arguments: &[&str]| {
+            let output = Command::new(rustc).args(arguments).output().context("rustc")?;
+            String::from_utf8(output.stdout).context("rustc")
+        };
+        Ok(self.renamed(ask(&["--print", "sysroot"])?.trim(), &ask(&["-vV"])?).join("\u{1f}"))
     }
 
-    /// `about` is what `rustc -vV --print sysroot` says.
-    fn renamed(&self, about: &str) -> Result<Vec<String>> {
-        let sysroot = about.lines().find(|line| line.starts_with('/')).context("rustc names no sysroot")?;
-        let commit = about.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown");
+    /// `version` is what `rustc -vV` says.
+    fn renamed(&self, sysroot: &str, version: &str) -> Vec<String> {
+        let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown");
         let mut renamed: Vec<(PathBuf, String)> =
             self.registries().into_iter().map(|folder| (folder, "/registry".to_owned())).collect();
         renamed.push((self.target.clone(), "/target".to_owned()));
@@ -86,7 +87,7 @@ impl Place {
         renamed.push((Path::new(sysroot).join("lib/rustlib/src/rust"), format!("/rustc/{commit}")));
         renamed.sort();
         let flag = |(from, to): (PathBuf, String)| format!("--remap-path-prefix={}={to}", from.display());
-        Ok(renamed.into_iter().map(flag).collect())
+        renamed.into_iter().map(flag).collect()
     }
 }
 
@@ -101,7 +102,7 @@ mod tests {
         let cargo_home = dir.path().join("cargo");
         std::fs::create_dir_all(cargo_home.join("registry/src/mirror-1a2b")).unwrap();
         let place = Place { root: "/src".into(), target: "/src/target/plugins".into(), cargo_home };
-        let flags = place.renamed("rustc 1.95.0\ncommit-hash: f00\n/opt/rust\n").unwrap();
+        let flags = place.renamed("/opt/rust", "rustc 1.95.0\ncommit-hash: f00\n");
         let expected = [
             "--remap-path-prefix=/opt/rust/lib/rustlib/src/rust=/rustc/f00".to_owned(),
             "--remap-path-prefix=/src/target/plugins=/target".to_owned(),

@@ -48,7 +48,7 @@ pub(crate) fn check(progress: &Progress, args: UpgradeArgs) -> Result<ExitCode> 
         }
     }
     let mut test = Command::new(std::env::current_exe().context("this program")?);
-    test.args(["test", "needs_former"]).env(FORMER, &former);
+    test.args(["test", "--e2e", "needs_former"]).env(FORMER, &former);
     let status = Running::start(&mut test)?.child.wait().context("cargo xtask test")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

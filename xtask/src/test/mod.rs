@@ -64,6 +64,17 @@ pub(crate) fn run(progress: &Progress, filter: Option<&str>) -> Result<ExitCode>
     Ok(tally.conclude())
 }
 
+/// Runs the end-to-end tests whose names contain `filter`, and nothing else.
+///
+/// # Errors
+/// If the plugins do not build. A test that fails is in the exit code.
+pub(crate) fn end_to_end(progress: &Progress, filter: Option<&str>) -> Result<ExitCode> {
+    let mut tally = Tally::default();
+    build::plugins(progress)?;
+    e2e::run(progress, &paths::test_plugins(), filter, &mut tally);
+    Ok(tally.conclude())
+}
+
 /// One plugin, twice: what makes it differ would make all of them differ, and all of them take minutes. A release does it
 /// with each.
 fn reproducible(progress: &Progress, tally: &mut Tally) {
