@@ -123,7 +123,8 @@ impl Bills {
         let rustc = String::from_utf8(rustc.stdout).context("rustc --version")?;
         let origin = sbom::Origin {
             rust: rustc.split_whitespace().nth(1).context("rustc names no version")?.to_owned(),
-            commit: sources.commit.clone(),
+            // What is not quite that commit is none.
+            commit: sources.commit.clone().filter(|_| sources.be_clean().is_ok()),
             time: sources.time.clone(),
         };
         Ok(Self { guests: Built::guests(&host.target)?, host, names: build::components()?, origin })
