@@ -159,7 +159,8 @@ fn taken_over(
     let mut now = stored(world);
     let mut then = before.clone();
     for name in &again {
-        (now.remove(name), then.remove(name));
+        now.remove(name);
+        then.remove(name);
     }
     assert_eq!(now, then, "round {round}");
     let writes: Vec<String> = world
