@@ -43,6 +43,7 @@
 //! ```
 
 pub mod audit;
+mod client;
 pub mod cluster;
 pub mod config;
 mod connections;
