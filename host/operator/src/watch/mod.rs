@@ -9,6 +9,7 @@ pub mod managed;
 pub mod marked;
 pub mod others;
 mod packed;
+pub(crate) mod relist;
 pub mod streams;
 
 use crate::watch::cache::Name;
