@@ -110,7 +110,8 @@ impl Look<'_> {
         }
         let (pipeline, namespace) = (&self.context.pipeline, &self.name.namespace);
         let object = store_object(one.store.kind, namespace, &one.store.name);
-        match pipeline.push_look(&object, namespace, &one.entries, &keys, &self.world).await {
+        let look = pipeline.push_look(&object, namespace, &one.entries, &keys, &self.world);
+        match self.context.aside.during(look).await {
             Ok(mut looked) => {
                 let failed = std::mem::take(&mut looked.failed);
                 one.entries.retain(|entry| !failed.contains_key(&entry.place.key));

@@ -75,8 +75,9 @@ impl Look<'_> {
         let unsure = part == Part::Pushing;
         let removed = match self.works(&object) {
             Ok(()) => {
-                let pipeline = &self.context.pipeline;
-                pipeline.push_remove(&object, namespace, entries, unsure, &self.world).await
+                let context = self.context;
+                let removal = context.pipeline.push_remove(&object, namespace, entries, unsure, &self.world);
+                context.aside.during(removal).await
             }
             Err(failure) => Err(failure),
         };

@@ -247,8 +247,8 @@ impl Look<'_> {
             return;
         }
         let policy = self.ps.spec.update_policy;
-        let written =
-            context.pipeline.push_write(&object, namespace, entries, policy, looked, &self.world).await;
+        let write = context.pipeline.push_write(&object, namespace, entries, policy, looked, &self.world);
+        let written = context.aside.during(write).await;
         let key = store_key(store.kind, &store.name);
         let written = match written {
             Ok(written) => written,
