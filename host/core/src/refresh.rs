@@ -210,6 +210,10 @@ pub fn heeds(spec: &ExternalSecretSpec) -> bool {
 }
 
 #[cfg(test)]
+#[path = "refresh_clock_tests.rs"]
+mod clock_tests;
+
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
