@@ -24,6 +24,7 @@ mod diff;
 mod doctor;
 mod document;
 mod external_secrets;
+mod faults;
 mod full_disk;
 mod gcp;
 mod generators;
