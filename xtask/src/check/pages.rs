@@ -8,8 +8,14 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 /// Pages that name files in full.
-const PAGES: [&str; 5] =
-    ["README.md", "CONTRIBUTING.md", "docs/comparison.md", "docs/security.md", "docs/seed.md"];
+const PAGES: [&str; 6] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/comparison.md",
+    "docs/faults.md",
+    "docs/security.md",
+    "docs/seed.md",
+];
 
 /// What a page names and is not there, one line each.
 ///
