@@ -17,7 +17,7 @@ const AWAY: Duration = Duration::from_secs(9);
 const LEADS: Duration = Duration::from_secs(60);
 
 /// The definitions, the operator's rights, and ExternalSecrets of one key in the shared OpenBao.
-fn install<'a>(world: &'a World) -> Mount<'a> {
+fn install(world: &World) -> Mount<'_> {
     let crds = Command::new(&world.env.claviger).arg("crds").output().unwrap();
     world.apply(&String::from_utf8(crds.stdout).unwrap());
     world.apply(&std::fs::read_to_string(workspace_root().join("examples/cluster/rbac.yaml")).unwrap());
