@@ -17,7 +17,8 @@ fn main() -> Result<()> {
     let root = here.join("../..").canonicalize()?;
     let mut table = Table::default();
     let (starters, sdk, wit) = (root.join("plugins/starters"), root.join("plugins/sdk"), root.join("wit/v1"));
-    for folder in [&starters, &sdk, &wit] {
+    // The SDK has the interface of events by a link.
+    for folder in [&starters, &sdk, &wit, &root.join("wit/events")] {
         println!("cargo::rerun-if-changed={}", folder.display());
     }
     println!("cargo::rerun-if-changed=build.rs");

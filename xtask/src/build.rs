@@ -12,6 +12,7 @@ use claviger_testenv::{Progress, workspace_root};
 use serde_json::Value;
 
 use crate::exec::{cargo, run};
+use crate::place::Place;
 use crate::{paths, toolchain};
 
 /// Folders of guests that are built and not shipped: those that exist for tests only, and the examples for
@@ -24,17 +25,9 @@ const NOT_SHIPPED: [&str; 2] = ["fixtures", "examples"];
 /// # Errors
 /// If there is no compiler for them, or one does not build.
 pub(crate) fn plugins(progress: &Progress) -> Result<PathBuf> {
-    let compiler = toolchain::for_guests(progress)?;
     progress.say("building the plugins");
-    let mut command = guests_cargo("build");
-    command
-        .args(["--release", "--target", toolchain::TARGET])
-        .env("CARGO_TARGET_DIR", paths::guests_target())
-        .envs(compiler)
-        // cargo run puts the active toolchain's libraries there; the guests' compiler has its own.
-        .env_remove("LD_LIBRARY_PATH");
-    run("building the plugins", &mut command)?;
-    let built = paths::guests_target().join(toolchain::TARGET).join("release");
+    let place = Place::here()?;
+    guests(progress, &place, &[])?;
     let (shipped, all) = (paths::dist().join("plugins"), paths::test_plugins());
     for folder in [&shipped, &all] {
         if folder.exists() {
@@ -43,7 +36,7 @@ pub(crate) fn plugins(progress: &Progress) -> Result<PathBuf> {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
     for guest in components()? {
-        let from = built.join(format!("{}.wasm", guest.library));
+        let from = place.built(&guest);
         let name = format!("{}.wasm", guest.name);
         copy(&from, &all.join(&name))?;
         if guest.shipped {
@@ -51,6 +44,27 @@ pub(crate) fn plugins(progress: &Progress) -> Result<PathBuf> {
         }
     }
     Ok(shipped)
+}
+
+/// Builds these packages of the guests' workspace, or all of it, in that place.
+///
+/// # Errors
+/// If there is no compiler for them, or one does not build.
+pub(crate) fn guests(progress: &Progress, place: &Place, packages: &[&str]) -> Result<()> {
+    let compiler = toolchain::for_guests(progress)?;
+    let mut command = cargo();
+    command
+        .current_dir(place.root.join("plugins"))
+        .args(["build", "--locked", "--release", "--target", toolchain::TARGET])
+        .args(packages.iter().flat_map(|package| ["--package", package]))
+        .env("CARGO_HOME", &place.cargo_home)
+        .env("CARGO_TARGET_DIR", &place.target)
+        // In place of what a user may have there: whoever builds them makes the same ones.
+        .env("CARGO_ENCODED_RUSTFLAGS", place.flags(&compiler)?)
+        .envs(compiler)
+        // cargo run puts the active toolchain's libraries there; the guests' compiler has its own.
+        .env_remove("LD_LIBRARY_PATH");
+    run("building the plugins", &mut command)
 }
 
 /// Builds the host binary for development and returns its path.
@@ -97,15 +111,21 @@ pub(crate) fn guests_cargo(subcommand: &str) -> Command {
 }
 
 /// A guest that becomes a component.
-struct Guest {
+pub(crate) struct Guest {
     /// Its folder's name, which is its file's name.
-    name: String,
+    pub(crate) name: String,
+    /// Its package's name.
+    pub(crate) package: String,
     /// Its library's name, as rustc writes it.
-    library: String,
-    shipped: bool,
+    pub(crate) library: String,
+    pub(crate) shipped: bool,
 }
 
-fn components() -> Result<Vec<Guest>> {
+/// Every guest of the workspace.
+///
+/// # Errors
+/// If cargo does not say what is in it.
+pub(crate) fn components() -> Result<Vec<Guest>> {
     let output = guests_cargo("metadata")
         .args(["--no-deps", "--format-version", "1"])
         .output()
@@ -125,6 +145,7 @@ fn components() -> Result<Vec<Guest>> {
             if list(&target, "crate_types").iter().any(|kind| kind == "cdylib") {
                 guests.push(Guest {
                     name: name(folder).unwrap_or_default(),
+                    package: package["name"].as_str().unwrap_or_default().to_owned(),
                     library: target["name"].as_str().unwrap_or_default().replace('-', "_"),
                     shipped: !folder
                         .parent()

@@ -25,6 +25,11 @@ impl StoreKind {
             Self::ClusterSecretStore => "ClusterSecretStore",
         }
     }
+
+    /// The kind that Kubernetes spells so.
+    pub fn of(text: &str) -> Option<Self> {
+        [Self::SecretStore, Self::ClusterSecretStore].into_iter().find(|kind| kind.as_str() == text)
+    }
 }
 
 /// When values are read again.

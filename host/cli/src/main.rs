@@ -3,6 +3,8 @@
 //! What a command does is in its own module; nothing here knows Kubernetes or plugins.
 
 mod args;
+mod class;
+mod cluster;
 mod completions;
 mod config;
 mod crds;
@@ -12,10 +14,11 @@ mod logging;
 mod objects;
 mod plugin;
 mod plugin_host;
-mod plugins_dir;
 mod render;
 mod run;
+mod running;
 mod takeover;
+mod yaml;
 
 use std::process::ExitCode;
 
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         }
     };
     let (log, quiet) = (&cli.log, "warn");
+    let failed = failed(&cli.command);
     let outcome = match cli.command {
         // Takes limits on its own process: so before there is a second thread, and without a log, since
         // its last line on standard error is its answer.
@@ -42,30 +46,9 @@ fn main() -> ExitCode {
         Command::Crds => crds::print(),
         Command::Completions(args) => completions::print(&args),
         Command::Run(args) => on_runtime(log, "info", run::run(*args)),
-        Command::Diff(args) => match on_runtime(log, quiet, diff::diff(&args)) {
-            // 1 says that something differs.
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                return ExitCode::from(diff::NOT_COMPARED);
-            }
-            code => code,
-        },
-        Command::Takeover(command) => match on_runtime(log, quiet, takeover::takeover(&command)) {
-            // 1 says that something is to be done.
-            Err(error) if matches!(command, TakeoverCommand::Plan(_)) => {
-                eprintln!("error: {error:#}");
-                return ExitCode::from(takeover::NOT_PLANNED);
-            }
-            code => code,
-        },
-        Command::Doctor(args) => match on_runtime(log, quiet, doctor::doctor(&args)) {
-            // 1 says that there are warnings.
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                return ExitCode::from(doctor::PROBLEMS);
-            }
-            code => code,
-        },
+        Command::Diff(args) => on_runtime(log, quiet, diff::diff(&args)),
+        Command::Takeover(command) => on_runtime(log, quiet, takeover::takeover(&command)),
+        Command::Doctor(args) => on_runtime(log, quiet, doctor::doctor(&args)),
         Command::Render(args) => on_runtime(log, quiet, render::render(&args)),
         Command::Plugin(PluginCommand::Inspect(args)) => on_runtime(log, quiet, plugin::inspect(&args)),
         Command::Plugin(PluginCommand::Pack(args)) => on_runtime(log, quiet, plugin::pack(&args)),
@@ -73,12 +56,22 @@ fn main() -> ExitCode {
         Command::Plugin(PluginCommand::Test(args)) => on_runtime(log, quiet, plugin::test(&args)),
         Command::Plugin(PluginCommand::Precompile(args)) => on_runtime(log, quiet, plugin::precompile(&args)),
     };
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        failed
+    })
+}
+
+/// What says that a command could not do its work.
+fn failed(command: &Command) -> ExitCode {
+    match command {
+        // 1 says that something differs.
+        Command::Diff(_) => ExitCode::from(diff::NOT_COMPARED),
+        // 1 says that something is to be done.
+        Command::Takeover(TakeoverCommand::Plan(_)) => ExitCode::from(takeover::NOT_PLANNED),
+        // 1 says that there are warnings.
+        Command::Doctor(_) => ExitCode::from(doctor::PROBLEMS),
+        _ => ExitCode::FAILURE,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Objects of any kind as JSON, read from a cluster: for commands that look at many kinds. Nothing here writes.
 
 use anyhow::Context;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::ListParams;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
@@ -108,4 +109,28 @@ pub(crate) async fn get(
     let found = kind.api(client, Some(namespace)).get_opt(name).await;
     let found = found.with_context(|| format!("{} {namespace}/{name} cannot be read", kind.resource.kind))?;
     found.map(|object| serde_json::to_value(object).context("an object is no JSON")).transpose()
+}
+
+/// The definitions of this cluster.
+///
+/// # Errors
+/// If they may not be listed.
+pub(crate) async fn definitions(client: &Client) -> anyhow::Result<Vec<Value>> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let all = api.list(&ListParams::default()).await.context("the definitions cannot be listed")?;
+    let all = all.items.into_iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
+    Ok(all)
+}
+
+/// What is written there in an object; nothing if that is no text.
+pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// `NAMESPACE/NAME`, or the name alone.
+pub(crate) fn full_name(object: &Value) -> String {
+    match (text(object, "/metadata/namespace"), text(object, "/metadata/name")) {
+        ("", name) => name.to_owned(),
+        (namespace, name) => format!("{namespace}/{name}"),
+    }
 }

@@ -18,7 +18,7 @@ const MAX_MESSAGE: usize = 320;
 
 /// One entry that failed.
 #[derive(Clone, Debug)]
-pub struct KeyFailure {
+pub struct EntryFailure {
     /// `data[2]`, `dataFrom[0].extract`.
     pub entry: String,
     /// The key in the external system, or what is searched for.
@@ -73,7 +73,7 @@ pub struct Unread {
 
 impl Unread {
     /// All of them.
-    pub fn of(failures: &[KeyFailure]) -> Self {
+    pub fn of(failures: &[EntryFailure]) -> Self {
         Self { entries: failures.iter().map(|failure| failure.entry.clone()).collect(), cut: false }
     }
 
@@ -91,7 +91,7 @@ impl Unread {
 
 /// What stands in for all of them: the first that concerns more than its entry, else the first. What was not even tried
 /// says least, and that an object is another operator's says all. `None` if there are none.
-pub fn principal(failures: &[KeyFailure]) -> Option<&KeyFailure> {
+pub fn principal(failures: &[EntryFailure]) -> Option<&EntryFailure> {
     failures.iter().min_by_key(|one| match &one.failure {
         Failure::OtherController { .. } => 0,
         Failure::Held { .. } => 2,
@@ -113,14 +113,10 @@ pub fn may_be_partial(spec: &ExternalSecretSpec) -> bool {
 }
 
 /// For the status.
-pub fn reported(failures: &[KeyFailure], redactor: &Redactor) -> Vec<Reported> {
-    let report = |one: &KeyFailure| {
+pub fn reported(failures: &[EntryFailure], redactor: &Redactor) -> Vec<Reported> {
+    let report = |one: &EntryFailure| {
         let mut message = one.failure.message(redactor);
-        let mut end = message.len().min(MAX_MESSAGE);
-        while !message.is_char_boundary(end) {
-            end -= 1;
-        }
-        message.truncate(end);
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
         Reported {
             key: redactor.clean_text(&one.key),
             entry: one.entry.clone(),
@@ -141,7 +137,7 @@ pub fn unread(failures: usize) -> String {
 }
 
 /// What a condition adds to the message about the principal one.
-pub fn more(failures: &[KeyFailure]) -> String {
+pub fn more(failures: &[EntryFailure]) -> String {
     match failures.len() {
         0 | 1 => String::new(),
         2 => " (and 1 more key: see status.failures)".to_owned(),
@@ -158,11 +154,11 @@ mod tests {
     use crate::error::StoreName;
     use crate::secret::{SecretBytes, Untrusted};
 
-    fn missing(index: usize, detail: &str) -> KeyFailure {
+    fn missing(index: usize, detail: &str) -> EntryFailure {
         let store =
             StoreName { kind: "SecretStore".into(), namespace: Some("a".to_owned()), name: "s".to_owned() };
         let (key, detail) = (format!("key-{index}"), Untrusted::new(detail));
-        KeyFailure {
+        EntryFailure {
             entry: format!("data[{index}]"),
             key: key.clone(),
             failure: Failure::RemoteKeyNotFound { store, key, version: None, detail },
@@ -174,7 +170,7 @@ mod tests {
         let mut redactor = Redactor::default();
         redactor.seed(&SecretBytes::copied_from(b"hunter2-hunter2"));
         let long = "x".repeat(2000);
-        let mut failures: Vec<KeyFailure> = (0..30).map(|index| missing(index, &long)).collect();
+        let mut failures: Vec<EntryFailure> = (0..30).map(|index| missing(index, &long)).collect();
         failures[0] = missing(0, "not hunter2-hunter2");
         let reported = reported(&failures, &redactor);
         assert_eq!(reported.len(), MAX_REPORTED);
@@ -195,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_the_status_has_no_room_for_is_known_to_who_read_it() {
-        let failures: Vec<KeyFailure> = (0..30).map(|index| missing(index, "")).collect();
+        let failures: Vec<EntryFailure> = (0..30).map(|index| missing(index, "")).collect();
         let known = Unread::of(&failures);
         assert!(known.may_be("data[29]") && !known.may_be("data[30]"));
         let after_a_start = Unread::reported(&reported(&failures, &Redactor::default()));
@@ -233,7 +229,7 @@ mod tests {
         let store = StoreName { kind: "SecretStore".into(), namespace: None, name: "s".to_owned() };
         let plugin = "vault@1".to_owned();
         let limited = Failure::RateLimited { store, plugin, retry_after: None, detail: Untrusted::new("") };
-        failures.push(KeyFailure { failure: limited, ..missing(2, "") });
+        failures.push(EntryFailure { failure: limited, ..missing(2, "") });
         assert_eq!(principal(&failures).unwrap().entry, "data[2]");
     }
 

@@ -26,6 +26,9 @@ pub const SPREAD_FIELD_MANAGER: &str = "claviger-clusterexternalsecret";
 /// The same of ClusterPushSecrets.
 pub const PUSH_SPREAD_FIELD_MANAGER: &str = "claviger-clusterpushsecret";
 
+/// Field manager of whatever else is written: statuses, finalizers, restarts.
+pub const OWN_FIELD_MANAGER: &str = "claviger";
+
 /// Field manager of what ESO updates without saying who it is: the API server takes the program's name.
 pub const ESO_MANAGER: &str = "external-secrets";
 

@@ -62,6 +62,13 @@ pub struct Item {
     pub nature: Nature,
 }
 
+impl Item {
+    /// The value that is stored under a key, whole, in its latest version.
+    pub fn stored(key: String) -> Self {
+        Self { key, version: None, property: None, facet: Facet::Value, nature: Nature::Stored }
+    }
+}
+
 /// A lease that came with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {

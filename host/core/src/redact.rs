@@ -30,6 +30,10 @@ const MAX_VALUES: usize = 4096;
 
 const HIDDEN: &str = "[redacted]";
 
+/// Bytes of a cleaned text: what may stand at the end of a text that was cut in place of the beginning of a value is
+/// longer than that.
+pub const LONGEST_CLEANED: usize = UNTRUSTED_CAP + HIDDEN.len();
+
 /// Replaces the values it was seeded with.
 #[derive(Default)]
 pub struct Redactor {
@@ -69,12 +73,15 @@ impl Redactor {
         self.seed_bytes(value.as_bytes());
     }
 
-    /// The text without the values, on one line, at most [`UNTRUSTED_CAP`] bytes.
+    /// The text without the values, on one line, at most [`LONGEST_CLEANED`] bytes.
     pub fn clean(&self, text: &Untrusted) -> String {
         if self.overfull {
             return "(detail withheld: too many values to check it for)".to_owned();
         }
-        self.clean_bytes(text.raw().as_bytes(), text.is_cut())
+        let mut cleaned = self.clean_bytes(text.raw().as_bytes(), text.is_cut());
+        // What stands in place of a short value is longer.
+        cleaned.truncate(cleaned.floor_char_boundary(LONGEST_CLEANED));
+        cleaned
     }
 
     /// The same for a text that another redactor cleans after this one.
@@ -89,14 +96,13 @@ impl Redactor {
     }
 
     fn clean_bytes(&self, text: &[u8], cut: bool) -> String {
-        let mut cleaned = String::with_capacity(text.len());
-        for chunk in self.replaced(text, cut).utf8_chunks() {
-            cleaned.extend(chunk.valid().chars().map(|c| if c.is_control() { ' ' } else { c }));
-            if !chunk.invalid().is_empty() {
-                cleaned.push(char::REPLACEMENT_CHARACTER);
-            }
+        let replaced = self.replaced(text, cut);
+        let line = one_line(&replaced);
+        if line.as_bytes() == replaced {
+            return line;
         }
-        cleaned
+        // A break that became a space may have made a value of what was none.
+        one_line(&self.replaced(line.as_bytes(), cut))
     }
 
     fn seed_json(&mut self, value: Value) {
@@ -182,6 +188,18 @@ impl Redactor {
     }
 }
 
+/// Without control characters, and without what is no UTF-8.
+fn one_line(text: &[u8]) -> String {
+    let mut line = String::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        line.extend(chunk.valid().chars().map(|c| if c.is_control() { ' ' } else { c }));
+        if !chunk.invalid().is_empty() {
+            line.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    line
+}
+
 fn percent(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     for &byte in bytes {
@@ -230,6 +248,24 @@ mod tests {
         redactor.seed(&SecretBytes::copied_from(key));
         let text = Untrusted::new("my-project: no right, with MIIE-my-project-9");
         assert_eq!(redactor.clean(&text), "my-project: no right, with [redacted]");
+    }
+
+    #[test]
+    fn a_value_across_a_line_break_is_no_value_on_one_line() {
+        let redactor = seeded(b"two words here");
+        for text in ["it has two\twords here", "two\nwords\u{85}here and more", "two words\u{0}here"] {
+            let cleaned = redactor.clean(&Untrusted::new(text));
+            assert!(cleaned.contains("[redacted]") && !cleaned.contains("two words"), "{cleaned}");
+            assert_eq!(redactor.clean_text(text), cleaned);
+        }
+    }
+
+    #[test]
+    fn what_is_hidden_makes_no_text_longer_than_its_cap() {
+        let cleaned = seeded(b"secret").clean(&Untrusted::new("secret".repeat(85)));
+        assert!(cleaned.len() <= LONGEST_CLEANED && cleaned.starts_with("[redacted][redacted]"), "{cleaned}");
+        let cleaned = seeded(b"secret").clean(&Untrusted::new("secret\u{e9}".repeat(64)));
+        assert!((LONGEST_CLEANED - 1..=LONGEST_CLEANED).contains(&cleaned.len()), "{}", cleaned.len());
     }
 
     /// `value` in a text that is cut after `shown` bytes of it.

@@ -204,10 +204,27 @@ pub fn asked(
     }
 }
 
+/// The same, of what was read in part only and is to be read again now: before its interval is over, but not where a window
+/// is shut.
+pub fn resumed(due: Due, windows: &Windows, now: Timestamp) -> Due {
+    match due {
+        Due::At(_) | Due::OnChange => match windows.allowed_from(now) {
+            Some(at) if at > now => Due::At(at),
+            Some(_) => Due::Interval,
+            None => Due::OnChange,
+        },
+        Due::Changed | Due::Interval | Due::Asked => due,
+    }
+}
+
 /// Whether a spec is refreshed when somebody says that the provider has something new.
 pub fn heeds(spec: &ExternalSecretSpec) -> bool {
     spec.refresh_policy == RefreshPolicy::Periodic
 }
+
+#[cfg(test)]
+#[path = "refresh_clock_tests.rs"]
+mod clock_tests;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,13 @@
 //! whoever needs the bytes says `expose`, which can be searched for. It does not protect memory from
 //! a debugger; it is wiped when dropped.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
+
+/// Values by their keys, as a Secret has them.
+pub type Data = BTreeMap<String, Arc<SecretBytes>>;
 
 /// Secret bytes, wiped when dropped. No `Debug`, `Display`, `Serialize`, `Clone`, `PartialEq`.
 pub struct SecretBytes(Zeroizing<Box<[u8]>>);
@@ -75,10 +81,7 @@ impl Untrusted {
     /// Keeps at most [`UNTRUSTED_CAP`] bytes, cut at a character.
     pub fn new(text: impl AsRef<str>) -> Self {
         let text = text.as_ref();
-        let mut end = text.len().min(UNTRUSTED_CAP);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
+        let end = text.floor_char_boundary(UNTRUSTED_CAP);
         Self { text: text[..end].into(), cut: end < text.len() }
     }
 

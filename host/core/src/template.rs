@@ -15,14 +15,14 @@ use crate::error::Failure;
 use crate::generic::Document;
 use crate::generic::path::{self, Step};
 use crate::names::{is_copied, is_mark};
-use crate::secret::{SecretBytes, Untrusted};
+use crate::secret::{Data, SecretBytes, Untrusted};
 use crate::shape::decode;
 
 /// Everything that goes into the Secret.
 #[derive(Clone, Default)]
 pub struct Rendered {
     /// Its data.
-    pub data: BTreeMap<String, Arc<SecretBytes>>,
+    pub data: Data,
     /// Its labels, without those that mark it as managed.
     pub labels: BTreeMap<String, String>,
     /// Its annotations, without the hash.
@@ -71,7 +71,7 @@ impl KeptKeys {
     }
 }
 
-/// Kinds that a template's text may stand in.
+/// Kinds of objects that something is read from: the text of a template, what a store refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SourceKind {
     /// A ConfigMap.
@@ -155,10 +155,22 @@ fn destination(index: usize, target: &str, any_kind: bool) -> Result<Destination
 /// Checks where texts of `templateFrom` are to go, before anything is read.
 ///
 /// # Errors
-/// The first that cannot go there: neither a part of a Secret nor, with `any_kind`, a path of its object.
+/// The first that cannot go there: neither a part of a Secret nor, with `any_kind`, a path of its object. Or that all
+/// paths together ask for lists that are too long.
 pub(crate) fn check_destinations(template: &Template, any_kind: bool) -> Result<(), String> {
-    let mut targets = template.template_from.iter().enumerate();
-    targets.try_for_each(|(index, from)| destination(index, &from.target.0, any_kind).map(drop))
+    let mut made = 0usize;
+    for (index, from) in template.template_from.iter().enumerate() {
+        if let Destination::Path(path) = destination(index, &from.target.0, any_kind)? {
+            made = made.saturating_add(path::made(&path));
+        }
+    }
+    if made > path::MAX_MADE {
+        return Err(format!(
+            "templateFrom: the indexes of its targets make {made} elements of lists, more than {}",
+            path::MAX_MADE
+        ));
+    }
+    Ok(())
 }
 
 /// The objects that a template reads.
@@ -283,7 +295,7 @@ impl Job {
     pub fn finish(
         self,
         template: &Template,
-        fetched: BTreeMap<String, Arc<SecretBytes>>,
+        fetched: Data,
         texts: Vec<SecretBytes>,
     ) -> Result<Rendered, Failure> {
         let keep = !makes_data(Some(template)) || template.merge_policy == MergePolicy::Merge;
@@ -332,7 +344,7 @@ impl Rendered {
     /// Without a template: the fetched data, and the labels and annotations of the ExternalSecret that
     /// mean something on a Secret.
     pub fn copied(
-        fetched: BTreeMap<String, Arc<SecretBytes>>,
+        fetched: Data,
         labels: &BTreeMap<String, String>,
         annotations: &BTreeMap<String, String>,
     ) -> Self {

@@ -42,24 +42,25 @@
 //! assert!(rights.iter().all(|right| right.purpose != Purpose::Restarts));
 //! ```
 
-pub mod audit;
+mod audit;
+mod client;
 pub mod cluster;
 pub mod config;
 mod connections;
-pub mod election;
+mod election;
 pub mod error;
 mod listen;
-pub mod metrics;
+mod metrics;
 mod page;
 pub mod plugins;
 pub mod preflight;
 mod readiness;
-pub mod reconcile;
+mod reconcile;
 mod refresh;
 pub mod rights;
 pub mod run;
-pub mod server;
-pub mod state;
+mod server;
+mod state;
 pub mod sync;
 pub mod watch;
 pub mod webhook;

@@ -8,13 +8,14 @@ use std::time::Duration;
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
-use kube::{Client, Config};
+use kube::Config;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::AuditLog;
+use crate::client;
 use crate::cluster::credentials::Credentials;
-use crate::cluster::events::{EventWriter, Events};
+use crate::cluster::events::{EventWriter, Events, instance_name};
 use crate::config::{CertificateSource, OperatorConfig};
 use crate::election::{Elector, Leadership, fence};
 use crate::error::OperatorError;
@@ -22,7 +23,7 @@ use crate::listen;
 use crate::metrics::Metrics;
 use crate::plugins::Registry;
 use crate::readiness::Readiness;
-use crate::reconcile::{self, Context};
+use crate::reconcile::{self, Aside, Context};
 use crate::refresh::Refresh;
 use crate::server::{Exhibit, Server};
 use crate::state::State;
@@ -47,7 +48,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), OperatorError> {
     // For what has to go on while this process stands by: watches and the lease. Everything else goes by the other.
-    let client = Client::try_from(kube.clone())?;
+    let client = client::way(kube.clone())?.build();
     crate::preflight::check(&client, &config).await?;
     let election = config.election.clone();
     let leadership = if election.is_some() { Leadership::by_election() } else { Leadership::always() };
@@ -76,6 +77,7 @@ pub async fn run(
         leadership: leadership.clone(),
         certificates,
         readiness: Readiness::default(),
+        aside: Aside::default(),
     });
 
     let mut background = JoinSet::new();
@@ -136,9 +138,9 @@ pub async fn run(
             }
         });
     }
-    background.spawn(reconcile::states::run(context.clone(), stop.clone()));
+    background.spawn(reconcile::left::run(context.clone(), stop.clone()));
     let (told, mut telling) = (CancellationToken::new(), JoinSet::new());
-    telling.spawn(EventWriter::new(fenced, events, reconcile::instance_name()).run(told.clone()));
+    telling.spawn(EventWriter::new(fenced, events, instance_name()).run(told.clone()));
     background.spawn(listen::run(context.clone(), stop.clone()));
     let outcome = work(&context, &stop).await;
     context.readiness.stopping();

@@ -31,7 +31,7 @@ const MAX_CONNECTIONS: usize = 32;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the server shows.
-pub trait Exhibit: Send + Sync + 'static {
+pub(crate) trait Exhibit: Send + Sync + 'static {
     /// The metrics page.
     fn metrics(&self) -> Result<String, std::fmt::Error>;
 
@@ -44,7 +44,7 @@ pub trait Exhibit: Send + Sync + 'static {
 
 /// A bound listener, so that the address is known (and an occupied port is an error) before anything
 /// else starts.
-pub struct Server {
+pub(crate) struct Server {
     listener: TcpListener,
 }
 
@@ -53,19 +53,19 @@ impl Server {
     ///
     /// # Errors
     /// If the address cannot be bound.
-    pub async fn bind(address: SocketAddr) -> Result<Self, OperatorError> {
+    pub(crate) async fn bind(address: SocketAddr) -> Result<Self, OperatorError> {
         let listener =
             TcpListener::bind(address).await.map_err(|source| OperatorError::Listen { address, source })?;
         Ok(Self { listener })
     }
 
     /// Where it listens (the port is chosen by the system if 0 was asked for).
-    pub fn address(&self) -> Option<SocketAddr> {
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.listener.local_addr().ok()
     }
 
     /// Serves until told to stop.
-    pub async fn serve(self, exhibit: Arc<dyn Exhibit>, stop: CancellationToken) {
+    pub(crate) async fn serve(self, exhibit: Arc<dyn Exhibit>, stop: CancellationToken) {
         let mut tasks = JoinSet::new();
         let mut connections = Connections::new(MAX_CONNECTIONS);
         let pages = Arc::new(Pages::default());

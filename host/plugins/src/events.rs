@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use claviger_core::provider::{CallError, Fault, ProviderError};
 
-use crate::convert::{self, MAX_NAME};
+use crate::convert::MAX_NAME;
 use crate::guest::source as guest;
 use crate::plugin::Plugin;
 use crate::session::Session;
@@ -13,7 +13,7 @@ use crate::session::Session;
 const ROOM: &str = "events/";
 
 /// Notices of one call: SQS brings ten at most.
-pub const MAX_NOTICES: usize = 100;
+const MAX_NOTICES: usize = 100;
 
 /// Keys of one notice: an event is about one.
 const MAX_KEYS: usize = 100;
@@ -37,7 +37,7 @@ pub struct Receipt(String);
 impl Plugin {
     /// Whether it can be listened to.
     pub fn listens(&self) -> bool {
-        self.provider_code().is_some_and(|provider| provider.guest.listens())
+        self.provider().is_some_and(|provider| provider.guest.listens())
     }
 }
 
@@ -47,23 +47,15 @@ impl Session {
     /// # Errors
     /// As every call.
     pub async fn poll(&self, most: usize, wait: Duration) -> Result<Vec<Notice>, CallError> {
-        let input = self.input.to_guest();
         let wait = u64::try_from(wait.min(MAX_WAIT).as_millis()).unwrap_or(0);
         let most = most.clamp(1, MAX_NOTICES);
         let asked = u32::try_from(most).unwrap_or(1);
-        let room = self.plugin.rooms.of(ROOM);
-        let answer = self
-            .plugin
-            .provider(
-                "poll",
-                self.plugin.setup(self),
-                &room,
-                self.plugin.grants().wall,
-                async |guest, store| guest.poll(store, &input, asked, wait).await,
-                |_, _| {},
-            )
-            .await;
-        let notices = self.answer(answer)?;
+        let input = self.input.to_guest();
+        let notices = self
+            .ask("poll")
+            .in_room(self.plugin.rooms.of(ROOM))
+            .one(async |guest, store| guest.poll(store, &input, asked, wait).await)
+            .await?;
         let wrong = |what: String| Err(Fault::BadAnswer(what).into());
         if notices.len() > most {
             return wrong(format!("{} notices where {most} were asked for", notices.len()));
@@ -79,29 +71,16 @@ impl Session {
         &self,
         receipts: &[Receipt],
     ) -> Result<Option<(usize, ProviderError)>, CallError> {
-        let input = self.input.to_guest();
         let receipts: Vec<String> = receipts.iter().map(|receipt| receipt.0.clone()).collect();
-        let room = self.plugin.rooms.of(ROOM);
-        let answer = self
-            .plugin
-            .provider(
-                "acknowledge",
-                self.plugin.setup(self),
-                &room,
-                self.plugin.grants().wall,
-                async |guest, store| guest.acknowledge(store, &input, &receipts).await,
-                |_, _| {},
-            )
-            .await;
-        let answers = self.answer(answer)?;
-        if answers.len() != receipts.len() {
-            let what = format!("{} answers to {} receipts", answers.len(), receipts.len());
-            return Err(Fault::BadAnswer(what).into());
-        }
+        let input = self.input.to_guest();
+        let answers = self
+            .ask("acknowledge")
+            .in_room(self.plugin.rooms.of(ROOM))
+            .each(receipts.len(), async |guest, store| guest.acknowledge(store, &input, &receipts).await)
+            .await?;
         let failed: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
         let count = failed.len();
-        let first = failed.into_iter().next();
-        Ok(first.map(|error| (count, convert::cleaned_item(convert::error(error), &self.redactor))))
+        Ok(failed.into_iter().next().map(|error| (count, error)))
     }
 }
 

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use claviger_core::generator::CLUSTER_GENERATOR;
 use claviger_core::provider::{CallError, Fault, Generated, ProviderError};
+use claviger_core::secret::Untrusted;
 use serde_json::Value as Json;
 
-use crate::component;
 use crate::connect::connect;
 use crate::convert;
+use crate::described;
 use crate::error::PluginsError;
 use crate::guest::{Generation, generator as guest};
-use crate::leases::unsupported;
 use crate::plugin::{Plugin, Seed};
 use crate::schema::ConfigSchema;
 use crate::session::{Requester, Session, StoreRef};
@@ -45,7 +45,7 @@ pub(crate) fn kinds(said: Vec<guest::Kind>) -> Result<Kinds, PluginsError> {
     }
     let mut kinds = Kinds::new();
     for kind in said {
-        let name = component::label("kind of generator", kind.name)?;
+        let name = described::label("kind of generator", kind.name)?;
         if RESERVED.contains(&name.as_str()) {
             return Err(wrong(format!("a kind of generators must not be called {name}")));
         }
@@ -60,10 +60,15 @@ pub(crate) fn kinds(said: Vec<guest::Kind>) -> Result<Kinds, PluginsError> {
     Ok(kinds)
 }
 
+/// Of each kind's spec.
+pub(crate) fn schemas(kinds: &Kinds) -> BTreeMap<String, Json> {
+    kinds.iter().map(|(name, kind)| (name.clone(), kind.schema.document().clone())).collect()
+}
+
 impl Plugin {
     /// Whether it answers to that kind of generator.
     pub fn generates(&self, kind: &str) -> bool {
-        self.provider_code().is_some_and(|provider| provider.kinds.contains_key(kind))
+        self.provider().is_some_and(|provider| provider.kinds.contains_key(kind))
     }
 
     /// Connects a generator, whose kind is `generator.kind`. Its spec is held to the kind's schema, and a config in it to
@@ -78,8 +83,10 @@ impl Plugin {
         spec: &Json,
         source: Arc<dyn CredentialSource>,
     ) -> Result<Arc<Session>, CallError> {
-        let kind = self.provider_code().and_then(|provider| provider.kinds.get(&generator.kind));
-        let kind = kind.ok_or_else(|| unsupported("it does not generate that"))?;
+        let kind = self.provider().and_then(|provider| provider.kinds.get(&generator.kind));
+        let kind = kind.ok_or_else(|| {
+            CallError::from(ProviderError::Unsupported(Untrusted::new("it does not generate that")))
+        })?;
         kind.schema.check(spec)?;
         if kind.config_at.is_empty() {
             // Its own fields stand beside those about connecting: what it refers to is what its own schema marks.
@@ -104,29 +111,21 @@ impl Session {
         now_ms: u64,
         seed: Seed,
     ) -> Result<Generated, CallError> {
-        let (input, kind, spec) = (self.input.to_guest(), &self.input.store.kind, spec.to_string());
+        let (kind, spec) = (&self.input.store.kind, spec.to_string());
         let previous = previous.map(Json::to_string);
-
         let options = guest::Options { now_ms, seed: seed.to_vec() };
         let asked = Generation { kind, spec: &spec, previous: previous.as_ref(), options: &options };
-        let answer = self
-            .plugin
-            .provider(
-                "generate",
-                self.plugin.setup(self),
-                &self.room,
-                self.plugin.grants().wall,
-                async |guest, store| {
-                    let made = guest.generate(store, &input, asked).await?;
-                    for (_, value) in made.iter().flat_map(|made| &made.values) {
-                        store.data_mut().log.hide(value);
-                    }
-                    Ok(made)
-                },
-                |_, _| {},
-            )
-            .await;
-        let made = self.answer(answer)?;
+        let input = self.input.to_guest();
+        let made = self
+            .ask("generate")
+            .one(async |guest, store| {
+                let made = guest.generate(store, &input, asked).await?;
+                for (_, value) in made.iter().flat_map(|made| &made.values) {
+                    store.data_mut().log.hide(value);
+                }
+                Ok(made)
+            })
+            .await?;
         let size = made.values.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
         self.within_output(u64::try_from(size).unwrap_or(u64::MAX))?;
         let state = made.state.as_deref().map(state).transpose()?;
@@ -138,20 +137,12 @@ impl Session {
     /// # Errors
     /// As every call.
     pub async fn clean_up(&self, spec: &Json, state: &Json) -> Result<(), CallError> {
-        let (input, kind) = (self.input.to_guest(), &self.input.store.kind);
-        let (spec, state) = (spec.to_string(), state.to_string());
+        let (kind, spec, state) = (&self.input.store.kind, spec.to_string(), state.to_string());
+        let input = self.input.to_guest();
         let answer = self
-            .plugin
-            .provider(
-                "cleanUp",
-                self.plugin.setup(self),
-                &self.room,
-                self.plugin.grants().wall,
-                async |guest, store| guest.cleanup(store, &input, kind, &spec, &state).await,
-                |_, _| {},
-            )
-            .await;
-        match self.answer(answer) {
+            .ask("cleanUp")
+            .one(async |guest, store| guest.cleanup(store, &input, kind, &spec, &state).await);
+        match answer.await {
             Err(CallError::Provider(ProviderError::NotFound(_))) => Ok(()),
             other => other,
         }

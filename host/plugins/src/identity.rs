@@ -1,10 +1,21 @@
-//! Whom a backend counts: what stores have to have in common to share its limits. What they have to share for
-//! answers and logins is `session::Scope`.
+//! Who shares what with whom: answers and logins those of one credential ([`identity`], of which `session::Scope` is made), a
+//! backend's limits those whom it counts as one ([`account`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+
+/// What tells one credential from another, without being it; another config, other settings are another.
+pub(crate) fn identity(credentials: &BTreeSet<String>, config: &str, settings: &str) -> Arc<str> {
+    let mut hash = Sha256::new();
+    for part in credentials.iter().map(String::as_str).chain([config]) {
+        hash.update(part);
+        hash.update([0]);
+    }
+    hash.update(settings);
+    hex::encode(hash.finalize()).into()
+}
 
 /// The account at a backend that is asked: its origins, who logs in, and what of the config decides the rest.
 /// Stores that share all of that share its limits. What a plugin says can only tell accounts apart, within the

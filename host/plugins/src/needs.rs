@@ -9,7 +9,7 @@ use crate::grants::Grants;
 use crate::schema::{ConfigSchema, Mark};
 use crate::session::{Requester, StoreRef};
 use crate::source::ObjectKind;
-use crate::template::{self, Surroundings};
+use crate::store_text::{Surroundings, fill};
 
 /// A reference that may be followed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,9 +147,8 @@ impl Rules<'_> {
 
     /// Whether an audience follows from another field of the store, in the way of its provider.
     fn follows(&self, audience: &str) -> bool {
-        self.grants.store_audiences.iter().any(|template| {
-            template::fill(template, self.config, self.surroundings).as_deref() == Some(audience)
-        })
+        let mut texts = self.grants.store_audiences.iter();
+        texts.any(|text| fill(text, self.config, self.surroundings).as_deref() == Some(audience))
     }
 
     fn marked(&self, at: &str) -> Result<(Mark, &Value), NeedError> {

@@ -1,5 +1,8 @@
 //! A store that a plugin is connected to: its config, what its references resolved to, where it may
 //! reach. Every call of the plugin gets the same input, complete.
+//!
+//! Here are the calls that every provider answers; the others are in `writer`, `leases`, `generators` and `events`, and how
+//! any of them is made in `ask`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,10 +12,12 @@ use claviger_core::provider::{CallError, Fault, Found, Health, Item, ProviderErr
 use claviger_core::redact::Redactor;
 use claviger_core::secret::SecretBytes;
 use serde_json::Value as Json;
+use wasmtime::Store;
 
+use crate::call::CallState;
 use crate::convert::{self, MAX_NAME};
 use crate::egress::EgressSession;
-use crate::guest::{connection as guest, types as wit};
+use crate::guest::{connection as guest, provider, types as wit};
 use crate::plugin::Plugin;
 use crate::rooms::Room;
 
@@ -171,26 +176,38 @@ impl Session {
         self.egress.is_closed()
     }
 
+    /// Whether a key may name something that is made for who reads it.
+    pub fn is_dynamic(&self) -> bool {
+        self.plugin.description().is_some_and(|it| it.can("dynamic"))
+    }
+
+    /// Whether the provider is told the property that is asked for, and answers with it.
+    pub fn has_own_properties(&self) -> bool {
+        self.plugin.description().is_some_and(|it| it.can("own-properties"))
+    }
+
     /// Reads several keys. One answer per item, in order.
     ///
     /// # Errors
     /// If nothing could be tried, or the plugin failed.
     pub async fn get(&self, items: &[Item]) -> Result<Vec<Result<Value, ProviderError>>, CallError> {
         let wanted: Vec<_> = items.iter().map(convert::item).collect();
-        let answers = self.answer(self.plugin.get(self, &wanted).await)?;
-        if answers.len() != items.len() {
-            let what = format!("{} answers to {} items", answers.len(), items.len());
-            return Err(Fault::BadAnswer(what).into());
-        }
+        let input = self.input.to_guest();
+        let answers = self
+            .ask("get")
+            .each(items.len(), async |guest, store| {
+                let answers = guest.get(store, &input, &wanted).await?;
+                answers.iter().flatten().flatten().for_each(|value| hide(store, value));
+                Ok(answers)
+            })
+            .await?;
         let total: u64 = answers.iter().flatten().map(convert::size).fold(0, u64::saturating_add);
         self.within_output(total)?;
-        let answers = answers.into_iter().zip(items);
+        let facets = items.iter().map(|item| item.facet);
         Ok(answers
-            .map(|(answer, item)| {
-                answer
-                    .map(|value| convert::value(value, item.facet))
-                    .map_err(|error| convert::cleaned_item(convert::error(error), &self.redactor))
-            })
+            .into_iter()
+            .zip(facets)
+            .map(|(answer, facet)| answer.map(|value| convert::value(value, facet)))
             .collect())
     }
 
@@ -203,8 +220,17 @@ impl Session {
         query: &Query,
         cursor: Option<String>,
     ) -> Result<(Vec<Found>, Option<String>), CallError> {
-        let answer = self.plugin.find(self, &convert::query(query), cursor.clone()).await;
-        let page = self.answer(answer)?;
+        let query = convert::query(query);
+        let input = self.input.to_guest();
+        let page = self
+            .ask("find")
+            .one(async |guest, store| {
+                let page = guest.find(store, &input, &query, cursor.as_deref()).await?;
+                let found = page.iter().flat_map(|page| &page.found);
+                found.filter_map(|found| found.value.as_ref()).for_each(|value| hide(store, value));
+                Ok(page)
+            })
+            .await?;
         let wrong = |what: String| Err(Fault::BadAnswer(what).into());
         if page.found.len() > MAX_PAGE {
             return wrong(format!("a page of {} keys, more than {MAX_PAGE}", page.found.len()));
@@ -229,20 +255,24 @@ impl Session {
     /// # Errors
     /// As [`Session::get`].
     pub async fn validate(&self) -> Result<Health, CallError> {
-        Ok(match convert::health(self.answer(self.plugin.validate(self).await)?) {
+        let input = self.input.to_guest();
+        let health =
+            self.ask("validate").one(async |guest, store| guest.validate(store, &input).await).await?;
+        Ok(match convert::health(health) {
             Health::Unknown(detail) => Health::Unknown(self.redactor.cleaned(&detail)),
             Health::Ready => Health::Ready,
         })
-    }
-
-    /// What the guest says of its credentials in an error stays here.
-    pub(crate) fn answer<T>(&self, answer: Result<Result<T, wit::Error>, CallError>) -> Result<T, CallError> {
-        let answer = answer.and_then(|answer| answer.map_err(|error| convert::error(error).into()));
-        answer.map_err(|error| convert::cleaned(error, &self.redactor))
     }
 
     pub(crate) fn within_output(&self, total: u64) -> Result<(), CallError> {
         let limit_bytes = self.plugin.grants().output_bytes;
         if total > limit_bytes { Err(Fault::OutputLimit { limit_bytes }.into()) } else { Ok(()) }
     }
+}
+
+/// No line of the log of this call may show what was answered.
+fn hide(store: &mut Store<CallState>, value: &provider::Value) {
+    let log = &mut store.data_mut().log;
+    log.hide(&value.data);
+    value.entries.iter().flatten().for_each(|(_, entry)| log.hide(entry));
 }

@@ -17,6 +17,16 @@ pub enum ObjectKind {
     ConfigMap,
 }
 
+impl ObjectKind {
+    /// As manifests spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Secret => "Secret",
+            Self::ConfigMap => "ConfigMap",
+        }
+    }
+}
+
 /// Ambient sources, each a grant of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AmbientKind {

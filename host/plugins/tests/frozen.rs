@@ -1,6 +1,6 @@
 //! Components that were built when version 1 of the interface was frozen (`v1/`, kept byte for byte by `cargo xtask check`):
 //! what they could do with the host of that day they can do with this one. Against backends two of them go through the
-//! conformance suite besides (`tests/e2e/conformance`).
+//! conformance suite besides (`tests/e2e/conformance`). And one that was built when the interface of events was.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,10 +16,14 @@ use claviger_plugins::package::unpack;
 use claviger_plugins::{Grants, Plugin, RenderOptions, Requester, StoreRef};
 use serde_json::json;
 
-use support::{NoCredentials, connect, host};
+use support::{NoCredentials, Reply, Server, connect, host};
 
 fn kept(name: &str) -> Vec<u8> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/v1/{name}.wasm.zst"));
+    kept_in("v1", name)
+}
+
+fn kept_in(folder: &str, name: &str) -> Vec<u8> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/{folder}/{name}.wasm.zst"));
     unpack(std::fs::read(file).unwrap()).unwrap()
 }
 
@@ -76,6 +80,23 @@ async fn a_provider_reads() {
     assert!(!fake.listens());
     let heard = session.poll(1, std::time::Duration::ZERO).await;
     assert!(matches!(heard, Err(CallError::Provider(ProviderError::Unsupported(_)))));
+}
+
+/// `claviger:events` was frozen after the rest (`events-v1/`).
+#[tokio::test]
+async fn a_provider_tells_of_changes() {
+    let herald = host().load("herald", kept_in("events-v1", "herald"), Grants::default()).await.unwrap();
+    assert!(herald.listens());
+    let server = Server::start(|request| {
+        let news = request.starts_with("GET /news?most=3 ");
+        Reply::Body(if news { r#"[{"keys": ["a", "b"], "receipt": "r"}]"# } else { "" }.to_owned())
+    })
+    .await;
+    let session = connect(&herald, json!({"url": server.origin, "events": {}})).await.unwrap();
+    let told = session.poll(3, std::time::Duration::ZERO).await.unwrap();
+    assert_eq!(told.iter().map(|notice| notice.keys.as_slice()).collect::<Vec<_>>(), [["a", "b"]]);
+    assert!(session.acknowledge(&[told[0].receipt.clone()]).await.unwrap().is_none());
+    assert_eq!(server.requests(), 2);
 }
 
 #[tokio::test]

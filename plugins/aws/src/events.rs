@@ -2,22 +2,14 @@
 
 use aws_credentials::{Service, endpoint};
 use claviger_plugin_sdk::Error;
-use claviger_plugin_sdk::provider::connection::{Annotation, Resolved, Session, SlotValue};
+use claviger_plugin_sdk::events::interface::{Guest, Session as Input};
+use claviger_plugin_sdk::events::{Notice, export_event_source};
+use claviger_plugin_sdk::provider::connection::Session;
 use wstd::runtime::block_on;
 
 use crate::aws::Aws;
 use crate::notice::changed;
 use crate::plugin::Plugin;
-use exports::claviger::events::source::{self, Guest, News, Notice};
-
-wit_bindgen::generate!({
-    path: ["../../wit/v1", "../../wit/events/v1"],
-    world: "claviger:events/event-source@1.0.0",
-    with: {
-        "claviger:plugin/types@1.0.0": claviger_plugin_sdk::provider::claviger::plugin::types,
-    },
-    export_macro_name: "export_events",
-});
 
 /// What SQS hands out, and takes back, at once.
 const MOST: usize = 10;
@@ -26,8 +18,8 @@ const MOST: usize = 10;
 const LONGEST: u64 = 20;
 
 impl Guest for Plugin {
-    fn poll(session: source::Session, most: u32, wait_ms: u64) -> Result<Vec<Notice>, Error> {
-        with_queue(&of(session), |aws, sqs, queue| {
+    fn poll(session: Input, most: u32, wait_ms: u64) -> Result<Vec<Notice>, Error> {
+        with_queue(&session.into(), |aws, sqs, queue| {
             let wait = i32::try_from((wait_ms / 1000).min(LONGEST)).unwrap_or(0);
             let most = i32::try_from(most).unwrap_or(1).clamp(1, MOST as i32);
             let request = sqs.receive_message().queue_url(queue).wait_time_seconds(wait);
@@ -35,15 +27,15 @@ impl Guest for Plugin {
             let answer = answer.map_err(|error| aws.error(&error, "sqs:ReceiveMessage", queue))?;
             let heard = answer.messages().iter().filter_map(|message| {
                 let keys = changed(message.body().unwrap_or_default(), aws.config.service);
-                let news = if keys.is_empty() { News::Nothing } else { News::Changed(keys) };
-                Some(Notice { news, receipt: message.receipt_handle()?.to_owned() })
+                let receipt = message.receipt_handle()?;
+                Some(if keys.is_empty() { Notice::nothing(receipt) } else { Notice::changed(keys, receipt) })
             });
             Ok(heard.collect())
         })
     }
 
-    fn acknowledge(session: source::Session, receipts: Vec<String>) -> Result<Vec<Result<(), Error>>, Error> {
-        with_queue(&of(session), |aws, sqs, queue| {
+    fn acknowledge(session: Input, receipts: Vec<String>) -> Result<Vec<Result<(), Error>>, Error> {
+        with_queue(&session.into(), |aws, sqs, queue| {
             let mut answers: Vec<Result<(), Error>> = receipts.iter().map(|_| Ok(())).collect();
             for (batch, receipts) in receipts.chunks(MOST).enumerate() {
                 let mut request = sqs.delete_message_batch().queue_url(queue);
@@ -68,27 +60,6 @@ impl Guest for Plugin {
     }
 }
 
-/// The session as everything else here knows it.
-fn of(session: source::Session) -> Session {
-    let annotation = |it: source::Annotation| Annotation { name: it.name, value: it.value };
-    let slot = |slot: source::SlotValue| SlotValue {
-        slot: slot.slot,
-        value: match slot.value {
-            source::Resolved::Bytes(bytes) => Resolved::Bytes(bytes),
-            source::Resolved::Account(list) => Resolved::Account(list.into_iter().map(annotation).collect()),
-            source::Resolved::Withheld => Resolved::Withheld,
-            source::Resolved::Absent => Resolved::Absent,
-        },
-    };
-    Session {
-        store: session.store,
-        requester: session.requester,
-        config: session.config,
-        settings: session.settings,
-        have: session.have.into_iter().map(slot).collect(),
-    }
-}
-
 fn with_queue<T>(
     session: &Session,
     work: impl Fn(&Aws, &aws_sdk_sqs::Client, &str) -> Result<T, Error>,
@@ -103,4 +74,4 @@ fn with_queue<T>(
     })
 }
 
-export_events!(Plugin);
+export_event_source!(Plugin);

@@ -173,7 +173,7 @@ pub fn location<'a>(config: &'a Value, at: &str) -> Result<Option<&'a str>, Erro
 }
 
 /// `us-central1`, `northamerica-northeast2`, and the multi-regions `us`, `eu`: what the host lets stand in the name
-/// of an endpoint (`host/plugins/src/template.rs`, with a table of the same rows). A zone has none.
+/// of an endpoint (`host/plugins/src/store_text.rs`, with a table of the same rows). A zone has none.
 pub(crate) fn is_location(text: &str) -> bool {
     let is_word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase());
     let Some((area, rest)) = text.split_once('-') else { return is_word(text) && text.len() <= 20 };
@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    /// The rows of the host's table (`host/plugins/src/template.rs`): what passes here must pass there.
+    /// The rows of the host's table (`host/plugins/src/store_text.rs`): what passes here must pass there.
     #[test]
     fn locations_and_projects_of_google() {
         for good in ["us-central1", "europe-west12", "northamerica-northeast2", "me-central1", "us", "eu"] {

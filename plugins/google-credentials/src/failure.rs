@@ -86,8 +86,8 @@ impl Failure {
         let delay = details.clone().find_map(|detail| delay_ms(detail["retryDelay"].as_str()?));
         Self {
             status,
-            code: code.chars().take(100).collect(),
-            reason: reason.chars().take(100).collect(),
+            code,
+            reason: reason.to_owned(),
             message: message.split_whitespace().collect::<Vec<_>>().join(" "),
             retry_after_ms: retry_after_ms.or(delay),
         }
@@ -99,6 +99,7 @@ impl Failure {
         for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
             self.message = self.message.replace(secret, "[hidden]");
             self.code = self.code.replace(secret, "[hidden]");
+            self.reason = self.reason.replace(secret, "[hidden]");
         }
         self
     }
@@ -192,8 +193,11 @@ impl Failure {
 
     /// Code and words, as far as there are any.
     pub fn said(&self) -> String {
-        let Self { status, code, reason, message, .. } = self;
-        let code = if reason.is_empty() { code.clone() } else { format!("{code} ({reason})") };
+        let Self { status, message, .. } = self;
+        // Words of a closed set, where it is Google that says them.
+        let word = |text: &str| text.chars().take(100).collect::<String>();
+        let (code, reason) = (word(&self.code), word(&self.reason));
+        let code = if reason.is_empty() { code } else { format!("{code} ({reason})") };
         match (code.is_empty(), message.is_empty()) {
             (true, _) => format!("the answer is not Google's (HTTP {status})"),
             (false, true) => code,

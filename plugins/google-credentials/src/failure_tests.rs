@@ -164,4 +164,8 @@ fn words_for_people() {
     );
     let quoted = api(400, "INVALID_ARGUMENT", "you sent ya29.s3cr3t", None).without(&["ya29.s3cr3t", ""]);
     assert_eq!(quoted.said(), "INVALID_ARGUMENT: you sent [hidden]");
+    // Whoever answers may put it anywhere, also where the word is cut.
+    let odd = format!("{}ya29.s3cr3t", "X".repeat(95));
+    let quoted = api(403, &odd, "m", Some("OF_ya29.s3cr3t")).without(&["ya29.s3cr3t"]).said();
+    assert!(!quoted.contains("ya29") && quoted.ends_with(" (OF_[hidden]): m"), "{quoted}");
 }

@@ -34,7 +34,7 @@ struct Impersonated {
 /// Reads the file; `at` is where to say what is wrong with it.
 ///
 /// # Errors
-/// If it is none, or of a kind that is not supported, without a word of it.
+/// If it is none, or of a kind that is not supported, without a word of it but the URLs of a credential configuration.
 pub fn read(json: &[u8], at: &str) -> Result<Plan, Error> {
     let value: Value = serde_json::from_slice(json).map_err(|_| wrong(at, "it is not JSON"))?;
     // As Google's libraries: of the file itself, and not of source_credentials in it.

@@ -18,6 +18,19 @@ macro_rules! export_provider {
     };
 }
 
+/// Makes the component of a provider tell of changes besides: `export_events!(Mine)` beside [`export_provider`], for a provider
+/// with [`Events`](crate::events::Events). Natively it makes nothing.
+#[macro_export]
+macro_rules! export_events {
+    ($provider:ident) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            type Exported = $crate::export::Exported<$provider>;
+            $crate::events::export_event_source!(Exported);
+        };
+    };
+}
+
 /// Makes a component of an [`Engine`](crate::Engine). Natively it makes nothing.
 #[macro_export]
 macro_rules! export_engine {
@@ -35,8 +48,11 @@ pub struct Exported<P>(std::marker::PhantomData<P>);
 
 #[cfg(target_arch = "wasm32")]
 mod provider {
+    use std::time::Duration;
+
     use super::Exported;
     use crate::connect::Store;
+    use crate::events::{self, Events, Notice};
     use crate::host::{Host, Sandbox};
     use crate::plugin::{Asked, Generator, Provider, Writer};
     use crate::provider::connection::{self, ConnectInput, Session as Input, Step};
@@ -108,6 +124,23 @@ mod provider {
 
         fn exists(input: Input, keys: Vec<String>) -> Result<Vec<Result<bool, Error>>, Error> {
             each::<P, _, _>(input, &keys, |session, key| P::exists(session, key))
+        }
+    }
+
+    impl<P: Events> events::interface::Guest for Exported<P> {
+        fn poll(input: events::interface::Session, most: u32, wait_ms: u64) -> Result<Vec<Notice>, Error> {
+            call::<P, _>(input.into(), |session| P::poll(session, most, Duration::from_millis(wait_ms)))
+        }
+
+        fn acknowledge(
+            input: events::interface::Session,
+            receipts: Vec<String>,
+        ) -> Result<Vec<Result<(), Error>>, Error> {
+            call::<P, _>(input.into(), |session| {
+                let clean = |error| session.secrets().clean(error);
+                let answers = P::acknowledge(session, &receipts)?;
+                Ok(answers.into_iter().map(|answer| answer.map_err(clean)).collect())
+            })
         }
     }
 

@@ -57,12 +57,15 @@
 //! assert_eq!(bench.get("a 1").unwrap().data, b"crisps");
 //! ```
 //!
+//! A provider whose backend tells of its changes implements [`events::Events`] besides.
+//!
 //! A template language implements [`Engine`] and calls [`export_engine!`]. The generated types and traits are in [`provider`]
 //! and [`template`], for what the two traits leave out.
 
 pub mod config;
 pub mod connect;
 pub mod engine;
+pub mod events;
 pub mod export;
 pub mod host;
 pub mod json;

@@ -13,4 +13,4 @@ pub use crate::provider::interface::{
 pub use crate::reference::{ConfigMapRef, ObjectRef, SecretRef, ServiceAccountRef};
 pub use crate::request::{Reply, Request};
 pub use crate::session::Session;
-pub use crate::{Error, RateLimit, export_engine, export_provider, invalid_config, url};
+pub use crate::{Error, RateLimit, export_engine, export_events, export_provider, invalid_config, url};

@@ -95,7 +95,8 @@ fn walk(
             Err(error) => return Err(error),
         };
         let mut names = answer::keys(&answer.body)?;
-        names.retain(|name| !name.trim_matches('/').is_empty());
+        // No key has a part `.` or `..`: a server that says so would have another place read than it lists.
+        names.retain(|name| !name.trim_matches('/').is_empty() && path::clean(name).is_ok());
         if let Some(way) = way {
             let next = way.split_inclusive('/').next().unwrap_or_default();
             names.retain(|name| name.as_str() >= next);

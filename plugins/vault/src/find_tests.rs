@@ -127,6 +127,17 @@ fn folders_of_any_name() {
 }
 
 #[test]
+fn names_that_lead_elsewhere_are_none() {
+    let fake = Fake::new(|request| match request.url.trim_end_matches('/').ends_with("/metadata") {
+        true => (200, json!({"data": {"keys": ["a", "..", "b/..", "./c", "../", "/", "d..e"]}}).to_string()),
+        false => panic!("{} was asked", request.url),
+    });
+    let query = Query { path: None, tags: Vec::new(), name_regexp: None };
+    let (found, _) = found(&fake, "secret", &query);
+    assert_eq!(found.iter().map(|found| found.key.as_str()).collect::<Vec<_>>(), ["a", "d..e"]);
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_empty() {
     let fake = Fake::new(server(&["a/b".to_owned()]));
     let (found, pages) = found(&fake, "secret", &query("no-such-folder", None, &json!({})));

@@ -21,11 +21,18 @@ use crate::support::{Operator, World, assert_no_value_left, digest, pack};
 const LOGIN: &str = r#"{"user":"app-user-1","password":"MARKED-author-password"}"#;
 const PASSWORD: &str = "MARKED-author-password";
 
+/// Says loudly that a test is not run; on CI that is a failure.
+fn skip(why: &str) {
+    let message = format!("SKIPPED: {why}");
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{message}");
+    eprintln!("{message}");
+}
+
 /// Where the built projects are; none, loudly, where `cargo xtask test` built none.
 fn projects() -> Option<PathBuf> {
     let folder = std::env::var_os(AUTHORS_VAR).map(PathBuf::from);
     if folder.is_none() {
-        eprintln!("SKIPPED: projects of authors are built by `cargo xtask test`");
+        skip("projects of authors are built by `cargo xtask test`");
     }
     folder
 }
@@ -45,9 +52,7 @@ fn synced(world: &World, lang: &str, kind: &str) {
     let folder = folder.join(&name);
     let component = folder.join(format!("dist/{name}.wasm"));
     let Ok(bytes) = std::fs::read(&component) else {
-        let message = format!("SKIPPED: {} was not built", component.display());
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{message}");
-        return eprintln!("{message}");
+        return skip(&format!("{} was not built", component.display()));
     };
     let run = RunDir::create(&world.name).unwrap();
     let files = backend(world, &run);

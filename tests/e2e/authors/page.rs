@@ -9,7 +9,7 @@ use std::time::Duration;
 use claviger_testenv::{RunDir, poll, workspace_root};
 use serde_json::Value;
 
-use super::{PASSWORD, backend, ours, projects};
+use super::{PASSWORD, backend, ours, projects, skip};
 use crate::support::{Operator, Person, World, assert_no_value_left};
 
 const NAME: &str = "acme";
@@ -36,7 +36,7 @@ impl Drop for Started {
 pub(super) fn walk(world: &World) {
     let Some(projects) = projects() else { return };
     let Ok(environment) = std::fs::read(projects.join("environment.json")) else {
-        return eprintln!("SKIPPED: there is no toolchain for projects in Rust");
+        return skip("there is no toolchain for projects in Rust");
     };
     let environment: BTreeMap<String, String> = serde_json::from_slice(&environment).unwrap();
     let run = RunDir::create(&world.name).unwrap();

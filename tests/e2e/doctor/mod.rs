@@ -1,6 +1,7 @@
 //! `claviger doctor`: what it says of rights, definitions, objects and the lease, and that it leaves nothing behind.
 
 mod chart;
+mod definitions;
 mod findings;
 mod rights;
 

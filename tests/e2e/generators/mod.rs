@@ -21,7 +21,7 @@ use crate::support::{Operator, World};
 pub(super) type Data = BTreeMap<String, Vec<u8>>;
 
 /// A store of the test's own class, which every ExternalSecret of it names: so they are its own operator's.
-pub(super) fn store(world: &World) {
+pub(crate) fn store(world: &World) {
     let object = json!({
         "apiVersion": "external-secrets.io/v1", "kind": "SecretStore",
         "metadata": {"name": "own", "namespace": world.name},
@@ -30,7 +30,7 @@ pub(super) fn store(world: &World) {
     world.apply(&object.to_string());
 }
 
-pub(super) fn generator(world: &World, kind: &str, name: &str, spec: &Value) {
+pub(crate) fn generator(world: &World, kind: &str, name: &str, spec: &Value) {
     let object = json!({
         "apiVersion": "generators.external-secrets.io/v1alpha1", "kind": kind,
         "metadata": {"name": name, "namespace": world.name}, "spec": spec,
@@ -39,11 +39,11 @@ pub(super) fn generator(world: &World, kind: &str, name: &str, spec: &Value) {
 }
 
 /// An entry of `dataFrom`.
-pub(super) fn from(kind: &str, name: &str) -> Value {
+pub(crate) fn from(kind: &str, name: &str) -> Value {
     json!({"sourceRef": {"generatorRef": {"kind": kind, "name": name}}})
 }
 
-pub(super) fn es(world: &World, name: &str, data_from: &[Value], more: &Value) {
+pub(crate) fn es(world: &World, name: &str, data_from: &[Value], more: &Value) {
     let mut spec = json!({"refreshInterval": "1h", "secretStoreRef": {"name": "own"}, "dataFrom": data_from});
     let fields = more.as_object().unwrap().clone();
     spec.as_object_mut().unwrap().extend(fields);

@@ -264,3 +264,45 @@ fn what_is_not_written_is_taken_back() {
     wait_alive(&world, &backend, "what was not written to be taken back", &[&used]);
     assert!(operator.runs());
 }
+
+/// A record is somebody's word: what it says of a generator is believed no further than a generator that is there.
+#[test]
+fn a_record_is_no_way_to_a_generator_of_another_class() {
+    let world = world!("generators-forged");
+    let ns = &world.name;
+    let backend = Backend::start();
+    install(&world);
+    let operator = Operator::start(&world);
+    backend.made.lock().unwrap().alive.insert("theirs".to_owned());
+    let forged = |name: &str, spec: &Value| {
+        world.apply_json(&json!({
+            "apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "GeneratorState",
+            "metadata": {
+                "name": name, "namespace": ns, "annotations": {"claviger.io/controller-class": ns},
+                "finalizers": ["generatorstate.externalsecrets.io/finalizer"],
+            },
+            "spec": {
+                "garbageCollectionDeadline": "2020-01-01T00:00:00Z",
+                "resource": {
+                    "apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "TestCredential",
+                    "metadata": {"name": "own", "namespace": ns, "uid": "x", "generation": 1},
+                    "spec": spec,
+                },
+                "state": {"id": "theirs"},
+            },
+        }));
+    };
+    forged("forged", &json!({"server": backend.address, "controller": "another"}));
+    world.wait("it to say why", || {
+        let object = world.get("generatorstate", "forged").unwrap();
+        let said = &object["status"]["conditions"][0];
+        if said["reason"] == "OtherController" { Ok(()) } else { Err(format!("{}", object["status"])) }
+    });
+    assert_eq!(backend.alive().len(), 1);
+    // What is nobody's else is taken back by the same.
+    forged("own", &json!({"server": backend.address}));
+    wait_alive(&world, &backend, "what is of this class to be taken back", &[]);
+    assert!(operator.runs());
+    let patch = json!({"metadata": {"finalizers": null}}).to_string();
+    world.kubectl(&["-n", ns, "patch", "generatorstate", "forged", "--type=merge", "-p", &patch]);
+}

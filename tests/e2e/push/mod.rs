@@ -7,6 +7,7 @@ mod docs;
 mod google;
 mod killed;
 mod lives;
+mod many;
 mod mechanics;
 mod places;
 mod providers;

@@ -3,6 +3,7 @@
 //! server's audit log as the witness.
 
 mod configs;
+mod generators;
 mod pushes;
 mod references;
 mod shared;

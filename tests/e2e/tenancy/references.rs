@@ -4,14 +4,26 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use claviger_testenv::Mark;
 use serde_json::{Value, json};
 
 use super::configs::configs;
 use super::{external_secret, victim};
 use crate::support::{Operator, World, assert_no_value_left, world};
 
-/// Every place that a plugin's config schema marks as a reference.
-fn marked(world: &World, plugin: &str) -> BTreeSet<String> {
+/// What `plugin inspect --json` says of a built-in.
+pub(super) fn inspected(world: &World, plugin: &str) -> Value {
+    let output = Command::new(&world.env.claviger)
+        .args(["plugin", "inspect", "--json"])
+        .arg(world.env.plugin_dir.join(format!("{plugin}.wasm")))
+        .env("CLAVIGER_CACHE_DIR", &world.env.cache_dir)
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Every place that a schema marks as a reference.
+pub(super) fn marked(schema: &Value) -> BTreeSet<String> {
     fn walk(schema: &Value, node: &Value, at: &str, found: &mut BTreeSet<String>) {
         let node = match node["$ref"].as_str() {
             Some(name) => schema.pointer(name.trim_start_matches('#')).unwrap(),
@@ -28,18 +40,19 @@ fn marked(world: &World, plugin: &str) -> BTreeSet<String> {
             walk(schema, &node["items"], &format!("{at}/0"), found);
         }
     }
-    let output = Command::new(&world.env.claviger)
-        .args(["plugin", "inspect", "--json"])
-        .arg(world.env.plugin_dir.join(format!("{plugin}.wasm")))
-        .env("CLAVIGER_CACHE_DIR", &world.env.cache_dir)
-        .output()
-        .unwrap();
-    let inspection: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let schema = inspection["configSchema"].clone();
-    assert!(schema.is_object(), "{inspection}");
+    assert!(schema.is_object(), "{schema}");
     let mut found = BTreeSet::new();
-    walk(&schema, &schema, "", &mut found);
+    walk(schema, schema, "", &mut found);
     found
+}
+
+/// What the operator asked the API server for in a namespace.
+pub(super) fn asked_for(world: &World, since: Mark, namespace: &str) -> Vec<String> {
+    let user = format!("system:serviceaccount:{ns}:operator-{ns}", ns = world.name);
+    let theirs = format!("/namespaces/{namespace}/");
+    let requests = world.env.cluster.audit_requests(since).unwrap().into_iter();
+    let seen = requests.filter(|it| it.user == user && it.uri.contains(&theirs));
+    seen.map(|it| format!("{} {}", it.verb, it.uri)).collect()
 }
 
 #[test]
@@ -60,7 +73,8 @@ fn no_reference_leaves_the_namespace() {
     ] {
         let configs = configs(provider, world.env.bao.address(), &victim.name);
         let covered: BTreeSet<String> = configs.iter().map(|(at, _)| (*at).to_owned()).collect();
-        assert_eq!(covered, marked(&world, file), "every reference of {provider} is tried");
+        let marked = marked(&inspected(&world, file)["configSchema"]);
+        assert_eq!(covered, marked, "every reference of {provider} is tried");
         for (number, (at, config)) in configs.into_iter().enumerate() {
             let name = format!("{provider}-{number}");
             world.apply_json(&json!({
@@ -83,16 +97,9 @@ fn no_reference_leaves_the_namespace() {
     }
     external_secret(&world, "es", "SecretStore", "vault-0", "k");
     world.wait_reason("externalsecret", "es", "StoreNotReady");
-    let user = format!("system:serviceaccount:{ns}:operator-{ns}", ns = world.name);
-    let requests = world.env.cluster.audit_requests(mark).unwrap();
-    let witness = |namespace: &str| -> Vec<String> {
-        let theirs = |uri: &str| uri.contains(&format!("/namespaces/{namespace}/"));
-        let seen = requests.iter().filter(|it| it.user == user && theirs(&it.uri));
-        seen.map(|it| format!("{} {}", it.verb, it.uri)).collect()
-    };
-    let touched = witness(&victim.name);
+    let touched = asked_for(&world, mark, &victim.name);
     assert_eq!(touched, Vec::<String>::new(), "nothing of the victim's was even asked for");
     // The same witness saw what was the tenant's own.
-    assert!(witness(&world.name).iter().any(|it| it.ends_with("/secrets/mine")));
+    assert!(asked_for(&world, mark, &world.name).iter().any(|it| it.ends_with("/secrets/mine")));
     assert_no_value_left(&world, &operator, &["MARKED-victims-secret", "MARKED-own-secret"]);
 }

@@ -1,6 +1,8 @@
 //! Stores that go by a proxy: it looks up their names, it is asked once for a tunnel, and the condition says so. And an
 //! authority that the operator trusts besides the system's.
 
+use std::process::Command;
+
 use claviger_testenv::{Bao, BaoOptions, ForwardProxy};
 use serde_json::{Value, json};
 
@@ -83,4 +85,38 @@ fn a_store_goes_by_the_proxy_and_says_so() {
         proxy.asked().into_iter().filter(|line| !line.contains(".behind.example:8200")).collect();
     assert!(strangers.is_empty(), "{strangers:?}");
     assert_no_value_left(&world, &operator, &[VALUE, &token, password]);
+
+    // Who renders on a machine of his own has the same way, by the same flags, and none without them.
+    let file = dir.path().join("manifests.json");
+    let manifests = [
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}, "stringData": {"token": token}}),
+        json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": {"name": "behind"},
+            "spec": {"provider": {"vault": {"server": format!("https://{NAME}:8200"), "path": "kv",
+                "auth": {"tokenSecretRef": {"name": "token", "key": "token"}}}}},
+        }),
+        json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": {"name": "es"},
+            "spec": {"secretStoreRef": {"name": "behind"},
+                "data": [{"secretKey": "v", "remoteRef": {"key": "app", "property": "v"}}]},
+        }),
+    ];
+    std::fs::write(&file, manifests.map(|object| format!("---\n{object}\n")).concat()).unwrap();
+    let render = |flags: &[&str]| {
+        let mut command = Command::new(&world.env.claviger);
+        command.args(["render", "-f", file.to_str().unwrap(), "--plugin-dir"]).arg(&world.env.plugin_dir);
+        command.arg("--cache-dir").arg(&world.env.cache_dir).args(flags);
+        for variable in ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "CLAVIGER_CA_BUNDLE"] {
+            command.env_remove(variable);
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!said.contains(password) && !said.contains(VALUE), "{said}");
+        (output.status.success(), said)
+    };
+    let by = format!("--https-proxy=http://us:{password}@{}", proxy.address());
+    let (done, said) = render(&[&by, "--ca-bundle", ca.to_str().unwrap()]);
+    assert!(done, "{said}");
+    let (done, said) = render(&[]);
+    assert!(!done && said.contains("ProviderUnavailable"), "{said}");
 }

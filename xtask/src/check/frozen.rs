@@ -11,11 +11,13 @@ use sha2::{Digest as _, Sha256};
 /// another folder.
 const FROZEN: &[(&str, &str)] = &[
     ("wit/v1", "cf3d59d779c16553a2f5bce7b3d1a787da7280493ffdf6c7c25778775f79eb99"),
+    ("wit/events/v1", "77b304c9af6dabd60ab7a288de2c7947773848cf38b3fb829a3dc6ec6b6fa476"),
     ("host/plugins/tests/v1", "cd2049ccb130b5901404b2d91dee5661e5ab827a99cc72400604d9e77ff8ab54"),
+    ("host/plugins/tests/events-v1", "26b3cb56493e324156538e9d20357fb4ec0cec3a5a00e8ff79faf1b0f05e7b21"),
 ];
 
 /// What the page is about.
-const INTERFACE: &str = "wit/v1";
+const INTERFACES: [&str; 2] = ["wit/v1", "wit/events/v1"];
 const PAGE: &str = "docs/wit.md";
 
 /// Every folder that is not what it was, one line each.
@@ -36,13 +38,15 @@ pub(super) fn broken(root: &Path) -> Result<Vec<String>> {
         }
     }
     let page = std::fs::read_to_string(root.join(PAGE)).context(PAGE)?;
-    for name in std::fs::read_dir(root.join(INTERFACE)).context(INTERFACE)? {
-        let path = name.context(INTERFACE)?.path();
-        if path.extension().is_some_and(|extension| extension == "wit") {
-            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-            broken.extend(
-                undocumented(&text, &page).into_iter().map(|name| format!("{PAGE}: nothing of {name}")),
-            );
+    for interface in INTERFACES {
+        for name in std::fs::read_dir(root.join(interface)).context(interface)? {
+            let path = name.context(interface)?.path();
+            if path.extension().is_some_and(|extension| extension == "wit") {
+                let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+                broken.extend(
+                    undocumented(&text, &page).into_iter().map(|name| format!("{PAGE}: nothing of {name}")),
+                );
+            }
         }
     }
     Ok(broken)

@@ -1,12 +1,15 @@
-//! `cargo xtask check`: the layout's rules, what pages name, generated files, format, lints, licences and sources.
+//! `cargo xtask check`: the layout's rules, what pages name, generated files, format, lints, documentation, licences and
+//! sources.
 //!
 //! Every part runs even if one before it failed, so that one run names everything. Lints are errors only
 //! under the toolchain that the workspace names: a newer one knows new lints, and they are not a reason
 //! for a user's tests to fail.
 
+mod dependencies;
 mod frozen;
 mod pages;
 mod rules;
+mod supply;
 
 use std::process::{Command, ExitCode, Stdio};
 
@@ -17,6 +20,8 @@ use crate::exec::{self, cargo};
 use crate::test::Tally;
 use crate::{build, chart, crds, paths};
 
+pub(crate) use supply::{AdvisoriesArgs, advisories};
+
 type Part = (&'static str, fn() -> Result<Outcome>);
 
 /// What looks at the sources alone.
@@ -24,18 +29,21 @@ const SOURCES: &[Part] = &[
     ("rules of the layout", layout),
     ("what is frozen", frozen),
     ("what pages name", pages),
+    ("dependencies", dependencies),
     ("generated files", generated),
     ("format", format),
 ];
 
 /// What compiles everything once more.
-const LINTS: &[Part] = &[("lints, host", lint_host), ("lints, plugins", lint_guests)];
+const LINTS: &[Part] = &[
+    ("lints, host", lint_host),
+    ("lints, plugins", lint_guests),
+    ("documentation, host", document_host),
+    ("documentation, plugins", document_guests),
+];
 
 /// What needs a program that few have.
-const SUPPLY: &[Part] = &[
-    ("licences and sources, host", || deny(&workspace_root())),
-    ("licences and sources, plugins", || deny(&paths::guests())),
-];
+const SUPPLY: &[Part] = &[("licences and sources", supply::terms)];
 
 /// Runs into `tally` what belongs to a test run: the sources, and on CI the lints.
 pub(crate) fn with_tests(progress: &Progress, tally: &mut Tally) {
@@ -97,6 +105,14 @@ fn pages() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+fn dependencies() -> Result<Outcome> {
+    let broken = dependencies::broken(&workspace_root())?;
+    if !broken.is_empty() {
+        bail!("\n{}", broken.join("\n"));
+    }
+    Ok(Outcome::Passed)
+}
+
 fn generated() -> Result<Outcome> {
     let differing = crds::drift()?;
     if !differing.is_empty() {
@@ -115,8 +131,9 @@ fn format() -> Result<Outcome> {
     if !has("fmt") {
         return Ok(Outcome::Skipped("rustfmt is not installed (rustup component add rustfmt)".to_owned()));
     }
-    for folder in [workspace_root(), paths::guests()] {
+    for folder in [workspace_root(), paths::guests(), workspace_root().join("fuzz")] {
         let mut command = cargo();
+        // Of a package's path dependencies in other workspaces too, which are looked at twice then.
         command.current_dir(folder).args(["fmt", "--all", "--check", "--", "-l"]);
         exec::run("cargo fmt --check", &mut command)?;
     }
@@ -147,18 +164,26 @@ fn lint(mut command: Command) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Advisories are left out: they need the network, which a check must not depend on.
-fn deny(folder: &std::path::Path) -> Result<Outcome> {
-    if !has("deny") {
-        return Ok(Outcome::Skipped("cargo-deny is not installed (cargo install cargo-deny)".to_owned()));
-    }
+fn document_host() -> Result<Outcome> {
     let mut command = cargo();
-    command
-        .current_dir(folder)
-        .args(["deny", "--offline", "--config"])
-        .arg(workspace_root().join("deny.toml"))
-        .args(["check", "bans", "licenses", "sources"]);
-    exec::run("cargo deny", &mut command)?;
+    command.current_dir(workspace_root()).args(["doc", "--locked"]);
+    document(command)
+}
+
+/// For the host target, as the lints: what is compiled for these is used again.
+fn document_guests() -> Result<Outcome> {
+    let mut command = build::guests_cargo("doc");
+    command.env("CARGO_TARGET_DIR", paths::guests_host_target());
+    document(command)
+}
+
+/// Whether links in comments lead somewhere: what is renamed is often named there.
+fn document(mut command: Command) -> Result<Outcome> {
+    command.args(["--workspace", "--no-deps"]);
+    if toolchain_is_the_named_one()? {
+        command.env("RUSTDOCFLAGS", "-D warnings");
+    }
+    exec::run("cargo doc", &mut command)?;
     Ok(Outcome::Passed)
 }
 

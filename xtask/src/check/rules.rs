@@ -51,6 +51,9 @@ const BOUNDARIES: &[(&str, &[&str], &str)] = &[
 /// Words that stand for a finished thing that is not.
 const UNFINISHED: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
 
+/// Where all that is compiled lies.
+pub(super) const FOLDERS: [&str; 6] = ["crds", "fuzz", "host", "plugins", "tests", "xtask"];
+
 /// Every rule that is broken, one line each.
 ///
 /// # Errors
@@ -107,16 +110,24 @@ fn file_rules(name: &str, text: &str) -> Vec<String> {
 }
 
 fn rust_files(root: &Path) -> Result<Vec<PathBuf>> {
+    below(FOLDERS.map(|name| root.join(name)).into(), |path| {
+        path.extension().is_some_and(|extension| extension == "rs")
+    })
+}
+
+/// Files in these folders and all below, in order.
+///
+/// # Errors
+/// If a folder cannot be read.
+pub(super) fn below(mut folders: Vec<PathBuf>, is_wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    let mut folders: Vec<PathBuf> =
-        ["crds", "host", "plugins", "tests", "xtask"].map(|name| root.join(name)).into();
     while let Some(folder) = folders.pop() {
         let entries = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
         for path in entries.flatten().map(|entry| entry.path()) {
             let name = path.file_name().unwrap_or_default();
             if path.is_dir() && name != "target" {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if is_wanted(&path) {
                 files.push(path);
             }
         }

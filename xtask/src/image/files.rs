@@ -4,7 +4,6 @@
 //! The libraries are those that the program is linked to on the machine that built it, with their licences; the
 //! authorities are Mozilla's, as a crate has them, and not those of that machine, which may have some of its own.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,9 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use claviger_testenv::workspace_root;
+
+use crate::archive::{Content, Files};
 
 /// User and group of the program: what distroless images call nonroot.
 pub(super) const USER: u32 = 65532;
@@ -23,21 +25,11 @@ pub(super) const PROGRAM: &str = "claviger/bin/claviger";
 /// One layer: what it is for, and its files by path, without a slash before it.
 pub(super) struct Layer {
     pub(super) what: &'static str,
-    pub(super) files: BTreeMap<String, Content>,
-}
-
-/// What is at a path.
-pub(super) enum Content {
-    /// A folder of that mode.
-    Folder(u32),
-    /// Text, readable for all.
-    Text(String),
-    /// A file of this machine's, and its mode there.
-    File(PathBuf, u32),
+    pub(super) files: Files,
 }
 
 /// From what seldom changes to what always does, so that a pull fetches little.
-pub(super) fn layers(binary: &Path, plugins: &Path) -> Result<[Layer; 3]> {
+pub(super) fn layers(binary: &Path, plugins: &Path, licences: String) -> Result<[Layer; 3]> {
     let system = Layer { what: "libraries, authorities, users", files: system(binary)? };
     let mut files = folders("claviger/plugins/compiled");
     for (folder, below) in [(plugins.to_owned(), ""), (plugins.join("compiled"), "compiled/")] {
@@ -51,11 +43,13 @@ pub(super) fn layers(binary: &Path, plugins: &Path) -> Result<[Layer; 3]> {
     let plugins = Layer { what: "plugins, and what was compiled of them", files };
     let mut files = folders("claviger/bin");
     files.insert(PROGRAM.to_owned(), Content::File(binary.to_owned(), 0o755));
+    files.insert("claviger/LICENSE".to_owned(), Content::File(workspace_root().join("LICENSE"), 0o644));
+    files.insert("claviger/THIRD-PARTY-LICENSES.txt".to_owned(), Content::Text(licences));
     Ok([system, plugins, Layer { what: "claviger", files }])
 }
 
-fn system(binary: &Path) -> Result<BTreeMap<String, Content>> {
-    let mut files = BTreeMap::new();
+fn system(binary: &Path) -> Result<Files> {
+    let mut files = Files::new();
     for folder in ["etc/ssl/certs", "proc", "sys", "dev"] {
         files.extend(folders(folder));
     }
@@ -89,7 +83,7 @@ fn system(binary: &Path) -> Result<BTreeMap<String, Content>> {
 }
 
 /// A folder and those that it lies in.
-fn folders(path: &str) -> BTreeMap<String, Content> {
+fn folders(path: &str) -> Files {
     let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
     ends.map(|end| (path[..end].to_owned(), Content::Folder(0o755))).collect()
 }

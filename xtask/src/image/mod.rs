@@ -16,7 +16,8 @@ use clap::Args;
 use claviger_testenv::Progress;
 
 use crate::exec::run;
-use crate::{build, paths};
+use crate::{build, paths, release};
+pub(crate) use oci::architecture;
 
 /// What the image is made of, and where it goes.
 #[derive(Debug, Args)]
@@ -47,20 +48,28 @@ pub(crate) fn make(progress: &Progress, args: ImageArgs) -> Result<ExitCode> {
             (paths::dist().join("bin/claviger"), paths::dist().join("plugins"))
         }
     };
-    let work = paths::target().join("image");
-    let plugins = precompiled(progress, &binary, &plugins, &work)?;
-    let layers = files::layers(&binary, &plugins)?;
     if let Some(rootfs) = args.rootfs {
-        files::unpack(&layers, &rootfs)?;
+        files::unpack(&layers(progress, &binary, &plugins)?, &rootfs)?;
         progress.say(format_args!("done: {}", rootfs.display()));
         return Ok(ExitCode::SUCCESS);
     }
     let output = args.output.unwrap_or_else(|| paths::dist().join("claviger-image.tar"));
+    write(progress, &binary, &plugins, &output)?;
+    progress.say(format_args!("done: {}", output.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the archive of this program with these plugins, says how large it is, and returns the image's digest.
+///
+/// # Errors
+/// If a plugin does not compile, or the archive cannot be written.
+pub(crate) fn write(progress: &Progress, binary: &Path, plugins: &Path, output: &Path) -> Result<String> {
+    let layers = layers(progress, binary, plugins)?;
     if let Some(parent) = output.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
     }
     progress.say("writing the image");
-    let sizes = oci::write(&layers, &output)?;
+    let sizes = oci::write(&layers, output)?;
     for layer in &sizes.layers {
         println!("{:>9}  {:>9} unpacked  {}", mib(layer.compressed), mib(layer.unpacked), layer.what);
     }
@@ -70,8 +79,12 @@ pub(crate) fn make(progress: &Progress, args: ImageArgs) -> Result<ExitCode> {
         mib(sizes.unpacked()),
         sizes.digest
     );
-    progress.say(format_args!("done: {}", output.display()));
-    Ok(ExitCode::SUCCESS)
+    Ok(sizes.digest)
+}
+
+fn layers(progress: &Progress, binary: &Path, plugins: &Path) -> Result<[files::Layer; 3]> {
+    let plugins = precompiled(progress, binary, plugins, &paths::target().join("image"))?;
+    files::layers(binary, &plugins, release::licences()?)
 }
 
 /// A folder with the plugins and what was compiled of them ahead by the program that will read it.

@@ -4,16 +4,14 @@
 //! The same files make the same bytes: names in order, no times, no owners but root.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::files::{Content, Layer, PROGRAM, USER};
+use super::files::{Layer, PROGRAM, USER};
+use crate::archive;
 
 /// How large it became.
 pub(super) struct Sizes {
@@ -48,11 +46,9 @@ pub(super) fn write(layers: &[Layer], output: &Path) -> Result<Sizes> {
     let (mut described, mut diff_ids, mut history, mut sizes) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for layer in layers {
-        let tar = tar_of(layer)?;
+        let tar = archive::tar(&layer.files)?;
         diff_ids.push(digest(&tar));
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(&tar)?;
-        let packed = encoder.finish()?;
+        let packed = archive::gzip(&tar)?;
         sizes.push(LayerSize { what: layer.what, compressed: size(&packed), unpacked: size(&tar) });
         described.push(blobs.add("application/vnd.oci.image.layer.v1.tar+gzip", packed));
         history.push(json!({"created_by": format!("cargo xtask image: {}", layer.what)}));
@@ -95,7 +91,7 @@ pub(super) fn write(layers: &[Layer], output: &Path) -> Result<Sizes> {
 }
 
 /// As Go spells it.
-fn architecture() -> &'static str {
+pub(crate) fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -109,36 +105,6 @@ fn labels() -> Value {
         "org.opencontainers.image.version": env!("CARGO_PKG_VERSION"),
         "org.opencontainers.image.licenses": "Apache-2.0",
     })
-}
-
-fn tar_of(layer: &Layer) -> Result<Vec<u8>> {
-    let mut tar = tar::Builder::new(Vec::new());
-    for (path, content) in &layer.files {
-        let mut header = tar::Header::new_ustar();
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(0);
-        let bytes = match content {
-            Content::Folder(mode) => {
-                header.set_entry_type(tar::EntryType::Directory);
-                header.set_mode(*mode);
-                Vec::new()
-            }
-            Content::Text(text) => {
-                header.set_mode(0o644);
-                text.clone().into_bytes()
-            }
-            Content::File(from, mode) => {
-                header.set_mode(*mode);
-                std::fs::read(from).with_context(|| from.display().to_string())?
-            }
-        };
-        let folder = matches!(content, Content::Folder(_));
-        header.set_size(size(&bytes));
-        let name = if folder { format!("{path}/") } else { path.clone() };
-        tar.append_data(&mut header, name, bytes.as_slice()).with_context(|| path.clone())?;
-    }
-    Ok(tar.into_inner()?)
 }
 
 /// What the archive holds, named by its digest.
@@ -189,6 +155,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::archive::Content;
 
     #[test]
     fn the_same_files_make_the_same_bytes() {

@@ -18,6 +18,9 @@ use crate::demo::install;
 use crate::exec::{self, cargo};
 use crate::{build, isolation, paths};
 
+/// Names the folder of a former version for the tests of an upgrade.
+pub(crate) const FORMER: &str = "CLAVIGER_FORMER";
+
 /// Runs the tests that need servers.
 pub(super) fn run(progress: &Progress, plugins: &Path, filter: Option<&str>, tally: &mut Tally) {
     let wanted = match wanted(filter) {
@@ -122,6 +125,10 @@ fn with_servers(
             .envs([authors::variable()])
             // For who tests what it makes.
             .env("CLAVIGER_XTASK", std::env::current_exe()?);
+        // A command of its own has one: `cargo xtask upgrade`.
+        if paths::variable(FORMER).is_none() {
+            command.args(["--skip", "needs_former"]);
+        }
         for (name, what, missing) in without {
             if let Some(missing) = missing {
                 tally.skip(format!("{what}: {missing}"));

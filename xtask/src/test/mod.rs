@@ -14,10 +14,11 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, Result};
 use claviger_testenv::{Progress, workspace_root};
 
+pub(crate) use e2e::FORMER;
 pub(crate) use tally::Tally;
 
 use crate::exec::{Running, cargo};
-use crate::{build, check, paths};
+use crate::{build, check, paths, twice};
 
 /// The packages whose tests need servers: the product's from outside, and the servers' own.
 const E2E: &str = "claviger-tests";
@@ -51,12 +52,36 @@ pub(crate) fn run(progress: &Progress, filter: Option<&str>) -> Result<ExitCode>
         oracle::run(progress, &mut tally);
     }
 
+    if filter.is_none_or(|_| names(filter).any(|name| name == "reproducible")) {
+        reproducible(progress, &mut tally);
+    }
+
     match plugins {
         Ok(_) => e2e::run(progress, &paths::test_plugins(), filter, &mut tally),
         Err(error) => tally.fail(format!("end-to-end tests: {error:#}")),
     }
     progress.say("done");
     Ok(tally.conclude())
+}
+
+/// Runs the end-to-end tests whose names contain `filter`, and nothing else.
+///
+/// # Errors
+/// If the plugins do not build. A test that fails is in the exit code.
+pub(crate) fn end_to_end(progress: &Progress, filter: Option<&str>) -> Result<ExitCode> {
+    let mut tally = Tally::default();
+    build::plugins(progress)?;
+    e2e::run(progress, &paths::test_plugins(), filter, &mut tally);
+    Ok(tally.conclude())
+}
+
+/// One plugin, twice: what makes it differ would make all of them differ, and all of them take minutes. A release does it
+/// with each.
+fn reproducible(progress: &Progress, tally: &mut Tally) {
+    match twice::check(progress, &[twice::SAMPLE.to_owned()]) {
+        Ok(()) => tally.passed += 1,
+        Err(error) => tally.fail(format!("reproducible plugins: {error:#}")),
+    }
 }
 
 /// A filter is one part of a name, or several with commas between them.

@@ -46,6 +46,9 @@ pub(crate) enum DoctorOutput {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "As the operator runs (claviger run)")]
 pub(crate) struct SettingsArgs {
+    /// Its file of settings (config.yaml): whatever of it is a setting here counts, and a flag goes before it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// It watches this namespace only
     #[arg(long, value_name = "NAMESPACE")]
     namespace: Option<String>,
@@ -86,14 +89,14 @@ pub(crate) struct SettingsArgs {
     /// It serves the validating webhook
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false,
           default_missing_value = "true", action = clap::ArgAction::Set)]
-    enable_webhook: bool,
+    pub enable_webhook: bool,
     /// It serves POST /refresh, with the webhook's certificate
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false,
-          default_missing_value = "true", action = clap::ArgAction::Set, requires = "enable_webhook")]
-    enable_refresh: bool,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub enable_refresh: bool,
     /// … with a certificate from that folder, and no authority of its own
     #[arg(long, value_name = "DIR", conflicts_with = "webhook_secret_name")]
-    webhook_cert_dir: Option<PathBuf>,
+    pub webhook_cert_dir: Option<PathBuf>,
     /// Secret with the webhook's own authority
     #[arg(long, default_value = "claviger-webhook", value_name = "NAME")]
     webhook_secret_name: String,

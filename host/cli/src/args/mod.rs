@@ -20,7 +20,7 @@ use jiff::Timestamp;
 
 pub(crate) use completions::{CompletionsArgs, ShellArg};
 pub(crate) use doctor::{DoctorArgs, DoctorOutput};
-pub(crate) use network::{ProxyArgs, SecurityArgs};
+pub(crate) use network::{ProxyArgs, ReachArgs, SecurityArgs};
 pub(crate) use plugin::{
     CompileArgs, CompileBudget, InspectArgs, Kind, Lang, NewArgs, PackArgs, PackOutput, PluginCommand,
     PluginDirArgs, PrecompileArgs, PushArgs, TestArgs,
@@ -149,6 +149,8 @@ pub(crate) struct RenderArgs {
     pub templates: TemplateArgs,
     #[command(flatten)]
     pub given: GivenArgs,
+    #[command(flatten)]
+    pub reach: ReachArgs,
     /// Namespace of objects that name none
     #[arg(short = 'n', long, default_value = "default", value_name = "NAMESPACE")]
     pub namespace: String,

@@ -1,4 +1,5 @@
-//! Flags of `claviger run` about how providers are reached: proxies, authorities, what every connection has to be.
+//! Flags about how providers are reached: proxies, authorities, what every connection has to be. The operator has all of
+//! them; who compares on a machine of his own has those that lead to the providers.
 
 use std::path::PathBuf;
 
@@ -35,6 +36,17 @@ pub(crate) struct SecurityArgs {
           require_equals = true, default_value_t = false, default_missing_value = "true",
           action = clap::ArgAction::Set, value_parser = parse_switch)]
     pub validate_remote_certificates: bool,
+    /// PEM file with authorities that are trusted for providers besides the system's, by stores that name none [default:
+    /// the system's alone]
+    #[arg(long, env = "CLAVIGER_CA_BUNDLE", value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
+}
+
+/// How providers are reached from a person's machine: as from the operator's.
+#[derive(Debug, Args)]
+pub(crate) struct ReachArgs {
+    #[command(flatten)]
+    pub proxy: ProxyArgs,
     /// PEM file with authorities that are trusted for providers besides the system's, by stores that name none [default:
     /// the system's alone]
     #[arg(long, env = "CLAVIGER_CA_BUNDLE", value_name = "FILE")]

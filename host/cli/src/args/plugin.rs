@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use claviger_conformance::Case;
 use claviger_plugins::ChildCompiler;
-use claviger_plugins::package::Compression;
+use claviger_plugins::package::{Compression, is_digest};
 
 use super::ProxyArgs;
 
@@ -310,8 +310,7 @@ fn namespace(text: &str) -> Result<String, String> {
 }
 
 fn digest(text: &str) -> Result<String, String> {
-    let hex = text.strip_prefix("sha256:").unwrap_or_default();
-    if hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+    if is_digest(text) {
         return Ok(text.to_owned());
     }
     Err("expected sha256: and 64 lower-case hexadecimal digits, as `claviger plugin inspect` prints"

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{CompileBudget, PluginDirArgs, TemplateArgs};
+use super::{CompileBudget, PluginDirArgs, ReachArgs, TemplateArgs};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TakeoverCommand {
@@ -55,6 +55,8 @@ pub(crate) struct PlanArgs {
     pub compile: CompileBudget,
     #[command(flatten)]
     pub templates: TemplateArgs,
+    #[command(flatten)]
+    pub reach: ReachArgs,
     /// The class that Claviger will run with: stores with another spec.controller are left alone
     #[arg(long, default_value = "default", value_name = "CLASS")]
     pub controller_class: String,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::keys::{self, Key};
+use crate::yaml;
 
 /// As much as a ConfigMap holds.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -77,20 +78,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<Setting>, FileError> {
     }
     let not_yaml = |place: String| FileError::NotYaml { path: path.to_owned(), place };
     let text = String::from_utf8(bytes).map_err(|_| not_yaml(": it is not UTF-8".to_owned()))?;
-    let document = document(&text).map_err(not_yaml)?;
+    let document = yaml::document(&text).map_err(not_yaml)?;
     settings(&document).map_err(|problems| FileError::Wrong { path: path.to_owned(), problems })
-}
-
-/// The YAML; the error says where it is none. Not in the parser's words, which quote the lines around.
-fn document(text: &str) -> Result<Value, String> {
-    let without_content = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-    if text.lines().all(without_content) {
-        return Ok(Value::Null);
-    }
-    serde_saphyr::from_str(text).map_err(|error| match error.location() {
-        Some(location) => format!(" (line {}, column {})", location.line(), location.column()),
-        None => String::new(),
-    })
 }
 
 /// What a document sets.

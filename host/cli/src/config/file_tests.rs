@@ -5,7 +5,7 @@ use super::*;
 
 /// The settings as `path=text`, or everything that is wrong.
 fn said(yaml: &str) -> Result<Vec<String>, Vec<String>> {
-    let found = settings(&document(yaml).unwrap())?;
+    let found = settings(&yaml::document(yaml).unwrap())?;
     Ok(found.into_iter().map(|(key, text)| format!("{}={text}", key.path)).collect())
 }
 

@@ -3,7 +3,7 @@
 //! Nothing is looked up here but the file with authorities; where the API server is, and in which namespace this runs, is
 //! told.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::Context;
@@ -12,7 +12,7 @@ use claviger_operator::config::{
 };
 use claviger_plugins::egress::{Authorities, Demands, EgressConfig, Proxies, Proxy};
 
-use crate::args::{AuditArgs, ProxyArgs, RefreshArgs, RunArgs, WebhookArgs};
+use crate::args::{AuditArgs, ProxyArgs, ReachArgs, RefreshArgs, RunArgs, WebhookArgs};
 
 /// More than all public authorities, a hundred times.
 const MAX_BUNDLE: u64 = 16 * 1024 * 1024;
@@ -63,6 +63,20 @@ pub(crate) fn egress(args: &RunArgs) -> anyhow::Result<EgressConfig> {
             encryption: security.encryption_in_transit,
             certificates: security.validate_remote_certificates,
         },
+        ..EgressConfig::default()
+    })
+}
+
+/// That of a person's own machine, from which `denied` is not reached. A server on it is what somebody is trying out.
+///
+/// # Errors
+/// As of [`egress`].
+pub(crate) fn own_egress(args: &ReachArgs, denied: Vec<SocketAddr>) -> anyhow::Result<EgressConfig> {
+    Ok(EgressConfig {
+        allow_loopback: true,
+        denied,
+        proxies: proxies(&args.proxy)?,
+        authorities: args.ca_bundle.as_deref().map(authorities).transpose()?.unwrap_or_default(),
         ..EgressConfig::default()
     })
 }

@@ -9,7 +9,7 @@ use claviger_operator::config::{Audit, CertificateSource};
 use serde_json::Value;
 
 use super::*;
-use crate::args::RunArgs;
+use crate::args::{DoctorArgs, RunArgs};
 
 const MARK: &str = "CLAVIGER_TEST_AGAIN";
 
@@ -425,4 +425,44 @@ fn a_webhook_in_the_file_is_switched_on_by_name() {
     assert_eq!(on.certificates, CertificateSource::Files("/certs".into()));
     let own = webhook("webhook: {enabled: true, serviceName: mine}").unwrap();
     assert!(matches!(own.certificates, CertificateSource::Authority(own) if own.service == "mine"));
+}
+
+/// What of the operator's file is a setting of the doctor's too.
+#[test]
+fn the_doctor_reads_the_file_of_run() {
+    let looked = |text: &str, flags: &[&str]| -> Result<(Option<String>, Box<DoctorArgs>), String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.yaml");
+        std::fs::write(&path, text).unwrap();
+        let mut args: Vec<OsString> =
+            vec!["claviger".into(), "doctor".into(), "--config".into(), path.into()];
+        args.extend(flags.iter().map(OsString::from));
+        let cli = parse(args).map_err(|error| error.to_string())?;
+        match cli.command {
+            Command::Doctor(doctor) => Ok((cli.log.log_level, doctor)),
+            other => panic!("{other:?}"),
+        }
+    };
+    let file = "controllerClass: blue\nnamespace: team\nleaderElection: {enabled: true}\nprocessPushSecret: false\n\
+                webhook: {enabled: true, certDir: /certs}\nrefresh: {enabled: true}\n\
+                logging: {level: debug}\nconcurrent: 3\n";
+    let (level, doctor) = looked(file, &[]).unwrap();
+    let config = doctor.settings.config("ops");
+    assert_eq!((config.controller_class.as_str(), config.namespace.as_deref()), ("blue", Some("team")));
+    assert_eq!(config.election.unwrap().name, "claviger-controller.blue.team");
+    let webhook = config.webhook.unwrap();
+    assert_eq!(webhook.certificates, CertificateSource::Files("/certs".into()));
+    assert!(!config.push_secrets && config.rollouts && webhook.refresh.is_some());
+    assert_eq!(level, None, "its own");
+    // A flag goes before it, and so does the operator's own authority.
+    let flags = ["--controller-class=red", "--webhook-secret-name=mine", "--enable-push-secret-reconciler"];
+    let (_, doctor) = looked(file, &flags).unwrap();
+    let config = doctor.settings.config("ops");
+    assert!(config.push_secrets && config.controller_class == "red");
+    assert!(
+        matches!(config.webhook.unwrap().certificates, CertificateSource::Authority(names) if names.secret == "mine")
+    );
+    // What run would not take.
+    let wrong = looked("controlerClass: blue\n", &[]).unwrap_err();
+    assert!(wrong.contains("controllerClass"), "{wrong}");
 }

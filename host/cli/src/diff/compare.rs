@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use claviger_core::error::Failure;
-use claviger_core::failures::{KeyFailure, Unread};
+use claviger_core::failures::{EntryFailure, Unread};
 use claviger_core::lease::Pins;
 use claviger_core::names::{LABEL_CREATED_BY, created_by, field_manager, lease_annotation};
 use claviger_core::options::Options;
@@ -104,7 +104,7 @@ pub(crate) async fn compare(
     let outcome = |plan: &Plan, wanted: Option<&Rendered>| {
         let change = Change::of(&named, plan, found.as_ref(), wanted, hasher());
         let short = answer.short.as_ref().map(|short| {
-            let of_entry = |one: &KeyFailure| of_entry(one, &answer.redactor);
+            let of_entry = |one: &EntryFailure| of_entry(one, &answer.redactor);
             let (reason, message) = (short.failure.class().reason, short.failure.message(&answer.redactor));
             (reason, message, short.keys.iter().map(of_entry).collect())
         });

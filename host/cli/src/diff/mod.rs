@@ -9,44 +9,27 @@ mod world;
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
-
-use anyhow::Context;
-use claviger_operator::cluster::credentials::Credentials;
-use claviger_plugins::egress::EgressConfig;
-use kube::Client;
 
 pub(crate) use self::change::Change;
 pub(crate) use self::compare::compare;
 pub(crate) use self::world::Mixed;
 use crate::args::{DiffArgs, DiffOutput};
+use crate::cluster;
 use crate::render::{Prepared, listed, prepare};
 
 /// Something could not be compared, as `kubectl diff` says more than 1.
 pub(crate) const NOT_COMPARED: u8 = 2;
-
-/// What API servers accept by default, so that no store gets a token that is one of theirs. The operator asks its API
-/// server; asking is a request of a kind that a person may lack the right to.
-pub(crate) const API_SERVER_AUDIENCES: [&str; 3] = [
-    "https://kubernetes.default.svc.cluster.local",
-    "https://kubernetes.default.svc",
-    "kubernetes.default.svc",
-];
 
 /// Compares.
 ///
 /// # Errors
 /// If nothing can be compared at all: no files, no plugins, no cluster.
 pub(crate) async fn diff(args: &DiffArgs) -> anyhow::Result<ExitCode> {
-    let config = crate::run::kube_config(args.kubeconfig.as_deref()).await?;
-    let denied = crate::run::api_server_addresses(&config).await;
-    // A person's own machine: a server on it is what they are trying out.
-    let egress = EgressConfig { allow_loopback: true, denied, ..EgressConfig::default() };
+    let config = cluster::config(args.kubeconfig.as_deref()).await?;
+    let denied = cluster::api_server_addresses(&config).await;
+    let egress = crate::config::own_egress(&args.inputs.reach, denied)?;
     let Prepared { files, pipeline, mut failed } = prepare(&args.inputs, egress).await?;
-    let client = Client::try_from(config).context("the cluster's address or credentials cannot be used")?;
-    let credentials =
-        Credentials::new(client.clone(), API_SERVER_AUDIENCES.map(str::to_owned).to_vec(), None);
-    let world = Mixed { files: files.clone(), client, credentials: Arc::new(credentials) };
+    let world = Mixed::new(files.clone(), cluster::client(config)?);
     let external_secrets = files.external_secrets();
     if external_secrets.is_empty() && failed == 0 {
         anyhow::bail!("no ExternalSecret in {}", listed(&args.inputs.files));

@@ -23,14 +23,29 @@ use kube::{Api, Client, ResourceExt};
 
 use crate::render::Files;
 
+/// What API servers accept by default, so that no store gets a token that is one of theirs. The operator asks its API
+/// server; asking is a request of a kind that a person may lack the right to.
+const API_SERVER_AUDIENCES: [&str; 3] = [
+    "https://kubernetes.default.svc.cluster.local",
+    "https://kubernetes.default.svc",
+    "kubernetes.default.svc",
+];
+
 /// Both.
 pub(crate) struct Mixed {
-    pub(crate) files: Files,
-    pub(crate) client: Client,
-    pub(crate) credentials: Arc<Credentials>,
+    files: Files,
+    pub(super) client: Client,
+    credentials: Arc<Credentials>,
 }
 
 impl Mixed {
+    /// Of these files and that cluster.
+    pub(crate) fn new(files: Files, client: Client) -> Self {
+        let audiences = API_SERVER_AUDIENCES.map(str::to_owned).to_vec();
+        let credentials = Arc::new(Credentials::new(client.clone(), audiences, None));
+        Self { files, client, credentials }
+    }
+
     /// What the cluster knows of an ExternalSecret: its uid, empty if there is none of that name, and its status.
     pub(super) async fn known(
         &self,

@@ -7,6 +7,7 @@ use kube::Client;
 use serde_json::Value;
 
 use super::finding::Finding;
+use crate::objects::{self, text};
 
 const CHECK: &str = "definitions";
 /// What puts them right.
@@ -16,17 +17,13 @@ const NAMED: usize = 5;
 
 /// Looks.
 pub(super) async fn look(client: &Client, config: &OperatorConfig) -> Vec<Finding> {
-    let found = match crate::takeover::definitions(client).await {
+    let found = match objects::definitions(client).await {
         Ok(found) => found,
         Err(error) => return vec![Finding::not_looked(CHECK, &error)],
     };
     let ours =
         claviger_crds::generate::definitions().into_iter().filter_map(|crd| serde_json::to_value(crd).ok());
     judge(&ours.collect::<Vec<_>>(), &found, config)
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Whether the operator does not become ready without it.
@@ -44,8 +41,9 @@ fn is_needed(kind: &str, config: &OperatorConfig) -> bool {
 /// What is wrong with them, each sort once.
 fn judge(ours: &[Value], found: &[Value], config: &OperatorConfig) -> Vec<Finding> {
     let found: BTreeMap<&str, &Value> = found.iter().map(|crd| (text(crd, "/metadata/name"), crd)).collect();
-    let (mut missing, mut unneeded, mut broken, mut stored, mut converted, mut old) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut missing, mut unneeded, mut broken, mut stored, mut converted) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut old, mut unwritten) = (Vec::new(), Vec::new());
     for our in ours {
         let name = text(our, "/metadata/name");
         let needed = is_needed(text(our, "/spec/names/kind"), config);
@@ -58,7 +56,11 @@ fn judge(ours: &[Value], found: &[Value], config: &OperatorConfig) -> Vec<Findin
         match served {
             None => broken.push(format!("{name} does not serve {version}")),
             Some(_) if !is_established(there) => broken.push(format!("{name} is not established")),
-            Some(served) => old.extend(unknown_fields(name, version, our, served)),
+            Some(served) => {
+                let (of_status, others) = unknown_fields(version, our, served);
+                old.extend(listed(name, version, others));
+                unwritten.extend(listed(name, version, of_status));
+            }
         }
         let kept = there["status"]["storedVersions"].as_array().into_iter().flatten();
         let others: Vec<&str> = kept.filter_map(Value::as_str).filter(|kept| *kept != version).collect();
@@ -94,9 +96,18 @@ fn judge(ours: &[Value], found: &[Value], config: &OperatorConfig) -> Vec<Findin
     add(
         Finding::warning(
             CHECK,
-            "definitions do not know fields of this version: they are dropped when somebody sets them",
+            "definitions are older than this version and do not know fields of it: they are dropped when somebody sets them",
         ),
         old,
+        INSTALL,
+    );
+    add(
+        Finding::warning(
+            CHECK,
+            "definitions are older than this version, and what the operator records in these fields is lost: what it must know \
+             after a restart it does not (status.pushing of PushSecrets: what may have been pushed when it was killed)",
+        ),
+        unwritten,
         INSTALL,
     );
     let rewrite = "write each object as it is now (kubectl get KIND -A -o json | kubectl replace -f -), then say that nothing \
@@ -130,10 +141,16 @@ fn is_established(crd: &Value) -> bool {
     conditions.into_iter().any(|one| one["type"] == "Established" && one["status"] == "True")
 }
 
-fn unknown_fields(name: &str, version: &str, our: &Value, there: &Value) -> Option<String> {
-    let our = versions(our).find(|one| one["name"] == version)?;
+/// Fields that a served version does not have: those of the status, which the operator writes, and the others.
+fn unknown_fields(version: &str, our: &Value, there: &Value) -> (Vec<String>, Vec<String>) {
     let mut fields = Vec::new();
-    unknown(&our["schema"]["openAPIV3Schema"], &there["schema"]["openAPIV3Schema"], "", &mut fields);
+    if let Some(our) = versions(our).find(|one| one["name"] == version) {
+        unknown(&our["schema"]["openAPIV3Schema"], &there["schema"]["openAPIV3Schema"], "", &mut fields);
+    }
+    fields.into_iter().partition(|field| field == ".status" || field.starts_with(".status."))
+}
+
+fn listed(name: &str, version: &str, mut fields: Vec<String>) -> Option<String> {
     let more = fields.len().saturating_sub(NAMED);
     if fields.is_empty() {
         return None;
@@ -194,7 +211,7 @@ mod tests {
 
     #[test]
     fn each_fault_is_one_finding() {
-        let cases: [Case; 8] = [
+        let cases: [Case; 10] = [
             (|_| {}, Level::Ok, "all 19 are there", ""),
             (
                 |all| all.retain(|crd| crd["metadata"]["name"] != "plugins.claviger.io"),
@@ -233,8 +250,36 @@ mod tests {
                     status.remove("failures").unwrap();
                 },
                 Level::Warning,
-                "do not know fields",
+                "records in these fields is lost",
                 "externalsecrets.external-secrets.io v1: .status.failures",
+            ),
+            (
+                |all| {
+                    let crd = named(all, "pushsecrets.external-secrets.io");
+                    let schema = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+                    schema["properties"]["status"]["properties"]
+                        .as_object_mut()
+                        .unwrap()
+                        .remove("pushing")
+                        .unwrap();
+                },
+                Level::Warning,
+                "records in these fields is lost",
+                "pushsecrets.external-secrets.io v1alpha1: .status.pushing",
+            ),
+            (
+                |all| {
+                    let crd = named(all, "clustersecretstores.external-secrets.io");
+                    let schema = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+                    schema["properties"]["spec"]["properties"]
+                        .as_object_mut()
+                        .unwrap()
+                        .remove("accessPolicy")
+                        .unwrap();
+                },
+                Level::Warning,
+                "dropped when somebody sets them",
+                "clustersecretstores.external-secrets.io v1: .spec.accessPolicy",
             ),
             (
                 |all| {

@@ -16,13 +16,14 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use claviger_operator::config::OperatorConfig;
 use kube::{Client, Config};
 
 use self::finding::{Finding, Level};
 use crate::args::{DoctorArgs, DoctorOutput};
-use crate::takeover::{Product, who_runs};
+use crate::cluster;
+use crate::running::{Product, who_runs};
 
 /// There are problems, or it could not run.
 pub(crate) const PROBLEMS: u8 = 2;
@@ -35,13 +36,16 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// # Errors
 /// If there is no kubeconfig that can be used.
 pub(crate) async fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
+    if args.settings.enable_refresh && !args.settings.enable_webhook {
+        bail!("--enable-refresh (refresh.enabled) needs --enable-webhook (webhook.enabled), as with run");
+    }
     if args.print_rights {
         let namespace =
             args.operator_namespace.clone().unwrap_or_else(|| OperatorConfig::default().operator_namespace);
         print(&rights::all(&args.settings.config(&namespace), args.service_account.as_deref()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut kube = crate::run::kube_config(args.kubeconfig.as_deref()).await?;
+    let mut kube = cluster::config(args.kubeconfig.as_deref()).await?;
     kube.connect_timeout = Some(PATIENCE);
     let namespace = args.operator_namespace.clone().unwrap_or_else(|| kube.default_namespace.clone());
     let config = args.settings.config(&namespace);
@@ -68,7 +72,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 /// All checks, one after the other: what the first cannot reach the others cannot either.
 async fn look(args: &DoctorArgs, kube: Config, config: &OperatorConfig) -> anyhow::Result<Vec<Finding>> {
     let address = kube.cluster_url.to_string();
-    let client = Client::try_from(kube).context("the cluster's address or credentials cannot be used")?;
+    let client = cluster::client(kube)?;
     let mut findings = vec![server::look(&client, &address, PATIENCE).await];
     if finding::worst(&findings) == Level::Problem {
         return Ok(findings);

@@ -11,8 +11,8 @@ use kube::core::GroupVersionKind;
 use serde_json::Value;
 
 use super::finding::{Finding, Level};
-use crate::objects::{Kind, each, list};
-use crate::takeover::{Store, full_name, is_compared, of_another_class};
+use crate::class::{is_looked_after, of_another_class};
+use crate::objects::{Kind, each, full_name, list};
 
 /// Named of each reason.
 const NAMED: usize = 3;
@@ -66,7 +66,7 @@ pub(super) async fn look(client: &Client, config: &OperatorConfig) -> (Vec<Findi
     let mut tally = Tally::new("ExternalSecrets", now);
     let external_secrets = own("ExternalSecret", "externalsecrets", true);
     let looked = each(client, &external_secrets, &scope, |es| {
-        if is_ours(&es, &others) {
+        if is_looked_after(&es, &others) {
             tally.add(&es);
             targets.extend(target(&es));
         }
@@ -92,10 +92,6 @@ pub(super) async fn look(client: &Client, config: &OperatorConfig) -> (Vec<Findi
         findings.extend(tallied(looked.await, tally));
     }
     (findings, resolved(client, targets).await)
-}
-
-fn is_ours(es: &Value, others: &BTreeSet<Store>) -> bool {
-    is_compared(es, others)
 }
 
 fn tallied(looked: anyhow::Result<()>, tally: Tally) -> Vec<Finding> {

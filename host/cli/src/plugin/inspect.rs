@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use claviger_plugins::Inspection;
-use claviger_plugins::egress::EgressConfig;
 
 use super::text::{shown, size};
 use crate::args::InspectArgs;
@@ -23,8 +22,7 @@ const WIDTH: usize = 100;
 /// expected.
 pub(crate) async fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let (component, in_file) = super::read(&args.file)?;
-    let host =
-        crate::plugin_host::start(args.compile, args.cache_dir.clone(), None, EgressConfig::default())?;
+    let host = crate::plugin_host::for_files(args.compile, args.cache_dir.clone())?;
     let inspection = host.inspect(component).await.with_context(|| args.file.display().to_string())?;
     let text = if args.json {
         serde_json::to_string_pretty(&inspection)? + "\n"

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use claviger_plugins::egress::EgressConfig;
 use claviger_plugins::package;
 
 use super::text::size;
@@ -26,7 +25,7 @@ const HELM_BYTES: usize = 350 * 1024;
 /// If the file is no plugin, or cannot be installed in that way; the message says what to do instead.
 pub(crate) async fn pack(args: &PackArgs) -> anyhow::Result<ExitCode> {
     let (component, _) = super::read(&args.file)?;
-    let host = crate::plugin_host::start(args.compile, None, None, EgressConfig::default())?;
+    let host = crate::plugin_host::for_files(args.compile, None)?;
     let place = || args.file.display().to_string();
     let inspection = host.inspect(component.clone()).await.with_context(place)?;
     let name = name::choose(args.name.as_deref(), &inspection.name).with_context(place)?;

@@ -8,18 +8,17 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use claviger_plugins::MAX_ARTIFACTS;
-use claviger_plugins::egress::EgressConfig;
 
 use super::text::size;
-use crate::args::{PluginDirArgs, PrecompileArgs};
+use crate::args::PrecompileArgs;
+use crate::plugin_host;
 
 /// Compiles all, and says what it made.
 ///
 /// # Errors
 /// If there is no component, one does not compile, or the folder cannot be written.
 pub(crate) async fn precompile(args: &PrecompileArgs) -> anyhow::Result<ExitCode> {
-    let dir =
-        crate::plugins_dir::find(&PluginDirArgs { plugin_dir: args.plugin_dir.clone(), cache_dir: None })?;
+    let dir = plugin_host::built_in(args.plugin_dir.as_deref())?;
     let files = components(&dir)?;
     if files.is_empty() {
         bail!("there is no .wasm file in {}", dir.display());
@@ -27,12 +26,12 @@ pub(crate) async fn precompile(args: &PrecompileArgs) -> anyhow::Result<ExitCode
     if files.len() > MAX_ARTIFACTS {
         bail!("{} has {} components, and {MAX_ARTIFACTS} are kept at most", dir.display(), files.len());
     }
-    let ahead = crate::plugins_dir::compiled(&dir);
+    let ahead = plugin_host::compiled(&dir);
     if ahead.exists() {
         // Of an older version of a plugin, or of this program: nobody would read it.
         std::fs::remove_dir_all(&ahead).with_context(|| format!("cannot empty {}", ahead.display()))?;
     }
-    let host = crate::plugin_host::start(args.compile, Some(ahead.clone()), None, EgressConfig::default())?;
+    let host = plugin_host::for_files(args.compile, Some(ahead.clone()))?;
     for file in &files {
         let (component, _) = super::read(file)?;
         let (bytes, started) = (component.len(), Instant::now());

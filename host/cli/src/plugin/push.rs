@@ -41,7 +41,7 @@ pub(crate) async fn push(args: &PushArgs) -> anyhow::Result<ExitCode> {
             (Artifact::new(component, &exports, &[], &title).with_context(place)?, None)
         }
         None => {
-            let host = crate::plugin_host::start(args.compile, None, None, EgressConfig::default())?;
+            let host = crate::plugin_host::for_files(args.compile, None)?;
             let inspection = host.inspect(component.clone()).await.with_context(place)?;
             let name = name::choose(args.name.as_deref(), &inspection.name).with_context(place)?;
             let artifact = Artifact::new(component, &inspection.exports, &inspection.imports, &title);

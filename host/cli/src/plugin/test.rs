@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use claviger_conformance::{Bench, CaseReport, Recording};
-use claviger_plugins::egress::EgressConfig;
 
 use super::text::shown;
 use crate::args::TestArgs;
@@ -19,8 +18,7 @@ use crate::args::TestArgs;
 pub(crate) async fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let bench = Bench::load(&args.bench)?;
     let (component, _) = super::read(&args.file)?;
-    let host =
-        crate::plugin_host::start(args.compile, args.cache_dir.clone(), None, EgressConfig::default())?;
+    let host = crate::plugin_host::for_files(args.compile, args.cache_dir.clone())?;
     let row = |row: &CaseReport| println!("{}", shown(&row.to_string()));
     let name = args.name.as_deref();
     let recording = match (&args.record, &args.replay) {

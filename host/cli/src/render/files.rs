@@ -107,17 +107,15 @@ impl Parts for Files {
     }
 
     async fn value(&self, at: &Place<'_>) -> Result<Option<SecretBytes>, String> {
-        let wanted = if at.kind == ObjectKind::Secret { "Secret" } else { "ConfigMap" };
         let named = |namespace: &str| at.namespace.is_none_or(|named| named == namespace);
         let found = { self.objects.keys() }
-            .find(|(kind, namespace, name)| kind == wanted && name == at.name && named(namespace));
+            .find(|(kind, namespace, name)| kind == at.kind.as_str() && name == at.name && named(namespace));
         let values = found.and_then(|(kind, namespace, name)| self.values(kind, namespace, name));
         Ok(values.and_then(|mut values| values.remove(at.key)))
     }
 
     fn at(&self, at: &Place<'_>) -> String {
-        let kind = if at.kind == ObjectKind::Secret { "Secret" } else { "ConfigMap" };
-        format!("{kind} {} in the given files", at.name)
+        format!("{} {} in the given files", at.kind.as_str(), at.name)
     }
 }
 
@@ -174,10 +172,7 @@ impl CredentialSource for Files {
         name: &str,
         key: &str,
     ) -> Result<ObjectAnswer, NeedError> {
-        let kind = match kind {
-            ObjectKind::Secret => "Secret",
-            ObjectKind::ConfigMap => "ConfigMap",
-        };
+        let kind = kind.as_str();
         let missing = |key: Option<&str>| NeedError::NotFound {
             kind,
             namespace: namespace.to_owned(),

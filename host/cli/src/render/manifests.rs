@@ -9,6 +9,8 @@ use anyhow::Context;
 use claviger_core::generator::CLUSTER_GENERATOR;
 use serde_json::Value;
 
+use crate::yaml;
+
 /// Files larger than this are not manifests; a mistaken path to a log or an image should not be read
 /// whole.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -60,18 +62,12 @@ fn folder(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn parse(file: &Path, text: &str, namespace: &str, loaded: &mut Loaded) {
+/// Reads one file's text.
+pub(super) fn parse(file: &Path, text: &str, namespace: &str, loaded: &mut Loaded) {
     for (index, document) in documents(text).into_iter().enumerate() {
-        if document.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-            continue;
-        }
         let place = format!("{}, document {}", file.display(), index + 1);
-        match serde_saphyr::from_str::<Value>(document) {
-            // The parser quotes what it met, and this file may hold Secrets: its place is all we say.
-            Err(error) => {
-                let at = error.location().map(|at| format!(" (line {}, column {})", at.line(), at.column()));
-                loaded.problems.push(format!("{place}: not valid YAML{}", at.unwrap_or_default()));
-            }
+        match yaml::document(document) {
+            Err(at) => loaded.problems.push(format!("{place}: not valid YAML{at}")),
             Ok(Value::Null) => {}
             Ok(value) => add(value, &place, namespace, loaded),
         }

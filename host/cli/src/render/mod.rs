@@ -9,15 +9,15 @@ mod manifests;
 pub(crate) mod secret;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use claviger_operator::plugins::{InstallError, Registry, install};
+use claviger_operator::plugins::{InstallError, install};
 use claviger_operator::sync::Pipeline;
 use claviger_plugins::egress::EgressConfig;
 
 use crate::args::RenderArgs;
+use crate::plugin_host::Folders;
 pub(crate) use crate::render::files::Files;
 use crate::render::secret::Rendering;
 
@@ -35,11 +35,8 @@ pub(crate) struct Prepared {
 /// If there are no files or no plugins.
 pub(crate) async fn prepare(args: &RenderArgs, egress: EgressConfig) -> anyhow::Result<Prepared> {
     let loaded = manifests::load(&args.files, &args.namespace)?;
-    let dir = crate::plugins_dir::find(&args.plugins)?;
-    let ahead = crate::plugins_dir::ahead(&args.plugins, &dir);
-    let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), ahead, egress)?;
-    let registry = Arc::new(Registry::new(host, Path::new(&dir)));
-    registry.load_built_in().await;
+    let registry = Folders::find(&args.plugins)?.registry(args.compile, egress)?;
+    registry.load_all_built_in().await;
 
     for problem in &loaded.problems {
         eprintln!("error: {problem}");
@@ -66,8 +63,7 @@ pub(crate) async fn prepare(args: &RenderArgs, egress: EgressConfig) -> anyhow::
 /// If nothing can be rendered at all: no files, no plugins. A single object that fails is not an error
 /// but a line and the exit code.
 pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
-    // A person's own machine: a server on it is what they are trying out.
-    let egress = EgressConfig { allow_loopback: true, ..EgressConfig::default() };
+    let egress = crate::config::own_egress(&args.reach, Vec::new())?;
     let Prepared { files, pipeline, mut failed } = prepare(args, egress).await?;
     let external_secrets = files.external_secrets();
     let mut rendered = 0;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_core::error::Failure;
-use claviger_core::failures::KeyFailure;
+use claviger_core::failures::EntryFailure;
 use claviger_core::generic;
 use claviger_core::hash::KeyedHasher;
 use claviger_core::lease::Pins;
@@ -162,7 +162,7 @@ fn of_any_kind(body: &Value) -> Result<String, String> {
 }
 
 /// A failure of one entry, by its place.
-pub(crate) fn of_entry(one: &KeyFailure, redactor: &Redactor) -> String {
+pub(crate) fn of_entry(one: &EntryFailure, redactor: &Redactor) -> String {
     format!("{}: {}", one.entry, line(&one.failure, redactor))
 }
 

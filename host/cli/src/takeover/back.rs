@@ -7,18 +7,18 @@ use std::process::ExitCode;
 use anyhow::Context;
 use claviger_core::names::LABEL_MANAGED_SELECTOR;
 use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
 use kube::api::ListParams;
-use kube::{Api, Client};
 
 use super::crds::Release;
-use super::differs::full_name;
 use super::forms::{holds_leases, unknown_to_eso};
 use super::live::{Step, carry_out};
-use super::look::{definition_kind, definitions, kind_of, wanted_release, webhook_kind, who_runs};
-use super::running::Product;
+use super::look::{definition_kind, kind_of, wanted_release, webhook_kind};
 use super::{crds, helm, refuse, webhooks};
 use crate::args::BackArgs;
-use crate::objects::list;
+use crate::cluster;
+use crate::objects::{definitions, full_name, list};
+use crate::running::{Product, who_runs};
 
 /// Kinds whose objects may have forms of Claviger's alone.
 const KINDS: [&str; 5] =
@@ -30,8 +30,8 @@ const KINDS: [&str; 5] =
 /// If Claviger runs, or the cluster refuses.
 pub(super) async fn back(args: &BackArgs) -> anyhow::Result<ExitCode> {
     let scope = &args.takeover;
-    let config = crate::run::kube_config(scope.kubeconfig.as_deref()).await?;
-    let client = Client::try_from(config).context("the cluster's address or credentials cannot be used")?;
+    let config = cluster::config(scope.kubeconfig.as_deref()).await?;
+    let client = cluster::client(config)?;
     let crds: Vec<_> = definitions(&client).await?.into_iter().filter(crds::is_esos).collect();
     let mut out = std::io::stdout().lock();
 

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::class::{Store, is_of_another_class, stores_of};
+use crate::objects::{full_name, text};
+
 /// What was found.
 pub(super) struct Seen<'a> {
     /// SecretStores and ClusterSecretStores.
@@ -18,55 +21,6 @@ pub(super) struct Seen<'a> {
     pub(super) plugins: &'a BTreeSet<String>,
     /// The controller class.
     pub(super) class: &'a str,
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// `NAMESPACE/NAME`, or the name alone.
-pub(crate) fn full_name(object: &Value) -> String {
-    match (text(object, "/metadata/namespace"), text(object, "/metadata/name")) {
-        ("", name) => name.to_owned(),
-        (namespace, name) => format!("{namespace}/{name}"),
-    }
-}
-
-/// A store: its kind, and its name with the namespace.
-pub(crate) type Store = (String, String);
-
-fn is_of_another_class(store: &Value, class: &str) -> bool {
-    let own = text(store, "/spec/controller");
-    !own.is_empty() && own != class
-}
-
-/// The stores that another controller looks after.
-pub(crate) fn of_another_class(stores: &[Value], class: &str) -> BTreeSet<Store> {
-    let others = stores.iter().filter(|store| is_of_another_class(store, class));
-    others.map(|store| (text(store, "/kind").to_owned(), full_name(store))).collect()
-}
-
-/// Whether an operator would look after it: one that is being deleted, or uses a store of another class, is left alone.
-pub(crate) fn is_compared(es: &Value, left_out: &BTreeSet<Store>) -> bool {
-    !es["metadata"]["deletionTimestamp"].is_string() && stores_of(es).is_disjoint(left_out)
-}
-
-/// Every store that an ExternalSecret refers to.
-fn stores_of(es: &Value) -> BTreeSet<Store> {
-    let namespace = text(es, "/metadata/namespace");
-    let spec = &es["spec"];
-    let entries = |field: &str| spec[field].as_array().into_iter().flatten();
-    let refs = std::iter::once(&spec["secretStoreRef"])
-        .chain(entries("data").map(|entry| &entry["sourceRef"]["storeRef"]))
-        .chain(entries("dataFrom").map(|entry| &entry["sourceRef"]["storeRef"]));
-    refs.filter_map(|store| {
-        let name = store["name"].as_str()?;
-        Some(match store["kind"].as_str() {
-            Some("ClusterSecretStore") => ("ClusterSecretStore".to_owned(), name.to_owned()),
-            _ => ("SecretStore".to_owned(), format!("{namespace}/{name}")),
-        })
-    })
-    .collect()
 }
 
 /// One line for each.
@@ -121,6 +75,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::class::{is_looked_after, of_another_class};
 
     #[test]
     fn what_is_left_alone_is_said() {
@@ -146,10 +101,10 @@ mod tests {
         ];
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let left_out = of_another_class(&stores, "default");
-        assert_eq!(external_secrets.each_ref().map(|es| is_compared(es, &left_out)), [true, false, true]);
+        assert_eq!(external_secrets.each_ref().map(|es| is_looked_after(es, &left_out)), [true, false, true]);
         let mut deleting = external_secrets[0].clone();
         deleting["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
-        assert!(!is_compared(&deleting, &left_out));
+        assert!(!is_looked_after(&deleting, &left_out));
         let found = lines(&Seen {
             stores: &stores,
             external_secrets: &external_secrets,

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::differs::full_name;
+use crate::objects::full_name;
 
 /// Whether it is being deleted.
 pub(super) fn is_dying(crd: &Value) -> bool {

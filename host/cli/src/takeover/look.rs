@@ -2,23 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
-use jiff::Timestamp;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::ListParams;
-use kube::{Api, Client};
+use kube::Client;
 use serde_json::{Value, json};
 
 use super::crds::{self, Edit, Release};
-use super::differs::full_name;
 use super::dying;
 use super::finalizers::{self, Decision};
 use super::helm::{self, Releases};
 use super::live::Step;
-use super::running::{Product, Running, running};
 use super::webhooks;
 use crate::args::TakeoverArgs;
-use crate::objects::{Kind, list};
+use crate::objects::{Kind, definitions, full_name, list};
+use crate::running::{Product, Running, who_runs};
 
 /// Kinds with finalizers of ESO's, by their definitions. What is of the whole cluster is looked at for the whole cluster.
 const FINALIZED: [(&str, bool); 5] = [
@@ -96,33 +91,6 @@ impl Look {
         let (keeping, _) = self.stages.split_at(held);
         if keeping.iter().all(|(_, steps)| steps.is_empty()) { &self.stages } else { keeping }
     }
-}
-
-/// What runs of a product.
-///
-/// # Errors
-/// If Deployments, Pods or Leases may not be listed.
-pub(crate) async fn who_runs(client: &Client, product: Product) -> anyhow::Result<Vec<Running>> {
-    let deployments = Kind::new("apps", "v1", "Deployment", "deployments", true);
-    let pods = Kind::new("", "v1", "Pod", "pods", true);
-    let leases = Kind::new("coordination.k8s.io", "v1", "Lease", "leases", true);
-    let (deployments, pods, leases) = tokio::try_join!(
-        list(client, &deployments, &[]),
-        list(client, &pods, &[]),
-        list(client, &leases, &[])
-    )?;
-    Ok(running(product, &deployments, &pods, &leases, Timestamp::now()))
-}
-
-/// The definitions of this cluster.
-///
-/// # Errors
-/// If they may not be listed.
-pub(crate) async fn definitions(client: &Client) -> anyhow::Result<Vec<Value>> {
-    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let all = api.list(&ListParams::default()).await.context("the definitions cannot be listed")?;
-    let all = all.items.into_iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
-    Ok(all)
 }
 
 /// What defines the definitions.

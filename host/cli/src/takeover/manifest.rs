@@ -90,11 +90,13 @@ fn parsed(document: &str) -> Result<Value, String> {
 }
 
 fn is_marked(edited: &str, mut before: Value) -> bool {
-    let annotations = &mut before["metadata"]["annotations"];
+    let Some(metadata) = before.get_mut("metadata").and_then(Value::as_object_mut) else { return false };
+    let annotations = metadata.entry("annotations").or_insert(Value::Null);
     if annotations.is_null() {
         *annotations = Value::Object(serde_json::Map::new());
     }
-    annotations[RESOURCE_POLICY] = KEEP.into();
+    let Some(annotations) = annotations.as_object_mut() else { return false };
+    annotations.insert(RESOURCE_POLICY.to_owned(), KEEP.into());
     parsed(edited).is_ok_and(|after| after == before)
 }
 
@@ -115,15 +117,15 @@ fn edited(document: &str) -> Option<String> {
     let within = metadata + 1..metadata + 1 + block;
     let child = indent(lines[within.clone()].iter().find(|line| is_content(line))?);
     let is_annotations = |line: &str| indent(line) == child && line.trim_start().starts_with("annotations:");
-    let mark = |indent: usize| format!("{:indent$}{RESOURCE_POLICY}: {KEEP}\n", "");
+    let mark = |indent: usize| format!("{}{RESOURCE_POLICY}: {KEEP}\n", " ".repeat(indent));
     let mut out: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
     let Some(annotations) = within.clone().find(|index| is_annotations(lines[*index])) else {
-        out.insert(within.start, format!("{:child$}annotations:\n{}", "", mark(child + 2)));
+        out.insert(within.start, format!("{}annotations:\n{}", " ".repeat(child), mark(child + 2)));
         return Some(out.concat());
     };
     let value = lines[annotations].trim().strip_prefix("annotations:")?.trim();
     if value == "{}" || value == "null" {
-        out[annotations] = format!("{:child$}annotations:\n{}", "", mark(child + 2));
+        out[annotations] = format!("{}annotations:\n{}", " ".repeat(child), mark(child + 2));
         return Some(out.concat());
     }
     let first = lines[annotations + 1..within.end].iter().find(|line| is_content(line));
@@ -198,6 +200,10 @@ mod tests {
         ] {
             let error = keep(&crd(metadata)).unwrap_err();
             assert_eq!(error, "the definition x is written in a way that cannot be edited", "{metadata}");
+        }
+        // Texts where there should be maps.
+        for metadata in ["metadata:\n  x\n", "metadata:\n  annotations:\n    text\n  name: x\n"] {
+            assert!(keep(&crd(metadata)).is_err(), "{metadata}");
         }
         assert!(keep("kind: CustomResourceDefinition\n  group: external-secrets.io - b: c\n").is_err());
     }

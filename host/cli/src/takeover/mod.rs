@@ -15,7 +15,6 @@ mod live;
 mod look;
 mod manifest;
 mod release;
-mod running;
 mod secrets;
 mod webhooks;
 
@@ -24,19 +23,16 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use kube::Client;
 use serde_json::Value;
 
 use self::live::{Step, carry_out_each};
 use self::look::{FINALIZERS, Look, STRANGERS, Then, kind_of, look};
-use self::running::Running;
 use crate::args::{PlanArgs, TakeoverArgs, TakeoverCommand};
+use crate::class::{Store, is_looked_after, of_another_class};
+use crate::cluster;
 use crate::objects::{Kind, list};
-
-pub(crate) use self::differs::{Store, full_name, is_compared, of_another_class};
-pub(crate) use self::look::{definitions, who_runs};
-pub(crate) use self::running::Product;
+use crate::running::Running;
 
 /// What plan says when something could not be looked at.
 pub(crate) const NOT_PLANNED: u8 = 2;
@@ -73,8 +69,8 @@ fn refuse(product: &str, running: &[Running]) -> anyhow::Result<()> {
 }
 
 async fn apply(args: &TakeoverArgs) -> anyhow::Result<ExitCode> {
-    let config = crate::run::kube_config(args.kubeconfig.as_deref()).await?;
-    let client = Client::try_from(config).context("the cluster's address or credentials cannot be used")?;
+    let config = cluster::config(args.kubeconfig.as_deref()).await?;
+    let client = cluster::client(config)?;
     let (mut written, mut blind, mut given_up) = (0, None, BTreeMap::new());
     for _ in 0..ROUNDS {
         let mut found = look(&client, args).await?;
@@ -143,9 +139,8 @@ fn finished(found: &Look, written: usize) -> anyhow::Result<ExitCode> {
 }
 
 async fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
-    let config = crate::run::kube_config(args.takeover.kubeconfig.as_deref()).await?;
-    let client =
-        Client::try_from(config.clone()).context("the cluster's address or credentials cannot be used")?;
+    let config = cluster::config(args.takeover.kubeconfig.as_deref()).await?;
+    let client = cluster::client(config.clone())?;
     let found = look(&client, &args.takeover).await?;
     let mut out = std::io::stdout().lock();
     for running in found.running.iter().chain(&found.others) {
@@ -179,7 +174,7 @@ async fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         writeln!(out, "note: {line}")?;
     }
     let external_secrets: Vec<Value> =
-        external_secrets.into_iter().filter(|es| differs::is_compared(es, &left_out)).collect();
+        external_secrets.into_iter().filter(|es| is_looked_after(es, &left_out)).collect();
     let mut clean = found.is_done() && found.running.is_empty() && found.unsafe_.is_empty();
     let mut unread = 0;
     if !args.skip_secrets {
@@ -255,7 +250,7 @@ async fn differences(
     found: &Look,
     args: &PlanArgs,
     external_secrets: &[Value],
-) -> anyhow::Result<(Vec<String>, BTreeSet<differs::Store>)> {
+) -> anyhow::Result<(Vec<String>, BTreeSet<Store>)> {
     let namespaces = &args.takeover.namespaces;
     let served: BTreeSet<String> = claviger_crds::generate::definitions()
         .into_iter()
@@ -283,5 +278,5 @@ async fn differences(
         plugins: &secrets::plugin_names(&plugins),
         class: &args.controller_class,
     });
-    Ok((lines, differs::of_another_class(&stores, &args.controller_class)))
+    Ok((lines, of_another_class(&stores, &args.controller_class)))
 }

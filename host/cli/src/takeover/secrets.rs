@@ -1,21 +1,19 @@
 //! What would become of each Secret: `claviger diff`'s comparison, for all ExternalSecrets in scope.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Arc;
 
 use claviger_crds::external_secret::ExternalSecret;
-use claviger_operator::cluster::credentials::Credentials;
-use claviger_operator::plugins::{BUILT_IN, Registry};
+use claviger_operator::plugins::BUILT_IN;
 use claviger_operator::sync::Pipeline;
-use claviger_plugins::egress::EgressConfig;
 use futures::StreamExt;
 use kube::{Client, Config};
 use serde_json::Value;
 
-use super::differs::full_name;
 use crate::args::PlanArgs;
-use crate::diff::{API_SERVER_AUDIENCES, Change, Mixed, compare};
+use crate::cluster;
+use crate::diff::{Change, Mixed, compare};
+use crate::objects::full_name;
+use crate::plugin_host::Folders;
 use crate::render::Files;
 
 /// ExternalSecrets compared at once, as many as an operator reconciles.
@@ -37,19 +35,12 @@ pub(super) async fn compare_all(
     client: &Client,
     external_secrets: &[Value],
 ) -> anyhow::Result<(Vec<Change>, Vec<String>)> {
-    let denied = crate::run::api_server_addresses(config).await;
-    // As `claviger diff`: a person's own machine.
-    let egress = EgressConfig { allow_loopback: true, denied, ..EgressConfig::default() };
-    let dir = crate::plugins_dir::find(&args.plugins)?;
-    let ahead = crate::plugins_dir::ahead(&args.plugins, &dir);
-    let host = crate::plugin_host::start(args.compile, args.plugins.cache_dir.clone(), ahead, egress)?;
-    let registry = Arc::new(Registry::new(host, Path::new(&dir)));
-    registry.load_built_in().await;
+    let denied = cluster::api_server_addresses(config).await;
+    let egress = crate::config::own_egress(&args.reach, denied)?;
+    let registry = Folders::find(&args.plugins)?.registry(args.compile, egress)?;
+    registry.load_all_built_in().await;
     let pipeline = Pipeline::new(registry, args.templates.delimiters());
-    let credentials =
-        Credentials::new(client.clone(), API_SERVER_AUDIENCES.map(str::to_owned).to_vec(), None);
-    let world =
-        Mixed { files: Files::new(Vec::new()), client: client.clone(), credentials: Arc::new(credentials) };
+    let world = Mixed::new(Files::new(Vec::new()), client.clone());
     let comparisons = external_secrets.iter().map(|object| {
         let (pipeline, world) = (&pipeline, &world);
         async move {

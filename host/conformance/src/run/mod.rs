@@ -113,7 +113,7 @@ pub async fn run(
         }
         Recording::Replay(folder) => Tape::replay(folder, bench, proxy.origins())?,
     });
-    let suite = Suite::new(bench, plugin, description, proxy, ears);
+    let suite = Suite { bench, plugin, description, proxy, ears };
     let mut report = Report::default();
     for case in Case::all().filter(|case| only.is_empty() || only.contains(case)) {
         let left_out = left_out(bench, case).filter(|_| recording != Recording::None);

@@ -33,17 +33,7 @@ pub(super) struct Suite<'a> {
     pub(super) ears: Ears,
 }
 
-impl<'a> Suite<'a> {
-    pub(super) fn new(
-        bench: &'a Bench,
-        plugin: Arc<Plugin>,
-        description: Description,
-        proxy: Proxy,
-        ears: Ears,
-    ) -> Self {
-        Self { bench, plugin, description, proxy, ears }
-    }
-
+impl Suite<'_> {
     /// The suite as a case sees it.
     pub(super) fn about(&self, case: Case) -> Running<'_> {
         Running { suite: self, case }

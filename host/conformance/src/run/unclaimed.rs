@@ -9,14 +9,10 @@ use super::session::{Running, value_of};
 use super::{Miss, Verdict};
 use crate::case::Case;
 
-fn claims(suite: &Running<'_>, capability: &str) -> bool {
-    suite.description.capabilities.iter().any(|claimed| claimed == capability)
-}
-
 /// Whether the plugin claims what a case of the bench is about: a user learns of it in no other way.
 pub(super) fn claimed(suite: &Running<'_>) -> Verdict {
     let capabilities = suite.case.capabilities();
-    if capabilities.is_empty() || capabilities.iter().any(|capability| claims(suite, capability)) {
+    if capabilities.is_empty() || capabilities.iter().any(|capability| suite.description.can(capability)) {
         return Ok(());
     }
     Err(Miss::new(
@@ -28,7 +24,7 @@ pub(super) fn claimed(suite: &Running<'_>) -> Verdict {
 /// Whether the bench may declare the case unsupported.
 pub(super) async fn excused(suite: &Running<'_>) -> Verdict {
     for capability in suite.case.capabilities() {
-        if claims(suite, capability) {
+        if suite.description.can(capability) {
             return Err(Miss::new(
                 format!("a case in the bench, since describe claims {capability}"),
                 "the bench declares it unsupported",

@@ -185,7 +185,7 @@ pub(super) async fn metadata(suite: &Running<'_>) -> Verdict {
     let first = key.holds(&case.value).await?;
     key.pushed(write(&case.metadata), Pushed::Unchanged).await?;
     same_version(first, key.holds(&case.value).await?)?;
-    if !suite.description.capabilities.iter().any(|claimed| claimed == "metadata") {
+    if !suite.description.can("metadata") {
         return Ok(());
     }
     let item = Item {

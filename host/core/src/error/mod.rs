@@ -487,11 +487,7 @@ impl Failure {
             message.push_str(": ");
             message.push_str(&redactor.clean(detail));
         }
-        let mut end = message.len().min(MAX_MESSAGE);
-        while !message.is_char_boundary(end) {
-            end -= 1;
-        }
-        message.truncate(end);
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
         message
     }
 

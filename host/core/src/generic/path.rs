@@ -5,6 +5,12 @@ use serde_json::{Map, Value};
 /// Lists are not made longer than that for a path: an index is not a way to ask for memory.
 const MAX_INDEX: usize = 10_000;
 
+/// Steps of a path: each is a level of the object, and whatever reads and drops it goes down there.
+const MAX_STEPS: usize = 64;
+
+/// Values that the paths of one template may make on their way into lists: each is some 30 bytes.
+pub(crate) const MAX_MADE: usize = 100_000;
+
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -23,6 +29,9 @@ pub enum PathError {
     /// An index that is too large.
     #[error("its index is over {MAX_INDEX}")]
     Index,
+    /// Too many steps.
+    #[error("it has more than {MAX_STEPS} steps")]
+    Deep,
     /// A place that the operator itself decides about.
     #[error("{0} is not for templates: data, labels, annotations and paths below other fields are")]
     Kept(String),
@@ -55,6 +64,9 @@ pub fn parse(text: &str) -> Result<Vec<Step>, PathError> {
             steps.push(Step::Index(index));
             rest = after;
         }
+        if steps.len() > MAX_STEPS {
+            return Err(PathError::Deep);
+        }
     }
     match steps.first() {
         Some(Step::Key(first)) if matches!(first.as_str(), "apiVersion" | "kind" | "metadata" | "status") => {
@@ -63,6 +75,11 @@ pub fn parse(text: &str) -> Result<Vec<Step>, PathError> {
         Some(Step::Key(_)) => Ok(steps),
         Some(Step::Index(_)) | None => Err(PathError::Form),
     }
+}
+
+/// Values that a path may make on its way: lists are filled up to their index.
+pub(crate) fn made(steps: &[Step]) -> usize {
+    steps.iter().map(|step| if let Step::Index(index) = step { index + 1 } else { 0 }).sum()
 }
 
 /// Puts a value at a place, making maps and lists on the way. A map is laid over one that is there, if `merged`.
@@ -129,6 +146,11 @@ mod tests {
             assert_eq!(parse(text), Err(PathError::Form), "{text:?}");
         }
         assert_eq!(parse("spec.a[10001]"), Err(PathError::Index));
+        // As deep as that an object could not be dropped any more: a manifest has room for half a million steps.
+        let deep = |steps: usize| "a.".repeat(steps - 1) + "a";
+        assert_eq!(parse(&deep(MAX_STEPS)).map(|steps| steps.len()), Ok(MAX_STEPS));
+        assert_eq!(parse(&deep(MAX_STEPS + 1)), Err(PathError::Deep));
+        assert_eq!(parse(&format!("a{}", "[0]".repeat(500_000))), Err(PathError::Deep));
         for text in ["metadata.ownerReferences", "kind", "status.ready", "apiVersion"] {
             assert!(matches!(parse(text), Err(PathError::Kept(_))), "{text}");
         }

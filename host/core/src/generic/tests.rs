@@ -207,3 +207,17 @@ fn kinds_that_get_round_a_rule_are_refused() {
         );
     }
 }
+
+/// A manifest has room for thousands of such targets, and each would make ten thousand nulls.
+#[test]
+fn indexes_are_no_way_to_ask_for_memory() {
+    let spec = |count: usize| {
+        let from = |n| json!({"literal": "x", "target": format!("spec.list{n}[9999]")});
+        let from: Vec<Value> = (0..count).map(from).collect();
+        case(CUSTOM, json!({"template": {"templateFrom": from}})).spec
+    };
+    let check =
+        |count: usize| crate::template::check_destinations(&spec(count).target.template.unwrap(), true);
+    assert_eq!(check(10), Ok(()));
+    assert!(check(11).unwrap_err().contains("110000 elements of lists"));
+}

@@ -80,7 +80,7 @@ pub enum Due {
 /// its holder.
 pub fn renewed(held: &Held, before: Option<Live>, asked: Duration, answer: &Lease, now: Timestamp) -> Live {
     let after = |life: Duration| now.checked_add(life).ok();
-    let capped = |life: Duration| !life.is_zero() && life + SLACK < asked;
+    let capped = |life: Duration| !life.is_zero() && life.saturating_add(SLACK) < asked;
     let lease_end = if answer.duration.is_zero() { None } else { after(answer.duration) };
     let recorded = held.lease.as_ref().and_then(|lease| lease.holder.as_ref());
     // A holder that was not renewed ends when it was going to.
@@ -92,7 +92,7 @@ pub fn renewed(held: &Held, before: Option<Live>, asked: Duration, answer: &Leas
     let period = recorded.map(|holder| holder.ttl).filter(|ttl| !ttl.is_zero()).unwrap_or(asked).min(asked);
     let (holder_end, holder_capped) = match &answer.holder {
         Some(holder) if holder.renewable && !holder.ttl.is_zero() => {
-            (after(holder.ttl), holder.ttl + SLACK < period)
+            (after(holder.ttl), holder.ttl.saturating_add(SLACK) < period)
         }
         Some(holder) if holder.renewable => (None, false),
         _ => (going_to, true),

@@ -281,3 +281,14 @@ proptest! {
         prop_assert!(now * 1000 + 1000 >= max * i64::from(SHARE - spread) - 2000, "at {now} of {max}");
     }
 }
+
+/// Whatever somebody wrote into an annotation, or a backend says: there is an answer.
+#[test]
+fn lives_that_never_end_overflow_nothing() {
+    let ever = |renewable| lease(u64::MAX, renewable, Some((u64::MAX, renewable)));
+    for renewable in [true, false] {
+        let found = renewed(&held(Some(ever(renewable))), None, seconds(u64::MAX), &ever(renewable), at(0));
+        assert_eq!(found, Live { since: at(0), lease_end: None, holder_end: None, last: !renewable });
+        assert_eq!(when(Some(ever(renewable)), Some(found), &Policy::default(), 0), Due::Nothing);
+    }
+}

@@ -24,6 +24,13 @@ pub struct Source {
     pub key: String,
 }
 
+impl Source {
+    /// A generator, which has no keys.
+    pub fn generator(kind: &str, name: &str) -> Self {
+        Self { kind: kind.to_owned(), name: name.to_owned(), key: String::new() }
+    }
+}
+
 /// Whether a lease is of that key, by its id: those of Vault and OpenBao are the path that was read, and a last part that
 /// nobody can guess. Of an id that says nothing of its key it cannot be told, and so it is not.
 pub fn is_of_key(id: &str, key: &str) -> bool {

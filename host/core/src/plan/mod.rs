@@ -12,13 +12,12 @@ mod target;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use claviger_crds::external_secret::{CreationPolicy, ExternalSecretSpec};
 use jiff::Timestamp;
 
 use crate::hash::{KeyHash, KeyedHasher};
-use crate::secret::SecretBytes;
+use crate::secret::{Data, SecretBytes};
 use crate::template::Rendered;
 
 pub use policy::{check, rendered_secret_type};
@@ -218,7 +217,7 @@ pub struct ApplySecret {
     /// The owner to set.
     pub owner: Option<Controller>,
     /// All data of ours.
-    pub data: BTreeMap<String, Arc<SecretBytes>>,
+    pub data: Data,
     /// `type`.
     pub type_: Option<String>,
     /// `immutable`.

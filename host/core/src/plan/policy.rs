@@ -3,21 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use claviger_crds::external_secret::{
-    CreationPolicy, DeletionPolicy, ExternalSecretSpec, SourceRef, TemplateMetadata,
-};
+use claviger_crds::external_secret::{CreationPolicy, DeletionPolicy, ExternalSecretSpec, SourceRef};
 
-use super::Observed;
 use crate::error::Failure;
 use crate::generator::API_VERSION;
 use crate::template::{Rendered, check_destinations};
 
-/// Types of Secret whose making hands out rights.
-const TOKEN_TYPE: &str = "kubernetes.io/service-account-token";
-const TOKEN_ACCOUNT: &str = "kubernetes.io/service-account.name";
-const FILLS_IN_A_TOKEN: &str = "make Kubernetes fill it with a token of the ServiceAccount it names";
-const JOINS_NODES: &str = "let its holder join nodes to the cluster";
-const BOOTSTRAP_TYPE: &str = "bootstrap.kubernetes.io/token";
+/// Types of Secret that are somebody's rights, and what one would do. They are neither made nor changed.
+const RIGHTS: [(&str, &str); 2] = [
+    ("kubernetes.io/service-account-token", "hand out the rights of the ServiceAccount it names"),
+    ("bootstrap.kubernetes.io/token", "let its holder join nodes to the cluster"),
+];
 
 /// Checks.
 ///
@@ -116,39 +112,19 @@ fn check_source(spec: &ExternalSecretSpec, place: &str, own: Option<&SourceRef>)
 }
 
 fn check_type(spec: &ExternalSecretSpec) -> Result<(), Failure> {
-    let Some(template) = &spec.target.template else {
-        return Ok(());
-    };
-    let forbidden = |type_: &str, why| Err(Failure::TargetForbidden { type_: type_.to_owned(), why });
-    match template.type_.as_deref() {
-        Some(BOOTSTRAP_TYPE) => forbidden(BOOTSTRAP_TYPE, JOINS_NODES),
-        Some(TOKEN_TYPE) => {
-            let annotated = |metadata: &TemplateMetadata| metadata.annotations.contains_key(TOKEN_ACCOUNT);
-            // templateFrom can write the annotation too, so its presence is refused as well.
-            if template.metadata.as_ref().is_some_and(annotated) || !template.template_from.is_empty() {
-                return forbidden(TOKEN_TYPE, FILLS_IN_A_TOKEN);
-            }
-            Ok(())
-        }
-        _ => Ok(()),
-    }
+    refuse_rights(spec.target.template.as_ref().and_then(|template| template.type_.as_deref()))
 }
 
-/// The same after rendering, when the target is known: an annotation that came out of a template, or was
-/// copied from the ExternalSecret, onto a token Secret that is there already.
+/// Refuses what would be made or changed if it is of a type that hands out rights. By the type alone: an annotation that has
+/// Kubernetes fill one may come out of a template, and what joins nodes is the values themselves.
 ///
 /// # Errors
 /// [`Failure::TargetForbidden`].
-pub(super) fn check_rendered(observed: Option<&Observed>, wanted: &Rendered) -> Result<(), Failure> {
-    let type_ = wanted.type_.as_deref().or_else(|| observed.and_then(|observed| observed.type_.as_deref()));
-    // Also one that is there already: its values are what lets nodes join.
-    if type_ == Some(BOOTSTRAP_TYPE) {
-        return Err(Failure::TargetForbidden { type_: BOOTSTRAP_TYPE.to_owned(), why: JOINS_NODES });
+pub(super) fn refuse_rights(type_: Option<&str>) -> Result<(), Failure> {
+    match RIGHTS.iter().find(|(refused, _)| Some(*refused) == type_) {
+        Some((refused, why)) => Err(Failure::TargetForbidden { type_: (*refused).to_owned(), why }),
+        None => Ok(()),
     }
-    if type_ == Some(TOKEN_TYPE) && wanted.annotations.contains_key(TOKEN_ACCOUNT) {
-        return Err(Failure::TargetForbidden { type_: TOKEN_TYPE.to_owned(), why: FILLS_IN_A_TOKEN });
-    }
-    Ok(())
 }
 
 /// The type that a new Secret gets: the template's, else Kubernetes' default.
@@ -205,35 +181,12 @@ mod tests {
             (json!({"secretStoreRef": null, "data": [elsewhere]}), None),
             (typed("kubernetes.io/tls", json!({})), None),
             (typed("bootstrap.kubernetes.io/token", json!({})), Some(("TargetForbidden", "join nodes"))),
+            (typed("kubernetes.io/service-account-token", json!({})), Some(("TargetForbidden", "ServiceAccount"))),
             (typed("kubernetes.io/service-account-token", account), Some(("TargetForbidden", "ServiceAccount"))),
             (typed("kubernetes.io/service-account-token", from), Some(("TargetForbidden", "ServiceAccount"))),
             (target(json!({"template": {"templateFrom": [{"literal": "a: b", "target": "type"}]}})), policy("templateFrom[0].target \"type\" is not Data, Labels or Annotations")),
             (target(json!({"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}, "template": {"templateFrom": [{"literal": "a: b", "target": "spec..a"}]}})), policy("templateFrom[0].target \"spec..a\"")),
         ]
-    }
-
-    #[test]
-    fn what_hands_out_rights_is_refused_when_the_target_is_known_too() {
-        let there = |type_: &str| Observed { type_: Some(type_.to_owned()), ..Observed::default() };
-        let account = Rendered {
-            annotations: [(TOKEN_ACCOUNT.to_owned(), "admin".to_owned())].into(),
-            ..Rendered::default()
-        };
-        let plain = Rendered::default();
-        let typed = Rendered { type_: Some(TOKEN_TYPE.to_owned()), ..account.clone() };
-        // (there, wanted, refused)
-        let cases = [
-            (Some(there(TOKEN_TYPE)), &account, true),
-            (Some(there(TOKEN_TYPE)), &plain, false),
-            (Some(there(BOOTSTRAP_TYPE)), &plain, true),
-            (Some(there("Opaque")), &account, false),
-            (None, &typed, true),
-            (None, &account, false),
-        ];
-        for (observed, wanted, refused) in cases {
-            let found = check_rendered(observed.as_ref(), wanted);
-            assert_eq!(found.is_err(), refused, "{observed:?} {:?}", wanted.annotations);
-        }
     }
 
     #[test]

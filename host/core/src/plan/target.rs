@@ -11,7 +11,7 @@ use claviger_crds::external_secret::{CreationPolicy, DeletionPolicy, ExternalSec
 
 use super::apply::apply;
 use super::changes::Changes;
-use super::policy::check_rendered;
+use super::policy::refuse_rights;
 use super::{Controller, Effect, Input, Note, Observed, Plan, Planned, Success};
 use crate::error::Failure;
 use crate::failures::Unread;
@@ -221,7 +221,7 @@ fn emptied(spec: &ExternalSecretSpec, observed: &Observed) -> Rendered {
 /// Whether the target may be written at all, as far as that can be told before anything is read, or made.
 ///
 /// # Errors
-/// If it is another's, of another type than the template's, or on its way out.
+/// If it is another's, of another type than the template's or of one that hands out rights, or on its way out.
 pub fn check_target(
     owner: &Controller,
     namespace: &str,
@@ -238,7 +238,7 @@ pub fn check_target(
 
 /// What must not be written to, whatever is wanted.
 fn refuse(input: &Input<'_>, wanted: &Rendered) -> Result<(), Failure> {
-    check_rendered(input.observed, wanted)?;
+    refuse_rights(wanted.type_.as_deref())?;
     let Some(observed) = input.observed else {
         return Ok(());
     };
@@ -252,6 +252,7 @@ fn refuse_object(
     observed: &Observed,
     type_: Option<&str>,
 ) -> Result<(), Failure> {
+    refuse_rights(observed.type_.as_deref())?;
     if observed.deleting {
         return Err(Failure::TargetTerminating { secret: secret.to_owned() });
     }

@@ -8,6 +8,7 @@ mod entries;
 pub mod place;
 mod property;
 mod record;
+mod room;
 mod source;
 pub mod spread;
 mod status;
@@ -20,6 +21,7 @@ pub use entries::{Entry, entries, place_of};
 pub use place::{Place, Target};
 pub use property::{PropertyError, Removed, Way, holds, remove, set};
 pub use record::{Ended, Part, Record};
+pub use room::{MAX_RECORDED, Room};
 pub use source::{check_type, reverse_keys};
 pub use status::{
     DELETED, ERRORED, Outcome, SYNCED, next_status, parse_store_key, recorded, store_key, targets_of,
@@ -27,13 +29,7 @@ pub use status::{
 };
 pub use stores::{StoreView, check_bulk, check_selectors, chosen, meant_by};
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use crate::secret::SecretBytes;
-
-/// Values by their keys.
-pub type Data = BTreeMap<String, Arc<SecretBytes>>;
+pub use crate::secret::Data;
 
 /// ESO's finalizer of PushSecrets: it stands for what has to be deleted at a provider.
 pub const FINALIZER: &str = "pushsecret.externalsecrets.io/finalizer";

@@ -115,6 +115,12 @@ impl Record {
         (place_of(known) != place_of(entry)).then_some(known)
     }
 
+    /// What is recorded under the name of an entry, if it is that or another place.
+    pub(super) fn named(&self, store: &str, entry: &PushData) -> Option<&PushData> {
+        let (name, _) = recorded(entry);
+        [&self.synced, &self.pushing].into_iter().find_map(|part| part.get(store)?.get(&name))
+    }
+
     fn has(&self, part: Part, store: &str, entry: &PushData) -> bool {
         let known = self.part(part).get(store).and_then(|entries| entries.get(&recorded(entry).0));
         known.is_some_and(|known| place_of(known) == place_of(entry))

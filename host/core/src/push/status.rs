@@ -82,12 +82,7 @@ pub fn targets_of(
 /// Kind and name of a store, as a status names it.
 pub fn parse_store_key(store: &str) -> Option<(StoreKind, &str)> {
     let (kind, name) = store.split_once('/')?;
-    let kind = match kind {
-        "SecretStore" => StoreKind::SecretStore,
-        "ClusterSecretStore" => StoreKind::ClusterSecretStore,
-        _ => return None,
-    };
-    Some((kind, name))
+    Some((StoreKind::of(kind)?, name))
 }
 
 /// The status after a reconcile that ended at `now`; `record` is what is at the providers, or may be. `version` and

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use claviger_crds::push_secret::{DataTo, PushData, PushSecretSpec};
 use serde_json::{Value, json};

@@ -69,11 +69,8 @@ fn fitting(provisioned: &BTreeSet<String>) -> Vec<String> {
 }
 
 fn failure((namespace, reason): (&String, &String)) -> NamespaceFailure {
-    let mut end = reason.len().min(MAX_REASON);
-    while !reason.is_char_boundary(end) {
-        end -= 1;
-    }
-    NamespaceFailure { namespace: namespace.clone(), reason: Some(reason[..end].to_owned()) }
+    let reason = &reason[..reason.floor_char_boundary(MAX_REASON)];
+    NamespaceFailure { namespace: namespace.clone(), reason: Some(reason.to_owned()) }
 }
 
 /// The Ready condition: of how many namespaces that have theirs how many are listed, and how many have none.

@@ -44,7 +44,7 @@ impl<'a> From<&'a Object> for ObjectName<'a> {
 
 /// For whom it was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Who<'a> {
+pub(crate) struct Who<'a> {
     /// The object.
     #[serde(flatten)]
     pub object: ObjectName<'a>,
@@ -56,7 +56,8 @@ pub struct Who<'a> {
 /// Something that a provider was asked for.
 #[derive(Clone, Debug)]
 pub struct Access<'a> {
-    /// `connect`, `validate`, `get`, `find`, `push`, `delete`, `generate`, `renew`, `revoke` or `cleanUp`.
+    /// `connect`, `validate`, `get`, `find`, `push`, `delete`, `exists`, `generate`, `renew`, `revoke`, `cleanUp`, `poll` or
+    /// `acknowledge`.
     pub operation: &'static str,
     /// The store or the generator.
     pub store: &'a StoreName,
@@ -74,7 +75,7 @@ pub struct Access<'a> {
     pub result: &'static str,
     /// Of a push: `created`, `updated` or `unchanged`.
     pub effect: Option<&'static str>,
-    /// Of a search: how many keys were found.
+    /// Of a search: how many keys were found. Of `poll` and `acknowledge` how many notices.
     pub found: Option<usize>,
     /// Whether the answer is another's read, just before or at the same time.
     pub shared: bool,
@@ -84,7 +85,7 @@ pub struct Access<'a> {
 
 /// A write to Kubernetes.
 #[derive(Clone, Debug)]
-pub struct Write<'a> {
+pub(crate) struct Write<'a> {
     /// `apply` or `delete`.
     pub operation: &'static str,
     /// What was written.
@@ -100,7 +101,7 @@ pub struct Write<'a> {
 /// The object that is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Target<'a> {
+pub(crate) struct Target<'a> {
     /// The object.
     #[serde(flatten)]
     pub object: ObjectName<'a>,
@@ -114,7 +115,7 @@ pub struct Target<'a> {
 
 /// What became of the keys of the data, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Keys<'a> {
+pub(crate) struct Keys<'a> {
     /// There since.
     pub added: Vec<&'a str>,
     /// With another value.
@@ -125,7 +126,7 @@ pub struct Keys<'a> {
 
 impl<'a> Keys<'a> {
     /// Compares what stands for the values: their hashes.
-    pub fn between<V: PartialEq>(
+    pub(crate) fn between<V: PartialEq>(
         before: Option<&'a BTreeMap<String, V>>,
         after: Option<&'a BTreeMap<String, V>>,
     ) -> Self {

@@ -12,20 +12,20 @@ mod writer;
 use jiff::Timestamp;
 
 use crate::config::Audit;
-pub use line::{Access, Keys, ObjectName, Target, Who, Write};
+pub(crate) use line::{Access, Keys, ObjectName, Target, Who, Write};
 use writer::Queue;
-pub use writer::Writer;
+pub(crate) use writer::Writer;
 
 /// Where lines are handed in. A clone is the same log.
 #[derive(Clone, Default)]
-pub struct AuditLog {
+pub(crate) struct AuditLog {
     wanted: Audit,
     queue: Option<Queue>,
 }
 
 impl AuditLog {
     /// One that writes to `out`, and what has to be kept until it is done; without wishes nothing is started.
-    pub fn start(wanted: Audit, out: impl std::io::Write + Send + 'static) -> (Self, Option<Writer>) {
+    pub(crate) fn start(wanted: Audit, out: impl std::io::Write + Send + 'static) -> (Self, Option<Writer>) {
         if wanted == Audit::default() {
             return (Self::default(), None);
         }
@@ -34,31 +34,31 @@ impl AuditLog {
     }
 
     /// Whether accesses are written down.
-    pub fn wants_access(&self) -> bool {
+    pub(crate) fn wants_access(&self) -> bool {
         self.wanted.access
     }
 
     /// Whether writes are written down.
-    pub fn wants_sync(&self) -> bool {
+    pub(crate) fn wants_sync(&self) -> bool {
         self.wanted.sync
     }
 
     /// A provider was asked for something.
-    pub fn access(&self, who: &Who<'_>, access: &Access<'_>) {
+    pub(crate) fn access(&self, who: &Who<'_>, access: &Access<'_>) {
         if self.wanted.access {
             self.hand_in(line::access(Timestamp::now(), who, access));
         }
     }
 
     /// A target was written or deleted, or was not.
-    pub fn sync(&self, who: &Who<'_>, write: &Write<'_>) {
+    pub(crate) fn sync(&self, who: &Who<'_>, write: &Write<'_>) {
         if self.wanted.sync {
             self.hand_in(line::sync(Timestamp::now(), who, write));
         }
     }
 
     /// Lines since the start: written, and lost.
-    pub fn counts(&self) -> [(&'static str, u64); 2] {
+    pub(crate) fn counts(&self) -> [(&'static str, u64); 2] {
         let (written, lost) = self.queue.as_ref().map(Queue::counts).unwrap_or_default();
         [("written", written), ("lost", lost)]
     }

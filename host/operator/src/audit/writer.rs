@@ -72,7 +72,7 @@ impl Queue {
 }
 
 /// The thread. Dropped, it writes what is in the queue, for a while.
-pub struct Writer {
+pub(crate) struct Writer {
     sender: SyncSender<Message>,
     ended: Receiver<()>,
     thread: Option<JoinHandle<()>>,

@@ -2,6 +2,7 @@
 //! ExternalSecret, and deletion; both tied to the very object that was looked at.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use claviger_core::error::Failure;
 use claviger_core::names::FIELD_MANAGER_PREFIX;
@@ -13,13 +14,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectM
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
 use kube::{Api, Client};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::cluster::live::api_failure;
 use crate::watch::managed::{HashedData, ManagedSecret, reduce};
 
 /// What an apply came to.
-pub enum Applied {
+pub(crate) enum Applied {
     /// The Secret as it is now.
     Done(Box<ManagedSecret>),
     /// The Secret is not the one that was looked at any more: look again.
@@ -31,7 +33,7 @@ pub enum Applied {
 /// # Errors
 /// [`Failure::TargetConflict`] if another ExternalSecret owns one of the fields, else
 /// [`Failure::ApiServer`].
-pub async fn apply(client: &Client, namespace: &str, plan: &ApplySecret) -> Result<Applied, Failure> {
+pub(crate) async fn apply(client: &Client, namespace: &str, plan: &ApplySecret) -> Result<Applied, Failure> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let mut precondition = plan.precondition.clone();
     if let (true, Some((uid, version))) = (plan.migrate_update_entry, &plan.precondition) {
@@ -91,7 +93,7 @@ async fn moved_on(api: &Api<Secret>, name: &str, seen: Option<&str>) -> bool {
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn delete(
+pub(crate) async fn delete(
     client: &Client,
     namespace: &str,
     name: &str,
@@ -99,6 +101,17 @@ pub async fn delete(
     resource_version: &str,
 ) -> Result<bool, Failure> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let deleted = delete_seen(&api, name, uid, resource_version).await;
+    deleted.map_err(|error| api_failure("deleting", "Secret", namespace, name, &error))
+}
+
+/// Deletes an object if it is still the one that was looked at; whether it was. One that is gone is deleted.
+pub(super) async fn delete_seen<K: Clone + DeserializeOwned + Debug>(
+    api: &Api<K>,
+    name: &str,
+    uid: &str,
+    resource_version: &str,
+) -> kube::Result<bool> {
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: Some(uid.to_owned()),
@@ -110,7 +123,7 @@ pub async fn delete(
         Ok(_) => Ok(true),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
-        Err(error) => Err(api_failure("deleting", "Secret", namespace, name, &error)),
+        Err(error) => Err(error),
     }
 }
 

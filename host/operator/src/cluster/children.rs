@@ -25,7 +25,7 @@ use crate::state::children::given;
 type Map = BTreeMap<String, String>;
 
 /// A kind that is made in many namespaces.
-pub trait Made:
+pub(crate) trait Made:
     Resource<Scope = NamespaceResourceScope, DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug
 {
     /// Its spec.
@@ -64,7 +64,7 @@ impl Made for PushSecret {
 }
 
 /// What a write came to.
-pub enum Written<K = ExternalSecret> {
+pub(crate) enum Written<K = ExternalSecret> {
     /// The object as it is now.
     Done(Box<K>),
     /// It is not the one that was looked at any more: look again.
@@ -74,7 +74,7 @@ pub enum Written<K = ExternalSecret> {
 }
 
 /// The reference that makes it go with its maker.
-pub fn owner(ces: &impl Resource<DynamicType = ()>) -> Option<OwnerReference> {
+pub(crate) fn owner(ces: &impl Resource<DynamicType = ()>) -> Option<OwnerReference> {
     ces.controller_owner_ref(&())
 }
 
@@ -82,7 +82,7 @@ pub fn owner(ces: &impl Resource<DynamicType = ()>) -> Option<OwnerReference> {
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn apply<K: Made>(
+pub(crate) async fn apply<K: Made>(
     client: &Client,
     namespace: &str,
     wanted: &Wanted<K::Spec>,
@@ -190,7 +190,7 @@ async fn rest<K: Made>(
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn is_current<M>(
+pub(crate) async fn is_current<M>(
     client: &Client,
     ces: &M,
     namespace: &str,
@@ -222,7 +222,7 @@ where
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn delete<K: Made>(
+pub(crate) async fn delete<K: Made>(
     client: &Client,
     namespace: &str,
     name: &str,

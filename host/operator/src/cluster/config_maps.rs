@@ -7,17 +7,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use claviger_core::secret::SecretBytes;
+use claviger_core::template::SourceKind;
 use claviger_plugins::ObjectKind;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client};
 
-use super::credentials::{Reference, ReferenceKind};
+use super::credentials::source_kind;
 use crate::plugins::{ConfigMapPart, Parts, Place};
 use crate::state::State;
-use crate::watch::Object;
+use crate::watch::{Object, Reference};
 
 /// The ConfigMaps of one namespace, as one Plugin reads them.
-pub struct ConfigMaps<'a> {
+pub(crate) struct ConfigMaps<'a> {
     /// For reading.
     pub client: &'a Client,
     /// The operator's.
@@ -32,7 +33,7 @@ impl Parts for ConfigMaps<'_> {
     async fn read(&self, name: &str) -> Result<Option<ConfigMapPart>, String> {
         let (namespace, name) = (self.namespace.to_owned(), name.to_owned());
         let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &namespace);
-        let reference = Reference { kind: ReferenceKind::ConfigMap, namespace, name: name.clone() };
+        let reference = Reference { kind: SourceKind::ConfigMap, namespace, name: name.clone() };
         self.state.add_read(&self.reader, reference);
         let found = api.get_opt(&name).await.map_err(|error| said(&error))?;
         Ok(found.map(|map| ConfigMapPart {
@@ -52,10 +53,7 @@ impl Parts for ConfigMaps<'_> {
 
     async fn value(&self, at: &Place<'_>) -> Result<Option<SecretBytes>, String> {
         let namespace = at.namespace.unwrap_or(self.namespace).to_owned();
-        let kind = match at.kind {
-            ObjectKind::Secret => ReferenceKind::Secret,
-            ObjectKind::ConfigMap => ReferenceKind::ConfigMap,
-        };
+        let kind = source_kind(at.kind);
         let reference = Reference { kind, namespace: namespace.clone(), name: at.name.to_owned() };
         self.state.add_read(&self.reader, reference);
         let client = self.client.clone();
@@ -76,10 +74,7 @@ impl Parts for ConfigMaps<'_> {
     }
 
     fn at(&self, at: &Place<'_>) -> String {
-        let kind = match at.kind {
-            ObjectKind::Secret => "Secret",
-            ObjectKind::ConfigMap => "ConfigMap",
-        };
+        let kind = source_kind(at.kind).as_str();
         format!("{kind} {}/{}", at.namespace.unwrap_or(self.namespace), at.name)
     }
 }

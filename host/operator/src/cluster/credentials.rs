@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use claviger_core::provider::NeedError;
 use claviger_core::secret::{SecretBytes, Untrusted};
+use claviger_core::template::SourceKind;
 use claviger_plugins::{AccountAnswer, AmbientKind, CredentialSource, ObjectAnswer, ObjectKind, TokenAnswer};
 use k8s_openapi::api::authentication::v1::{SelfSubjectReview, TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
@@ -20,33 +21,13 @@ use kube::api::{Api, PostParams};
 use kube::{Client, ResourceExt};
 use tokio::io::AsyncReadExt;
 
+use crate::watch::Reference;
+
 /// Tokens kept at once. Each is some 1 KiB; ten thousand ServiceAccounts would be an unusual cluster.
 const MAX_TOKENS: usize = 10_000;
 
 /// Kubernetes' default and ESO's for Vault's JWT login; the shortest that the API server gives out.
 const DEFAULT_EXPIRATION: Duration = Duration::from_secs(600);
-
-/// An object that a store's credentials came from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Reference {
-    /// Its kind.
-    pub kind: ReferenceKind,
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
-
-/// Kinds whose changes wake what depends on them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ReferenceKind {
-    /// A Secret.
-    Secret,
-    /// A ConfigMap.
-    ConfigMap,
-    /// A ServiceAccount.
-    ServiceAccount,
-}
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct TokenKey {
@@ -82,8 +63,8 @@ impl Credentials {
         Self { client, tokens: Mutex::default(), api_server_audiences, stand_in_namespace }
     }
 
-    /// A source that reports every object it is asked for, whether it is there or not: one that is
-    /// missing is one to wait for.
+    /// A source that reports every Secret and ConfigMap it is asked for, whether it is there or not: one that is
+    /// missing is one to wait for. ServiceAccounts are watched by nobody.
     pub fn reporting(
         self: &Arc<Self>,
         on_read: impl Fn(Reference) + Send + Sync + 'static,
@@ -129,8 +110,16 @@ pub struct Reporting {
 }
 
 impl Reporting {
-    fn note(&self, kind: ReferenceKind, namespace: &str, name: &str) {
+    fn note(&self, kind: SourceKind, namespace: &str, name: &str) {
         (self.on_read)(Reference { kind, namespace: namespace.to_owned(), name: name.to_owned() });
+    }
+}
+
+/// The kind that the plugin host asks for.
+pub(crate) fn source_kind(kind: ObjectKind) -> SourceKind {
+    match kind {
+        ObjectKind::Secret => SourceKind::Secret,
+        ObjectKind::ConfigMap => SourceKind::ConfigMap,
     }
 }
 
@@ -143,10 +132,10 @@ impl CredentialSource for Reporting {
         name: &str,
         key: &str,
     ) -> Result<ObjectAnswer, NeedError> {
+        self.note(source_kind(kind), namespace, name);
         let client = self.credentials.client.clone();
         match kind {
             ObjectKind::Secret => {
-                self.note(ReferenceKind::Secret, namespace, name);
                 let mut secret = Api::<Secret>::namespaced(client, namespace)
                     .get_opt(name)
                     .await
@@ -160,7 +149,6 @@ impl CredentialSource for Reporting {
                 Ok(ObjectAnswer { value: SecretBytes::new(value.0), identity: identity(&secret) })
             }
             ObjectKind::ConfigMap => {
-                self.note(ReferenceKind::ConfigMap, namespace, name);
                 let mut map = Api::<ConfigMap>::namespaced(client, namespace)
                     .get_opt(name)
                     .await
@@ -178,7 +166,6 @@ impl CredentialSource for Reporting {
     }
 
     async fn account(&self, namespace: &str, name: &str) -> Result<AccountAnswer, NeedError> {
-        self.note(ReferenceKind::ServiceAccount, namespace, name);
         let account = self.credentials.service_account(namespace, name).await?;
         Ok(AccountAnswer {
             annotations: account.annotations().clone(),
@@ -193,7 +180,6 @@ impl CredentialSource for Reporting {
         audiences: &[String],
         expiration: Option<Duration>,
     ) -> Result<TokenAnswer, NeedError> {
-        self.note(ReferenceKind::ServiceAccount, namespace, name);
         let account = self.credentials.service_account(namespace, name).await?;
         let uid = account.uid().unwrap_or_default();
         let annotations = account.metadata.annotations.unwrap_or_default();

@@ -92,15 +92,11 @@ impl Events {
     }
 
     fn tell(&self, about: &ObjectReference, type_: &'static str, reason: &str, note: &str) {
-        let mut end = note.len().min(MAX_NOTE);
-        while !note.is_char_boundary(end) {
-            end -= 1;
-        }
         let news = News {
             about: about.clone(),
             type_,
             reason: reason.to_owned(),
-            note: note[..end].to_owned(),
+            note: note[..note.floor_char_boundary(MAX_NOTE)].to_owned(),
             at: Timestamp::now(),
         };
         let mut waiting = self.lock();
@@ -252,6 +248,13 @@ fn event(news: &News, instance: &str) -> Event {
         type_: Some(news.type_.to_owned()),
         ..Event::default()
     }
+}
+
+/// What events show as the reporting instance: the pod's name, which Kubernetes makes the host's name.
+pub fn instance_name() -> Option<String> {
+    let name = std::fs::read_to_string("/etc/hostname").ok()?;
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 #[cfg(test)]

@@ -5,20 +5,21 @@
 use claviger_core::error::Failure;
 use claviger_core::generic::{Document, Found};
 use claviger_core::names::FIELD_MANAGER_PREFIX;
-use claviger_core::plan::{Controller, Force};
+use claviger_core::plan::Force;
 use claviger_core::secret::Untrusted;
 use claviger_crds::external_secret::ManifestRef;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{Patch, PatchParams};
 use kube::core::{DynamicObject, GroupVersionKind};
 use kube::discovery::{Scope, pinned_kind};
 use kube::{Api, Client};
 
-use super::apply::{conflicting_managers, is_stale};
+use super::apply::{conflicting_managers, delete_seen, is_stale};
 use super::live::api_failure;
+use crate::watch::managed::controller;
 
 /// A kind that the cluster has, in one namespace.
-pub struct Objects {
+pub(crate) struct Objects {
     api: Api<DynamicObject>,
     kind: String,
     namespace: String,
@@ -29,7 +30,11 @@ impl Objects {
     ///
     /// # Errors
     /// That there is no such kind, that it is not namespaced, or [`Failure::ApiServer`].
-    pub async fn of(client: &Client, manifest: &ManifestRef, namespace: &str) -> Result<Self, Failure> {
+    pub(crate) async fn of(
+        client: &Client,
+        manifest: &ManifestRef,
+        namespace: &str,
+    ) -> Result<Self, Failure> {
         let (group, version) =
             manifest.api_version.split_once('/').unwrap_or(("", manifest.api_version.as_str()));
         let invalid = |why: String| Failure::PolicyInvalid { why: format!("target.manifest: {why}") };
@@ -63,17 +68,11 @@ impl Objects {
     ///
     /// # Errors
     /// [`Failure::ApiServer`].
-    pub async fn get(&self, name: &str) -> Result<Option<Found>, Failure> {
+    pub(crate) async fn get(&self, name: &str) -> Result<Option<Found>, Failure> {
         let found = self.api.get_opt(name).await.map_err(|error| self.failure("reading", name, &error))?;
         let Some(object) = found else { return Ok(None) };
         let meta = &object.metadata;
-        let controller = meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
-        let controller = controller.map(|owner| Controller {
-            api_version: owner.api_version.clone(),
-            kind: owner.kind.clone(),
-            name: owner.name.clone(),
-            uid: owner.uid.clone(),
-        });
+        let controller = controller(meta);
         let (uid, version) = (meta.uid.clone(), meta.resource_version.clone());
         let deleting = meta.deletion_timestamp.is_some();
         let whole = serde_json::to_value(object).map_err(|_| Failure::ApiServer {
@@ -95,7 +94,7 @@ impl Objects {
     ///
     /// # Errors
     /// [`Failure::TargetConflict`] if another ExternalSecret owns one of the fields, else [`Failure::ApiServer`].
-    pub async fn apply(
+    pub(crate) async fn apply(
         &self,
         name: &str,
         body: &Document,
@@ -127,20 +126,14 @@ impl Objects {
     ///
     /// # Errors
     /// [`Failure::ApiServer`].
-    pub async fn delete(&self, name: &str, uid: &str, resource_version: &str) -> Result<bool, Failure> {
-        let params = DeleteParams {
-            preconditions: Some(Preconditions {
-                uid: Some(uid.to_owned()),
-                resource_version: Some(resource_version.to_owned()),
-            }),
-            ..DeleteParams::default()
-        };
-        match self.api.delete(name, &params).await {
-            Ok(_) => Ok(true),
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
-            Err(error) => Err(self.failure("deleting", name, &error)),
-        }
+    pub(crate) async fn delete(
+        &self,
+        name: &str,
+        uid: &str,
+        resource_version: &str,
+    ) -> Result<bool, Failure> {
+        let deleted = delete_seen(&self.api, name, uid, resource_version).await;
+        deleted.map_err(|error| self.failure("deleting", name, &error))
     }
 
     fn failure(&self, doing: &'static str, name: &str, error: &kube::Error) -> Failure {

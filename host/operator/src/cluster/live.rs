@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 
+use crate::sync::world::GeneratorView;
 use crate::watch::managed::{HashedData, ManagedSecret, reduce};
 
 /// A Secret in full: reduced as the watch would, and its values.
@@ -88,18 +89,6 @@ async fn config_map(
     Ok(map.map(|map| map.data.unwrap_or_default()))
 }
 
-/// A generator, of whatever kind; of a ClusterGenerator what is in it.
-pub struct LiveGenerator {
-    /// The kind that a plugin answers to.
-    pub kind: String,
-    /// `metadata.uid`.
-    pub uid: String,
-    /// `metadata.generation`.
-    pub generation: i64,
-    /// Its spec.
-    pub spec: serde_json::Value,
-}
-
 /// Reads one generator; a ClusterGenerator is in no namespace.
 ///
 /// # Errors
@@ -110,7 +99,7 @@ pub async fn generator(
     kind: &str,
     namespace: &str,
     name: &str,
-) -> Result<Option<LiveGenerator>, Failure> {
+) -> Result<Option<GeneratorView>, Failure> {
     let (group, version) = generator::API_VERSION.split_once('/').unwrap_or_default();
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
     let (api, namespace): (Api<DynamicObject>, _) = match kind {
@@ -125,7 +114,7 @@ pub async fn generator(
         let object = format!("{kind} {name}");
         Failure::ManifestInvalid { object, detail: Untrusted::new(why) }
     })?;
-    Ok(Some(LiveGenerator {
+    Ok(Some(GeneratorView {
         kind,
         uid: found.metadata.uid.unwrap_or_default(),
         generation: found.metadata.generation.unwrap_or_default(),

@@ -2,13 +2,14 @@
 //!
 //! Each does what it is told and reports; what to do was decided before, by pure code.
 
-pub mod apply;
-pub mod children;
-pub mod config_maps;
+pub(crate) mod apply;
+pub(crate) mod children;
+pub(crate) mod config_maps;
 pub mod credentials;
 pub mod events;
-pub mod generic;
+pub(crate) mod generic;
 pub mod live;
-pub mod push;
-pub mod status;
-pub mod workloads;
+pub(crate) mod push;
+pub(crate) mod push_secret;
+pub(crate) mod status;
+pub(crate) mod workloads;

@@ -1,22 +1,18 @@
-//! What a PushSecret is made from, read from the API server when it is needed and kept nowhere; its finalizer; and what its
-//! status has to say before something is written.
+//! What a PushSecret is made from, read from the API server when it is needed and kept nowhere.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use claviger_core::error::Failure;
-use claviger_core::push::{Data, FINALIZER};
+use claviger_core::push::Data;
 use claviger_core::secret::SecretBytes;
 use claviger_core::template::SourceKind;
-use claviger_crds::push_secret::{PushSecret, SyncedPushSecrets};
 use claviger_crds::store::LabelSelector;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{ListParams, Patch, PatchParams};
-use kube::core::{DeserializeGuard, Selector};
-use kube::{Api, Client, Resource, ResourceExt};
-use serde_json::json;
+use kube::api::ListParams;
+use kube::core::Selector;
+use kube::{Api, Client, ResourceExt};
 
 use crate::cluster::live::api_failure;
 
@@ -28,13 +24,11 @@ const PAGE: u32 = 50;
 const MAX_SELECTED: usize = 16 << 20;
 
 /// A Secret that is pushed.
-pub struct Source {
+pub(crate) struct Source {
     /// Its name.
     pub name: String,
     /// Its type.
     pub type_: Option<String>,
-    /// Which version of it this is.
-    pub version: String,
     /// Its values.
     pub data: Data,
 }
@@ -53,7 +47,6 @@ fn source(secret: Secret) -> Source {
     Source {
         name: secret.name_any(),
         type_: secret.type_,
-        version: version(&secret.metadata),
         data: secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, bytes(value.0))).collect(),
     }
 }
@@ -62,7 +55,7 @@ fn source(secret: Secret) -> Source {
 ///
 /// # Errors
 /// [`Failure::ApiServer`]; one that is not there has none.
-pub async fn version_of(
+pub(crate) async fn version_of(
     client: &Client,
     kind: SourceKind,
     namespace: &str,
@@ -85,7 +78,7 @@ pub async fn version_of(
 ///
 /// # Errors
 /// [`Failure::ApiServer`]; one that is not there is `None`.
-pub async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Option<Source>, Failure> {
+pub(crate) async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Option<Source>, Failure> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let found = api.get_opt(name).await;
     Ok(found.map_err(|error| api_failure("reading", "Secret", namespace, name, &error))?.map(source))
@@ -95,7 +88,7 @@ pub async fn secret(client: &Client, namespace: &str, name: &str) -> Result<Opti
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn versions_selected(
+pub(crate) async fn versions_selected(
     client: &Client,
     namespace: &str,
     selector: &LabelSelector,
@@ -110,7 +103,7 @@ pub async fn versions_selected(
 ///
 /// # Errors
 /// [`Failure::ApiServer`], and that they are too much.
-pub async fn selected(
+pub(crate) async fn selected(
     client: &Client,
     namespace: &str,
     selector: &LabelSelector,
@@ -143,107 +136,4 @@ fn selecting(selector: &LabelSelector) -> Result<ListParams, Failure> {
     let selector = Selector::try_from(selector.clone())
         .map_err(|error| Failure::PolicyInvalid { why: format!("spec.selector.secret.selector: {error}") })?;
     Ok(ListParams::default().labels_from(&selector))
-}
-
-/// Puts the finalizer on, or takes it off, the very object that was looked at. False: it is another by now.
-///
-/// # Errors
-/// [`Failure::ApiServer`].
-pub async fn set_finalizer(client: &Client, ps: &PushSecret, on: bool) -> Result<bool, Failure> {
-    let (namespace, name) = (ps.namespace().unwrap_or_default(), ps.name_any());
-    let api: Api<DeserializeGuard<PushSecret>> = Api::namespaced(client.clone(), &namespace);
-    // As it is now: the cache may be behind, and another's finalizers are not ours to lose.
-    let live = api.get_metadata_opt(&name).await;
-    let live = live.map_err(|error| api_failure("reading", "PushSecret", &namespace, &name, &error))?;
-    let Some(live) = live.filter(|live| live.metadata.uid == ps.metadata.uid) else { return Ok(false) };
-    let mut finalizers: Vec<&str> =
-        live.finalizers().iter().map(String::as_str).filter(|one| *one != FINALIZER).collect();
-    if on {
-        finalizers.push(FINALIZER);
-    }
-    if finalizers.len() == live.finalizers().len() {
-        return Ok(true);
-    }
-    let body = json!({
-        "apiVersion": PushSecret::api_version(&()),
-        "kind": PushSecret::kind(&()),
-        "metadata": {
-            "uid": live.metadata.uid,
-            "resourceVersion": live.metadata.resource_version,
-            "finalizers": finalizers,
-        },
-    });
-    let params = PatchParams { field_manager: Some("claviger".to_owned()), ..PatchParams::default() };
-    match api.patch(&name, &params, &Patch::Merge(&body)).await {
-        Ok(_) => Ok(true),
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
-        Err(error) => Err(api_failure("writing the finalizer of", "PushSecret", &namespace, &name, &error)),
-    }
-}
-
-/// Adds to `status.pushing`.
-///
-/// # Errors
-/// [`Failure::ApiServer`], also if the object is gone: nothing may be written then.
-pub async fn announce(
-    client: &Client,
-    namespace: &str,
-    name: &str,
-    begun: &SyncedPushSecrets,
-) -> Result<(), Failure> {
-    let api: Api<DeserializeGuard<PushSecret>> = Api::namespaced(client.clone(), namespace);
-    let body = json!({
-        "apiVersion": PushSecret::api_version(&()),
-        "kind": PushSecret::kind(&()),
-        "status": {"pushing": begun},
-    });
-    let params = PatchParams { field_manager: Some("claviger".to_owned()), ..PatchParams::default() };
-    let patched = api.patch_status(name, &params, &Patch::Merge(&body)).await;
-    let patched = patched
-        .map_err(|error| api_failure("writing the status of", "PushSecret", namespace, name, &error))?;
-    let status = patched.0.ok().and_then(|ps| ps.status);
-    let is_said = |store: &String, name: &String| {
-        let pushing = status.as_ref().and_then(|status| status.pushing.get(store));
-        pushing.is_some_and(|entries| entries.contains_key(name))
-    };
-    let all_said = begun.iter().all(|(store, entries)| entries.keys().all(|name| is_said(store, name)));
-    if !all_said && !PRUNED.swap(true, Ordering::Relaxed) {
-        tracing::warn!(
-            "the definition of PushSecret is older than this operator and has no status.pushing: what is being pushed \
-             when the operator is killed may stay at the provider; apply the definitions of this version"
-        );
-    }
-    Ok(())
-}
-
-/// Whether it was said that the status loses fields: once is enough.
-static PRUNED: AtomicBool = AtomicBool::new(false);
-
-/// Takes names of a store out of `status.pushing`.
-///
-/// # Errors
-/// [`Failure::ApiServer`].
-pub async fn unannounce(
-    client: &Client,
-    namespace: &str,
-    name: &str,
-    store: &str,
-    gone: &[String],
-) -> Result<(), Failure> {
-    if gone.is_empty() {
-        return Ok(());
-    }
-    let api: Api<DeserializeGuard<PushSecret>> = Api::namespaced(client.clone(), namespace);
-    let gone: serde_json::Map<String, serde_json::Value> =
-        gone.iter().map(|name| (name.clone(), serde_json::Value::Null)).collect();
-    let body = json!({
-        "apiVersion": PushSecret::api_version(&()),
-        "kind": PushSecret::kind(&()),
-        "status": {"pushing": {store: gone}},
-    });
-    let params = PatchParams { field_manager: Some("claviger".to_owned()), ..PatchParams::default() };
-    let patched = api.patch_status(name, &params, &Patch::Merge(&body)).await;
-    patched
-        .map(drop)
-        .map_err(|error| api_failure("writing the status of", "PushSecret", namespace, name, &error))
 }

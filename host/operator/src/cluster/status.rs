@@ -5,6 +5,7 @@
 //! says no more is taken out by name, for a merge leaves it otherwise. An object that is gone needs no status.
 
 use claviger_core::error::Failure;
+use claviger_core::names::OWN_FIELD_MANAGER;
 use kube::api::{Patch, PatchParams};
 use kube::core::{ClusterResourceScope, DeserializeGuard, NamespaceResourceScope};
 use kube::{Api, Client, Resource};
@@ -15,14 +16,11 @@ use serde_json::{Value, json};
 use crate::cluster::live::api_failure;
 use crate::watch::cache::Name;
 
-/// The manager of status fields, so that `kubectl get --show-managed-fields` tells whose they are.
-const MANAGER: &str = "claviger";
-
 /// Writes the status of a namespaced object; `old` is what it says now.
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn write<K>(
+pub(crate) async fn write<K>(
     client: &Client,
     name: &Name,
     old: Option<&impl Serialize>,
@@ -38,7 +36,7 @@ where
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn write_cluster<K>(
+pub(crate) async fn write_cluster<K>(
     client: &Client,
     name: &str,
     old: Option<&impl Serialize>,
@@ -73,15 +71,29 @@ async fn patch<K>(api: Api<DeserializeGuard<K>>, name: &Name, status: Value) -> 
 where
     K: Resource<DynamicType = ()> + DeserializeOwned,
 {
-    let body = json!({"apiVersion": K::api_version(&()), "kind": K::kind(&()), "status": status});
-    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    match api.patch_status(&name.name, &params, &Patch::Merge(&body)).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => {
-            Err(api_failure("writing the status of", &K::kind(&()), &name.namespace, &name.name, &error))
-        }
+    match merge(&api, name, status).await {
+        Ok(_) | Err(Failure::ApiServer { code: Some(404), .. }) => Ok(()),
+        Err(failure) => Err(failure),
     }
+}
+
+/// Merges these fields into the status of an object; the object then.
+///
+/// # Errors
+/// [`Failure::ApiServer`], also if it is gone.
+pub(super) async fn merge<K>(
+    api: &Api<DeserializeGuard<K>>,
+    name: &Name,
+    status: Value,
+) -> Result<DeserializeGuard<K>, Failure>
+where
+    K: Resource<DynamicType = ()> + DeserializeOwned,
+{
+    let body = json!({"apiVersion": K::api_version(&()), "kind": K::kind(&()), "status": status});
+    let params = PatchParams { field_manager: Some(OWN_FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let Name { namespace, name } = name;
+    let merged = api.patch_status(name, &params, &Patch::Merge(&body)).await;
+    merged.map_err(|error| api_failure("writing the status of", &K::kind(&()), namespace, name, &error))
 }
 
 #[cfg(test)]

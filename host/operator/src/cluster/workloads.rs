@@ -1,7 +1,7 @@
 //! Deployments, StatefulSets and DaemonSets: found, restarted by an annotation on their pod template, and looked at.
 
 use claviger_core::error::Failure;
-use claviger_core::names::ANNOTATION_ROLLOUT_SELECTOR;
+use claviger_core::names::{ANNOTATION_ROLLOUT_SELECTOR, OWN_FIELD_MANAGER};
 use claviger_core::rollout::{Targets, WorkloadKind};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use kube::api::{ListParams, Patch, PatchParams};
@@ -14,11 +14,8 @@ use crate::cluster::live::api_failure;
 /// Workloads of a kind that one selector may bring: who restarts more at once means something else.
 const MAX_SELECTED: u32 = 500;
 
-/// The manager of the annotation.
-const MANAGER: &str = "claviger";
-
 /// A workload that was found.
-pub struct Workload {
+pub(crate) struct Workload {
     /// What it is.
     pub kind: WorkloadKind,
     /// Its name.
@@ -29,12 +26,12 @@ pub struct Workload {
 
 impl Workload {
     /// For messages.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         format!("{} {}", self.kind.as_str(), self.name)
     }
 
     /// An annotation of its pod template.
-    pub fn annotation(&self, name: &str) -> Option<&str> {
+    pub(crate) fn annotation(&self, name: &str) -> Option<&str> {
         self.object["spec"]["template"]["metadata"]["annotations"][name].as_str()
     }
 }
@@ -43,7 +40,7 @@ impl Workload {
 ///
 /// # Errors
 /// [`Failure::ApiServer`], or that too much is selected.
-pub async fn find(
+pub(crate) async fn find(
     client: &Client,
     namespace: &str,
     targets: &Targets,
@@ -80,7 +77,7 @@ pub async fn find(
 ///
 /// # Errors
 /// [`Failure::ApiServer`].
-pub async fn restart(
+pub(crate) async fn restart(
     client: &Client,
     namespace: &str,
     workload: &Workload,
@@ -88,7 +85,7 @@ pub async fn restart(
     mark: &str,
 ) -> Result<(), Failure> {
     let patch = json!({"spec": {"template": {"metadata": {"annotations": {annotation: mark}}}}});
-    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let params = PatchParams { field_manager: Some(OWN_FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     let patched =
         api(client, workload.kind, namespace).patch(&workload.name, &params, &Patch::Merge(&patch)).await;
     let failed = |error| api_failure("restarting", workload.kind.as_str(), namespace, &workload.name, &error);

@@ -17,7 +17,7 @@ use crate::config::Election;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Stands for election.
-pub struct Elector {
+pub(crate) struct Elector {
     object: LeaseObject,
     candidate: Candidate,
     leadership: Leadership,
@@ -32,7 +32,7 @@ pub struct Elector {
 
 impl Elector {
     /// Stands for the lease that `election` names, and gives `leadership` the right while it is ours.
-    pub fn new(client: Client, election: &Election, leadership: Leadership) -> Self {
+    pub(crate) fn new(client: Client, election: &Election, leadership: Leadership) -> Self {
         let timing = Timing::USUAL;
         Self {
             object: LeaseObject::new(client, &election.namespace, &election.name, timing),
@@ -46,7 +46,7 @@ impl Elector {
     }
 
     /// Until `stop`; gives the lease back then, if it is ours.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
         tracing::info!(lease = self.lease, me = self.candidate.me(), "standing for election");
         while !stop.is_cancelled() {
             let now = Moment::now();

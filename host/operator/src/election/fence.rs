@@ -8,11 +8,11 @@ use std::task::{Context, Poll};
 
 use futures::future::Either;
 use http::{Method, Request};
-use kube::client::ClientBuilder;
 use kube::{Client, Config};
 use tower::{BoxError, Layer, Service};
 
 use super::leadership::Leadership;
+use crate::client;
 
 /// Why nothing was sent.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +23,8 @@ struct NotLeading;
 ///
 /// # Errors
 /// If `config` is not good for a client.
-pub fn fence(config: Config, leadership: Leadership) -> Result<Client, kube::Error> {
-    Ok(ClientBuilder::try_from(config)?.with_layer(&Fence(leadership)).build())
+pub(crate) fn fence(config: Config, leadership: Leadership) -> Result<Client, kube::Error> {
+    Ok(client::way(config)?.with_layer(&Fence(leadership)).build())
 }
 
 struct Fence(Leadership);

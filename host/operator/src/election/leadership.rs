@@ -16,7 +16,7 @@ use super::clock::Moment;
 
 /// One time in office: from the moment at which the lease was taken until it was lost.
 #[derive(Clone, Debug)]
-pub struct Term {
+pub(crate) struct Term {
     until: Arc<AtomicU64>,
     ended: CancellationToken,
 }
@@ -27,23 +27,23 @@ impl Term {
     }
 
     /// Whether there is time left. Once it is over it stays so.
-    pub fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         !self.ended.is_cancelled() && Moment::now().nanos() < self.until.load(Ordering::Acquire)
     }
 
     /// Ends it, for all who hold a copy.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.ended.cancel();
     }
 
     /// Waits until somebody ends it. (That its time is over is seen by [`Term::holds`] only.)
-    pub async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         self.ended.cancelled().await;
     }
 
     /// Does `work` for as long as this holds. It goes on at no other time: when the right ends, it ends where it
     /// waits, and nothing that it would have done comes after. `None`: it was not finished.
-    pub async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         let within = std::future::poll_fn(|context| match self.holds() {
             true => work.as_mut().poll(context).map(Some),
@@ -59,39 +59,39 @@ impl Term {
 
 /// Whether this process may act. Cheap to clone; all clones say the same.
 #[derive(Clone, Debug)]
-pub struct Leadership {
+pub(crate) struct Leadership {
     current: Arc<watch::Sender<Option<Term>>>,
 }
 
 impl Leadership {
     /// Without an election: always.
-    pub fn always() -> Self {
+    pub(crate) fn always() -> Self {
         Self { current: Arc::new(watch::Sender::new(Some(Term::until(Moment::NEVER)))) }
     }
 
     /// Not before an election was won.
-    pub fn by_election() -> Self {
+    pub(crate) fn by_election() -> Self {
         Self { current: Arc::new(watch::Sender::new(None)) }
     }
 
     /// Whether this process may act now.
-    pub fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         self.current.borrow().as_ref().is_some_and(Term::holds)
     }
 
     /// The present term, if it may act.
-    pub fn term(&self) -> Option<Term> {
+    pub(crate) fn term(&self) -> Option<Term> {
         self.current.borrow().clone().filter(Term::holds)
     }
 
     /// Does `work` for as long as the present term lasts; nothing at all if there is none.
-    pub async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let term = self.term()?;
         term.during(work).await
     }
 
     /// Tells when a term begins or ends.
-    pub fn changes(&self) -> watch::Receiver<Option<Term>> {
+    pub(crate) fn changes(&self) -> watch::Receiver<Option<Term>> {
         self.current.subscribe()
     }
 

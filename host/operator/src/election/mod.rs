@@ -14,6 +14,6 @@ mod lease;
 #[cfg(test)]
 mod tests;
 
-pub use elector::Elector;
-pub use fence::fence;
-pub use leadership::{Leadership, Term};
+pub(crate) use elector::Elector;
+pub(crate) use fence::fence;
+pub(crate) use leadership::{Leadership, Term};

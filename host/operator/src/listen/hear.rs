@@ -1,17 +1,19 @@
 //! One store that is listened to: waits, has refreshed what is told, acknowledges, and waits longer when that fails.
 
-use claviger_core::limit::{Limits, Pace};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use claviger_core::backoff::after_failure;
 use claviger_core::error::Failure;
+use claviger_core::limit::{Limits, Pace};
+use claviger_core::outcome;
 use claviger_core::provider::CallError;
 use claviger_core::redact::Redactor;
 use claviger_plugins::Session;
 use claviger_plugins::events::{MAX_WAIT, Notice};
 use tokio::sync::Semaphore;
 
+use crate::audit::{Access, ObjectName, Who};
 use crate::reconcile::{Context, connect_store, store_reference};
 use crate::refresh;
 use crate::sync::store_name;
@@ -62,7 +64,7 @@ impl Ear {
             match heard {
                 Ok(count) => {
                     if in_a_row > 0 {
-                        self.say(true, "changes are heard of again").await;
+                        self.say(true, "changes are heard of again");
                     }
                     (in_a_row, most) = (0, MOST);
                     if count == 0 && began.elapsed() < SHORT {
@@ -75,7 +77,7 @@ impl Ear {
                     most = if matches!(failure, Failure::PluginFault { .. }) { 1 } else { MOST };
                     self.context.metrics.change_told(SOURCE, "failed", 0);
                     if in_a_row == 1 {
-                        self.say(false, &failure.message(&Redactor::default())).await;
+                        self.say(false, &failure.message(&Redactor::default()));
                     }
                     let wait = after_failure(failure.class().retry, in_a_row, SLOWEST, rand::random());
                     tokio::time::sleep(wait).await;
@@ -90,7 +92,14 @@ impl Ear {
         let failed = |error: CallError| {
             Failure::from_call(&store_name(&self.store), None, None, session.plugin().id(), error)
         };
-        let notices = session.poll(most, MAX_WAIT).await.map_err(failed)?;
+        let began = Instant::now();
+        let told = session.poll(most, MAX_WAIT).await;
+        // One that brought nothing is no access to anything: a line of each would be one every ten seconds.
+        if !told.as_ref().is_ok_and(Vec::is_empty) {
+            let found = told.as_ref().ok().map(Vec::len);
+            self.audit("poll", &session, outcome::word(&told), found, began.elapsed());
+        }
+        let notices = told.map_err(failed)?;
         if notices.is_empty() {
             return Ok(0);
         }
@@ -127,14 +136,57 @@ impl Ear {
 
     async fn acknowledge(&self, session: &Session, notices: &[Notice]) -> Result<(), CallError> {
         let receipts: Vec<_> = notices.iter().map(|notice| notice.receipt.clone()).collect();
-        match session.acknowledge(&receipts).await? {
+        let began = Instant::now();
+        let answer = session.acknowledge(&receipts).await;
+        let result = match &answer {
+            Ok(Some((_, error))) => error.word(),
+            answer => outcome::word(answer),
+        };
+        let left = answer.as_ref().ok().and_then(Option::as_ref).map_or(0, |(left, _)| *left);
+        let heard = answer.is_ok().then(|| receipts.len() - left.min(receipts.len()));
+        self.audit("acknowledge", session, result, heard, began.elapsed());
+        match answer? {
             None => Ok(()),
             // They come again, which costs a read; that nobody may take them away is for somebody to mend.
             Some((_, error)) => Err(error.into()),
         }
     }
 
-    async fn say(&self, hears: bool, message: &str) {
+    /// A line of the audit log, for the store itself: its credentials were used, and what it was told has keys read.
+    fn audit(
+        &self,
+        operation: &'static str,
+        session: &Session,
+        result: &'static str,
+        found: Option<usize>,
+        took: Duration,
+    ) {
+        if !self.context.audit.wants_access() {
+            return;
+        }
+        let uid = self.context.state.uid_of(&self.store).unwrap_or_default();
+        let who = Who { object: ObjectName::from(&self.store), uid: &uid };
+        let (store, plugin) = (&store_name(&self.store), session.plugin().id());
+        self.context.audit.access(
+            &who,
+            &Access {
+                operation,
+                store,
+                plugin,
+                key: None,
+                properties: Vec::new(),
+                references: Vec::new(),
+                version: None,
+                result,
+                effect: None,
+                found,
+                shared: false,
+                took,
+            },
+        );
+    }
+
+    fn say(&self, hears: bool, message: &str) {
         let Some(about) = store_reference(&self.context, &self.store) else { return };
         let store = &self.store;
         if hears {

@@ -29,7 +29,7 @@ use labels::{
     PluginLabels, ProviderCallLabels, ReasonLabels, SourceLabels, eso_provider,
 };
 use objects::Objects;
-pub use objects::Seen;
+pub(crate) use objects::Seen;
 use process::Process;
 
 /// Buckets by their least one, the factor and their number.
@@ -57,7 +57,7 @@ type NoLabels = Vec<(&'static str, &'static str)>;
 type Histograms<L> = Family<L, Histogram, Buckets>;
 
 /// All metrics of the process.
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Mutex<Registry>,
     objects: Option<Objects>,
     pushes: Family<OutcomeLabels, Counter>,
@@ -100,7 +100,7 @@ fn register<M: prometheus_client::registry::Metric + Clone>(
 
 impl Metrics {
     /// With series for each object, or without.
-    pub fn new(objects: bool) -> Self {
+    pub(crate) fn new(objects: bool) -> Self {
         let mut owned = Registry::default();
         let registry = &mut owned;
         let objects = objects.then(|| Objects::register(registry));
@@ -235,7 +235,7 @@ impl Metrics {
     // === single objects ===
 
     /// A reconcile ended: how long it took, and the reason if it failed.
-    pub fn reconciled(&self, object: &Object, took: Duration, failed: Option<&'static str>) {
+    pub(crate) fn reconciled(&self, object: &Object, took: Duration, failed: Option<&'static str>) {
         let kind = object.kind();
         self.reconcile.get_or_create(&KindLabels { kind }).observe(took.as_secs_f64());
         if let Some(reason) = failed {
@@ -247,49 +247,49 @@ impl Metrics {
     }
 
     /// The Ready condition of an object; `not_ready`: the typed reason, if it is not.
-    pub fn ready(&self, object: &Object, ready: bool, not_ready: Option<&'static str>) {
+    pub(crate) fn ready(&self, object: &Object, ready: bool, not_ready: Option<&'static str>) {
         if let Some(objects) = &self.objects {
             objects.ready(object, ready, not_ready);
         }
     }
 
     /// A store that this process has not validated is Ready or not, as its status says.
-    pub fn store_seen(&self, object: &Object, ready: bool) {
+    pub(crate) fn store_seen(&self, object: &Object, ready: bool) {
         if let Some(objects) = &self.objects {
             objects.store_seen(object, ready);
         }
     }
 
     /// An ExternalSecret is looked at, perhaps for the first time.
-    pub fn external_secret_seen(&self, name: &Name, seen: Seen) {
+    pub(crate) fn external_secret_seen(&self, name: &Name, seen: Seen) {
         if let Some(objects) = &self.objects {
             objects.seen(name, seen);
         }
     }
 
     /// The same, of when its next refresh is or was due (unix seconds); none: it is not refreshed by itself any more.
-    pub fn external_secret_due(&self, name: &Name, due: Option<f64>) {
+    pub(crate) fn external_secret_due(&self, name: &Name, due: Option<f64>) {
         if let Some(objects) = &self.objects {
             objects.due_seen(name, due);
         }
     }
 
     /// An ExternalSecret was refreshed at `now` (unix seconds), and will be again at `due`, if by itself.
-    pub fn synced(&self, name: &Name, now: f64, due: Option<f64>) {
+    pub(crate) fn synced(&self, name: &Name, now: f64, due: Option<f64>) {
         if let Some(objects) = &self.objects {
             objects.synced(name, now, due);
         }
     }
 
     /// An ExternalSecret failed to be refreshed, as a whole or in part.
-    pub fn not_synced(&self, name: &Name) {
+    pub(crate) fn not_synced(&self, name: &Name) {
         if let Some(objects) = &self.objects {
             objects.not_synced(name);
         }
     }
 
     /// Removes the series of an object that is gone, or another operator's.
-    pub fn forget(&self, object: &Object) {
+    pub(crate) fn forget(&self, object: &Object) {
         if let Some(objects) = &self.objects {
             objects.forget(object);
         }
@@ -297,7 +297,7 @@ impl Metrics {
 
     /// Removes the series of every object but Plugins: another replica looks after them now, and what this
     /// one knew of them would stand beside what that one says.
-    pub fn forget_work(&self) {
+    pub(crate) fn forget_work(&self) {
         if let Some(objects) = &self.objects {
             objects.forget_work();
         }
@@ -306,12 +306,12 @@ impl Metrics {
     // === the process ===
 
     /// A key was pushed or taken back, or was not.
-    pub fn pushed(&self, outcome: &'static str) {
+    pub(crate) fn pushed(&self, outcome: &'static str) {
         self.pushes.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// Takes over the calls of every plugin that is in place: (name, answered, contained).
-    pub fn plugin_calls(&self, plugins: impl Iterator<Item = (String, u64, u64)>) {
+    pub(crate) fn plugin_calls(&self, plugins: impl Iterator<Item = (String, u64, u64)>) {
         let plugins: Vec<_> = plugins.collect();
         // Whole, so that a plugin that was removed has no series; and with nobody who reads them meanwhile.
         let _reading = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
@@ -325,22 +325,22 @@ impl Metrics {
     }
 
     /// An object that does not parse was seen.
-    pub fn unreadable(&self, kind: &'static str) {
+    pub(crate) fn unreadable(&self, kind: &'static str) {
         self.unreadable.get_or_create(&ReasonLabels { kind, reason: "ManifestInvalid" }).inc();
     }
 
     /// A Secret was written.
-    pub fn wrote(&self) {
+    pub(crate) fn wrote(&self) {
         self.writes.inc();
     }
 
     /// A lease was made, renewed or revoked, or was not.
-    pub fn lease(&self, operation: &'static str, outcome: &'static str) {
+    pub(crate) fn lease(&self, operation: &'static str, outcome: &'static str) {
         self.leases.get_or_create(&LeaseLabels { operation, outcome }).inc();
     }
 
     /// Somebody said that a provider has something new, and so many ExternalSecrets are refreshed for that.
-    pub fn change_told(&self, source: &'static str, outcome: &'static str, asked: usize) {
+    pub(crate) fn change_told(&self, source: &'static str, outcome: &'static str, asked: usize) {
         self.changes.get_or_create(&ChangeLabels { source, outcome }).inc();
         if asked > 0 {
             let asked = u64::try_from(asked).unwrap_or(u64::MAX);
@@ -349,17 +349,17 @@ impl Metrics {
     }
 
     /// Whether this replica works.
-    pub fn leads(&self, leads: bool) {
+    pub(crate) fn leads(&self, leads: bool) {
         self.leader.set(i64::from(leads));
     }
 
     /// How many objects wait to be looked at.
-    pub fn queued(&self, count: usize) {
+    pub(crate) fn queued(&self, count: usize) {
         self.queue.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// When the webhook's certificate ends (unix seconds); there is no series without one.
-    pub fn certificate_ends(&self, at: Option<f64>) {
+    pub(crate) fn certificate_ends(&self, at: Option<f64>) {
         match at {
             Some(at) => drop(self.certificate.get_or_create(&NoLabels::new()).set(at)),
             None => self.certificate.clear(),
@@ -367,17 +367,17 @@ impl Metrics {
     }
 
     /// Takes over a count of the fetch layer.
-    pub fn fetch_count(&self, outcome: &'static str, count: u64) {
+    pub(crate) fn fetch_count(&self, outcome: &'static str, count: u64) {
         self.fetch.get_or_create(&OutcomeLabels { outcome }).set(whole(count));
     }
 
     /// Takes over a count of the memos.
-    pub fn memo_count(&self, outcome: &'static str, count: u64) {
+    pub(crate) fn memo_count(&self, outcome: &'static str, count: u64) {
         self.memo.get_or_create(&OutcomeLabels { outcome }).set(whole(count));
     }
 
     /// Takes over a count of the audit log.
-    pub fn audit_count(&self, outcome: &'static str, count: u64) {
+    pub(crate) fn audit_count(&self, outcome: &'static str, count: u64) {
         self.audit.get_or_create(&OutcomeLabels { outcome }).set(whole(count));
     }
 
@@ -385,7 +385,7 @@ impl Metrics {
     ///
     /// # Errors
     /// Only if a metric cannot be formatted.
-    pub fn encode(&self) -> Result<String, std::fmt::Error> {
+    pub(crate) fn encode(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         encode(&mut text, &registry)?;

@@ -23,7 +23,7 @@ use crate::watch::cache::Name;
 
 /// What an ExternalSecret says of itself when this process sees it for the first time.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Unix time of its creation.
     pub created: Option<f64>,
     /// Unix time of its last success.

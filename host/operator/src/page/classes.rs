@@ -9,7 +9,8 @@ use claviger_crds::external_secret::{ExternalSecret, StoreKind};
 use claviger_crds::push_secret::PushSecret;
 
 use crate::state::view::View;
-use crate::state::{Store, store_refs};
+use crate::state::{Store, stores_named};
+use crate::watch::Object;
 
 /// Controller classes of the stores that there are, by namespace (of the cluster's: none) and name.
 pub(super) struct Classes<'a, S> {
@@ -23,20 +24,20 @@ impl<'a, S: Fn(Option<&str>) -> bool> Classes<'a, S> {
         let stores = view.stores.iter().chain(&view.cluster_stores).filter_map(|store| {
             let meta = &store.metadata;
             let name = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref()?);
-            Some((name, class(store)))
+            Some((name, store.class()))
         });
         Self { view, stores: stores.collect(), serves }
     }
 
     pub(super) fn has_store(&self, store: &Store) -> bool {
-        (self.serves)(class(store))
+        (self.serves)(store.class())
     }
 
     /// A store that is not there is nobody else's.
     pub(super) fn has_external_secret(&self, es: &ExternalSecret) -> bool {
         let namespace = es.metadata.namespace.as_deref().unwrap_or_default();
-        let of = |(kind, name): (StoreKind, String)| self.find(namespace, kind, &name).flatten();
-        store_refs(es).into_iter().all(|store| (self.serves)(of(store)))
+        let class = |store: &Object| self.stores.get(&(store.namespace(), store.name())).copied().flatten();
+        stores_named(&es.spec, namespace).all(|store| (self.serves)(class(&store)))
     }
 
     /// One is another's if all stores that it means are. What cannot be meant, whoever looks at it says.
@@ -78,10 +79,6 @@ impl<'a, S: Fn(Option<&str>) -> bool> Classes<'a, S> {
         };
         own.chain(cluster).map(view).collect()
     }
-}
-
-fn class(store: &Store) -> Option<&str> {
-    store.spec.as_ref().ok()?.controller.as_deref()
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 //!
 //! It shows, and takes nothing: no script, no form that changes anything, nothing from elsewhere. It is off unless asked for
 //! (`OperatorConfig::status_page`), since whoever reaches the port reads names and messages of all namespaces. `data` is
-//! what is shown, `classes` whose it is, `html` how.
+//! what is shown, `gather` makes it, `classes` says whose it is, `html` how it looks.
 
 mod classes;
 mod data;
+mod gather;
 mod html;
 mod query;
 #[cfg(test)]
@@ -40,7 +41,7 @@ pub(crate) fn answer(context: &Context, query: &str) -> Option<Response<Full<Byt
 fn look(context: &Context, query: &Query) -> Page {
     let view = context.state.view();
     let serves = |class: Option<&str>| context.config.serves(class);
-    let mut page = data::page(&view, &context.registry.listed(), query, serves, Timestamp::now());
+    let mut page = gather::page(&view, &context.registry.listed(), query, serves, Timestamp::now());
     page.role = match &context.config.election {
         None => Role::Alone,
         Some(_) if context.leadership.holds() => Role::Leader,

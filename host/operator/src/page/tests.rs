@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use kube::core::error_boundary::InvalidObject;
 use serde_json::{Value, json};
 
-use super::data::{Page, ROWS, Role, State, page};
+use super::data::{Page, ROWS, Role, State};
+use super::gather::page;
 use super::html;
 use super::query::Query;
 use crate::plugins::Listed;

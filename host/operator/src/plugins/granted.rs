@@ -1,8 +1,8 @@
-//! From `spec.grants` of a Plugin to what the plugin host enforces. Pure.
+//! From `spec.grants` of a Plugin to what the plugin host enforces, and from that to `status.granted`. Pure.
 
 use std::time::Duration;
 
-use claviger_crds::plugin::{AmbientKind as Kind, Grants as Granted};
+use claviger_crds::plugin::{AmbientGrant as Ambient, AmbientKind as Kind, Grants as Granted, Reach};
 use claviger_plugins::{AmbientGrant, AmbientKind, Grants};
 use serde_json::{Map, Value};
 
@@ -63,6 +63,32 @@ fn kind(kind: Kind) -> AmbientKind {
         Kind::AwsMetadata => AmbientKind::AwsMetadata,
         Kind::AzureMetadata => AmbientKind::AzureMetadata,
         Kind::PodServiceAccountToken => AmbientKind::PodServiceAccountToken,
+    }
+}
+
+/// What the plugin host enforces, as the status of the object says it.
+pub(crate) fn reach(grants: &Grants) -> Reach {
+    let ambient = grants.ambient.iter().map(|grant| Ambient {
+        kind: match grant.kind {
+            AmbientKind::Env => Kind::Env,
+            AmbientKind::FileByEnv => Kind::FileByEnv,
+            AmbientKind::GcpMetadata => Kind::GcpMetadata,
+            AmbientKind::AwsMetadata => Kind::AwsMetadata,
+            AmbientKind::AzureMetadata => Kind::AzureMetadata,
+            AmbientKind::PodServiceAccountToken => Kind::PodServiceAccountToken,
+        },
+        name: (!grant.name.is_empty()).then(|| grant.name.clone()),
+    });
+    Reach {
+        origins: grants.all_origins(),
+        ambient: ambient.collect(),
+        audiences: grants.all_audiences(),
+        api_server_audience: grants.api_server_audience,
+        loopback: grants.loopback,
+        link_local: grants.link_local,
+        api_server: grants.api_server,
+        memory_mib: u32::try_from(grants.memory_mib).ok(),
+        cpu_milliseconds: u64::try_from(grants.cpu.as_millis()).ok(),
     }
 }
 

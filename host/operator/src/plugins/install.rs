@@ -3,13 +3,14 @@
 use claviger_crds::plugin::{PluginSpec, Source};
 use claviger_crds::store::DECLARED;
 
+use super::built_in::{BUILT_IN, built_in};
 use super::oci::pulled;
-use super::registry::{BUILT_IN, Installed, Registry, Wanted, built_in};
+use super::registry::{Installed, Registry, Wanted};
 use super::source::{Parts, config_map, file};
 use super::{InstallError, grants};
 
-/// Installs the plugin `name`; ConfigMaps, and what a registry is asked with, are read from `maps`. What was in place stays where this fails, and
-/// the registry keeps the reason. `still` says, when it is loaded, whether it is still wanted.
+/// Installs the plugin `name`; ConfigMaps, and what a registry is asked with, are read from `maps`. What was in place stays
+/// where this fails, and `registry` keeps the reason. `still` says, when it is loaded, whether it is still wanted.
 ///
 /// # Errors
 /// Why not.
@@ -28,7 +29,7 @@ pub async fn install(
         if let (InstallError::NameReserved(_), Some(built_in), None) =
             (error, built_in(name), registry.installed(name))
         {
-            let _ = registry.install_built_in(built_in).await;
+            let _ = registry.load_built_in(built_in).await;
         }
         if !matches!(error, InstallError::Superseded) {
             registry.refuse(name, error);
@@ -67,19 +68,19 @@ async fn try_install(
                     remedy: format!("there are {}, each under its own name", known.join(", ")),
                 });
             };
-            registry.install(wanted, file(registry.directory(), found.file)).await
+            registry.load(wanted, file(registry.directory(), found.file)).await
         }
         // The API server refuses such an object; but one from a file, or under an older definition, must not
         // be trusted more.
         Source { config_map: Some(_), .. } | Source { oci: Some(_), .. } if spec.digest.is_empty() => {
             Err(InstallError::DigestMissing)
         }
-        Source { config_map: Some(source), .. } => registry.install(wanted, config_map(source, maps)).await,
+        Source { config_map: Some(source), .. } => registry.load(wanted, config_map(source, maps)).await,
         Source { file: Some(source), .. } => {
-            registry.install(wanted, file(registry.directory(), &source.path)).await
+            registry.load(wanted, file(registry.directory(), &source.path)).await
         }
         Source { oci: Some(source), .. } => {
-            registry.install_pulled(&wanted, pulled(registry, &wanted, source, maps)).await
+            registry.load_pulled(&wanted, pulled(registry, &wanted, source, maps)).await
         }
         // The definition asks for exactly one; an object that is older than it may have none.
         Source { .. } => Err(InstallError::ManifestInvalid),

@@ -4,6 +4,7 @@
 //! How a component is compiled, run and contained is `claviger-plugins`' business; what a `Plugin` object
 //! says of all this in its status is `reconcile/plugin`'s.
 
+mod built_in;
 mod error;
 mod granted;
 mod install;
@@ -12,8 +13,11 @@ mod registry;
 mod settings;
 mod source;
 
+pub use built_in::{BUILT_IN, BuiltIn, built_in};
 pub use error::InstallError;
 use granted::grants;
+pub(crate) use granted::reach;
 pub use install::install;
-pub use registry::{BUILT_IN, BuiltIn, Installed, Listed, Registry, Wanted, built_in, shown};
+pub use registry::{Installed, Registry};
+pub(crate) use registry::{Listed, shown};
 pub use source::{ConfigMapPart, Parts, Place};

@@ -6,29 +6,20 @@
 //! would both write). Where it goes, its ExternalSecrets go by ownership; nothing waits for us then.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use claviger_core::error::Failure;
-use claviger_core::redact::Redactor;
 use claviger_core::scheduler::Class;
-use claviger_core::secret::Untrusted;
 use claviger_core::spread;
-use claviger_core::status;
 use claviger_crds::cluster_external_secret::{ClusterExternalSecret, ClusterExternalSecretStatus};
-use claviger_crds::external_secret::{ExternalSecret, StoreKind};
+use claviger_crds::external_secret::ExternalSecret;
 use jiff::Timestamp;
-use kube::Resource;
 
-use super::spread::carry_out;
-use super::{Context, Next};
-use crate::cluster::status as status_writer;
+use super::spread::{Statuses, WRITE_AGAIN, carry_out, refusal, tell};
+use super::{Context, Next, store};
 use crate::state::children::ChildWrite;
-use crate::state::store_refs;
+use crate::state::stores_named;
 use crate::watch::Object;
 use crate::watch::cache::Name;
-
-/// After a status that could not be written.
-const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
 /// Reconciles one.
 pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
@@ -74,13 +65,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     if !report(context, name, ces, &new, reason).await {
         return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
     }
-    let counted = counted(name);
-    if done.is_settled() {
-        context.state.refreshed(&counted, now);
-        return Some((Class::Refresh, Instant::now() + interval));
-    }
-    let wait = done.wait(context.state.failed(&counted), interval);
-    Some((Class::Retry, Instant::now() + wait))
+    done.next(context, &counted(name), interval, now)
 }
 
 fn of(name: &str) -> Object {
@@ -94,24 +79,15 @@ fn counted(name: &str) -> Name {
 
 /// Whether no ClusterSecretStore that it names is of another controller class.
 fn is_ours(context: &Context, ces: &ClusterExternalSecret) -> bool {
-    let es = ExternalSecret { spec: ces.spec.external_secret_spec.clone(), ..ExternalSecret::default() };
-    let cluster = store_refs(&es).into_iter().filter(|(kind, _)| *kind == StoreKind::ClusterSecretStore);
-    cluster.into_iter().all(|(_, store)| {
-        let found = context.state.store(&Object::ClusterSecretStore(store));
-        let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
-        context.config.serves(class.as_deref())
-    })
+    // In no namespace, so none of a namespace's is found.
+    stores_named(&ces.spec.external_secret_spec, "").all(|object| store::is_ours(context, &object))
 }
 
-/// It says something that cannot be meant: nothing is made and nothing is taken away until it is corrected.
+/// It says something that cannot be meant.
 async fn refused(context: &Context, name: &str, ces: &ClusterExternalSecret, why: &str) -> Next {
-    let object = format!("ClusterExternalSecret {name}");
-    let failure = Failure::ManifestInvalid { object, detail: Untrusted::new(why) };
-    let (reason, message) = (failure.class().reason, failure.message(&Redactor::default()));
-    context.metrics.reconciled(&of(name), Duration::ZERO, Some(reason));
     let old = ces.status.as_ref();
     let conditions = old.map(|old| old.conditions.as_slice()).unwrap_or_default();
-    let condition = status::ready(conditions, false, reason, &message, Timestamp::now());
+    let (reason, condition) = refusal(context, &of(name), conditions, why);
     let new = ClusterExternalSecretStatus { conditions: vec![condition], ..old.cloned().unwrap_or_default() };
     let written = report(context, name, ces, &new, Some(reason)).await;
     (!written).then(|| (Class::Retry, Instant::now() + WRITE_AGAIN))
@@ -125,31 +101,9 @@ async fn report(
     new: &ClusterExternalSecretStatus,
     refused: Option<&'static str>,
 ) -> bool {
-    let is_ready = status::is_ready(&new.conditions);
-    context.metrics.ready(&of(name), is_ready, refused);
-    let old = ces.status.as_ref();
-    if old == Some(new) {
-        return true;
-    }
-    let said = |status: Option<&ClusterExternalSecretStatus>| status.map(|status| status.conditions.clone());
-    if !is_ready
-        && said(old) != said(Some(new))
-        && let Some(condition) = new.conditions.first()
-    {
-        let reason = condition.reason.as_deref().unwrap_or_default();
-        let message = condition.message.as_deref().unwrap_or_default();
-        tracing::warn!(reason, message, "not provisioned");
-        context.events.warning(&ces.object_ref(&()), reason, message);
-    }
-    let written =
-        status_writer::write_cluster::<ClusterExternalSecret>(&context.client, name, old, new).await;
-    if written.is_ok() {
-        context.state.cluster_status_written(name, new);
-    }
-    if let Err(failure) = &written {
-        tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
-    }
-    written.is_ok()
+    let statuses = Statuses { old: ces.status.as_ref(), new, conditions: |status| &status.conditions };
+    let written = |new: &ClusterExternalSecretStatus| context.state.cluster_status_written(name, new);
+    tell(context, &of(name), ces, statuses, refused, written).await
 }
 
 #[cfg(test)]

@@ -5,28 +5,19 @@
 //! delete what they pushed do so by their own finalizer.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use claviger_core::error::Failure;
 use claviger_core::push::spread;
-use claviger_core::redact::Redactor;
 use claviger_core::scheduler::Class;
-use claviger_core::secret::Untrusted;
-use claviger_core::status;
 use claviger_crds::cluster_push_secret::{ClusterPushSecret, ClusterPushSecretStatus};
 use claviger_crds::external_secret::StoreKind;
 use claviger_crds::push_secret::PushSecret;
 use jiff::Timestamp;
-use kube::Resource;
 
-use super::spread::carry_out;
-use super::{Context, Next};
-use crate::cluster::status as status_writer;
+use super::spread::{Statuses, WRITE_AGAIN, carry_out, refusal, tell};
+use super::{Context, Next, store};
 use crate::watch::Object;
 use crate::watch::cache::Name;
-
-/// After a status that could not be written.
-const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
 /// Reconciles one.
 pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
@@ -68,13 +59,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str) -> Next {
     if !report(context, name, cps, &new, reason).await {
         return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
     }
-    let counted = counted(name);
-    if done.is_settled() {
-        context.state.refreshed(&counted, now);
-        return Some((Class::Refresh, Instant::now() + interval));
-    }
-    let wait = done.wait(context.state.failed(&counted), interval);
-    Some((Class::Retry, Instant::now() + wait))
+    done.next(context, &counted(name), interval, now)
 }
 
 fn of(name: &str) -> Object {
@@ -90,22 +75,16 @@ fn counted(name: &str) -> Name {
 fn is_ours(context: &Context, cps: &ClusterPushSecret) -> bool {
     let refs = cps.spec.push_secret_spec.secret_store_refs.iter();
     let cluster = refs.filter(|reference| reference.kind == StoreKind::ClusterSecretStore);
-    cluster.filter_map(|reference| reference.name.clone()).all(|store| {
-        let found = context.state.store(&Object::ClusterSecretStore(store));
-        let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
-        context.config.serves(class.as_deref())
-    })
+    cluster
+        .filter_map(|reference| reference.name.clone())
+        .all(|name| store::is_ours(context, &Object::ClusterSecretStore(name)))
 }
 
-/// It says something that cannot be meant: nothing is made and nothing is taken away until it is corrected.
+/// It says something that cannot be meant.
 async fn refused(context: &Context, name: &str, cps: &ClusterPushSecret, why: &str) -> Next {
-    let object = format!("ClusterPushSecret {name}");
-    let failure = Failure::ManifestInvalid { object, detail: Untrusted::new(why) };
-    let (reason, message) = (failure.class().reason, failure.message(&Redactor::default()));
-    context.metrics.reconciled(&of(name), Duration::ZERO, Some(reason));
     let old = cps.status.as_ref();
     let conditions = old.map(|old| old.conditions.as_slice()).unwrap_or_default();
-    let condition = status::ready(conditions, false, reason, &message, Timestamp::now());
+    let (reason, condition) = refusal(context, &of(name), conditions, why);
     let new = ClusterPushSecretStatus { conditions: vec![condition], ..old.cloned().unwrap_or_default() };
     let written = report(context, name, cps, &new, Some(reason)).await;
     (!written).then(|| (Class::Retry, Instant::now() + WRITE_AGAIN))
@@ -119,28 +98,7 @@ async fn report(
     new: &ClusterPushSecretStatus,
     refused: Option<&'static str>,
 ) -> bool {
-    let is_ready = status::is_ready(&new.conditions);
-    context.metrics.ready(&of(name), is_ready, refused);
-    let old = cps.status.as_ref();
-    if old == Some(new) {
-        return true;
-    }
-    let said = |status: Option<&ClusterPushSecretStatus>| status.map(|status| status.conditions.clone());
-    if !is_ready
-        && said(old) != said(Some(new))
-        && let Some(condition) = new.conditions.first()
-    {
-        let reason = condition.reason.as_deref().unwrap_or_default();
-        let message = condition.message.as_deref().unwrap_or_default();
-        tracing::warn!(reason, message, "not provisioned");
-        context.events.warning(&cps.object_ref(&()), reason, message);
-    }
-    let written = status_writer::write_cluster::<ClusterPushSecret>(&context.client, name, old, new).await;
-    match &written {
-        Ok(()) => context.state.cluster_push_status_written(name, new),
-        Err(failure) => {
-            tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
-        }
-    }
-    written.is_ok()
+    let statuses = Statuses { old: cps.status.as_ref(), new, conditions: |status| &status.conditions };
+    let written = |new: &ClusterPushSecretStatus| context.state.cluster_push_status_written(name, new);
+    tell(context, &of(name), cps, statuses, refused, written).await
 }

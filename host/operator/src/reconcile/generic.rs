@@ -11,7 +11,7 @@ use claviger_crds::external_secret::{CreationPolicy, ManifestRef};
 use kube::ResourceExt;
 
 use super::effects;
-use super::refresh::{Done, Ended, Refresh, controller_of, gate};
+use super::refresh::{Done, Ended, Refresh, check_stores, controller_of};
 use super::world::ClusterWorld;
 use crate::audit::{ObjectName, Who};
 use crate::cluster::generic::Objects;
@@ -22,7 +22,7 @@ pub(super) async fn run(refresh: &Refresh<'_>, manifest: &ManifestRef) -> Result
     let plain = |failure| Box::new(Failed::plain(failure));
     plan::check(&es.spec).map_err(plain)?;
     generic::check(manifest, context.config.allow_generic_targets).map_err(plain)?;
-    gate(context, name, es).map_err(plain)?;
+    check_stores(context, name, es).map_err(plain)?;
     let objects = Objects::of(&context.client, manifest, &name.namespace).await.map_err(plain)?;
     let found = match es.spec.target.creation_policy {
         CreationPolicy::None => None,

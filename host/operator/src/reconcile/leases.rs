@@ -97,7 +97,8 @@ async fn renew(
         let before = lives.get(&lease.id).copied();
         // The life is counted from before the request.
         let asked_at = Timestamp::now();
-        let live = match context.pipeline.renew(held, lease, &name.namespace, world).await {
+        let renewal = context.pipeline.renew(held, lease, &name.namespace, world);
+        let live = match context.aside.during(renewal).await {
             Ok(Renewal::Renewed(answer)) => {
                 context.metrics.lease("renew", "done");
                 lease::renewed(held, before, lease.duration, &answer, asked_at)

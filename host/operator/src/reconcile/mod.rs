@@ -1,6 +1,7 @@
 //! One reconcile per kind. Each reads the caches, decides with `claviger-core`, then acts, and says when
 //! to look again.
 
+mod aside;
 mod cluster_external_secret;
 mod cluster_push_secret;
 mod effects;
@@ -8,6 +9,7 @@ mod external_secret;
 mod freshness;
 mod generic;
 mod leases;
+pub(crate) mod left;
 mod namespace_labels;
 mod patience;
 mod plugin;
@@ -18,7 +20,6 @@ mod rollout;
 #[cfg(test)]
 mod sim;
 mod spread;
-pub mod states;
 mod store;
 mod world;
 
@@ -41,13 +42,14 @@ use crate::sync::Pipeline;
 use crate::watch::Object;
 use crate::webhook::certificate::Certificates;
 
+pub(crate) use aside::Aside;
 pub(crate) use external_secret::is_ours;
-pub use namespace_labels::NamespaceLabels;
+pub(crate) use namespace_labels::NamespaceLabels;
 pub(crate) use plugin::{ask_for_used, load_asked};
 pub(crate) use store::{connect as connect_store, reference as store_reference};
 
 /// Everything a reconcile works with.
-pub struct Context {
+pub(crate) struct Context {
     /// For effects: it sends no write while another replica leads.
     pub client: Client,
     /// Settings.
@@ -75,19 +77,21 @@ pub struct Context {
     pub(crate) certificates: Option<Arc<Certificates>>,
     /// How far the start has come.
     pub(crate) readiness: Readiness,
+    /// Reconciles that wait for a provider.
+    pub(crate) aside: Aside,
 }
 
 /// When to look at an object again; `None`: when it changes.
-pub type Next = Option<(Class, Instant)>;
+pub(crate) type Next = Option<(Class, Instant)>;
 
 /// What is done once, when the caches are filled, whoever leads: the plugins are loaded.
-pub fn prepare(context: &Context) {
+pub(crate) fn prepare(context: &Context) {
     let plugins = plugin::announce_all(context);
     context.readiness.listed(plugins);
 }
 
 /// What is done when this process begins to work.
-pub fn begin(context: &Context) {
+pub(crate) fn begin(context: &Context) {
     // Nobody told them of what has changed while another replica worked.
     for store in context.state.stores() {
         context.pipeline.forget_sessions(&store);
@@ -96,7 +100,7 @@ pub fn begin(context: &Context) {
 }
 
 /// What is done when this process works no more, and stands by.
-pub fn cease(context: &Context) {
+pub(crate) fn cease(context: &Context) {
     context.state.end_work();
     context.events.forget();
     context.pipeline.forget_unwritten();
@@ -104,7 +108,7 @@ pub fn cease(context: &Context) {
 }
 
 /// Reconciles one object.
-pub async fn reconcile(context: &Arc<Context>, object: &Object, class: Class) -> Next {
+pub(crate) async fn reconcile(context: &Arc<Context>, object: &Object, class: Class) -> Next {
     let next = look_at(context, object, class).await;
     // It may have gone in the midst of it.
     if context.state.uid_of(object).is_none() {
@@ -142,13 +146,6 @@ fn through(success: String, proxies: impl IntoIterator<Item = String>) -> String
     } else {
         format!("{success}, through the proxy {}", proxies.join(" and "))
     }
-}
-
-/// What events show as the reporting instance: the pod's name, which Kubernetes makes the host's name.
-pub fn instance_name() -> Option<String> {
-    let name = std::fs::read_to_string("/etc/hostname").ok()?;
-    let name = name.trim();
-    (!name.is_empty()).then(|| name.to_owned())
 }
 
 #[cfg(test)]

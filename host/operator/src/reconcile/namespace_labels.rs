@@ -21,7 +21,7 @@ const KEPT: Duration = Duration::from_secs(10);
 const MAX_NAMESPACES: u64 = 10_000;
 
 /// The labels that were read.
-pub struct NamespaceLabels {
+pub(crate) struct NamespaceLabels {
     kept: Cache<String, Arc<BTreeMap<String, String>>>,
 }
 
@@ -36,7 +36,11 @@ impl NamespaceLabels {
     ///
     /// # Errors
     /// [`Failure::ApiServer`].
-    pub async fn of(&self, client: &Client, name: &str) -> Result<Arc<BTreeMap<String, String>>, Failure> {
+    pub(crate) async fn of(
+        &self,
+        client: &Client,
+        name: &str,
+    ) -> Result<Arc<BTreeMap<String, String>>, Failure> {
         if let Some(labels) = self.kept.get(name) {
             return Ok(labels);
         }

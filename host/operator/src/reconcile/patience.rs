@@ -1,8 +1,13 @@
-//! How long a plugin that is being loaded is waited for without a word about it.
+//! How long something is waited for without a word about it: a plugin that is being loaded, and a backend's pause.
 //!
 //! Only that: who uses the plugin is woken when it is there (`plugin.rs`).
 
 use std::time::Duration;
+
+use claviger_core::backoff::after_failure;
+use claviger_core::error::{Failure, Retry};
+
+use super::Context;
 
 /// For the case that nobody wakes us.
 const WHILE_LOADING: Duration = Duration::from_secs(60);
@@ -23,6 +28,21 @@ pub(super) fn patience(loading: Option<Duration>, in_order: bool) -> Option<Dura
         None => Some(AT_ONCE),
         Some(_) if in_order => Some(WHILE_LOADING),
         Some(since) => SOON.checked_sub(since).filter(|left| !left.is_zero()),
+    }
+}
+
+/// How long until what failed so is tried again, if nothing is to be said of it: it waits for a plugin, or was in order and
+/// waits for its backend's pause to end.
+pub(super) fn unsaid(
+    context: &Context,
+    failure: &Failure,
+    in_order: bool,
+    interval: Duration,
+) -> Option<Duration> {
+    match (failure, failure.class().retry) {
+        (Failure::PluginLoading { name }, _) => patience(context.registry.loading(name), in_order),
+        (_, held @ Retry::Held(_)) if in_order => Some(after_failure(held, 0, interval, rand::random())),
+        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use claviger_core::redact::Redactor;
 use claviger_core::scheduler::Class;
 use claviger_core::status;
-use claviger_crds::plugin::{AmbientGrant, AmbientKind, Plugin, PluginStatus, Reach};
+use claviger_crds::plugin::{Plugin, PluginStatus, Reach};
 use claviger_plugins::{PluginKind, Used};
 use jiff::Timestamp;
 use kube::Resource;
@@ -19,7 +19,7 @@ use kube::Resource;
 use super::{Context, Next};
 use crate::cluster::config_maps::ConfigMaps;
 use crate::cluster::status as status_writer;
-use crate::plugins::{self, BUILT_IN, BuiltIn, InstallError, Installed, built_in, shown};
+use crate::plugins::{self, BUILT_IN, BuiltIn, InstallError, Installed, built_in, reach, shown};
 use crate::state::Parsed;
 use crate::watch::Object;
 
@@ -124,7 +124,7 @@ async fn without_object(context: &Context, name: &str) -> Result<(), InstallErro
     match built_in(name) {
         // The reason is kept in the registry and shown by whoever asks for the plugin.
         Some(built_in) => {
-            let outcome = context.registry.install_built_in(built_in).await;
+            let outcome = context.registry.load_built_in(built_in).await;
             context.registry.settled(name);
             outcome.map(drop)
         }
@@ -192,7 +192,7 @@ async fn write(
         new.version = Some(running.id().version.clone());
         new.worlds = inspection.worlds.iter().map(|world| short(world)).collect();
         new.asked = Some(Reach { origins: inspection.origins.clone(), ..Reach::default() });
-        new.granted = Some(granted(running.grants()));
+        new.granted = Some(reach(running.grants()));
         new.used = Some(used(&running.used(), plugin.status.as_ref()));
     }
     if plugin.status.as_ref() == Some(&new) {
@@ -237,31 +237,6 @@ fn verdict(
 /// `claviger:plugin/provider-plugin@1.0.0` as `provider-plugin@1.0.0`.
 fn short(world: &str) -> String {
     world.rsplit('/').next().unwrap_or(world).to_owned()
-}
-
-fn granted(grants: &claviger_plugins::Grants) -> Reach {
-    let ambient = grants.ambient.iter().map(|grant| AmbientGrant {
-        kind: match grant.kind {
-            claviger_plugins::AmbientKind::Env => AmbientKind::Env,
-            claviger_plugins::AmbientKind::FileByEnv => AmbientKind::FileByEnv,
-            claviger_plugins::AmbientKind::GcpMetadata => AmbientKind::GcpMetadata,
-            claviger_plugins::AmbientKind::AwsMetadata => AmbientKind::AwsMetadata,
-            claviger_plugins::AmbientKind::AzureMetadata => AmbientKind::AzureMetadata,
-            claviger_plugins::AmbientKind::PodServiceAccountToken => AmbientKind::PodServiceAccountToken,
-        },
-        name: (!grant.name.is_empty()).then(|| grant.name.clone()),
-    });
-    Reach {
-        origins: grants.all_origins(),
-        ambient: ambient.collect(),
-        audiences: grants.all_audiences(),
-        api_server_audience: grants.api_server_audience,
-        loopback: grants.loopback,
-        link_local: grants.link_local,
-        api_server: grants.api_server,
-        memory_mib: u32::try_from(grants.memory_mib).ok(),
-        cpu_milliseconds: u64::try_from(grants.cpu.as_millis()).ok(),
-    }
 }
 
 /// What was used, and what a status of before says was: a plugin's history does not end with a process.

@@ -19,11 +19,12 @@ use claviger_crds::external_secret::{CreationPolicy, ExternalSecret, KeyFailure}
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
+use super::store::check_works;
 use super::world::ClusterWorld;
-use super::{Context, effects, generic, leases, revoke, states};
+use super::{Context, effects, generic, leases, left, revoke};
 use crate::audit::Who;
 use crate::cluster::live;
-use crate::state::{store_object, store_refs};
+use crate::state::stores_named;
 use crate::sync::world::Owner;
 use crate::sync::{Answer, Asker, Desired, Failed, Makes, Shortfall};
 use crate::watch::Object;
@@ -100,7 +101,7 @@ impl Refresh<'_> {
         } = self;
         let plain = |failure| Box::new(Failed::plain(failure));
         plan::check(&es.spec).map_err(plain)?;
-        gate(context, name, es).map_err(plain)?;
+        check_stores(context, name, es).map_err(plain)?;
         let world = ClusterWorld { context: context.clone(), reader: object.clone() };
         let manager = field_manager(&name.name);
         let mut found = context.state.managed(target).map(|secret| observed(&secret, &manager));
@@ -161,7 +162,7 @@ impl Refresh<'_> {
             annotations: es.annotations(),
             spec: &es.spec,
         };
-        let answer = context.pipeline.desired(&asker, &world, not_older_than).await;
+        let answer = context.aside.during(context.pipeline.desired(&asker, &world, not_older_than)).await;
         let lost = match &answer {
             Ok(answer) => &answer.lost,
             Err(failed) => &failed.lost,
@@ -263,21 +264,12 @@ impl Refresh<'_> {
         }
         context.pipeline.written(&owner.uid);
         // What is kept is recorded already.
-        if kept {
-            return Ok(ended(Done {
-                unread: 0,
-                failures: Vec::new(),
-                plan,
-                record,
-                pins,
-                stand_ins: stand_ins.clone(),
-                absent,
-            }));
+        if !kept {
+            context.state.forget_orphaned(name);
+            let of = Owner { namespace: &name.namespace, name: &name.name, uid: &owner.uid };
+            left::settle(context, &of, record.as_ref()).await;
         }
-        context.state.forget_orphaned(name);
-        let left = Owner { namespace: &name.namespace, name: &name.name, uid: &owner.uid };
-        states::settle(context, &left, record.as_ref()).await;
-        if let Some(record) = &record {
+        if let Some(record) = record.as_ref().filter(|_| !kept) {
             // A password is no lease.
             if made && record.held.iter().any(|held| held.lease.is_some() || !held.is_generated()) {
                 context.metrics.lease("make", "done");
@@ -287,15 +279,8 @@ impl Refresh<'_> {
             }
             context.state.leases_recorded(name, record);
         }
-        Ok(ended(Done {
-            unread: 0,
-            failures: Vec::new(),
-            plan,
-            record,
-            pins,
-            stand_ins: stand_ins.clone(),
-            absent,
-        }))
+        let (stand_ins, failures) = (stand_ins.clone(), Vec::new());
+        Ok(ended(Done { plan, record, pins, stand_ins, absent, unread: 0, failures }))
     }
 }
 
@@ -319,22 +304,9 @@ async fn live_target(
     Ok(live.map(|live| (observed(&live.reduced, manager), live.data)).unzip())
 }
 
-/// A store that is known not to work is not asked: its own validation finds out when it does again, and
-/// wakes those who wait.
-pub(super) fn gate(context: &Context, name: &Name, es: &ExternalSecret) -> Result<(), Failure> {
-    for (kind, store) in store_refs(es) {
-        let object = store_object(kind, &name.namespace, &store);
-        let known = context.state.store(&object);
-        let generation = known.and_then(|store| store.metadata.generation);
-        if let Some(verdict) = context.state.verdict(&object)
-            && !verdict.ready
-            && Some(verdict.generation) == generation
-        {
-            let (reason, message) = verdict.text;
-            return Err(Failure::StoreNotReady { store: crate::sync::store_name(&object), reason, message });
-        }
-    }
-    Ok(())
+/// Whether every store that it names may be asked.
+pub(super) fn check_stores(context: &Context, name: &Name, es: &ExternalSecret) -> Result<(), Failure> {
+    stores_named(&es.spec, &name.namespace).try_for_each(|store| check_works(context, &store))
 }
 
 fn siblings(context: &Context, name: &Name, es: &ExternalSecret) -> Vec<Sibling> {

@@ -11,16 +11,16 @@ use claviger_core::plan::Observed;
 use claviger_core::redact::Redactor;
 use claviger_core::scheduler::Class;
 use claviger_core::secret::SecretBytes;
-use claviger_crds::external_secret::{ExternalSecret, StoreKind};
+use claviger_crds::external_secret::ExternalSecret;
 use jiff::Timestamp;
 use kube::Resource;
 
 use super::leases::recorded;
-use super::states;
 use super::world::ClusterWorld;
 use super::{Context, Next};
+use super::{left, store};
 use crate::cluster::live;
-use crate::state::store_object;
+use crate::sync::maker_store;
 use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::managed::observed;
@@ -114,7 +114,7 @@ async fn revoke(
         return Ok(());
     }
     let spared = without_a_login_in_use(held, |accessor| context.state.holds_by(accessor));
-    let outcome = context.pipeline.revoke(&spared, &name.namespace, world).await;
+    let outcome = context.aside.during(context.pipeline.revoke(&spared, &name.namespace, world)).await;
     let again = outcome.as_ref().is_err_and(|failure| !is_final(failure));
     context.metrics.lease(
         "revoke",
@@ -195,7 +195,7 @@ pub(super) async fn take_back(context: &Arc<Context>, name: &Name, target: &Name
     let world = ClusterWorld { context: context.clone(), reader: Object::ExternalSecret(name.clone()) };
     for held in lost.iter().filter(|held| !known(held)) {
         if let Some(state) = &held.state {
-            states::flag(context, &name.namespace, state, Timestamp::now()).await;
+            left::flag(context, &name.namespace, state, Timestamp::now()).await;
         }
         if let Err(failure) = revoke(context, &world, name, held).await {
             let message = failure.message(&hiding(held));
@@ -209,24 +209,19 @@ pub(super) async fn take_back(context: &Arc<Context>, name: &Name, target: &Name
 /// # Errors
 /// If that cannot be told now.
 async fn is_ours(context: &Context, name: &Name, source: &Source) -> Result<bool, Failure> {
-    let of_store = |kind| {
-        let store = context.state.store(&store_object(kind, &name.namespace, &source.name));
-        store.and_then(|store| store.spec.as_ref().ok()?.controller.clone())
-    };
-    let class = match source.kind.as_str() {
-        "SecretStore" => of_store(StoreKind::SecretStore),
-        "ClusterSecretStore" => of_store(StoreKind::ClusterSecretStore),
-        kind => match context.registry.may_generate(kind) {
-            Ok(()) => live::generator(&context.client, kind, &name.namespace, &source.name)
-                .await?
-                .and_then(|found| found.spec["controller"].as_str().map(ToOwned::to_owned)),
-            // After a start; by the time it is looked at again somebody may answer to it.
-            Err(loading @ Failure::PluginLoading { .. }) => return Err(loading),
-            // A kind that nobody answers to is nobody else's, and the refresh says what is wrong.
-            Err(_) => None,
-        },
-    };
-    Ok(context.config.serves(class.as_deref()))
+    if let Some(object) = maker_store(source, &name.namespace) {
+        return Ok(store::is_ours(context, &object));
+    }
+    match context.registry.may_generate(&source.kind) {
+        Ok(()) => {
+            let found = live::generator(&context.client, &source.kind, &name.namespace, &source.name).await?;
+            Ok(context.config.serves(found.as_ref().and_then(|found| found.spec["controller"].as_str())))
+        }
+        // After a start; by the time it is looked at again somebody may answer to it.
+        Err(loading @ Failure::PluginLoading { .. }) => Err(loading),
+        // A kind that nobody answers to is nobody else's, and the refresh says what is wrong.
+        Err(_) => Ok(true),
+    }
 }
 
 /// Whether the generators that it names are of our controller class: one that two operators served would be asked by
@@ -242,8 +237,7 @@ pub(super) async fn generators_are_ours(
     let generators =
         es.spec.data_from.iter().filter_map(|entry| entry.source_ref.as_ref()?.generator_ref.as_ref());
     for generator in generators {
-        let source =
-            Source { kind: generator.kind.clone(), name: generator.name.clone(), key: String::new() };
+        let source = Source::generator(&generator.kind, &generator.name);
         if !is_ours(context, name, &source).await? {
             return Ok(false);
         }

@@ -73,6 +73,7 @@ impl Api {
             leadership: Leadership::always(),
             certificates: None,
             readiness: Readiness::default(),
+            aside: Aside::default(),
         })
     }
 

@@ -32,6 +32,9 @@ use crate::watch::Object;
 /// A store that does not work is tried again at least this often: all its users wait for it.
 const SLOWEST_RETRY: Duration = Duration::from_secs(60);
 
+/// After a status that could not be written.
+const WRITE_AGAIN: Duration = Duration::from_secs(10);
+
 /// A session with a store as itself, for nobody's namespace but its own.
 ///
 /// # Errors
@@ -61,7 +64,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
     let store = context.state.store(object);
     context.pipeline.forget_sessions(object);
     let store = store?;
-    if store.metadata.deletion_timestamp.is_some() || !is_ours(context, &store) {
+    if store.metadata.deletion_timestamp.is_some() || !context.config.serves(store.class()) {
         context.metrics.forget(object);
         return None;
     }
@@ -69,7 +72,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
         context.metrics.store_seen(object, status::is_ready(&status.conditions));
     }
     let started = Instant::now();
-    let mut found = validate(context, object, &store).await;
+    let mut found = context.aside.during(validate(context, object, &store)).await;
     // It is another's since it was looked at.
     if let Some(Failure::OtherController { .. }) = &found.failure {
         return None;
@@ -107,15 +110,17 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
         text: (found.reason.to_owned(), found.message.clone()),
     };
     let failures = context.state.set_verdict(object, verdict);
-    report(context, object, &store, &found).await;
-    match &found.failure {
-        None => limited.or(Some((Class::Refresh, Instant::now() + interval))),
+    let written = report(context, object, &store, &found).await;
+    let next = match &found.failure {
+        None => limited.unwrap_or((Class::Refresh, Instant::now() + interval)),
         Some(failure) => {
             let slow = interval.min(SLOWEST_RETRY);
             let wait = after_failure(failure.class().retry, failures, slow, rand::random());
-            Some((Class::Retry, Instant::now() + wait))
+            (Class::Retry, Instant::now() + wait)
         }
-    }
+    };
+    let again = (!written).then(|| (Class::Retry, Instant::now() + WRITE_AGAIN));
+    again.into_iter().chain([next]).min_by_key(|(_, at)| *at)
 }
 
 /// Whether it works as far as we know.
@@ -194,15 +199,15 @@ fn warned(message: &str, session: &Session) -> String {
     }
 }
 
-/// Writes status and event if they say something new.
-async fn report(context: &Context, object: &Object, store: &Store, found: &Found) {
+/// Writes status and event if they say something new; whether the status is what it should be.
+async fn report(context: &Context, object: &Object, store: &Store, found: &Found) -> bool {
     let old = store.status.as_ref();
     let conditions = old.map(|status| status.conditions.as_slice()).unwrap_or_default();
     let condition = status::ready(conditions, found.ready, found.reason, &found.message, Timestamp::now());
     let new = status::store(old, condition, found.capabilities);
     context.metrics.ready(object, found.ready, (!found.ready).then_some(found.reason));
     if old == Some(&new) {
-        return;
+        return true;
     }
     let about = about(object, store);
     if found.ready {
@@ -220,9 +225,10 @@ async fn report(context: &Context, object: &Object, store: &Store, found: &Found
                 .await
         }
     };
-    if let Err(failure) = written {
+    if let Err(failure) = &written {
         tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
     }
+    written.is_ok()
 }
 
 fn about(object: &Object, store: &Store) -> ObjectReference {
@@ -236,8 +242,26 @@ fn about(object: &Object, store: &Store) -> ObjectReference {
     }
 }
 
-fn is_ours(context: &Context, store: &Store) -> bool {
-    context.config.serves(store.spec.as_ref().ok().and_then(|spec| spec.controller.as_deref()))
+/// Whether a store is of our controller class. One that is not there, or does not parse, is nobody else's.
+pub(super) fn is_ours(context: &Context, object: &Object) -> bool {
+    context.config.serves(context.state.store(object).as_deref().and_then(Store::class))
+}
+
+/// A store that is known not to work is not asked: its own validation finds out when it does again, and wakes those who
+/// wait.
+///
+/// # Errors
+/// [`Failure::StoreNotReady`].
+pub(super) fn check_works(context: &Context, object: &Object) -> Result<(), Failure> {
+    let known = context.state.store(object);
+    let generation = known.and_then(|store| store.metadata.generation);
+    match context.state.verdict(object) {
+        Some(verdict) if !verdict.ready && Some(verdict.generation) == generation => {
+            let (reason, message) = verdict.text;
+            Err(Failure::StoreNotReady { store: store_name(object), reason, message })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whole seconds or a Go duration; what is neither, or zero, is the operator's own interval.

@@ -13,12 +13,11 @@ use claviger_plugins::CredentialSource;
 use serde_json::Value;
 
 use crate::audit::{Access, ObjectName, Who};
-use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::cluster::live;
-use crate::reconcile::{Context, states};
+use crate::reconcile::{Context, left};
 use crate::sync::world::{GeneratorView, Owner, SourceKind, StoreView, World};
 use crate::sync::{generator_name, store_name};
-use crate::watch::Object;
+use crate::watch::{Object, Reference};
 
 /// The cluster, as one object that reads it.
 pub(super) struct ClusterWorld {
@@ -31,7 +30,7 @@ pub(super) struct ClusterWorld {
 impl ClusterWorld {
     /// Whose a store or generator is was looked at before, but it may have come, or changed, since: what is used is
     /// judged once more.
-    fn ours(&self, object: &StoreName, class: Option<&str>) -> Result<(), Failure> {
+    pub(super) fn ours(&self, object: &StoreName, class: Option<&str>) -> Result<(), Failure> {
         if self.context.config.serves(class) {
             return Ok(());
         }
@@ -77,11 +76,11 @@ impl World for ClusterWorld {
         let generator = generator_name(kind, namespace, name);
         let Some(found) = found else { return Err(Failure::GeneratorNotFound { generator }) };
         self.ours(&generator, found.spec["controller"].as_str())?;
-        Ok(GeneratorView { kind: found.kind, uid: found.uid, generation: found.generation, spec: found.spec })
+        Ok(found)
     }
 
     fn left(&self, owner: &Owner<'_>, source: &Source) -> Option<Value> {
-        states::latest(&self.context, owner, source).map(|object| object.spec.state.clone())
+        left::latest(&self.context, owner, source).map(|object| object.spec.state.clone())
     }
 
     async fn leave(
@@ -91,7 +90,7 @@ impl World for ClusterWorld {
         view: &GeneratorView,
         state: Value,
     ) -> Result<String, Failure> {
-        states::record(&self.context, owner, source, view, state).await
+        left::record(&self.context, owner, source, view, state).await
     }
 
     async fn source(
@@ -100,12 +99,7 @@ impl World for ClusterWorld {
         namespace: &str,
         name: &str,
     ) -> Result<Option<BTreeMap<String, SecretBytes>>, Failure> {
-        let reference_kind = match kind {
-            SourceKind::ConfigMap => ReferenceKind::ConfigMap,
-            SourceKind::Secret => ReferenceKind::Secret,
-        };
-        let reference =
-            Reference { kind: reference_kind, namespace: namespace.to_owned(), name: name.to_owned() };
+        let reference = Reference { kind, namespace: namespace.to_owned(), name: name.to_owned() };
         self.context.state.add_read(&self.reader, reference);
         live::template_source(&self.context.client, kind, namespace, name).await
     }

@@ -16,7 +16,7 @@ const AGAIN: Duration = Duration::from_secs(300);
 impl State {
     /// Whether to tell that these are missing: they are not those of the last time, or that was long ago. Notes that it is
     /// told.
-    pub fn says_absent(&self, name: &Name, absent: &[String], now: Instant) -> bool {
+    pub(crate) fn says_absent(&self, name: &Name, absent: &[String], now: Instant) -> bool {
         let mut inner = self.lock();
         let progress = inner.progress.entry(name.clone()).or_default();
         if absent.is_empty() {

@@ -11,7 +11,7 @@ use claviger_core::scheduler::Class;
 
 use serde_json::Value;
 
-use super::{State, Verdict, store_object};
+use super::{State, Verdict};
 use crate::listen::Listened;
 use crate::watch::Object;
 use crate::watch::cache::Name;
@@ -19,7 +19,7 @@ use crate::watch::cache::Name;
 impl State {
     /// Has everybody refreshed who reads one of the keys from the store, or anything without keys, with nothing older than
     /// `at`. Returns how many that are; who is refreshed only on change of its spec, or once, is not among them.
-    pub fn ask(&self, store: &Object, keys: Option<&Keys>, at: Instant) -> usize {
+    pub(crate) fn ask(&self, store: &Object, keys: Option<&Keys>, at: Instant) -> usize {
         let users: Vec<_> = {
             let inner = self.lock();
             let users = inner.index.users(store).into_iter();
@@ -30,7 +30,7 @@ impl State {
             let spec = &parsed.as_ref().as_ref().ok()?.spec;
             let is_it = |reference: &claviger_crds::external_secret::SecretStoreRef| {
                 let kind = reference.kind.unwrap_or_default();
-                let object = reference.name.as_deref().map(|own| store_object(kind, &name.namespace, own));
+                let object = reference.name.as_deref().map(|own| Object::store(kind, &name.namespace, own));
                 object.as_ref() == Some(store)
             };
             (heeds(spec) && change::reads(spec, is_it, keys)).then_some(name)
@@ -58,10 +58,7 @@ impl State {
         serves: impl Fn(Option<&str>) -> bool,
     ) -> BTreeMap<Object, (String, Listened)> {
         let inner = self.lock();
-        let namespaced = inner.stores.iter().map(|(name, store)| (Object::SecretStore(name.clone()), store));
-        let cluster = inner.cluster_stores.iter();
-        let cluster = cluster.map(|(name, store)| (Object::ClusterSecretStore(name.name.clone()), store));
-        let wanted = namespaced.chain(cluster).filter_map(|(object, store)| {
+        let wanted = inner.stores().filter_map(|(object, store)| {
             let spec = store.spec.as_ref().ok()?;
             let (provider, config) = spec.provider.entry()?;
             let generation = store.metadata.generation.unwrap_or_default();
@@ -77,7 +74,7 @@ impl State {
     }
 
     /// What was asked for by then has been done; somebody may have asked again meanwhile.
-    pub fn answered(&self, name: &Name, asked: Option<Instant>) {
+    pub(crate) fn answered(&self, name: &Name, asked: Option<Instant>) {
         let mut inner = self.lock();
         if let Some(progress) = inner.progress.get_mut(name).filter(|progress| progress.asked == asked) {
             progress.asked = None;

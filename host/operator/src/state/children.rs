@@ -14,7 +14,8 @@ use kube::runtime::watcher::Event;
 use serde_json::json;
 
 use super::spread::KIND;
-use super::{Inner, Parsed, State, is_newer};
+use super::{Inner, Parsed, State, is_newer, meta_of};
+use crate::cluster::children::Made;
 use crate::watch::cache::{Change, Name};
 
 /// What concerns whom, kept as it changes: a look at one ClusterExternalSecret goes through its own namespaces and
@@ -59,7 +60,7 @@ impl Spreading {
 }
 
 /// What one ClusterExternalSecret is decided by.
-pub struct Concerned {
+pub(crate) struct Concerned {
     /// Namespaces that it means, and those that it has something in.
     pub namespaces: BTreeMap<String, Arc<NamespaceView>>,
     external_secrets: Vec<(Name, Arc<Parsed<ExternalSecret>>)>,
@@ -67,14 +68,14 @@ pub struct Concerned {
 
 impl Concerned {
     /// ExternalSecrets that it controls, and those in its way, by namespace and name.
-    pub fn children(&self) -> BTreeMap<(String, String), Child<'_>> {
+    pub(crate) fn children(&self) -> BTreeMap<(String, String), Child<'_>> {
         let known = self.external_secrets.iter();
-        known.map(|(at, parsed)| ((at.namespace.clone(), at.name.clone()), child(parsed))).collect()
+        known.map(|(at, parsed)| ((at.namespace.clone(), at.name.clone()), child(parsed, KIND))).collect()
     }
 }
 
 /// An ExternalSecret that is being written.
-pub struct ChildWrite<'a> {
+pub(crate) struct ChildWrite<'a> {
     state: &'a State,
     name: Name,
 }
@@ -82,11 +83,11 @@ pub struct ChildWrite<'a> {
 impl ChildWrite<'_> {
     /// As it is now, before the watch shows it. What the watch has shown since is newer; and if it has shown that one of
     /// that name is gone, nobody knows which, and it will show what there is.
-    pub fn done(self, es: ExternalSecret) {
+    pub(crate) fn done(self, es: ExternalSecret) {
         let mut inner = self.state.lock();
         let gone = inner.spreading.writing.get(&self.name).copied().unwrap_or(false);
         let known = inner.external_secrets.get(&self.name);
-        if !gone && known.is_none_or(|known| is_newer(&es.metadata, es_meta(&known))) {
+        if !gone && known.is_none_or(|known| is_newer(&es.metadata, meta_of(&known))) {
             let event = Event::Apply(DeserializeGuard(Ok(es)));
             self.state.external_secret_changed(&mut inner, event);
         }
@@ -103,7 +104,7 @@ impl Drop for ChildWrite<'_> {
 
 impl State {
     /// What concerns a ClusterExternalSecret of that name and uid whose ExternalSecrets are called `child`.
-    pub fn concerned(&self, name: &str, uid: &str, child: &str) -> Concerned {
+    pub(crate) fn concerned(&self, name: &str, uid: &str, child: &str) -> Concerned {
         let inner = self.lock();
         let meant = inner.spreading.meant.get(name).into_iter().flatten();
         let made = inner.spreading.made.get(uid).into_iter().flatten();
@@ -122,7 +123,7 @@ impl State {
     }
 
     /// Before an ExternalSecret is written.
-    pub fn write_child(&self, namespace: &str, name: &str) -> ChildWrite<'_> {
+    pub(crate) fn write_child(&self, namespace: &str, name: &str) -> ChildWrite<'_> {
         let name = Name::new(namespace, name);
         self.lock().spreading.writing.insert(name.clone(), false);
         ChildWrite { state: self, name }
@@ -146,7 +147,7 @@ impl Inner {
     pub(super) fn remade(&mut self, change: &Change) {
         let (Change::Upserted(name) | Change::Deleted(name)) = change else { return };
         let known = self.external_secrets.get(name);
-        let maker = known.as_deref().and_then(|parsed| controller(es_meta(parsed)));
+        let maker = known.as_deref().and_then(|parsed| controller(meta_of(parsed), KIND));
         self.spreading.set_maker(name, maker);
         if let (Change::Deleted(_), Some(gone)) = (change, self.spreading.writing.get_mut(name)) {
             *gone = true;
@@ -154,37 +155,24 @@ impl Inner {
     }
 }
 
-pub(super) fn es_meta(parsed: &Parsed<ExternalSecret>) -> &ObjectMeta {
-    match parsed {
-        Ok(es) => &es.metadata,
-        Err(invalid) => &invalid.metadata,
-    }
+/// The uid of the object of that kind that controls it.
+pub(super) fn controller<'m>(meta: &'m ObjectMeta, kind: &str) -> Option<&'m str> {
+    let mut owners = meta.owner_references.iter().flatten();
+    owners.find(|owner| owner.controller == Some(true) && owner.kind == kind).map(|owner| owner.uid.as_str())
 }
 
-/// The uid of the ClusterExternalSecret that controls it.
-pub(super) fn controller(meta: &ObjectMeta) -> Option<&str> {
-    let owners = meta.owner_references.iter().flatten();
-    owners
-        .into_iter()
-        .find(|owner| owner.controller == Some(true) && owner.kind == KIND)
-        .map(|o| o.uid.as_str())
-}
-
-fn borrowed(map: Option<&BTreeMap<String, String>>) -> Cow<'_, BTreeMap<String, String>> {
-    map.map_or_else(Cow::default, Cow::Borrowed)
-}
-
-fn child(parsed: &Parsed<ExternalSecret>) -> Child<'_> {
-    let meta = es_meta(parsed);
+/// One that an object of the kind `maker` may have made, as the decision sees it.
+pub(super) fn child<'p, K: Made>(parsed: &'p Parsed<K>, maker: &str) -> Child<'p, K::Spec> {
+    let meta = meta_of(parsed);
     Child {
         uid: meta.uid.clone().unwrap_or_default(),
         resource_version: meta.resource_version.clone().unwrap_or_default(),
-        controller: controller(meta).map(ToOwned::to_owned),
+        controller: controller(meta, maker).map(ToOwned::to_owned),
         deleting: meta.deletion_timestamp.is_some(),
-        labels: borrowed(meta.labels.as_ref()),
-        annotations: borrowed(meta.annotations.as_ref()),
+        labels: meta.labels.as_ref().map_or_else(Cow::default, Cow::Borrowed),
+        annotations: meta.annotations.as_ref().map_or_else(Cow::default, Cow::Borrowed),
         given: given(meta),
-        spec: parsed.as_ref().ok().map(|es| Cow::Borrowed(&es.spec)),
+        spec: parsed.as_ref().ok().map(|object| Cow::Borrowed(object.spec())),
     }
 }
 

@@ -18,7 +18,7 @@ const MAX_ORPHANED: usize = 1_000;
 
 /// Of one ExternalSecret.
 #[derive(Clone, Debug, Default)]
-pub struct LeaseMemory {
+pub(crate) struct LeaseMemory {
     /// What renewing told.
     pub lives: Lives,
     /// Ids that were revoked, or cannot be.
@@ -29,7 +29,7 @@ pub struct LeaseMemory {
 
 /// The record of a Secret that is gone.
 #[derive(Clone, Debug)]
-pub struct Orphaned {
+pub(crate) struct Orphaned {
     /// Its annotation.
     pub record: String,
     /// Since when.
@@ -48,24 +48,24 @@ pub(super) struct Leases {
 
 impl State {
     /// What is known.
-    pub fn leases(&self, name: &Name) -> LeaseMemory {
+    pub(crate) fn leases(&self, name: &Name) -> LeaseMemory {
         self.lock().leases.memory.get(name).cloned().unwrap_or_default()
     }
 
     /// A renewal came to that.
-    pub fn lease_renewed(&self, name: &Name, id: &str, live: Live) {
+    pub(crate) fn lease_renewed(&self, name: &Name, id: &str, live: Live) {
         let mut inner = self.lock();
         inner.leases.memory.entry(name.clone()).or_default().lives.insert(id.to_owned(), live);
     }
 
     /// It was revoked, or cannot be.
-    pub fn lease_revoked(&self, name: &Name, id: &str) {
+    pub(crate) fn lease_revoked(&self, name: &Name, id: &str) {
         let mut inner = self.lock();
         inner.leases.memory.entry(name.clone()).or_default().revoked.insert(id.to_owned());
     }
 
     /// What the record on its Secret names is all that there is to know of.
-    pub fn leases_recorded(&self, name: &Name, record: &Record) {
+    pub(crate) fn leases_recorded(&self, name: &Name, record: &Record) {
         let live = |id: &String| {
             let ids = record.held.iter().chain(record.retired.iter().map(|retired| &retired.held));
             ids.filter_map(|held| held.lease.as_ref()).any(|lease| lease.id == *id)
@@ -78,12 +78,12 @@ impl State {
     }
 
     /// Whether a managed Secret holds that lease now.
-    pub fn is_held(&self, id: &str) -> bool {
+    pub(crate) fn is_held(&self, id: &str) -> bool {
         self.holds(id, |lease| lease.id == id)
     }
 
     /// Whether a lease that a managed Secret holds now ends with the login of that accessor.
-    pub fn holds_by(&self, accessor: &str) -> bool {
+    pub(crate) fn holds_by(&self, accessor: &str) -> bool {
         self.holds(accessor, |lease| {
             lease.holder.as_ref().is_some_and(|holder| holder.accessor.as_deref() == Some(accessor))
         })
@@ -104,22 +104,22 @@ impl State {
     }
 
     /// Uids of ExternalSecrets of that name that are gone; told once.
-    pub fn gone(&self, name: &Name) -> BTreeSet<String> {
+    pub(crate) fn gone(&self, name: &Name) -> BTreeSet<String> {
         self.lock().leases.gone.remove(name).unwrap_or_default()
     }
 
     /// The record of a Secret of that ExternalSecret's that is gone.
-    pub fn orphaned(&self, name: &Name) -> Option<Orphaned> {
+    pub(crate) fn orphaned(&self, name: &Name) -> Option<Orphaned> {
         self.lock().leases.orphaned.get(name).cloned()
     }
 
     /// Its leases are taken back, or named by another Secret's record.
-    pub fn forget_orphaned(&self, name: &Name) {
+    pub(crate) fn forget_orphaned(&self, name: &Name) {
         self.lock().leases.orphaned.remove(name);
     }
 
     /// Nothing is leased to it any more.
-    pub fn forget_leases(&self, name: &Name) {
+    pub(crate) fn forget_leases(&self, name: &Name) {
         self.lock().leases.memory.remove(name);
     }
 
@@ -127,7 +127,7 @@ impl State {
     /// Secrets as often as they are repaired would have credentials made at that speed.
     ///
     /// When it may, if not now.
-    pub fn repair_held_back(&self, name: &Name) -> Option<Instant> {
+    pub(crate) fn repair_held_back(&self, name: &Name) -> Option<Instant> {
         /// Repairs that count.
         const WINDOW: Duration = Duration::from_secs(600);
         /// Between the first and the second; each further one waits twice as long.
@@ -144,7 +144,7 @@ impl State {
     }
 
     /// That was done.
-    pub fn repaired(&self, name: &Name) {
+    pub(crate) fn repaired(&self, name: &Name) {
         self.lock().leases.memory.entry(name.clone()).or_default().repairs.push(Instant::now());
     }
 }

@@ -1,5 +1,5 @@
 //! What generators left behind, as the watch last showed it: GeneratorState objects of this operator's class. Who owns one
-//! and what of it is the newest is told here; creating, flagging and cleaning is `reconcile::states`'.
+//! and what of it is the newest is told here; creating, flagging and cleaning is `reconcile::left`'.
 
 use claviger_core::lease::Source;
 use claviger_crds::generators::{GeneratorState, GeneratorStateSpec};
@@ -13,19 +13,19 @@ use super::State;
 use crate::watch::cache::Name;
 
 /// ESO's label for what belongs together: one generator's, of one ExternalSecret.
-pub const LABEL_OWNER_KEY: &str = "generators.external-secrets.io/owner-key";
+pub(crate) const LABEL_OWNER_KEY: &str = "generators.external-secrets.io/owner-key";
 /// The class of the operator that made it and takes it back. What ESO has left behind has none, and is left alone: no
 /// plugin of ours made it.
-pub const ANNOTATION_CLASS: &str = "claviger.io/controller-class";
+pub(crate) const ANNOTATION_CLASS: &str = "claviger.io/controller-class";
 
 /// The value of [`LABEL_OWNER_KEY`].
-pub fn owner_key(uid: &str, source: &Source) -> String {
+pub(crate) fn owner_key(uid: &str, source: &Source) -> String {
     crate::config::short_hash(&format!("{uid} {} {}", source.kind, source.name))
 }
 
 impl State {
     /// An event of the watch.
-    pub fn generator_state_event(&self, event: Event<DeserializeGuard<GeneratorState>>) {
+    pub(crate) fn generator_state_event(&self, event: Event<DeserializeGuard<GeneratorState>>) {
         self.lock().left.apply(event, |guard| {
             guard.0.unwrap_or_else(|invalid| {
                 // What cannot be read is nobody's to take back, and keeps no list from coming in.
@@ -38,23 +38,23 @@ impl State {
     }
 
     /// What we have just written ourselves.
-    pub fn left_written(&self, object: GeneratorState) {
+    pub(crate) fn left_written(&self, object: GeneratorState) {
         self.lock().left.insert(Name::of(&object), object);
         self.left_changed.notify_one();
     }
 
     /// It is not there any more, whatever the watch has said last.
-    pub fn left_gone(&self, name: &Name) {
+    pub(crate) fn left_gone(&self, name: &Name) {
         self.lock().left.remove(name);
     }
 
     /// Waits until one of them changed.
-    pub async fn left_changed(&self) {
+    pub(crate) async fn left_changed(&self) {
         self.left_changed.notified().await;
     }
 
     /// All that operators of that class made.
-    pub fn left(&self, class: &str) -> Vec<Arc<GeneratorState>> {
+    pub(crate) fn left(&self, class: &str) -> Vec<Arc<GeneratorState>> {
         self.left_where(class, |_| true)
     }
 
@@ -66,7 +66,7 @@ impl State {
     }
 
     /// Those of an ExternalSecret that are to stay, oldest first: they are neither flagged nor deleted.
-    pub fn left_for(&self, class: &str, namespace: &str, uid: &str) -> Vec<Arc<GeneratorState>> {
+    pub(crate) fn left_for(&self, class: &str, namespace: &str, uid: &str) -> Vec<Arc<GeneratorState>> {
         let mut all = self.left_where(class, |object| {
             object.metadata.namespace.as_deref() == Some(namespace)
                 && object.owner_references().iter().any(|owner| owner.uid == uid)

@@ -1,22 +1,24 @@
 //! What the watches and the workers share: the caches, the index, the queue.
 //!
-//! One lock, held for look-ups and insertions only, never over an await. Events become queue entries (`events`);
+//! One lock, held for look-ups and insertions only, never over an await. Events become queue entries (`watched`);
 //! what an entry means is decided by the reconciler that takes it.
 
 mod absent;
 mod asked;
 pub(crate) mod children;
-mod events;
 mod leases;
-pub mod left;
+pub(crate) mod left;
+mod progress;
 pub(crate) mod push;
 pub(crate) mod push_spread;
 mod spread;
+mod statuses;
+mod stores;
 mod term;
 mod uids;
-mod unwritten;
 mod uses;
 pub(crate) mod view;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,91 +30,43 @@ use claviger_core::scheduler::{Class, Scheduler};
 use claviger_core::spread::NamespaceView;
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
 use claviger_crds::cluster_push_secret::ClusterPushSecret;
-use claviger_crds::external_secret::{ExternalSecret, StoreKind};
+use claviger_crds::external_secret::ExternalSecret;
 use claviger_crds::generators::GeneratorState;
 use claviger_crds::plugin::Plugin;
 use claviger_crds::push_secret::PushSecret;
-use claviger_crds::store::{SecretStoreSpec, SecretStoreStatus};
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
 use kube::core::error_boundary::InvalidObject;
 use tokio::sync::Notify;
 
-use crate::cluster::credentials::Reference;
 use crate::metrics::Metrics;
-use crate::watch::Object;
 use crate::watch::cache::{Cache, Name};
 use crate::watch::index::Index;
 use crate::watch::managed::ManagedSecret;
 use crate::watch::marked::MarkedCache;
 use crate::watch::others::Others;
+use crate::watch::{Object, Reference};
 use children::Spreading;
 use leases::Leases;
+pub(crate) use progress::{Progress, RolledOut};
 use push::Pushing;
-use unwritten::UnwrittenStatus;
+use statuses::UnwrittenStatus;
+pub(crate) use stores::{Store, Verdict, stores_named};
 
 /// An object, or what is known of one that does not parse.
-pub type Parsed<K> = Result<K, Box<InvalidObject>>;
+pub(crate) type Parsed<K> = Result<K, Box<InvalidObject>>;
 
-/// A store of either kind.
-#[derive(Clone, Debug)]
-pub struct Store {
-    /// Its metadata.
-    pub metadata: ObjectMeta,
-    /// Its spec, or why it does not parse.
-    pub spec: Result<SecretStoreSpec, String>,
-    /// Its status as last seen.
-    pub status: Option<SecretStoreStatus>,
-}
-
-/// How the last validation of a store ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// The generation that was validated.
-    pub generation: i64,
-    /// Whether ExternalSecrets may use it.
-    pub ready: bool,
-    /// Reason and message of the condition.
-    pub text: (String, String),
-}
-
-/// The lists that must be complete before work starts.
+/// What is not watched, so that work starts without its lists.
 #[derive(Clone, Copy, Debug, Default)]
-struct Synced {
-    no_cluster_scope: bool,
+pub(crate) struct Unwatched {
+    /// Cluster-scoped kinds: a namespaced installation has no right to them.
+    pub cluster_scope: bool,
     /// ClusterExternalSecrets.
-    no_spread: bool,
-    no_push: bool,
-    no_push_spread: bool,
-}
-
-/// What is known of an ExternalSecret beyond its status.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Progress {
-    /// When it was last refreshed: the status says that only once a minute.
-    pub last: Option<Timestamp>,
-    /// Failures in a row.
-    pub failures: u32,
-    /// When a refresh that brought a part only is tried again.
-    pub again: Option<Instant>,
-    /// When the object was last seen to change: answers that were fetched since then are new enough for
-    /// it, so those who change together share them.
-    pub changed: Option<Instant>,
-    /// When somebody said that its provider has something new, if it has not been refreshed since.
-    pub asked: Option<Instant>,
-    /// What events said of missing entries (a hash of it), and when.
-    absent: Option<(u64, Instant)>,
-}
-
-/// Workloads that were restarted for a change of a Secret's data.
-#[derive(Clone, Debug)]
-pub struct RolledOut {
-    /// The change.
-    pub mark: String,
-    /// Whether all were restarted; else somebody was told why not.
-    pub restarted: bool,
-    /// Whether all of them run again.
-    pub over: bool,
+    pub cluster_external_secrets: bool,
+    /// PushSecrets.
+    pub push_secrets: bool,
+    /// ClusterPushSecrets.
+    pub cluster_push_secrets: bool,
 }
 
 #[derive(Default)]
@@ -139,7 +93,7 @@ struct Inner {
     spreading: Spreading,
     pushing: Pushing,
     queue: Scheduler<Object>,
-    synced: Synced,
+    unwatched: Unwatched,
     /// When the list of ExternalSecrets that is coming in began.
     listed: Option<Instant>,
     /// Whether this process works, and not only stands by.
@@ -147,7 +101,7 @@ struct Inner {
 }
 
 /// The shared state.
-pub struct State {
+pub(crate) struct State {
     inner: Mutex<Inner>,
     /// Told when the queue or the sync state changed.
     wake: Notify,
@@ -158,7 +112,7 @@ pub struct State {
 
 impl State {
     /// Nothing seen yet.
-    pub fn new(metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
         Self { inner: Mutex::default(), wake: Notify::new(), left_changed: Notify::new(), metrics }
     }
 
@@ -167,75 +121,60 @@ impl State {
     }
 
     /// Waits until something was queued or a list completed.
-    pub async fn woken(&self) {
+    pub(crate) async fn woken(&self) {
         self.wake.notified().await;
     }
 
     /// The lists that have not come in.
-    pub fn unlisted(&self) -> Vec<&'static str> {
+    pub(crate) fn unlisted(&self) -> Vec<&'static str> {
         let inner = self.lock();
-        let cluster_scope = !inner.synced.no_cluster_scope;
-        let spread = !inner.synced.no_spread;
+        let Unwatched { cluster_scope, cluster_external_secrets, push_secrets, cluster_push_secrets } =
+            inner.unwatched;
         let lists = [
             ("externalsecrets", inner.external_secrets.synced()),
             ("secretstores", inner.stores.synced()),
             ("generatorstates", inner.left.synced()),
             ("managed secrets", inner.managed.synced()),
-            ("clustersecretstores", inner.cluster_stores.synced() || !cluster_scope),
-            ("plugins", inner.plugins.synced() || !cluster_scope),
-            ("clusterexternalsecrets", inner.cluster_external_secrets.synced() || !spread),
-            ("pushsecrets", inner.push_secrets.synced() || inner.synced.no_push),
-            ("clusterpushsecrets", inner.cluster_push_secrets.synced() || inner.synced.no_push_spread),
-            ("namespaces", inner.namespaces.synced() || !spread && inner.synced.no_push_spread),
+            ("clustersecretstores", cluster_scope || inner.cluster_stores.synced()),
+            ("plugins", cluster_scope || inner.plugins.synced()),
+            ("clusterexternalsecrets", cluster_external_secrets || inner.cluster_external_secrets.synced()),
+            ("pushsecrets", push_secrets || inner.push_secrets.synced()),
+            ("clusterpushsecrets", cluster_push_secrets || inner.cluster_push_secrets.synced()),
+            ("namespaces", cluster_external_secrets && cluster_push_secrets || inner.namespaces.synced()),
         ];
         lists.into_iter().filter(|(_, synced)| !synced).map(|(list, _)| list).collect()
     }
 
     /// Whether every list has come in.
-    pub fn synced(&self) -> bool {
+    pub(crate) fn synced(&self) -> bool {
         self.unlisted().is_empty()
     }
 
-    /// Cluster-scoped kinds are not watched.
-    pub fn without_cluster_scope(&self) {
-        self.lock().synced.no_cluster_scope = true;
-    }
-
-    /// ClusterExternalSecrets are not looked after.
-    pub fn without_cluster_external_secrets(&self) {
-        self.lock().synced.no_spread = true;
-    }
-
-    /// PushSecrets are not looked after.
-    pub fn without_push_secrets(&self) {
-        self.lock().synced.no_push = true;
-    }
-
-    /// ClusterPushSecrets are not looked after.
-    pub fn without_cluster_push_secrets(&self) {
-        self.lock().synced.no_push_spread = true;
+    /// These are not watched: no list of them will come in.
+    pub(crate) fn without(&self, unwatched: Unwatched) {
+        self.lock().unwatched = unwatched;
     }
 
     // === the queue ===
 
     /// Queues an object for now.
-    pub fn push(&self, object: Object, class: Class) {
+    pub(crate) fn push(&self, object: Object, class: Class) {
         self.lock().queue.push(object, class, Instant::now());
         self.wake.notify_one();
     }
 
     /// How many objects wait to be looked at, now or later.
-    pub fn queued(&self) -> usize {
+    pub(crate) fn queued(&self) -> usize {
         self.lock().queue.len()
     }
 
     /// When the next entry is due.
-    pub fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         self.lock().queue.next_due()
     }
 
     /// An object's reconcile ended, and when to look again.
-    pub fn done(&self, object: &Object, next: Option<(Class, Instant)>) {
+    pub(crate) fn done(&self, object: &Object, next: Option<(Class, Instant)>) {
         self.lock().queue.done(object, next);
         self.wake.notify_one();
     }
@@ -243,58 +182,39 @@ impl State {
     // === look-ups ===
 
     /// An ExternalSecret.
-    pub fn external_secret(&self, name: &Name) -> Option<Arc<Parsed<ExternalSecret>>> {
+    pub(crate) fn external_secret(&self, name: &Name) -> Option<Arc<Parsed<ExternalSecret>>> {
         self.lock().external_secrets.get(name)
     }
 
-    /// A store, by what an ExternalSecret in `namespace` calls it.
-    pub fn store(&self, object: &Object) -> Option<Arc<Store>> {
-        let inner = self.lock();
-        match object {
-            Object::SecretStore(name) => inner.stores.get(name),
-            Object::ClusterSecretStore(name) => inner.cluster_stores.get(&Name::new("", name)),
-            _ => None,
-        }
-    }
-
     /// A Plugin object.
-    pub fn plugin(&self, name: &str) -> Option<Arc<Parsed<Plugin>>> {
+    pub(crate) fn plugin(&self, name: &str) -> Option<Arc<Parsed<Plugin>>> {
         self.lock().plugins.get(&Name::new("", name))
     }
 
     /// Every Plugin object.
-    pub fn plugins(&self) -> Vec<(String, Arc<Parsed<Plugin>>)> {
+    pub(crate) fn plugins(&self) -> Vec<(String, Arc<Parsed<Plugin>>)> {
         let inner = self.lock();
         inner.plugins.iter().map(|(name, plugin)| (name.name.clone(), plugin.clone())).collect()
     }
 
-    /// Every store.
-    pub fn stores(&self) -> Vec<Object> {
-        let inner = self.lock();
-        let namespaced = inner.stores.iter().map(|(name, _)| Object::SecretStore(name.clone()));
-        let cluster =
-            inner.cluster_stores.iter().map(|(name, _)| Object::ClusterSecretStore(name.name.clone()));
-        namespaced.chain(cluster).collect()
-    }
-
     /// A Secret with the managed label.
-    pub fn managed(&self, name: &Name) -> Option<Arc<ManagedSecret>> {
+    pub(crate) fn managed(&self, name: &Name) -> Option<Arc<ManagedSecret>> {
         self.lock().managed.get(name)
     }
 
     /// Whether the watches show that there is no Secret of that name, managed or not. They may be a moment behind.
-    pub fn lacks(&self, name: &Name) -> bool {
+    pub(crate) fn lacks(&self, name: &Name) -> bool {
         let inner = self.lock();
         inner.managed.synced() && !inner.managed.holds(name) && inner.others.lacks(name)
     }
 
     /// Managed Secrets of a namespace with that created-by label.
-    pub fn created_by(&self, namespace: &str, label: &str) -> Vec<Arc<ManagedSecret>> {
+    pub(crate) fn created_by(&self, namespace: &str, label: &str) -> Vec<Arc<ManagedSecret>> {
         self.lock().managed.marked(namespace, label)
     }
 
     /// Our own write, before the watch shows it; what the watch has shown since is newer.
-    pub fn wrote(&self, secret: ManagedSecret) {
+    pub(crate) fn wrote(&self, secret: ManagedSecret) {
         let name = Name::of(&secret);
         let mut inner = self.lock();
         let known = inner.managed.get(&name);
@@ -304,133 +224,30 @@ impl State {
     }
 
     /// Our own deletion, before the watch shows it.
-    pub fn deleted(&self, name: &Name) {
+    pub(crate) fn deleted(&self, name: &Name) {
         self.lock().managed.remove(name);
     }
 
     // === dependencies ===
 
     /// Notes that an object reads another, and so wants to be woken when that changes.
-    pub fn add_read(&self, object: &Object, reference: Reference) {
+    pub(crate) fn add_read(&self, object: &Object, reference: Reference) {
         self.lock().index.add_read(object, reference);
     }
 
     /// What an object reads is not known any more.
-    pub fn forget_reads(&self, object: &Object) {
+    pub(crate) fn forget_reads(&self, object: &Object) {
         self.lock().index.forget_reads(object);
-    }
-
-    /// The verdict on a store, if it was validated by this process.
-    pub fn verdict(&self, store: &Object) -> Option<Verdict> {
-        self.lock().verdicts.get(store).cloned()
-    }
-
-    /// Keeps a verdict; wakes the store's users if it began or ceased to work. Returns how often in a row
-    /// it has failed.
-    pub fn set_verdict(&self, store: &Object, verdict: Verdict) -> u32 {
-        let mut inner = self.lock();
-        let ready = verdict.ready;
-        let before = inner.verdicts.insert(store.clone(), verdict);
-        if before.is_none_or(|before| before.ready != ready) {
-            inner.wake_users(store);
-        }
-        let failures = if ready {
-            inner.store_failures.remove(store);
-            0
-        } else {
-            let failures = inner.store_failures.entry(store.clone()).or_default();
-            *failures = failures.saturating_add(1);
-            *failures
-        };
-        drop(inner);
-        self.wake.notify_one();
-        failures
-    }
-
-    /// Somebody who uses the store had trouble that is the store's: validate it, if it is thought to work.
-    pub fn doubt(&self, store: &Object) {
-        let mut inner = self.lock();
-        if inner.verdicts.get(store).is_none_or(|verdict| verdict.ready) {
-            inner.queue.push(store.clone(), Class::Fresh, Instant::now());
-        }
-        drop(inner);
-        self.wake.notify_one();
-    }
-
-    // === progress of ExternalSecrets ===
-
-    /// What is known.
-    pub fn progress(&self, name: &Name) -> Progress {
-        self.lock().progress.get(name).copied().unwrap_or_default()
-    }
-
-    /// A refresh worked.
-    pub fn refreshed(&self, name: &Name, at: Timestamp) {
-        let mut inner = self.lock();
-        let progress = inner.progress.entry(name.clone()).or_default();
-        progress.last = Some(at);
-        progress.failures = 0;
-        progress.again = None;
-        inner.unread.remove(name);
-    }
-
-    /// What could not be read at the last refresh, if this process made it and it brought a part.
-    pub fn unread(&self, name: &Name) -> Option<Arc<Unread>> {
-        self.lock().unread.get(name).cloned()
-    }
-
-    /// A refresh brought a part, and is to be tried again then.
-    pub fn partly_refreshed(&self, name: &Name, unread: Unread, at: Timestamp, again: Instant) {
-        let mut inner = self.lock();
-        inner.unread.insert(name.clone(), Arc::new(unread));
-        let progress = inner.progress.entry(name.clone()).or_default();
-        (progress.last, progress.again) = (Some(at), Some(again));
-    }
-
-    /// A refresh failed; how often in a row.
-    pub fn failed(&self, name: &Name) -> u32 {
-        let mut inner = self.lock();
-        let progress = inner.progress.entry(name.clone()).or_default();
-        progress.failures = progress.failures.saturating_add(1);
-        progress.failures
-    }
-
-    /// It is gone.
-    pub fn forget_progress(&self, name: &Name) {
-        let mut inner = self.lock();
-        inner.progress.remove(name);
-        inner.rollouts.remove(name);
-        inner.unread.remove(name);
-        inner.unwritten.remove(name);
-    }
-
-    /// How far the restarts for an ExternalSecret's last change have come, as far as this process knows.
-    pub fn rollout(&self, name: &Name) -> Option<RolledOut> {
-        self.lock().rollouts.get(name).cloned()
-    }
-
-    /// So far have they come.
-    pub fn rolled(&self, name: &Name, rollout: RolledOut) {
-        self.lock().rollouts.insert(name.clone(), rollout);
     }
 }
 
 impl Inner {
-    fn wake_users(&mut self, store: &Object) {
-        let now = Instant::now();
-        for user in self.index.users(store) {
-            self.push_in_company(user, Class::Fresh, now);
-        }
-        self.wake_pushers_to(store);
-    }
-
     /// Queues one of many that are due at the same moment.
     fn push_in_company(&mut self, name: Name, class: Class, at: Instant) {
         let parsed = self.external_secrets.get(&name);
         let later = parsed.as_deref().and_then(|parsed| {
             let es = parsed.as_ref().ok()?;
-            let (kind, store) = store_refs(es).into_iter().next()?;
-            let store = store_object(kind, &name.namespace, &store);
+            let store = stores_named(&es.spec, &name.namespace).next()?;
             Some(company(&format!("{} {store}", store.kind()), first_key(&es.spec)?))
         });
         self.queue.push(Object::ExternalSecret(name), class, at + later.unwrap_or_default());
@@ -440,15 +257,6 @@ impl Inner {
         for writer in self.index.writers(target) {
             self.queue.push(Object::ExternalSecret(writer), Class::Fresh, Instant::now());
         }
-    }
-
-    fn store_generation(&self, store: &Object) -> Option<i64> {
-        let found = match store {
-            Object::SecretStore(name) => self.stores.get(name),
-            Object::ClusterSecretStore(name) => self.cluster_stores.get(&Name::new("", name)),
-            _ => None,
-        };
-        found.and_then(|store| store.metadata.generation)
     }
 
     fn was_synced(&self, name: &Name) -> bool {
@@ -466,9 +274,16 @@ impl Inner {
             return;
         };
         let target = es.spec.target.name.clone().unwrap_or_else(|| name.name.clone());
-        let stores =
-            store_refs(es).into_iter().map(|(kind, store)| store_object(kind, &name.namespace, &store));
+        let stores = stores_named(&es.spec, &name.namespace);
         self.index.set_external_secret(name, stores, Name::new(&name.namespace, target));
+    }
+}
+
+/// The metadata of an object, known also of one that does not parse.
+pub(crate) fn meta_of<K: Resource>(parsed: &Parsed<K>) -> &ObjectMeta {
+    match parsed {
+        Ok(object) => object.meta(),
+        Err(invalid) => &invalid.metadata,
     }
 }
 
@@ -479,23 +294,4 @@ fn is_newer(object: &ObjectMeta, known: &ObjectMeta) -> bool {
         (Some(object), Some(known)) => object > known,
         _ => true,
     }
-}
-
-/// The object that a store reference in `namespace` means.
-pub fn store_object(kind: StoreKind, namespace: &str, name: &str) -> Object {
-    match kind {
-        StoreKind::SecretStore => Object::SecretStore(Name::new(namespace, name)),
-        StoreKind::ClusterSecretStore => Object::ClusterSecretStore(name.to_owned()),
-    }
-}
-
-/// Every store that an ExternalSecret names.
-pub fn store_refs(es: &ExternalSecret) -> Vec<(StoreKind, String)> {
-    let own = es.spec.secret_store_ref.iter();
-    let entries = es.spec.data.iter().filter_map(|entry| entry.source_ref.as_ref());
-    let many = es.spec.data_from.iter().filter_map(|entry| entry.source_ref.as_ref());
-    let per_entry = entries.chain(many).filter_map(|source| source.store_ref.as_ref());
-    own.chain(per_entry)
-        .filter_map(|store| Some((store.kind.unwrap_or_default(), store.name.clone()?)))
-        .collect()
 }

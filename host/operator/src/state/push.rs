@@ -17,7 +17,8 @@ use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
 
-use super::{Inner, Parsed, State, Store, store_object};
+use super::watched::{shows_nothing_new, wanted_state};
+use super::{Inner, Parsed, State, Store, meta_of};
 use crate::watch::Object;
 use crate::watch::cache::{Change, Name};
 
@@ -30,16 +31,9 @@ pub(super) struct Pushing {
     progress: BTreeMap<Name, PushProgress>,
 }
 
-impl Pushing {
-    /// Who works meanwhile pushes, and says so in the objects.
-    pub(super) fn end_work(&mut self) {
-        *self = Self::default();
-    }
-}
-
 /// What this process knows of a PushSecret beyond its status.
 #[derive(Clone, Debug, Default)]
-pub struct PushProgress {
+pub(crate) struct PushProgress {
     /// Of which object it is.
     pub uid: String,
     /// When everything was last pushed or compared: the status says that only once a minute.
@@ -58,15 +52,9 @@ pub struct PushProgress {
 
 impl State {
     /// An event of the PushSecret watch.
-    pub fn push_secret_event(&self, event: Event<DeserializeGuard<PushSecret>>) {
+    pub(crate) fn push_secret_event(&self, event: Event<DeserializeGuard<PushSecret>>) {
         let mut inner = self.lock();
-        let same = match &event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                let known = inner.push_secrets.get(&Name::of(object));
-                known.is_some_and(|known| wanted(push_meta(&known)) == wanted(object.meta()))
-            }
-            _ => false,
-        };
+        let same = shows_nothing_new(&inner.push_secrets, &event, wanted_state);
         match &event {
             Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => {
                 if !same {
@@ -99,18 +87,18 @@ impl State {
     }
 
     /// A PushSecret.
-    pub fn push_secret(&self, name: &Name) -> Option<Arc<Parsed<PushSecret>>> {
+    pub(crate) fn push_secret(&self, name: &Name) -> Option<Arc<Parsed<PushSecret>>> {
         self.lock().push_secrets.get(name)
     }
 
     /// What this process knows of the PushSecret with that uid.
-    pub fn push_progress(&self, name: &Name, uid: &str) -> PushProgress {
+    pub(crate) fn push_progress(&self, name: &Name, uid: &str) -> PushProgress {
         let known = self.lock().pushing.progress.get(name).filter(|known| known.uid == uid).cloned();
         known.unwrap_or_else(|| PushProgress { uid: uid.to_owned(), ..PushProgress::default() })
     }
 
     /// Keeps what is known from now on.
-    pub fn set_push_progress(&self, name: &Name, progress: PushProgress) {
+    pub(crate) fn set_push_progress(&self, name: &Name, progress: PushProgress) {
         let mut inner = self.lock();
         // Of one that is gone nothing is kept.
         if inner.push_secrets.get(name).is_some() {
@@ -119,7 +107,7 @@ impl State {
     }
 
     /// The stores that a PushSecret of that namespace may mean, those of the cluster among them.
-    pub fn store_views(&self, namespace: &str) -> Vec<StoreView> {
+    pub(crate) fn store_views(&self, namespace: &str) -> Vec<StoreView> {
         let inner = self.lock();
         let own = inner.stores.iter().filter(|(name, _)| name.namespace == namespace);
         let own = own.map(|(name, store)| view(StoreKind::SecretStore, &name.name, store));
@@ -130,7 +118,12 @@ impl State {
 
     /// Takes places for a PushSecret; answers those that an older one has, and whose. Younger ones that lose one look
     /// again.
-    pub fn claim(&self, name: &Name, created: &str, wanted: &BTreeSet<Target>) -> Vec<(Target, Owner)> {
+    pub(crate) fn claim(
+        &self,
+        name: &Name,
+        created: &str,
+        wanted: &BTreeSet<Target>,
+    ) -> Vec<(Target, Owner)> {
         let mut inner = self.lock();
         if !inner.is_there(name, created) {
             return Vec::new();
@@ -152,7 +145,7 @@ impl State {
     }
 
     /// A PushSecret has these places and no others: who waits for one that it gave up looks again.
-    pub fn keep_places(&self, name: &Name, created: &str, targets: BTreeSet<Target>) {
+    pub(crate) fn keep_places(&self, name: &Name, created: &str, targets: BTreeSet<Target>) {
         let mut inner = self.lock();
         if !inner.is_there(name, created) {
             return;
@@ -165,12 +158,12 @@ impl State {
     }
 
     /// Whether an older PushSecret has one of its places by now.
-    pub fn loses_a_place(&self, name: &Name) -> bool {
+    pub(crate) fn loses_a_place(&self, name: &Name) -> bool {
         self.lock().pushing.claims.loses(&owner(name))
     }
 
     /// Something was deleted there: whoever has that place by now looks again.
-    pub fn deleted_at(&self, name: &Name, target: &Target) {
+    pub(crate) fn deleted_at(&self, name: &Name, target: &Target) {
         let mut inner = self.lock();
         let others = inner.pushing.claims.others(&owner(name), target).into_iter().cloned().collect();
         inner.push_again(others);
@@ -179,7 +172,7 @@ impl State {
     }
 
     /// Whether another PushSecret has something there.
-    pub fn is_anothers(&self, name: &Name, target: &Target) -> bool {
+    pub(crate) fn is_anothers(&self, name: &Name, target: &Target) -> bool {
         !self.lock().pushing.claims.others(&owner(name), target).is_empty()
     }
 }
@@ -187,7 +180,7 @@ impl State {
 impl Inner {
     /// Whether a PushSecret is still the one that was made then: one that is gone has no places.
     fn is_there(&self, name: &Name, created_then: &str) -> bool {
-        self.push_secrets.get(name).is_some_and(|known| created(push_meta(&known)) == created_then)
+        self.push_secrets.get(name).is_some_and(|known| created(meta_of(&known)) == created_then)
     }
 
     fn push_again(&mut self, owners: BTreeSet<Owner>) {
@@ -207,7 +200,8 @@ impl Inner {
         for (name, parsed) in known {
             let Ok(ps) = parsed.as_ref() else { continue };
             let Some(status) = &ps.status else { continue };
-            let targets = targets_of(status, |kind, store| store_id(kind, &name.namespace, store));
+            let targets =
+                targets_of(status, |kind, store| Object::store(kind, &name.namespace, store).to_string());
             self.pushing.claims.set(&owner(&name), &created(&ps.metadata), targets);
         }
     }
@@ -224,24 +218,12 @@ impl Inner {
             // Perhaps its class.
             self.wake_all_push_spreaders();
         }
-        let (kind, namespace, found) = match store {
-            Object::SecretStore(name) => (
-                StoreKind::SecretStore,
-                Some(&name.namespace),
-                self.stores.get(name).map(|it| (name.name.clone(), it)),
-            ),
-            Object::ClusterSecretStore(name) => {
-                let found = self.cluster_stores.get(&Name::new("", name));
-                (StoreKind::ClusterSecretStore, None, found.map(|it| (name.clone(), it)))
-            }
+        let (kind, namespace, store_name) = match store {
+            Object::SecretStore(name) => (StoreKind::SecretStore, Some(&name.namespace), &name.name),
+            Object::ClusterSecretStore(name) => (StoreKind::ClusterSecretStore, None, name),
             _ => return,
         };
-        let store_name = match store {
-            Object::SecretStore(name) => &name.name,
-            Object::ClusterSecretStore(name) => name,
-            _ => return,
-        };
-        let view = found.map(|(name, it)| view(kind, &name, &it));
+        let view = self.store(store).map(|found| view(kind, store_name, &found));
         let means = |ps: &PushSecret| {
             ps.spec.secret_store_refs.iter().any(|reference| match (&reference.label_selector, &view) {
                 (Some(_), Some(view)) => !chosen(reference, std::slice::from_ref(view)).is_empty(),
@@ -283,12 +265,6 @@ impl Inner {
     }
 }
 
-/// A store, for all namespaces.
-pub(crate) fn store_id(kind: StoreKind, namespace: &str, name: &str) -> String {
-    let object = store_object(kind, namespace, name);
-    object.to_string()
-}
-
 /// When an object was made: times of Kubernetes sort as texts.
 pub(crate) fn created(meta: &ObjectMeta) -> String {
     meta.creation_timestamp.as_ref().map(|time| time.0.to_string()).unwrap_or_default()
@@ -300,23 +276,4 @@ fn owner(name: &Name) -> Owner {
 
 fn view(kind: StoreKind, name: &str, store: &Store) -> StoreView {
     StoreView { kind, name: name.to_owned(), labels: store.metadata.labels.clone().unwrap_or_default() }
-}
-
-pub(super) fn push_meta(parsed: &Parsed<PushSecret>) -> &ObjectMeta {
-    match parsed {
-        Ok(ps) => &ps.metadata,
-        Err(invalid) => &invalid.metadata,
-    }
-}
-
-/// What of an object's metadata asks for work; a status write changes none of it.
-fn wanted(meta: &ObjectMeta) -> impl PartialEq + use<> {
-    (
-        meta.uid.clone(),
-        meta.generation,
-        meta.labels.clone(),
-        meta.annotations.clone(),
-        meta.deletion_timestamp.is_some(),
-        meta.owner_references.clone(),
-    )
 }

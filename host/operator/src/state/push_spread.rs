@@ -1,7 +1,6 @@
 //! What is known of ClusterPushSecrets, and who of them has to look again when one of these, a namespace or a PushSecret
 //! changes.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,20 +11,19 @@ use claviger_core::spread::{Child, NamespaceView};
 use claviger_crds::cluster_push_secret::{ClusterPushSecret, ClusterPushSecretStatus};
 use claviger_crds::push_secret::{PushSecret, PushSecretSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
 
-use super::children::given;
-use super::push::push_meta;
-use super::{Inner, Parsed, State};
+use super::children::{child, controller};
+use super::watched::shows_nothing_new;
+use super::{Inner, Parsed, State, meta_of};
 use crate::watch::Object;
 use crate::watch::cache::{Change, Name};
 
 const KIND: &str = "ClusterPushSecret";
 
 /// What a ClusterPushSecret decides by.
-pub struct PushConcerned {
+pub(crate) struct PushConcerned {
     /// Every namespace.
     pub namespaces: BTreeMap<String, Arc<NamespaceView>>,
     /// Its PushSecrets, and those that have their name, by namespace and name.
@@ -34,24 +32,18 @@ pub struct PushConcerned {
 
 impl PushConcerned {
     /// As the decision sees them.
-    pub fn children(&self) -> BTreeMap<(String, String), Child<'_, PushSecretSpec>> {
-        self.push_secrets.iter().map(|(name, parsed)| (name.clone(), child(parsed))).collect()
+    pub(crate) fn children(&self) -> BTreeMap<(String, String), Child<'_, PushSecretSpec>> {
+        self.push_secrets.iter().map(|(name, parsed)| (name.clone(), child(parsed, KIND))).collect()
     }
 }
 
 impl State {
     /// An event of the ClusterPushSecret watch.
-    pub fn cluster_push_secret_event(&self, event: Event<DeserializeGuard<ClusterPushSecret>>) {
+    pub(crate) fn cluster_push_secret_event(&self, event: Event<DeserializeGuard<ClusterPushSecret>>) {
         let mut inner = self.lock();
         let wanted =
             |meta: &ObjectMeta| (meta.uid.clone(), meta.generation, meta.deletion_timestamp.is_some());
-        let same = match &event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                let known = inner.cluster_push_secrets.get(&Name::of(object));
-                known.is_some_and(|known| wanted(meta_of(&known)) == wanted(object.meta()))
-            }
-            _ => false,
-        };
+        let same = shows_nothing_new(&inner.cluster_push_secrets, &event, wanted);
         for change in inner.cluster_push_secrets.apply(event, |guard| guard.0.map_err(Box::new)) {
             match change {
                 Change::Upserted(_) if same => {}
@@ -68,12 +60,12 @@ impl State {
     }
 
     /// A ClusterPushSecret.
-    pub fn cluster_push_secret(&self, name: &str) -> Option<Arc<Parsed<ClusterPushSecret>>> {
+    pub(crate) fn cluster_push_secret(&self, name: &str) -> Option<Arc<Parsed<ClusterPushSecret>>> {
         self.lock().cluster_push_secrets.get(&Name::new("", name))
     }
 
     /// Our own write of a status, before the watch shows it: the next one is compared with it.
-    pub fn cluster_push_status_written(&self, name: &str, status: &ClusterPushSecretStatus) {
+    pub(crate) fn cluster_push_status_written(&self, name: &str, status: &ClusterPushSecretStatus) {
         let mut inner = self.lock();
         let name = Name::new("", name);
         if let Some(Ok(cps)) = inner.cluster_push_secrets.get(&name).as_deref() {
@@ -83,13 +75,13 @@ impl State {
     }
 
     /// What the ClusterPushSecret with that uid, whose PushSecrets have that name, decides by.
-    pub fn push_concerned(&self, uid: &str, child: &str) -> PushConcerned {
+    pub(crate) fn push_concerned(&self, uid: &str, child: &str) -> PushConcerned {
         let inner = self.lock();
         let namespaces = inner.namespaces.iter().map(|(name, view)| (name.name.clone(), view.clone()));
         let own = inner
             .push_secrets
             .iter()
-            .filter(|(name, parsed)| name.name == child || controller(push_meta(parsed)) == Some(uid));
+            .filter(|(name, parsed)| name.name == child || controller(meta_of(parsed), KIND) == Some(uid));
         PushConcerned {
             namespaces: namespaces.collect(),
             push_secrets: own
@@ -116,17 +108,16 @@ impl Inner {
             meta.namespace.clone().unwrap_or_default(),
             meta.name.clone().unwrap_or_default(),
         ));
-        let before =
-            before.as_deref().and_then(|parsed| controller(push_meta(parsed)).map(ToOwned::to_owned));
-        let after = controller(meta).map(ToOwned::to_owned);
+        let before = before.as_deref().and_then(|parsed| controller(meta_of(parsed), KIND));
+        let after = controller(meta, KIND);
         let concerned: Vec<String> = self
             .cluster_push_secrets
             .iter()
             .filter(|(_, parsed)| {
-                let uid = meta_of(parsed).uid.as_ref();
+                let uid = meta_of(parsed).uid.as_deref();
                 let named =
                     parsed.as_ref().as_ref().is_ok_and(|cps| Some(child_name(cps)) == meta.name.as_deref());
-                named || uid.is_some() && (uid == before.as_ref() || uid == after.as_ref())
+                named || uid.is_some() && (uid == before || uid == after)
             })
             .map(|(name, _)| name.name.clone())
             .collect();
@@ -142,35 +133,5 @@ impl Inner {
         let all = self.cluster_push_secrets.iter().filter(|(_, parsed)| meant(parsed));
         let all: Vec<String> = all.map(|(name, _)| name.name.clone()).collect();
         all.into_iter().for_each(|name| self.spread_pushes(name));
-    }
-}
-
-fn meta_of(parsed: &Parsed<ClusterPushSecret>) -> &ObjectMeta {
-    match parsed {
-        Ok(cps) => &cps.metadata,
-        Err(invalid) => &invalid.metadata,
-    }
-}
-
-/// The uid of the ClusterPushSecret that controls it.
-fn controller(meta: &ObjectMeta) -> Option<&str> {
-    let owner = meta.owner_references.iter().flatten();
-    owner
-        .into_iter()
-        .find(|owner| owner.controller == Some(true) && owner.kind == KIND)
-        .map(|owner| owner.uid.as_str())
-}
-
-fn child(parsed: &Parsed<PushSecret>) -> Child<'_, PushSecretSpec> {
-    let meta = push_meta(parsed);
-    Child {
-        uid: meta.uid.clone().unwrap_or_default(),
-        resource_version: meta.resource_version.clone().unwrap_or_default(),
-        controller: controller(meta).map(ToOwned::to_owned),
-        deleting: meta.deletion_timestamp.is_some(),
-        labels: meta.labels.as_ref().map_or_else(Cow::default, Cow::Borrowed),
-        annotations: meta.annotations.as_ref().map_or_else(Cow::default, Cow::Borrowed),
-        given: given(meta),
-        spec: parsed.as_ref().ok().map(|ps| Cow::Borrowed(&ps.spec)),
     }
 }

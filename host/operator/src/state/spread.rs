@@ -8,15 +8,15 @@ use std::time::Instant;
 use claviger_core::scheduler::Class;
 use claviger_core::spread::{NamespaceView, child_name, means};
 use claviger_crds::cluster_external_secret::{ClusterExternalSecret, ClusterExternalSecretStatus};
-use claviger_crds::external_secret::{ExternalSecret, StoreKind};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::watcher::Event;
-use kube::{Resource, ResourceExt};
 
-use super::children::{controller, es_meta};
-use super::{Inner, Parsed, State, store_refs};
+use super::children::controller;
+use super::watched::shows_nothing_new;
+use super::{Inner, Parsed, State, meta_of, stores_named};
 use crate::watch::Object;
 use crate::watch::cache::{Change, Name};
 
@@ -24,18 +24,15 @@ pub(super) const KIND: &str = "ClusterExternalSecret";
 
 impl State {
     /// An event of the ClusterExternalSecret watch.
-    pub fn cluster_external_secret_event(&self, event: Event<DeserializeGuard<ClusterExternalSecret>>) {
+    pub(crate) fn cluster_external_secret_event(
+        &self,
+        event: Event<DeserializeGuard<ClusterExternalSecret>>,
+    ) {
         let mut inner = self.lock();
         let wanted = |meta: &ObjectMeta| {
             (meta.uid.clone(), meta.generation, meta.annotations.clone(), meta.deletion_timestamp.is_some())
         };
-        let same = match &event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                let known = inner.cluster_external_secrets.get(&Name::of(object));
-                known.is_some_and(|known| wanted(meta_of(&known)) == wanted(object.meta()))
-            }
-            _ => false,
-        };
+        let same = shows_nothing_new(&inner.cluster_external_secrets, &event, wanted);
         for change in inner.cluster_external_secrets.apply(event, |guard| guard.0.map_err(Box::new)) {
             match change {
                 Change::Upserted(_) if same => {}
@@ -56,7 +53,7 @@ impl State {
     }
 
     /// An event of the namespaces' watch: wakes those that mean it, or meant it before.
-    pub fn namespace_event(&self, event: Event<PartialObjectMeta<Namespace>>) {
+    pub(crate) fn namespace_event(&self, event: Event<PartialObjectMeta<Namespace>>) {
         let mut inner = self.lock();
         let name = match &event {
             Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => object.name_any(),
@@ -81,7 +78,7 @@ impl State {
     }
 
     /// Our own write of a status, before the watch shows it: the next one is compared with it.
-    pub fn cluster_status_written(&self, name: &str, status: &ClusterExternalSecretStatus) {
+    pub(crate) fn cluster_status_written(&self, name: &str, status: &ClusterExternalSecretStatus) {
         let mut inner = self.lock();
         let name = Name::new("", name);
         let known = inner.cluster_external_secrets.get(&name);
@@ -92,7 +89,7 @@ impl State {
     }
 
     /// A ClusterExternalSecret.
-    pub fn cluster_external_secret(&self, name: &str) -> Option<Arc<Parsed<ClusterExternalSecret>>> {
+    pub(crate) fn cluster_external_secret(&self, name: &str) -> Option<Arc<Parsed<ClusterExternalSecret>>> {
         self.lock().cluster_external_secrets.get(&Name::new("", name))
     }
 }
@@ -114,11 +111,12 @@ impl Inner {
 
     /// A store changed, perhaps its class: wakes those whose ExternalSecrets name it.
     pub(super) fn wake_spreaders_of(&mut self, store: &Object) {
-        let Object::ClusterSecretStore(store) = store else { return };
+        if !matches!(store, Object::ClusterSecretStore(_)) {
+            return;
+        }
         let names = |parsed: &Parsed<ClusterExternalSecret>| {
-            let spec = parsed.as_ref().map(|ces| ces.spec.external_secret_spec.clone()).unwrap_or_default();
-            let es = ExternalSecret { spec, ..ExternalSecret::default() };
-            store_refs(&es).iter().any(|(kind, name)| *kind == StoreKind::ClusterSecretStore && name == store)
+            let Ok(ces) = parsed else { return false };
+            stores_named(&ces.spec.external_secret_spec, "").any(|named| named == *store)
         };
         let all: Vec<String> = self
             .cluster_external_secrets
@@ -157,7 +155,8 @@ impl Inner {
             meta.namespace.clone().unwrap_or_default(),
             meta.name.clone().unwrap_or_default(),
         ));
-        let before = known.as_deref().and_then(|parsed| controller(es_meta(parsed)).map(ToOwned::to_owned));
+        let before =
+            known.as_deref().and_then(|parsed| controller(meta_of(parsed), KIND).map(ToOwned::to_owned));
         let Some(before) = before else { return };
         let maker = self.cluster_external_secrets.iter().find_map(|(name, parsed)| {
             (meta_of(parsed).uid.as_ref() == Some(&before)).then(|| name.name.clone())
@@ -188,13 +187,6 @@ impl Inner {
 fn view(namespace: PartialObjectMeta<Namespace>) -> NamespaceView {
     let meta = namespace.metadata;
     NamespaceView { labels: meta.labels.unwrap_or_default(), terminating: meta.deletion_timestamp.is_some() }
-}
-
-fn meta_of(parsed: &Parsed<ClusterExternalSecret>) -> &ObjectMeta {
-    match parsed {
-        Ok(ces) => &ces.metadata,
-        Err(invalid) => &invalid.metadata,
-    }
 }
 
 #[cfg(test)]

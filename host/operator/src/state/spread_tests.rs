@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 use claviger_core::names::{ESO_MANAGER, SPREAD_FIELD_MANAGER};
 use claviger_core::spread::Given;
+use claviger_crds::external_secret::ExternalSecret;
 use serde_json::json;
 
 use super::*;

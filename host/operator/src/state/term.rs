@@ -10,12 +10,13 @@ use claviger_core::scheduler::Class;
 
 use super::State;
 use super::leases::Leases;
+use super::push::Pushing;
 use crate::watch::Object;
 use crate::watch::cache::Name;
 
 impl State {
     /// The next object that is due.
-    pub fn pop(&self) -> Option<(Object, Class)> {
+    pub(crate) fn pop(&self) -> Option<(Object, Class)> {
         let mut inner = self.lock();
         let now = Instant::now();
         loop {
@@ -42,17 +43,14 @@ impl State {
 
     /// This process works from now on: everything is looked at once, in the order and company of an operator's
     /// start. That asks a provider only for what is due.
-    pub fn begin_work(&self) {
+    pub(crate) fn begin_work(&self) {
         let mut inner = self.lock();
         inner.working = true;
         inner.claim_what_was_pushed();
         let now = Instant::now();
-        let stores = inner.stores.iter().map(|(name, _)| Object::SecretStore(name.clone()));
-        let cluster = inner.cluster_stores.iter();
-        let cluster = cluster.map(|(name, _)| Object::ClusterSecretStore(name.name.clone()));
         // What it is, is in place; what its status says comes from who worked before.
         let plugins = inner.plugins.iter().map(|(name, _)| Object::Plugin(name.name.clone()));
-        let stores: Vec<_> = stores.chain(cluster).map(|store| (store, Class::Fresh)).collect();
+        let stores: Vec<_> = inner.stores().map(|(store, _)| (store, Class::Fresh)).collect();
         let plugins: Vec<_> = plugins.map(|plugin| (plugin, Class::Refresh)).collect();
         let spreaders = inner.cluster_external_secrets.iter();
         let spreaders = spreaders.map(|(name, _)| Object::ClusterExternalSecret(name.name.clone()));
@@ -77,7 +75,7 @@ impl State {
 
     /// This process works no more: its verdicts and counts of failures are of another time when it begins anew.
     /// (When it refreshed something is a fact, and stays.)
-    pub fn end_work(&self) {
+    pub(crate) fn end_work(&self) {
         let mut inner = self.lock();
         inner.working = false;
         inner.verdicts.clear();
@@ -88,7 +86,8 @@ impl State {
         inner.unwritten.clear();
         inner.unread.clear();
         inner.store_failures.clear();
-        inner.pushing.end_work();
+        // Who works meanwhile pushes, and says so in the objects.
+        inner.pushing = Pushing::default();
         for progress in inner.progress.values_mut() {
             progress.failures = 0;
             progress.asked = None;

@@ -4,19 +4,16 @@ use std::sync::Arc;
 
 use kube::Resource;
 
-use super::{Parsed, State, Store};
+use super::{Parsed, State, Store, meta_of};
 use crate::watch::Object;
 use crate::watch::cache::Name;
 
 impl State {
     /// The uid of an object that is there.
-    pub fn uid_of(&self, object: &Object) -> Option<String> {
+    pub(crate) fn uid_of(&self, object: &Object) -> Option<String> {
         fn uid<K: Resource>(parsed: Option<Arc<Parsed<K>>>) -> Option<String> {
-            let uid = match parsed?.as_ref() {
-                Ok(object) => object.meta().uid.clone(),
-                Err(invalid) => invalid.metadata.uid.clone(),
-            };
-            Some(uid.unwrap_or_default())
+            let parsed = parsed?;
+            Some(meta_of(&parsed).uid.clone().unwrap_or_default())
         }
         let of_store = |store: Arc<Store>| store.metadata.uid.clone().unwrap_or_default();
         let inner = self.lock();

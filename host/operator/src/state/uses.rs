@@ -14,10 +14,10 @@ use crate::watch::Object;
 impl State {
     /// Names of the plugins that stores of the controller classes that `serves` takes, and templates, name, and the kinds of
     /// generators.
-    pub fn plugins_in_use(&self, serves: impl Fn(Option<&str>) -> bool) -> BTreeSet<String> {
+    pub(crate) fn plugins_in_use(&self, serves: impl Fn(Option<&str>) -> bool) -> BTreeSet<String> {
         let inner = self.lock();
-        let stores = inner.stores.iter().chain(inner.cluster_stores.iter());
-        let mut names: BTreeSet<String> = stores
+        let mut names: BTreeSet<String> = inner
+            .stores()
             .filter_map(|(_, store)| store.spec.as_ref().ok())
             .filter(|spec| serves(spec.controller.as_deref()))
             .filter_map(|spec| Some(spec.provider.entry()?.0.to_owned()))
@@ -34,7 +34,7 @@ impl State {
     }
 
     /// A plugin that answers to these kinds of generators is there: who failed for want of it looks again.
-    pub fn wake_generator_users(&self, answers: impl Fn(&str) -> bool) {
+    pub(crate) fn wake_generator_users(&self, answers: impl Fn(&str) -> bool) {
         // What a ClusterGenerator is of stands in it.
         let wanted = |kind: &str| kind == CLUSTER_GENERATOR || answers(kind);
         let mut inner = self.lock();
@@ -55,20 +55,14 @@ impl State {
 
     /// The plugin of that name is another, is there at last, or serves others: its stores are validated with
     /// it, and who uses one looks whether there is something to do.
-    pub fn recheck_stores(&self, plugin: &str) {
+    pub(crate) fn recheck_stores(&self, plugin: &str) {
         let mut inner = self.lock();
         let of_plugin = |store: &Store| {
             let provider = store.spec.as_ref().ok().and_then(|spec| spec.provider.entry());
             provider.is_some_and(|(name, _)| name == plugin)
         };
-        let namespaced = inner.stores.iter().map(|(name, store)| (Object::SecretStore(name.clone()), store));
-        let cluster = inner.cluster_stores.iter();
-        let cluster = cluster.map(|(name, store)| (Object::ClusterSecretStore(name.name.clone()), store));
-        let stores: Vec<Object> = namespaced
-            .chain(cluster)
-            .filter(|(_, store)| of_plugin(store))
-            .map(|(object, _)| object)
-            .collect();
+        let stores = inner.stores().filter(|(_, store)| of_plugin(store)).map(|(object, _)| object);
+        let stores: Vec<Object> = stores.collect();
         for store in stores {
             inner.wake_users(&store);
             inner.queue.push(store, Class::Fresh, Instant::now());
@@ -79,7 +73,7 @@ impl State {
 
     /// The template engine of that name is another, or is there at last: who failed for want of it looks
     /// again.
-    pub fn wake_engine_users(&self, engine: &str) {
+    pub(crate) fn wake_engine_users(&self, engine: &str) {
         let mut inner = self.lock();
         let rendered = inner.external_secrets.iter().filter_map(|(name, es)| {
             let es = es.as_ref().as_ref().ok()?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claviger_core::error::Failure;
-use claviger_core::failures::{Absent, KeyFailure};
+use claviger_core::failures::{Absent, EntryFailure};
 use claviger_core::provider::Value;
 use claviger_core::secret::SecretBytes;
 use claviger_core::shape::{self, ShapeError, Values};
@@ -16,7 +16,7 @@ use claviger_plugins::Session;
 use super::connect::store_name;
 use super::fetch::{Fetched, Got};
 use super::render::render_failure;
-use super::wanted::{generator_of, item, store_of, store_of_from, unusable};
+use super::wanted::{generator_of, item, store_of, unusable};
 use super::{Asker, Data, Notes, Pipeline};
 use crate::sync::world::World;
 use crate::watch::Object;
@@ -29,7 +29,7 @@ pub(crate) const TRANSFORM_ENGINE: &str = "v2";
 pub(super) struct Collected {
     pub(super) data: Data,
     /// Entries that failed, in the order of the spec's fields.
-    pub(super) failures: Vec<KeyFailure>,
+    pub(super) failures: Vec<EntryFailure>,
     /// What they would have given.
     pub(super) kept: KeptKeys,
     /// Entries that do not exist and may be missing.
@@ -87,7 +87,7 @@ impl Pipeline {
                     all.data.remove(&key);
                     all.kept.named.insert(key);
                     let key = entry.remote_ref.key.clone();
-                    all.failures.push(KeyFailure { entry: format!("data[{index}]"), key, failure });
+                    all.failures.push(EntryFailure { entry: format!("data[{index}]"), key, failure });
                 }
             }
         }
@@ -110,7 +110,7 @@ impl Pipeline {
         let place = format!("dataFrom[{index}]");
         let got = match (&entry.extract, &entry.find, generator_of(entry)) {
             (Some(extract), _, _) => {
-                let store = store_of_from(asker, entry, index)?;
+                let store = store_of(asker, entry.source_ref.as_ref(), &place)?;
                 match fetched.value(&store, item(extract)) {
                     Got::There((value, session)) => {
                         Got::There(extracted(value, extract, session, &store, &place)?)
@@ -136,7 +136,7 @@ impl Pipeline {
             Got::There(values) => values,
             other => return Ok(other),
         };
-        let options = Options::of(entry);
+        let options = Strategies::of(entry);
         let mut decoded = Values::new();
         let rewritten = self.rewritten(asker, world, values, entry, &place).await?;
         for (key, value) in rewritten.into_iter().filter(|(key, _)| !key.is_empty()) {
@@ -156,7 +156,7 @@ impl Pipeline {
         place: &str,
     ) -> Result<Values, Failure> {
         if entry.rewrite.is_empty() {
-            return shape::convert(values, Options::of(entry).conversion)
+            return shape::convert(values, Strategies::of(entry).conversion)
                 .map_err(|error| shaped(place, &error));
         }
         for (index, rewrite) in entry.rewrite.iter().enumerate() {
@@ -207,13 +207,13 @@ impl Pipeline {
     }
 }
 
-struct Options {
+struct Strategies {
     conversion: claviger_crds::external_secret::ConversionStrategy,
     decoding: DecodingStrategy,
     null_bytes: NullBytePolicy,
 }
 
-impl Options {
+impl Strategies {
     fn of(entry: &DataFrom) -> Self {
         match (&entry.extract, &entry.find) {
             (Some(extract), _) => Self {
@@ -243,9 +243,8 @@ fn single(
     entry: &DataEntry,
 ) -> Result<Got<SecretBytes>, Failure> {
     let reference = &entry.remote_ref;
-    let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
     let place = format!("data[{index}] (key {:?})", reference.key);
-    let store = store_of(asker, own, &place)?;
+    let store = store_of(asker, entry.source_ref.as_ref(), &place)?;
     let (value, session) = match fetched.value(&store, item(reference)) {
         Got::There(there) => there,
         Got::Missing => return Ok(Got::Missing),
@@ -258,7 +257,7 @@ fn single(
         .map_err(|error| shaped(&place, &error))
 }
 
-fn failure_of_many(index: usize, entry: &DataFrom, failure: Failure) -> KeyFailure {
+fn failure_of_many(index: usize, entry: &DataFrom, failure: Failure) -> EntryFailure {
     let (part, key) = match (&entry.extract, &entry.find, generator_of(entry)) {
         (Some(extract), _, _) => (".extract", extract.key.clone()),
         (None, Some(find), _) => {
@@ -270,7 +269,7 @@ fn failure_of_many(index: usize, entry: &DataFrom, failure: Failure) -> KeyFailu
         }
         (None, None, None) => ("", String::new()),
     };
-    KeyFailure { entry: format!("dataFrom[{index}]{part}"), key, failure }
+    EntryFailure { entry: format!("dataFrom[{index}]{part}"), key, failure }
 }
 
 /// One value, or the property of it.

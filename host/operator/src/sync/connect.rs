@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use claviger_core::error::{Failure, StoreName};
 use claviger_core::generator::CLUSTER_GENERATOR;
-use claviger_core::lease::Source;
 use claviger_core::outcome;
 use claviger_core::provider::{CallError, ProviderError};
 use claviger_core::secret::Untrusted;
@@ -20,9 +19,8 @@ use crate::audit::ObjectName;
 use crate::sync::noted::Noted;
 use crate::sync::permitted;
 use crate::sync::told::Call;
-use crate::sync::world::{GeneratorView, StoreView, World};
+use crate::sync::world::{StoreView, World};
 use crate::watch::Object;
-use crate::watch::cache::Name;
 
 /// How long a session is used. A referenced Secret that changes ends it at once (its watch says so);
 /// this bounds how long a ServiceAccount's token, which no watch shows, stays in use.
@@ -32,7 +30,7 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 const MAX_SESSIONS: usize = 2_048;
 
 /// What the audit log calls it that a plugin is handed credentials.
-const CONNECT: &str = "connect";
+pub(super) const CONNECT: &str = "connect";
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -92,19 +90,11 @@ impl Sessions {
 
 /// How messages name a store.
 pub fn store_name(store: &Object) -> StoreName {
-    match store {
-        Object::ClusterSecretStore(name)
-        | Object::ClusterExternalSecret(name)
-        | Object::ClusterPushSecret(name)
-        | Object::Plugin(name) => {
-            StoreName { kind: "ClusterSecretStore".into(), namespace: None, name: name.clone() }
-        }
-        Object::SecretStore(name) | Object::ExternalSecret(name) | Object::PushSecret(name) => StoreName {
-            kind: "SecretStore".into(),
-            namespace: Some(name.namespace.clone()),
-            name: name.name.clone(),
-        },
-    }
+    let namespace = match store {
+        Object::SecretStore(name) => Some(name.namespace.clone()),
+        _ => None,
+    };
+    StoreName { kind: store.kind().into(), namespace, name: store.name().to_owned() }
 }
 
 /// How messages name a generator.
@@ -146,40 +136,6 @@ impl super::Pipeline {
         Ok(session)
     }
 
-    /// A session with a generator, which nobody else uses: it is connected when it makes something or takes it back.
-    pub(super) async fn generator_session(
-        &self,
-        source: &Source,
-        view: &GeneratorView,
-        namespace: &str,
-        world: &dyn World,
-    ) -> Result<Arc<Session>, Failure> {
-        let installed = self.registry.generator(&view.kind)?;
-        permitted(&installed, &installed.plugin.id().name, namespace, world).await?;
-        // A ClusterGenerator is what it would be in the namespace of who asks: another one in each.
-        let uid = match source.kind.as_str() {
-            CLUSTER_GENERATOR => format!("{}/{namespace}", view.uid),
-            _ => view.uid.clone(),
-        };
-        let generator = StoreRef {
-            kind: view.kind.clone(),
-            name: source.name.clone(),
-            namespace: Some(namespace.to_owned()),
-            uid,
-            generation: view.generation,
-        };
-        let requester = Requester { namespace: namespace.to_owned() };
-        // Its references are resolved as those of a SecretStore in its namespace; that one of them changed is seen
-        // when it is connected again.
-        let credentials = world.credentials(&Object::SecretStore(Name::new(namespace, &source.name)));
-        let plugin = &installed.plugin;
-        let name = generator_name(&source.kind, namespace, &source.name);
-        let (call, credentials) = (Call::by(world, CONNECT, &name, plugin.id()), Noted::new(credentials));
-        let session = plugin.connect_generator(generator, requester, &view.spec, credentials.clone()).await;
-        connected(&call, &session, &credentials);
-        session.map_err(|error| Failure::from_call(&name, None, None, plugin.id(), error))
-    }
-
     /// Forgets what was connected for `store`: it, or something it refers to, changed.
     pub fn forget_sessions(&self, store: &Object) {
         self.sessions.forget(store);
@@ -213,7 +169,7 @@ async fn connect(
 }
 
 /// Tells what was handed to the plugin, also where that came to nothing.
-fn connected<T>(call: &Call<'_>, session: &Result<T, CallError>, credentials: &Noted) {
+pub(super) fn connected<T>(call: &Call<'_>, session: &Result<T, CallError>, credentials: &Noted) {
     let taken = credentials.taken();
     let objects =
         taken.iter().map(|(kind, namespace, name)| ObjectName { kind: Cow::Borrowed(kind), namespace, name });

@@ -7,7 +7,7 @@ use crate::metrics::Metrics;
 
 impl Pipeline {
     /// Copies the counts.
-    pub fn export(&self, metrics: &Metrics) {
+    pub(crate) fn export(&self, metrics: &Metrics) {
         let plugins = self.registry.all().into_iter().map(|(name, installed)| {
             let used = installed.plugin.used();
             (name, used.calls.saturating_sub(used.faults), used.faults)

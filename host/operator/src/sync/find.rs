@@ -9,7 +9,7 @@ use std::time::Instant;
 use claviger_core::access::Use;
 use claviger_core::error::Failure;
 use claviger_core::outcome;
-use claviger_core::provider::{Facet, Item, Nature, Query};
+use claviger_core::provider::{Item, Query};
 use claviger_core::shape::{Values, go_regexp};
 use claviger_crds::external_secret::Find;
 
@@ -100,16 +100,7 @@ impl Pipeline {
                 None => break,
             }
         }
-        let items: Vec<Item> = keys
-            .iter()
-            .map(|key| Item {
-                key: key.clone(),
-                version: None,
-                property: None,
-                facet: Facet::Value,
-                nature: Nature::Stored,
-            })
-            .collect();
+        let items: Vec<Item> = keys.into_iter().map(Item::stored).collect();
         let whole = |_: &Item| Vec::new();
         let answers = self.read_told((session.as_ref(), &name), &items, not_older_than, world, whole).await;
         for (item, answer) in items.into_iter().zip(answers) {

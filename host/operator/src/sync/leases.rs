@@ -15,8 +15,7 @@ use super::access::Opened;
 use super::connect::{generator_name, store_name};
 use super::told::Call;
 use super::wanted::unusable;
-use super::world::{GeneratorView, World};
-use crate::state::store_object;
+use super::world::World;
 use crate::watch::Object;
 
 /// What a renewal came to.
@@ -79,7 +78,7 @@ impl Pipeline {
     pub async fn revoke(&self, held: &Held, namespace: &str, world: &dyn World) -> Result<(), Failure> {
         let Some(lease) = &held.lease else { return Ok(()) };
         let source = &held.source;
-        let session = match store_of(source, namespace) {
+        let session = match maker_store(source, namespace) {
             Some(store) => {
                 let view = world.store(&store, namespace).await?;
                 self.session(&store, &view, namespace, world).await?
@@ -91,26 +90,6 @@ impl Pipeline {
         let revoked = self.fetcher.call(session.as_ref(), session.revoke(lease)).await;
         call.ended(&revoked);
         revoked.map_err(|error| about(&held.source, namespace, &session, error))
-    }
-
-    /// Has a generator take back what it left behind, with the spec that it had then.
-    ///
-    /// # Errors
-    /// Why not: trying again may help.
-    pub async fn clean_up(
-        &self,
-        source: &Source,
-        view: &GeneratorView,
-        namespace: &str,
-        world: &dyn World,
-        state: &serde_json::Value,
-    ) -> Result<(), Failure> {
-        let session = self.generator_session(source, view, namespace, world).await?;
-        let name = maker_name(source, namespace);
-        let call = Call::begin(world, "cleanUp", &name, &session);
-        let cleaned = self.fetcher.call(session.as_ref(), session.clean_up(&view.spec, state)).await;
-        call.ended(&cleaned);
-        cleaned.map_err(|error| about(source, namespace, &session, error))
     }
 
     /// What was made for an object is written now, or it never will be: it is not there any more.
@@ -130,7 +109,7 @@ impl Pipeline {
 
     /// Who made it, and what may be asked of it now.
     async fn maker(&self, source: &Source, namespace: &str, world: &dyn World) -> Result<Opened, Failure> {
-        if let Some(store) = store_of(source, namespace) {
+        if let Some(store) = maker_store(source, namespace) {
             return self.open(&store, namespace, world).await;
         }
         let session = self.generator_of(source, namespace, world).await?;
@@ -143,26 +122,19 @@ impl Pipeline {
         namespace: &str,
         world: &dyn World,
     ) -> Result<Arc<Session>, Failure> {
-        // It comes from an annotation, and becomes part of a request's path.
-        self.registry.may_generate(&source.kind)?;
-        let view = world.generator(&source.kind, namespace, &source.name).await?;
+        let view = self.generator(&source.kind, namespace, &source.name, world).await?;
         self.generator_session(source, &view, namespace, world).await
     }
 }
 
 /// The store that made it, if it was one.
-fn store_of(source: &Source, namespace: &str) -> Option<Object> {
-    let kind = match source.kind.as_str() {
-        "SecretStore" => StoreKind::SecretStore,
-        "ClusterSecretStore" => StoreKind::ClusterSecretStore,
-        _ => return None,
-    };
-    Some(store_object(kind, namespace, &source.name))
+pub(crate) fn maker_store(source: &Source, namespace: &str) -> Option<Object> {
+    Some(Object::store(StoreKind::of(&source.kind)?, namespace, &source.name))
 }
 
 /// How messages name who made it.
 fn maker_name(source: &Source, namespace: &str) -> StoreName {
-    match store_of(source, namespace) {
+    match maker_store(source, namespace) {
         Some(store) => store_name(&store),
         None => generator_name(&source.kind, namespace, &source.name),
     }

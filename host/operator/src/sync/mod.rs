@@ -10,6 +10,7 @@ mod connect;
 mod export;
 mod fetch;
 mod find;
+mod generators;
 #[cfg(test)]
 mod heard;
 mod leases;
@@ -27,13 +28,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::error::{Failure, StoreName};
-use claviger_core::failures::{Absent, KeyFailure, absent_events, may_be_partial, principal};
+use claviger_core::failures::{Absent, EntryFailure, absent_events, may_be_partial, principal};
 use claviger_core::lease::{Held, Pins, Record};
 use claviger_core::options::Options;
 use claviger_core::provider::{CallError, Health};
 use claviger_core::redact::Redactor;
 use claviger_core::rendered::Left;
-use claviger_core::secret::SecretBytes;
+pub use claviger_core::secret::Data;
 use claviger_core::template::Rendered;
 use claviger_core::tenancy::plugin_allows;
 use claviger_crds::external_secret::ExternalSecretSpec;
@@ -46,6 +47,7 @@ use crate::sync::collect::Collected;
 use crate::sync::connect::Sessions;
 pub use crate::sync::connect::{generator_name, store_name};
 pub use crate::sync::leases::Renewal;
+pub(crate) use crate::sync::leases::maker_store;
 use crate::sync::slow::SlowHashes;
 use crate::sync::told::Call;
 use crate::sync::unwritten::UnwrittenByOwner;
@@ -93,9 +95,6 @@ pub enum Makes {
     Nothing,
 }
 
-/// Values by the key they get in the Secret.
-pub type Data = BTreeMap<String, Arc<SecretBytes>>;
-
 /// What was asked for, shaped.
 pub enum Desired {
     /// What the Secret should hold.
@@ -112,7 +111,7 @@ pub struct Shortfall {
     /// [`Failure::PartiallySynced`].
     pub failure: Failure,
     /// Entry by entry.
-    pub keys: Vec<KeyFailure>,
+    pub keys: Vec<EntryFailure>,
 }
 
 /// Credentials that were made for a Secret, to be recorded on it in the same apply.
@@ -154,7 +153,7 @@ struct Notes {
     pins: Pins,
     issued: Option<Issued>,
     lost: Vec<Held>,
-    failures: Vec<KeyFailure>,
+    failures: Vec<EntryFailure>,
     short: Option<Failure>,
     absent: Vec<Absent>,
 }
@@ -170,7 +169,7 @@ pub struct Failed {
     /// As of [`Answer`].
     pub lost: Vec<Held>,
     /// The entries that failed, if it was some of them.
-    pub keys: Vec<KeyFailure>,
+    pub keys: Vec<EntryFailure>,
 }
 
 impl Failed {

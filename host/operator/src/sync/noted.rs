@@ -11,6 +11,8 @@ use claviger_core::provider::NeedError;
 use claviger_core::secret::SecretBytes;
 use claviger_plugins::{AccountAnswer, AmbientKind, CredentialSource, ObjectAnswer, ObjectKind, TokenAnswer};
 
+use crate::cluster::credentials::source_kind;
+
 /// An object: kind, namespace, name.
 pub(super) type Taken = (&'static str, String, String);
 
@@ -46,11 +48,7 @@ impl CredentialSource for Noted {
         key: &str,
     ) -> Result<ObjectAnswer, NeedError> {
         let answer = self.source.object(kind, namespace, name, key).await?;
-        let kind = match kind {
-            ObjectKind::Secret => "Secret",
-            ObjectKind::ConfigMap => "ConfigMap",
-        };
-        self.note(kind, namespace, name);
+        self.note(source_kind(kind).as_str(), namespace, name);
         Ok(answer)
     }
 

@@ -5,15 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use claviger_core::error::Failure;
 use claviger_core::lease::Source;
 use claviger_core::provider::{Facet, Item, Nature};
-use claviger_crds::external_secret::{
-    DataFrom, Find, GeneratorRef, MetadataPolicy, RemoteRef, SecretStoreRef,
-};
+use claviger_crds::external_secret::{DataFrom, Find, GeneratorRef, MetadataPolicy, RemoteRef, SourceRef};
 
 use claviger_plugins::Session;
 
 use super::connect::store_name;
 use super::{Asker, Makes};
-use crate::state::store_object;
 use crate::watch::Object;
 
 /// A `dataFrom.find`, by its place.
@@ -38,19 +35,17 @@ impl<'a> AllWanted<'a> {
         let mut all = Self::default();
         let spec = asker.spec;
         for (index, entry) in spec.data.iter().enumerate() {
-            let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
-            let store = store_of(asker, own, &format!("data[{index}]"))?;
+            let store = store_of(asker, entry.source_ref.as_ref(), &format!("data[{index}]"))?;
             all.key(store, item(&entry.remote_ref));
         }
         for (index, entry) in spec.data_from.iter().enumerate() {
+            let place = format!("dataFrom[{index}]");
+            let store = || store_of(asker, entry.source_ref.as_ref(), &place);
             match (&entry.extract, &entry.find, generator_of(entry)) {
-                (Some(extract), _, _) => all.key(store_of_from(asker, entry, index)?, item(extract)),
-                (None, Some(find), _) => {
-                    all.searches.push(Search { index, store: store_of_from(asker, entry, index)?, find });
-                }
+                (Some(extract), _, _) => all.key(store()?, item(extract)),
+                (None, Some(find), _) => all.searches.push(Search { index, store: store()?, find }),
                 (None, None, Some(generator)) => all.generators.push((index, generator)),
                 (None, None, None) => {
-                    let place = format!("dataFrom[{index}]");
                     return Err(unusable(
                         &place,
                         "it is empty: give extract, find or sourceRef.generatorRef",
@@ -72,11 +67,6 @@ impl<'a> AllWanted<'a> {
 /// The generator of an entry that names one.
 pub(super) fn generator_of(entry: &DataFrom) -> Option<&GeneratorRef> {
     entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref())
-}
-
-/// As it is recorded.
-pub(super) fn generator_source(generator: &GeneratorRef) -> Source {
-    Source { kind: generator.kind.clone(), name: generator.name.clone(), key: String::new() }
 }
 
 /// As it is recorded, and pinned in the status.
@@ -115,39 +105,34 @@ pub(super) fn asked_of(item: Item, session: Option<&Session>) -> Item {
 /// The properties that the spec takes of a key, by name; whoever takes the whole adds none.
 pub(super) fn taken<'a>(asker: &Asker<'a>, store: &Object, asked: &Item) -> Vec<&'a str> {
     let spec = asker.spec;
-    let of = |own: Option<&SecretStoreRef>| store_of(asker, own, "").is_ok_and(|of| of == *store);
+    let of = |source: &Option<SourceRef>| store_of(asker, source.as_ref(), "").is_ok_and(|of| of == *store);
     let named = |reference: &RemoteRef| {
         let Item { key, version, facet, .. } = item(reference);
         (&key, &version, facet) == (&asked.key, &asked.version, asked.facet)
     };
     let single = spec.data.iter().filter_map(|entry| {
-        let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
-        Some(&entry.remote_ref).filter(|reference| named(reference) && of(own))
+        Some(&entry.remote_ref).filter(|reference| named(reference) && of(&entry.source_ref))
     });
     let whole = spec.data_from.iter().filter_map(|entry| {
-        let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
-        entry.extract.as_ref().filter(|reference| named(reference) && of(own))
+        entry.extract.as_ref().filter(|reference| named(reference) && of(&entry.source_ref))
     });
     let properties = single.chain(whole).filter_map(|reference| reference.property.as_deref());
     let properties: BTreeSet<&str> = properties.filter(|property| !property.is_empty()).collect();
     properties.into_iter().collect()
 }
 
+/// The store of an entry that stands there: its own, else that of the spec.
 pub(super) fn store_of(
     asker: &Asker<'_>,
-    own: Option<&SecretStoreRef>,
+    source: Option<&SourceRef>,
     place: &str,
 ) -> Result<Object, Failure> {
+    let own = source.and_then(|source| source.store_ref.as_ref());
     let chosen = own.filter(|store| store.name.is_some()).or(asker.spec.secret_store_ref.as_ref());
     let Some((name, kind)) = chosen.and_then(|store| Some((store.name.as_deref()?, store.kind))) else {
         return Err(unusable(place, "no store is named: give spec.secretStoreRef or sourceRef.storeRef"));
     };
-    Ok(store_object(kind.unwrap_or_default(), asker.namespace, name))
-}
-
-pub(super) fn store_of_from(asker: &Asker<'_>, entry: &DataFrom, index: usize) -> Result<Object, Failure> {
-    let own = entry.source_ref.as_ref().and_then(|source| source.store_ref.as_ref());
-    store_of(asker, own, &format!("dataFrom[{index}]"))
+    Ok(Object::store(kind.unwrap_or_default(), asker.namespace, name))
 }
 
 pub(super) fn unusable(place: &str, why: &str) -> Failure {

@@ -16,10 +16,11 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::ListParams;
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::watcher;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
+
+use crate::watch::relist::watched;
 
 /// Where every cluster has it.
 const NAMESPACE: &str = "default";
@@ -77,8 +78,8 @@ pub(crate) async fn deny(client: &Client, host: &PluginHost) {
 /// Follows them until `stop` is cancelled.
 pub(crate) async fn follow(client: Client, host: Arc<PluginHost>, stop: CancellationToken) {
     let slices: Api<PartialObjectMeta<EndpointSlice>> = Api::namespaced(client.clone(), NAMESPACE);
-    let watched = watcher(slices, watcher::Config::default().labels(SLICES));
-    let mut events = std::pin::pin!(watched.default_backoff().take_until(stop.cancelled()));
+    let slices = watched(slices, watcher::Config::default().labels(SLICES));
+    let mut events = std::pin::pin!(slices.default_backoff().take_until(stop.cancelled()));
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init | Event::InitApply(_)) => {}

@@ -1,19 +1,17 @@
 //! Who has to look again when an object changes.
 //!
-//! Two directions of edges: what an ExternalSecret or store *reads* (stores, Secrets, ConfigMaps,
-//! ServiceAccounts) and which Secret an ExternalSecret *writes*. Pure bookkeeping; bounded by the
-//! number of references in manifests.
+//! Two directions of edges: what an ExternalSecret or store *reads* (stores, Secrets, ConfigMaps) and which
+//! Secret an ExternalSecret *writes*. Pure bookkeeping; bounded by the number of references in manifests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cluster::credentials::Reference;
-use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::few::Few;
+use crate::watch::{Object, Reference};
 
 /// The edges.
 #[derive(Default)]
-pub struct Index {
+pub(crate) struct Index {
     reads: BTreeMap<Object, BTreeSet<Reference>>,
     readers: BTreeMap<Reference, BTreeSet<Object>>,
     stores: BTreeMap<Name, Few<Object>>,
@@ -24,25 +22,25 @@ pub struct Index {
 
 impl Index {
     /// `object` reads that. Edges gather until the object changes: one too many only costs a look.
-    pub fn add_read(&mut self, object: &Object, reference: Reference) {
+    pub(crate) fn add_read(&mut self, object: &Object, reference: Reference) {
         self.readers.entry(reference.clone()).or_default().insert(object.clone());
         self.reads.entry(object.clone()).or_default().insert(reference);
     }
 
     /// `object` changed or is gone: what it read is not known any more.
-    pub fn forget_reads(&mut self, object: &Object) {
+    pub(crate) fn forget_reads(&mut self, object: &Object) {
         for old in self.reads.remove(object).unwrap_or_default() {
             remove_edge(&mut self.readers, &old, object);
         }
     }
 
     /// Who reads it.
-    pub fn readers(&self, reference: &Reference) -> Vec<Object> {
+    pub(crate) fn readers(&self, reference: &Reference) -> Vec<Object> {
         self.readers.get(reference).into_iter().flatten().cloned().collect()
     }
 
     /// Replaces the stores and the target of an ExternalSecret.
-    pub fn set_external_secret(
+    pub(crate) fn set_external_secret(
         &mut self,
         name: &Name,
         stores: impl IntoIterator<Item = Object>,
@@ -59,7 +57,7 @@ impl Index {
     }
 
     /// Removes an ExternalSecret and its edges.
-    pub fn forget_external_secret(&mut self, name: &Name) {
+    pub(crate) fn forget_external_secret(&mut self, name: &Name) {
         for store in self.stores.remove(name).unwrap_or_default() {
             remove_edge(&mut self.users, &store, name);
         }
@@ -74,12 +72,12 @@ impl Index {
     }
 
     /// The ExternalSecrets that name the store.
-    pub fn users(&self, store: &Object) -> Vec<Name> {
+    pub(crate) fn users(&self, store: &Object) -> Vec<Name> {
         self.users.get(store).into_iter().flatten().cloned().collect()
     }
 
     /// The ExternalSecrets whose target the Secret is.
-    pub fn writers(&self, target: &Name) -> Vec<Name> {
+    pub(crate) fn writers(&self, target: &Name) -> Vec<Name> {
         self.writers.get(target).into_iter().flatten().cloned().collect()
     }
 }
@@ -95,11 +93,12 @@ fn remove_edge<K: Ord, V: Ord>(edges: &mut BTreeMap<K, BTreeSet<V>>, from: &K, t
 
 #[cfg(test)]
 mod tests {
+    use claviger_core::template::SourceKind;
+
     use super::*;
-    use crate::cluster::credentials::ReferenceKind;
 
     fn secret(name: &str) -> Reference {
-        Reference { kind: ReferenceKind::Secret, namespace: "ns".to_owned(), name: name.to_owned() }
+        Reference { kind: SourceKind::Secret, namespace: "ns".to_owned(), name: name.to_owned() }
     }
 
     #[test]

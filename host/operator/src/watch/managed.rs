@@ -160,14 +160,7 @@ pub fn observed(secret: &ManagedSecret, manager: &str) -> Observed {
         labels: meta.labels.clone().unwrap_or_default(),
         annotations: meta.annotations.clone().unwrap_or_default(),
         finalizers: meta.finalizers.clone().unwrap_or_default(),
-        controller: meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true)).map(
-            |owner| Controller {
-                api_version: owner.api_version.clone(),
-                kind: owner.kind.clone(),
-                name: owner.name.clone(),
-                uid: owner.uid.clone(),
-            },
-        ),
+        controller: controller(meta),
         data: secret.data.keys.clone(),
         data_hash: secret.data.eso_hash.clone(),
         applied: by("Apply"),
@@ -177,6 +170,17 @@ pub fn observed(secret: &ManagedSecret, manager: &str) -> Observed {
                 && entry.manager.as_deref().is_some_and(|manager| manager.starts_with(FIELD_MANAGER_PREFIX))
         })),
     }
+}
+
+/// The owner that controls an object.
+pub(crate) fn controller(meta: &ObjectMeta) -> Option<Controller> {
+    let owner = meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))?;
+    Some(Controller {
+        api_version: owner.api_version.clone(),
+        kind: owner.kind.clone(),
+        name: owner.name.clone(),
+        uid: owner.uid.clone(),
+    })
 }
 
 /// Everything that some entries of managedFields own.

@@ -16,7 +16,7 @@ use super::packed::Packed;
 
 /// The cache and its index.
 #[derive(Default)]
-pub struct MarkedCache {
+pub(crate) struct MarkedCache {
     secrets: Cache<Packed>,
     /// By the label's value, which is a hash of namespace and name of the ExternalSecret.
     marked: BTreeMap<Box<str>, Few<Name>>,
@@ -24,51 +24,51 @@ pub struct MarkedCache {
 
 impl MarkedCache {
     /// The Secret, if it is there.
-    pub fn get(&self, name: &Name) -> Option<Arc<ManagedSecret>> {
+    pub(crate) fn get(&self, name: &Name) -> Option<Arc<ManagedSecret>> {
         self.secrets.get(name)?.unpack().map(Arc::new)
     }
 
     /// All of them, in order, each unpacked: not for what is done often.
-    pub fn iter(&self) -> impl Iterator<Item = ManagedSecret> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = ManagedSecret> {
         self.secrets.iter().filter_map(|(_, packed)| packed.unpack())
     }
 
     /// Whether it is there in that version.
-    pub fn is_at(&self, name: &Name, version: Option<&str>) -> bool {
+    pub(crate) fn is_at(&self, name: &Name, version: Option<&str>) -> bool {
         self.secrets.get(name).is_some_and(|packed| packed.version() == version)
     }
 
     /// Whether there is one.
-    pub fn holds(&self, name: &Name) -> bool {
+    pub(crate) fn holds(&self, name: &Name) -> bool {
         self.secrets.get(name).is_some()
     }
 
     /// Those of a namespace with that value of the label, in order.
-    pub fn marked(&self, namespace: &str, mark: &str) -> Vec<Arc<ManagedSecret>> {
+    pub(crate) fn marked(&self, namespace: &str, mark: &str) -> Vec<Arc<ManagedSecret>> {
         let names = self.marked.get(mark).into_iter().flatten().filter(|name| name.namespace == namespace);
         names.filter_map(|name| self.get(name)).collect()
     }
 
     /// Whether the first list has come in whole.
-    pub fn synced(&self) -> bool {
+    pub(crate) fn synced(&self) -> bool {
         self.secrets.synced()
     }
 
     /// Puts in what we have just written ourselves.
-    pub fn insert(&mut self, name: Name, secret: ManagedSecret) {
+    pub(crate) fn insert(&mut self, name: Name, secret: ManagedSecret) {
         self.unmark(&name);
         self.mark(&name, &secret);
         self.secrets.insert(name, Packed::new(secret));
     }
 
     /// Takes out what we have just deleted ourselves.
-    pub fn remove(&mut self, name: &Name) {
+    pub(crate) fn remove(&mut self, name: &Name) {
         self.unmark(name);
         self.secrets.remove(name);
     }
 
     /// Applies an event.
-    pub fn apply(&mut self, event: Event<ManagedSecret>) -> Vec<Change> {
+    pub(crate) fn apply(&mut self, event: Event<ManagedSecret>) -> Vec<Change> {
         match &event {
             Event::Apply(secret) | Event::InitApply(secret) => {
                 let name = Name::of(secret);

@@ -4,14 +4,29 @@
 pub(crate) mod api_server;
 pub mod cache;
 mod few;
-pub mod index;
+pub(crate) mod index;
 pub mod managed;
-pub mod marked;
-pub mod others;
+pub(crate) mod marked;
+pub(crate) mod others;
 mod packed;
-pub mod streams;
+pub(crate) mod relist;
+pub(crate) mod streams;
+
+use claviger_core::template::SourceKind;
+use claviger_crds::external_secret::StoreKind;
 
 use crate::watch::cache::Name;
+
+/// An object that something which is reconciled reads, and so wants to be woken by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Reference {
+    /// Its kind.
+    pub kind: SourceKind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
 
 /// An object that is reconciled.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +48,14 @@ pub enum Object {
 }
 
 impl Object {
+    /// The store that a reference in `namespace` means.
+    pub fn store(kind: StoreKind, namespace: &str, name: &str) -> Self {
+        match kind {
+            StoreKind::SecretStore => Self::SecretStore(Name::new(namespace, name)),
+            StoreKind::ClusterSecretStore => Self::ClusterSecretStore(name.to_owned()),
+        }
+    }
+
     /// The kind, as manifests and metrics spell it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -78,16 +101,9 @@ impl claviger_core::scheduler::Queued for Object {
 
 impl std::fmt::Display for Object {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Plugin(name)
-            | Self::ClusterExternalSecret(name)
-            | Self::ClusterPushSecret(name)
-            | Self::ClusterSecretStore(name) => {
-                write!(f, "{} {name}", self.kind())
-            }
-            Self::SecretStore(name) | Self::ExternalSecret(name) | Self::PushSecret(name) => {
-                write!(f, "{} {name}", self.kind())
-            }
+        match self.namespace() {
+            "" => write!(f, "{} {}", self.kind(), self.name()),
+            namespace => write!(f, "{} {namespace}/{}", self.kind(), self.name()),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::cache::Name;
 
 /// The names.
 #[derive(Default)]
-pub struct Others {
+pub(crate) struct Others {
     hasher: RandomState,
     names: HashSet<u64>,
     /// Those of a list that is coming in.
@@ -24,17 +24,17 @@ pub struct Others {
 
 impl Others {
     /// Whether there is no such Secret, as far as the watch shows: it may be a moment behind.
-    pub fn lacks(&self, name: &Name) -> bool {
+    pub(crate) fn lacks(&self, name: &Name) -> bool {
         self.sure && self.listing.is_none() && !self.names.contains(&self.hasher.hash_one(name))
     }
 
     /// The watch failed: what it shows may be old, until it shows something again.
-    pub fn failed(&mut self) {
+    pub(crate) fn failed(&mut self) {
         self.sure = false;
     }
 
     /// Takes an event's name in.
-    pub fn apply<K: kube::Resource>(&mut self, event: &Event<K>) {
+    pub(crate) fn apply<K: kube::Resource>(&mut self, event: &Event<K>) {
         match event {
             Event::Init => self.listing = Some(HashSet::new()),
             Event::InitApply(object) => {

@@ -6,6 +6,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use claviger_core::template::SourceKind;
 use claviger_crds::cluster_external_secret::ClusterExternalSecret;
 use claviger_crds::cluster_push_secret::ClusterPushSecret;
 use claviger_crds::external_secret::ExternalSecret;
@@ -18,18 +19,18 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, Resource};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::credentials::ReferenceKind;
 use crate::config::OperatorConfig;
-use crate::state::State;
+use crate::state::{State, Unwatched};
 use crate::watch::managed::ManagedSecret;
+use crate::watch::relist::watched;
 
 /// Starts every watch on `tasks`; each ends when `stop` is cancelled.
-pub fn start(
+pub(crate) fn start(
     client: &Client,
     config: &OperatorConfig,
     state: &Arc<State>,
@@ -39,66 +40,63 @@ pub fn start(
     let namespace = config.namespace.as_deref();
     let all = watcher::Config::default;
     let managed = all().labels(claviger_core::names::LABEL_MANAGED_SELECTOR);
+    state.without(Unwatched {
+        cluster_scope: namespace.is_some(),
+        cluster_external_secrets: !config.spreads(),
+        push_secrets: !config.push_secrets,
+        cluster_push_secrets: !config.spreads_pushes(),
+    });
 
     let external_secrets: Api<DeserializeGuard<ExternalSecret>> = scoped(client, namespace);
     run(
         tasks,
         stop,
         "externalsecrets",
-        watcher(external_secrets, all()),
+        watched(external_secrets, all()),
         state,
         State::external_secret_event,
     );
     let left: Api<DeserializeGuard<GeneratorState>> = scoped(client, namespace);
-    run(tasks, stop, "generatorstates", watcher(left, all()), state, State::generator_state_event);
+    run(tasks, stop, "generatorstates", watched(left, all()), state, State::generator_state_event);
     let stores: Api<DeserializeGuard<SecretStore>> = scoped(client, namespace);
-    run(tasks, stop, "secretstores", watcher(stores, all()), state, State::store_event);
+    run(tasks, stop, "secretstores", watched(stores, all()), state, State::store_event);
     if namespace.is_none() {
         let stores: Api<DeserializeGuard<ClusterSecretStore>> = Api::all(client.clone());
-        run(tasks, stop, "clustersecretstores", watcher(stores, all()), state, State::cluster_store_event);
+        run(tasks, stop, "clustersecretstores", watched(stores, all()), state, State::cluster_store_event);
         let plugins: Api<DeserializeGuard<Plugin>> = Api::all(client.clone());
-        run(tasks, stop, "plugins", watcher(plugins, all()), state, State::plugin_event);
-    } else {
-        // A namespaced installation has no right to cluster-scoped objects: there are none for it.
-        state.without_cluster_scope();
+        run(tasks, stop, "plugins", watched(plugins, all()), state, State::plugin_event);
     }
     if config.spreads() {
         let spreaders: Api<DeserializeGuard<ClusterExternalSecret>> = Api::all(client.clone());
         let event = State::cluster_external_secret_event;
-        run(tasks, stop, "clusterexternalsecrets", watcher(spreaders, all()), state, event);
-    } else {
-        state.without_cluster_external_secrets();
+        run(tasks, stop, "clusterexternalsecrets", watched(spreaders, all()), state, event);
     }
     if config.push_secrets {
         let pushers: Api<DeserializeGuard<PushSecret>> = scoped(client, namespace);
-        run(tasks, stop, "pushsecrets", watcher(pushers, all()), state, State::push_secret_event);
-    } else {
-        state.without_push_secrets();
+        run(tasks, stop, "pushsecrets", watched(pushers, all()), state, State::push_secret_event);
     }
     if config.spreads_pushes() {
         let spreaders: Api<DeserializeGuard<ClusterPushSecret>> = Api::all(client.clone());
         let event = State::cluster_push_secret_event;
-        run(tasks, stop, "clusterpushsecrets", watcher(spreaders, all()), state, event);
-    } else {
-        state.without_cluster_push_secrets();
+        run(tasks, stop, "clusterpushsecrets", watched(spreaders, all()), state, event);
     }
     if config.spreads() || config.spreads_pushes() {
         let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
-        run(tasks, stop, "namespaces", watcher(namespaces, all()), state, State::namespace_event);
+        run(tasks, stop, "namespaces", watched(namespaces, all()), state, State::namespace_event);
     }
     let secrets: Api<ManagedSecret> = scoped(client, namespace);
-    run(tasks, stop, "managed secrets", watcher(secrets, managed), state, State::managed_event);
+    run(tasks, stop, "managed secrets", watched(secrets, managed), state, State::managed_event);
     // The managed ones are seen already, and they are most of those that change.
     let others = all().labels(claviger_core::names::LABEL_NOT_MANAGED_SELECTOR);
     let secrets: Api<PartialObjectMeta<Secret>> = scoped(client, namespace);
-    let others = watcher(secrets, others).inspect_err({
+    let others = watched(secrets, others).inspect_err({
         let state = state.clone();
         move |_| state.others_failed()
     });
     run(tasks, stop, "secrets", others, state, State::other_event);
     let maps: Api<PartialObjectMeta<ConfigMap>> = scoped(client, namespace);
-    run(tasks, stop, "configmaps", watcher(maps, all()), state, |state, event| {
-        state.reference_event(ReferenceKind::ConfigMap, event);
+    run(tasks, stop, "configmaps", watched(maps, all()), state, |state, event| {
+        state.reference_event(SourceKind::ConfigMap, event);
     });
 }
 

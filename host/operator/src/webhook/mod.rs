@@ -50,7 +50,7 @@ impl Webhook {
     }
 
     /// Serves until told to stop.
-    pub async fn serve(self, context: Arc<Context>, stop: CancellationToken) {
+    pub(crate) async fn serve(self, context: Arc<Context>, stop: CancellationToken) {
         let intake = Arc::new(Intake::default());
         let answer = move |request| {
             let (context, intake) = (context.clone(), intake.clone());

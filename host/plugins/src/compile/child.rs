@@ -22,7 +22,7 @@ const WORDS: u64 = 4096;
 ///
 /// # Errors
 /// [`PluginsError::OverBudget`] with the limit it met, [`PluginsError::Compile`] with what it said.
-pub(crate) async fn run(
+pub(super) async fn run(
     compiler: &ChildCompiler,
     component: Vec<u8>,
     artifact: File,

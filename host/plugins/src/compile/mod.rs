@@ -7,6 +7,7 @@
 mod budget;
 mod child;
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +19,6 @@ use crate::package::MAX_COMPONENT;
 use crate::{component, engine};
 
 pub(crate) use budget::left_mib;
-pub(crate) use child::run;
 pub use child::{EXIT_NO_ROOM, EXIT_NOT_A_COMPONENT};
 
 /// Who compiles.
@@ -29,6 +29,26 @@ pub enum Compiler {
     InProcess,
     /// A child.
     Child(ChildCompiler),
+}
+
+impl Compiler {
+    /// Compiles `component` into `artifact`.
+    ///
+    /// # Errors
+    /// Why it cannot be compiled, or the artifact not be kept.
+    pub(crate) async fn compile(&self, component: Vec<u8>, artifact: File) -> Result<(), PluginsError> {
+        match self {
+            Self::Child(compiler) => child::run(compiler, component, artifact).await,
+            Self::InProcess => {
+                let work = move || {
+                    let compiled = here(&component)?;
+                    (&artifact).write_all(&compiled).map_err(|error| PluginsError::NoRoom(first_line(&error)))
+                };
+                let done = tokio::task::spawn_blocking(work).await;
+                done.map_err(|error| PluginsError::Compile(error.to_string()))?
+            }
+        }
+    }
 }
 
 /// How the child is started, and what it may use.
@@ -79,7 +99,7 @@ pub fn child_main(memory_mib: u64, cpu: Duration) -> Result<(), PluginsError> {
 ///
 /// # Errors
 /// [`PluginsError::NotAComponent`], [`PluginsError::Compile`].
-pub(crate) fn here(bytes: &[u8]) -> Result<Vec<u8>, PluginsError> {
+fn here(bytes: &[u8]) -> Result<Vec<u8>, PluginsError> {
     component::check_encoding(bytes)?;
     let engine = engine::config().and_then(|mut config| Engine::new(config.parallel_compilation(false)));
     let engine = engine.map_err(|error| PluginsError::Engine(first_line(&error)))?;

@@ -1,10 +1,12 @@
 //! `connect` in rounds: the plugin says what it needs, the host resolves it by its own rules, until the
 //! plugin is ready and has named its origins.
 //!
-//! What a need brings is in `resolve`, what makes a session of a ready plugin in `ready`.
+//! What a need brings is in `resolve`, where a reference that names no namespace is looked for in `stand_in`, what makes a
+//! session of a ready plugin in `ready`.
 
 mod ready;
 mod resolve;
+mod stand_in;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,7 +25,8 @@ use crate::rooms::Room;
 use crate::schema::ConfigSchema;
 use crate::session::{Input, Requester, Session, Slot, StoreRef};
 use crate::source::CredentialSource;
-use crate::template::Surroundings;
+use crate::store_text::Surroundings;
+use stand_in::StandIn;
 
 /// Rounds before a plugin that never has enough is stopped. The deepest known needs three: annotations,
 /// then a token whose audience stands in one, then a file.
@@ -51,9 +54,7 @@ pub(crate) async fn connect(
         identities: BTreeSet::new(),
         annotations: BTreeMap::new(),
         surroundings: Surroundings::new(),
-        stand_in: source.stand_in_namespace(),
-        stands_in: None,
-        stand_ins: BTreeSet::new(),
+        stand_in: StandIn::new(source.stand_in_namespace()),
         tenants: BTreeSet::new(),
         redactor,
     };
@@ -81,11 +82,7 @@ struct Work<'a> {
     /// What metadata services said of where this process runs.
     surroundings: Surroundings,
     /// The namespace that stands in where a ClusterSecretStore names none.
-    stand_in: Option<String>,
-    /// Whether references that name no namespace mean that one in this connect; none before the first is found.
-    stands_in: Option<bool>,
-    /// What was found there.
-    stand_ins: BTreeSet<String>,
+    stand_in: StandIn,
     /// ServiceAccounts of the asker's namespace.
     tenants: BTreeSet<Account>,
     redactor: Redactor,
@@ -132,7 +129,7 @@ impl Work<'_> {
             config: &self.input.config,
             schema: self.schema,
             grants: self.plugin.grants(),
-            stand_in: self.stand_in.as_deref(),
+            stand_in: self.stand_in.namespace(),
             surroundings: &self.surroundings,
         }
     }

@@ -8,15 +8,14 @@ use claviger_core::provider::{CallError, Fault, ProviderError};
 use claviger_core::redact::Redactor;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use serde_json::Value as Json;
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{Work, guest, wrong};
 use crate::convert;
 use crate::egress::{Origin, OriginRule, Reach, TlsMaterial, is_dns_name};
-use crate::identity::account;
+use crate::identity::{account, identity};
 use crate::session::{Scope, Session, Slot};
-use crate::template;
+use crate::store_text;
 
 /// Origins of one store: a data endpoint, a login, a few regions. Each costs a client with its pool.
 const MAX_ORIGINS: usize = 32;
@@ -59,11 +58,6 @@ impl Work<'_> {
             rules,
             Reach { loopback: grants.loopback, link_local: grants.link_local, api_server: grants.api_server },
         )?;
-        let mut identity = Sha256::new();
-        for part in &self.identities {
-            identity.update(part.as_bytes());
-            identity.update([0]);
-        }
         let config = self.input.config.to_string();
         let account = account(
             &self.plugin.id().digest,
@@ -72,13 +66,10 @@ impl Work<'_> {
             &self.identities,
             ready.account.as_deref().unwrap_or(&config),
         );
-        identity.update(config.as_bytes());
-        identity.update([0]);
-        identity.update(self.input.settings.to_string().as_bytes());
         let scope = Scope {
             plugin: self.plugin.id().digest.as_str().into(),
             store: self.input.store.uid.as_str().into(),
-            identity: hex::encode(identity.finalize()).into(),
+            identity: identity(&self.identities, &config, &self.input.settings.to_string()),
             partition: ready.partition.map(Into::into),
         };
         Ok(Arc::new(Session {
@@ -90,7 +81,7 @@ impl Work<'_> {
             room: self.room,
             redactor,
             warnings,
-            stand_ins: self.stand_ins.into_iter().collect(),
+            stand_ins: self.stand_in.into_found(),
             tenants: self.tenants,
         }))
     }
@@ -107,8 +98,8 @@ impl Work<'_> {
         let config = &self.input.config;
         let granted = grants.origins.iter().any(|pattern| origin.matches_grant(pattern, grants.built_in));
         let follows = || {
-            grants.store_origins.iter().any(|template| {
-                let filled = template::fill(template, config, &self.surroundings);
+            grants.store_origins.iter().any(|text| {
+                let filled = store_text::fill(text, config, &self.surroundings);
                 filled.and_then(|text| Origin::parse(&text).ok()).as_ref() == Some(&origin)
             })
         };

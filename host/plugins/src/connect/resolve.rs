@@ -25,26 +25,6 @@ const MAX_ANNOTATIONS: usize = 16;
 const TOKEN_LIFE: std::ops::RangeInclusive<u64> = 600..=24 * 3600;
 
 impl Work<'_> {
-    /// Where to look, in order. The first reference that is found decides for all of this connect that name no
-    /// namespace: a login made of two namespaces' parts would be somebody whom nobody meant.
-    fn places(&self, reference: Reference) -> Vec<Reference> {
-        match (reference.next(), self.stands_in) {
-            (Some(_), Some(false)) | (None, _) => vec![reference],
-            (Some(next), Some(true)) => vec![next],
-            (Some(next), None) => vec![reference, next],
-        }
-    }
-
-    /// Notes where something was found.
-    fn found(&mut self, kind: &str, reference: &Reference) {
-        if reference.stands_in {
-            self.stands_in = Some(true);
-            self.stand_ins.insert(format!("{kind} {}/{}", reference.namespace, reference.name));
-        } else if reference.next().is_some() {
-            self.stands_in = Some(false);
-        }
-    }
-
     /// Notes as which account of the asker's own namespace it is logged in, and what that is held to. Read twice, it
     /// may have changed in between: it is held to both.
     fn is_tenants(&mut self, reference: &Reference, annotations: &BTreeMap<String, String>) {
@@ -77,21 +57,16 @@ impl Work<'_> {
             guest::ObjectKind::Either => None,
         };
         let (kind, reference, key) = self.rules().object(&need.at, wanted, need.default_key.as_deref())?;
-        let (mut missing, mut found) = (None, None);
-        for place in self.places(reference) {
-            match self.source.object(kind, &place.namespace, &place.name, &key).await {
-                Err(error @ NeedError::NotFound { key: None, .. }) => {
-                    missing.get_or_insert(error);
-                }
-                answer => {
-                    found = Some((answer?, place));
-                    break;
-                }
+        let mut search = self.stand_in.search(reference);
+        let (answer, reference) = loop {
+            let place = search.place().ok_or_else(|| self.nowhere(&need.at, search.missing.take()))?;
+            let answer = self.source.object(kind, &place.namespace, &place.name, &key).await;
+            if let Some(answer) = search.found(answer)? {
+                break (answer, place);
             }
-        }
-        let Some((answer, reference)) = found else { return Err(self.nowhere(&need.at, missing)) };
-        self.found(&format!("{kind:?}"), &reference);
-        self.identities.insert(format!("{kind:?}/{}/{key}", answer.identity));
+        };
+        self.stand_in.found(kind.as_str(), &reference);
+        self.identities.insert(format!("{}/{}/{key}", kind.as_str(), answer.identity));
         if kind == ObjectKind::Secret {
             self.redactor.seed(&answer.value);
         }
@@ -104,20 +79,15 @@ impl Work<'_> {
             return Err(wrong(format!("connect asks for {} annotations of one account", wanted.len())));
         }
         let reference = self.rules().account(&need.at)?;
-        let (mut missing, mut found) = (None, None);
-        for place in self.places(reference) {
-            match self.source.account(&place.namespace, &place.name).await {
-                Err(error @ NeedError::NotFound { .. }) => {
-                    missing.get_or_insert(error);
-                }
-                answer => {
-                    found = Some((answer?, place));
-                    break;
-                }
+        let mut search = self.stand_in.search(reference);
+        let (answer, reference) = loop {
+            let place = search.place().ok_or_else(|| self.nowhere(&need.at, search.missing.take()))?;
+            let answer = self.source.account(&place.namespace, &place.name).await;
+            if let Some(answer) = search.found(answer)? {
+                break (answer, place);
             }
-        }
-        let Some((answer, reference)) = found else { return Err(self.nowhere(&need.at, missing)) };
-        self.found("ServiceAccount", &reference);
+        };
+        self.stand_in.found("ServiceAccount", &reference);
         self.is_tenants(&reference, &answer.annotations);
         let shown = wanted.into_iter().filter_map(|name| {
             let value = answer.annotations.get(&name)?.clone();
@@ -137,23 +107,18 @@ impl Work<'_> {
         let expiration = need
             .expiration_seconds
             .map(|life| Duration::from_secs(life.clamp(*TOKEN_LIFE.start(), *TOKEN_LIFE.end())));
-        let (mut missing, mut found) = (None, None);
-        for place in self.places(reference) {
+        let mut search = self.stand_in.search(reference);
+        let (answer, reference) = loop {
+            let place = search.place().ok_or_else(|| self.nowhere(&need.at, search.missing.take()))?;
             let shown = self.annotations.get(&place).map(Vec::as_slice).unwrap_or_default();
             let at = need.audiences_at.as_deref();
             self.rules().audiences(&need.at, at, &need.audiences, shown, &api_server)?;
-            match self.source.token(&place.namespace, &place.name, &need.audiences, expiration).await {
-                Err(error @ NeedError::NotFound { .. }) => {
-                    missing.get_or_insert(error);
-                }
-                answer => {
-                    found = Some((answer?, place));
-                    break;
-                }
+            let answer = self.source.token(&place.namespace, &place.name, &need.audiences, expiration).await;
+            if let Some(answer) = search.found(answer)? {
+                break (answer, place);
             }
-        }
-        let Some((answer, reference)) = found else { return Err(self.nowhere(&need.at, missing)) };
-        self.found("ServiceAccount", &reference);
+        };
+        self.stand_in.found("ServiceAccount", &reference);
         self.is_tenants(&reference, &answer.annotations);
         self.identities
             .insert(format!("Token/{}/{}/{}", reference.namespace, reference.name, answer.identity));

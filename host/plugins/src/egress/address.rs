@@ -53,10 +53,14 @@ impl Denied {
 
     /// These besides those of the start, and no others.
     pub(super) fn set(&self, also: impl IntoIterator<Item = SocketAddr>) {
-        let all = self.always.iter().copied().chain(also).collect();
-        *self.now.write().unwrap_or_else(PoisonError::into_inner) = all;
+        let all: Arc<[SocketAddr]> = self.always.iter().copied().chain(also).collect();
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        if *now != all {
+            *now = all;
+        }
     }
 
+    /// As they are now: the same list until they change.
     pub(super) fn now(&self) -> Arc<[SocketAddr]> {
         self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -198,6 +202,9 @@ mod tests {
         assert_eq!(*denied.now(), ["10.96.0.1:443", "10.0.0.1:6443", "10.0.0.2:6443"].map(address));
         denied.set([address("10.0.0.3:6443")]);
         assert_eq!(*denied.now(), ["10.96.0.1:443", "10.0.0.3:6443"].map(address));
+        let before = denied.now();
+        denied.set([address("10.0.0.3:6443")]);
+        assert!(Arc::ptr_eq(&before, &denied.now()), "nothing changed");
     }
 
     #[test]

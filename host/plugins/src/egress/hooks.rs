@@ -1,8 +1,6 @@
 //! `wasi:http` of one call: buffers the request, checks it, sends it with the host's client, caps the
 //! answer.
 
-use std::error::Error as StdError;
-use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,10 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::{Host, Url};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use super::failure::{Failure, Said, innermost};
 use super::origin::{Origin, is_dns_name};
-use super::pool::{EgressSession, count, innermost};
-use super::resolver::Refused;
-use super::words::{broke_off, explained, is_broken_off};
+use super::pool::{EgressSession, count};
 use crate::usage::Usage;
 
 /// Requests of one call: a page of a thousand keys read one by one. More is a loop.
@@ -149,7 +146,8 @@ impl WasiHttpHooks for Hooks {
                 }
             }
             let seat = flying.acquire_owned().await.map_err(|_| Error::ConnectionTerminated)?;
-            let mut sent = target.client.request(parts.method, url).headers(headers).body(body);
+            let client = session.client(target).map_err(|_| Error::ConfigurationError)?;
+            let mut sent = client.request(parts.method, url).headers(headers).body(body);
             if let Some(timeout) = options.and_then(|options| options.first_byte_timeout) {
                 sent = sent.timeout(timeout.min(session.config.read_timeout * 2));
             }
@@ -159,7 +157,16 @@ impl WasiHttpHooks for Hooks {
                 Ok(response) => response,
                 Err(error) => {
                     count(&session.counters.failed);
-                    return Err(failed(&error, &target.place(), &log));
+                    let origin = target.place();
+                    let Failure { code, said } = Failure::of(&error, &origin);
+                    match said {
+                        Said::Refused(why) => {
+                            let denial = Fault::EgressDenied { origin, why };
+                            log.lock().unwrap_or_else(PoisonError::into_inner).denial.get_or_insert(denial);
+                        }
+                        Said::Trouble(trouble) => note(&log, trouble),
+                    }
+                    return Err(code);
                 }
             };
             let max_header = rule.max_header_bytes.unwrap_or(u32::MAX).min(session.config.max_header_bytes);
@@ -250,68 +257,4 @@ impl Receiving {
 
 fn note(log: &Mutex<Log>, trouble: String) {
     log.lock().unwrap_or_else(PoisonError::into_inner).trouble = Some(trouble);
-}
-
-/// The words of a failure, for who asked on the host's own behalf. `Err`: an address was refused, and which rule did.
-pub(crate) fn failure(error: &reqwest::Error, origin: &str) -> Result<String, String> {
-    let log = Arc::new(Mutex::new(Log::default()));
-    let _ = failed(error, origin, &log);
-    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-    match log.denial.take() {
-        Some(Fault::EgressDenied { why, .. }) => Err(why),
-        Some(fault) => Err(fault.to_string()),
-        None => Ok(log.trouble.take().unwrap_or_else(|| format!("request to {origin} failed"))),
-    }
-}
-
-/// Names a failure for the guest by its code, and for the host's messages in words. The words are the
-/// network's and TLS's, never a body's.
-fn failed(error: &reqwest::Error, origin: &str, log: &Arc<Mutex<Log>>) -> Error {
-    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(cause) = source {
-        if let Some(refused) = cause.downcast_ref::<Refused>() {
-            let denial = Fault::EgressDenied { origin: origin.to_owned(), why: refused.to_string() };
-            log.lock().unwrap_or_else(PoisonError::into_inner).denial.get_or_insert(denial);
-            return Error::DestinationIpProhibited;
-        }
-        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            note(log, format!("TLS with {origin} failed: {}", explained(&tls.to_string())));
-            return match tls {
-                rustls::Error::InvalidCertificate(_) => Error::TlsCertificateError,
-                _ => Error::TlsProtocolError,
-            };
-        }
-        if let Some(cause) = cause.downcast_ref::<io::Error>() {
-            match cause.kind() {
-                io::ErrorKind::ConnectionRefused => {
-                    note(log, format!("connection to {origin} refused"));
-                    return Error::ConnectionRefused;
-                }
-                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
-                    note(log, broke_off(origin));
-                    return Error::ConnectionTerminated;
-                }
-                _ => {}
-            }
-            // rustls's errors sit inside io errors, which do not show them as a source.
-            if let Some(inner) = cause.get_ref() {
-                source = Some(inner);
-                continue;
-            }
-        }
-        source = cause.source();
-    }
-    if error.is_timeout() {
-        note(log, format!("{origin} did not answer in time"));
-        return if error.is_connect() { Error::ConnectionTimeout } else { Error::HttpResponseTimeout };
-    }
-    let said = innermost(error);
-    note(
-        log,
-        match is_broken_off(&said) {
-            true => broke_off(origin),
-            false => format!("request to {origin} failed: {}", explained(&said)),
-        },
-    );
-    if error.is_connect() { Error::DestinationUnavailable } else { Error::HttpProtocolError }
 }

@@ -7,6 +7,7 @@
 mod address;
 mod bypass;
 mod demands;
+mod failure;
 mod hooks;
 mod origin;
 mod pool;
@@ -15,7 +16,6 @@ mod resolver;
 #[cfg(test)]
 mod tests;
 mod trust;
-mod words;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,7 +25,8 @@ use claviger_core::secret::SecretBytes;
 pub use address::{Reach, Refusal, check as check_address};
 pub use bypass::BypassError;
 pub use demands::Demands;
-pub(crate) use hooks::{Hooks, failure};
+pub(crate) use failure::{Failure, Said};
+pub(crate) use hooks::Hooks;
 pub(crate) use origin::is_dns_name;
 pub use origin::{Origin, OriginError};
 pub use pool::{Counters, EgressPool, EgressSession};

@@ -50,8 +50,15 @@ impl Origin {
             _ => return None,
         };
         let host = match url.host()? {
-            // A trailing dot makes a name absolute; it is the same name.
-            Host::Domain(name) => name.trim_end_matches('.').to_owned(),
+            // A trailing dot makes a name absolute; it is the same name. Two of them hide from the standard that what
+            // stands before them is an address (`127.1..`, `2852039166..`), which a client or a proxy may see.
+            Host::Domain(name) => {
+                let name = name.trim_end_matches('.');
+                match Host::parse(name) {
+                    Ok(Host::Domain(read)) if read == name => read,
+                    _ => return None,
+                }
+            }
             Host::Ipv4(address) => address.to_string(),
             Host::Ipv6(address) => address.to_string(),
         };
@@ -178,6 +185,11 @@ mod tests {
             ("http://0x7f.1", Some("http://127.0.0.1:80")),
             ("http://[::1]:80", Some("http://[::1]:80")),
             ("https://bücher.example", Some("https://xn--bcher-kva.example:443")),
+            // Addresses, had they one dot less.
+            ("http://127.0.0.1..", None),
+            ("http://0x7f.1..:443", None),
+            ("http://2852039166..", None),
+            ("https://v.example..", Some("https://v.example:443")),
             ("https://v.example/path", None),
             ("https://v.example?q", None),
             ("https://user@v.example", None),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use claviger_core::provider::{CallError, Fault, PluginId, ProviderError};
@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::address::{Denied, Reach, check};
+use super::failure::{explained, innermost};
 use super::origin::Origin;
 use super::proxy::{self, Proxy};
 use super::resolver::Checked;
-use super::words::explained;
 use super::{Demands, EgressConfig, OriginRule, TlsMaterial};
 
 /// Clients at once: one per store, origin and TLS profile.
@@ -44,14 +44,20 @@ pub struct Counters {
 pub struct EgressPool {
     config: EgressConfig,
     denied: Arc<Denied>,
-    clients: Cache<String, Client>,
+    clients: Cache<String, Arc<Mutex<Held>>>,
     counters: Arc<Counters>,
+}
+
+/// A client with its connections, and what was denied when it was made.
+struct Held {
+    denied: Arc<[SocketAddr]>,
+    client: Client,
 }
 
 /// One origin of a session, ready to be asked.
 pub(crate) struct Target {
     pub(super) rule: OriginRule,
-    pub(crate) client: Client,
+    held: Arc<Mutex<Held>>,
     pub(super) reach: Reach,
     /// The proxy that its requests go by.
     pub(super) proxy: Option<Proxy>,
@@ -90,7 +96,7 @@ impl EgressPool {
         &self.counters
     }
 
-    /// Denies these addresses besides the configured ones, from the next connection on, in place of those that were given
+    /// Denies these addresses besides the configured ones, from the next request on, in place of those that were given
     /// before: the API server's, as they become known. Port 0 is every port.
     pub fn deny(&self, addresses: impl IntoIterator<Item = SocketAddr>) {
         self.denied.set(addresses);
@@ -122,15 +128,16 @@ impl EgressPool {
             // By where the origin lies, and not by what a plugin wishes or is granted: that would be a way past the proxy.
             let proxy = self.config.proxies.of(&rule.origin, &self.denied.now()).cloned();
             let key = key(plugin, store_uid, &rule, reach, proxy.is_some());
-            let client = match self.clients.get(&key) {
-                Some(client) => client,
+            let held = match self.clients.get(&key) {
+                Some(held) => held,
                 None => {
-                    let client = self.client(&rule, reach, proxy.as_ref())?;
-                    self.clients.insert(key, client.clone());
-                    client
+                    let held = hold(&self.config, &self.denied, &rule, reach, proxy.as_ref())?;
+                    let held = Arc::new(Mutex::new(held));
+                    self.clients.insert(key, held.clone());
+                    held
                 }
             };
-            targets.push(Target { rule, client, reach, proxy });
+            targets.push(Target { rule, held, reach, proxy });
         }
         Ok(Arc::new(EgressSession {
             targets,
@@ -139,47 +146,55 @@ impl EgressPool {
             counters: self.counters.clone(),
         }))
     }
+}
 
-    fn client(&self, rule: &OriginRule, reach: Reach, proxy: Option<&Proxy>) -> Result<Client, CallError> {
-        let (origin, denied) = (&rule.origin, self.denied.clone());
-        let (builder, resolver) = match proxy {
-            None => {
-                let (host, port) = (origin.host().to_owned(), origin.port());
-                (Client::builder().no_proxy(), Checked { host, port, reach, denied })
-            }
-            // Connections go to the proxy, and it looks up the origin's name.
-            Some(proxy) => {
-                let other_name = rule.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
-                if other_name.is_some_and(|name| !name.eq_ignore_ascii_case(origin.host())) {
-                    let why = format!(
-                        "another name than the address's (tls.serverName) cannot be verified through the proxy {proxy}: \
-                         let the host go past it (NO_PROXY)"
-                    );
-                    return Err(unusable(origin, &why));
-                }
-                let all = proxy.for_client().map_err(|why| unusable(origin, &why.to_string()))?;
-                let (host, port) = (proxy.host().to_owned(), proxy.port());
-                (Client::builder().proxy(all), Checked { host, port, reach: proxy::REACH, denied })
-            }
-        };
-        let mut builder = builder
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(self.config.connect_timeout)
-            .read_timeout(self.config.read_timeout)
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .http2_max_header_list_size(self.config.max_header_bytes)
-            .dns_resolver(Arc::new(resolver));
-        if rule.tls.as_ref().is_none_or(|tls| tls.ca.is_empty()) && !self.config.authorities.is_empty() {
-            builder = builder.tls_certs_merge(self.config.authorities.certificates());
+/// Makes a client. Each of its connections is checked by what is denied when it is made, which is that or later.
+fn hold(
+    config: &EgressConfig,
+    denied: &Arc<Denied>,
+    rule: &OriginRule,
+    reach: Reach,
+    proxy: Option<&Proxy>,
+) -> Result<Held, CallError> {
+    let (origin, now, denied) = (&rule.origin, denied.now(), denied.clone());
+    let (builder, resolver) = match proxy {
+        None => {
+            let (host, port) = (origin.host().to_owned(), origin.port());
+            (Client::builder().no_proxy(), Checked { host, port, reach, denied })
         }
-        if let Some(tls) = &rule.tls {
-            builder = with_tls(builder, tls).map_err(|why| unusable(origin, &why))?;
+        // Connections go to the proxy, and it looks up the origin's name.
+        Some(proxy) => {
+            let other_name = rule.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
+            if other_name.is_some_and(|name| !name.eq_ignore_ascii_case(origin.host())) {
+                let why = format!(
+                    "another name than the address's (tls.serverName) cannot be verified through the proxy {proxy}: \
+                     let the host go past it (NO_PROXY)"
+                );
+                return Err(unusable(origin, &why));
+            }
+            let all = proxy.for_client().map_err(|why| unusable(origin, &why.to_string()))?;
+            let (host, port) = (proxy.host().to_owned(), proxy.port());
+            (Client::builder().proxy(all), Checked { host, port, reach: proxy::REACH, denied })
         }
-        builder.build().map_err(|error| unusable(origin, &explained(&innermost(&error))))
+    };
+    let mut builder = builder
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .connect_timeout(config.connect_timeout)
+        .read_timeout(config.read_timeout)
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .http2_max_header_list_size(config.max_header_bytes)
+        .dns_resolver(Arc::new(resolver));
+    if rule.tls.as_ref().is_none_or(|tls| tls.ca.is_empty()) && !config.authorities.is_empty() {
+        builder = builder.tls_certs_merge(config.authorities.certificates());
     }
+    if let Some(tls) = &rule.tls {
+        builder = with_tls(builder, tls).map_err(|why| unusable(origin, &why))?;
+    }
+    let client = builder.build().map_err(|error| unusable(origin, &explained(&innermost(&error))))?;
+    Ok(Held { denied: now, client })
 }
 
 fn with_tls(
@@ -242,6 +257,20 @@ impl EgressSession {
         self.targets.iter().filter_map(|target| target.proxy.as_ref()).map(ToString::to_string).collect()
     }
 
+    /// The client for a target. Another one as soon as other addresses are denied: a connection that is open goes on to where
+    /// a new one would be refused.
+    ///
+    /// # Errors
+    /// If TLS material cannot be used.
+    pub(crate) fn client(&self, target: &Target) -> Result<Client, CallError> {
+        let denied = self.denied.now();
+        let mut held = target.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&held.denied, &denied) {
+            *held = hold(&self.config, &self.denied, &target.rule, target.reach, target.proxy.as_ref())?;
+        }
+        Ok(held.client.clone())
+    }
+
     /// Whether it leads nowhere.
     pub(crate) fn is_closed(&self) -> bool {
         self.targets.is_empty()
@@ -285,15 +314,6 @@ impl EgressSession {
 fn unusable(origin: &Origin, why: &str) -> CallError {
     let detail = Untrusted::new(format!("TLS with {origin} cannot be set up: {why}"));
     ProviderError::InvalidConfig { path: String::new(), detail }.into()
-}
-
-/// The cause at the end of an error's chain, which says what happened; the links before only say where.
-pub(super) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string().chars().take(200).collect()
 }
 
 /// For the counters.

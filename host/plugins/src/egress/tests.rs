@@ -110,6 +110,10 @@ fn hooks(server: &Server, tls: TlsMaterial) -> Result<Hooks, CallError> {
 }
 
 fn configured(config: EgressConfig, origin: &str, tls: Option<TlsMaterial>) -> Result<Hooks, CallError> {
+    of_pool(&EgressPool::new(config), origin, tls)
+}
+
+fn of_pool(pool: &EgressPool, origin: &str, tls: Option<TlsMaterial>) -> Result<Hooks, CallError> {
     let plugin = PluginId { name: "p".to_owned(), version: "1".to_owned(), digest: "sha256:0".to_owned() };
     let rule = OriginRule {
         origin: Origin::parse(origin).unwrap(),
@@ -119,10 +123,7 @@ fn configured(config: EgressConfig, origin: &str, tls: Option<TlsMaterial>) -> R
         max_response_bytes: None,
         max_header_bytes: None,
     };
-    Ok(Hooks::new(
-        Some(EgressPool::new(config).session(&plugin, "uid", vec![rule], Reach::default())?),
-        Arc::default(),
-    ))
+    Ok(Hooks::new(Some(pool.session(&plugin, "uid", vec![rule], Reach::default())?), Arc::default()))
 }
 
 async fn get(hooks: &mut Hooks, url: &str) -> Result<(u16, Bytes), Error> {
@@ -155,6 +156,35 @@ async fn a_private_ca_is_trusted_where_the_store_names_it_and_nowhere_else() {
     }
     let mut careless = hooks(&server, TlsMaterial { insecure: true, ..TlsMaterial::default() }).unwrap();
     assert_eq!(get(&mut careless, &url).await.unwrap().0, 200);
+}
+
+/// A name was looked up, and its connection stands, when its address becomes one that nobody may connect to.
+#[tokio::test]
+async fn what_is_open_to_an_address_that_becomes_denied_is_not_used_any_more() {
+    let authority = Authority::new();
+    let server = server(&authority, "localhost", None, ok("hi")).await;
+    let origin = server.origin.replace("127.0.0.1", "localhost");
+    let url = format!("{origin}/v1/x");
+    let pool = EgressPool::new(EgressConfig { allow_loopback: true, ..EgressConfig::default() });
+    let mut hooks = of_pool(&pool, &origin, Some(authority.material())).unwrap();
+    let connections = || server.connections.load(Ordering::SeqCst);
+    assert_eq!(get(&mut hooks, &url).await.unwrap().0, 200);
+    let other = "10.0.0.1:6443".parse().unwrap();
+    for _ in 0..3 {
+        pool.deny([other]);
+        assert_eq!(get(&mut hooks, &url).await.unwrap().0, 200);
+    }
+    assert_eq!(connections(), 2, "left behind when something changed, and else kept");
+    let port = server.origin.rsplit(':').next().unwrap();
+    pool.deny([other, format!("127.0.0.1:{port}").parse().unwrap()]);
+    assert!(matches!(get(&mut hooks, &url).await, Err(Error::DestinationIpProhibited)));
+    assert!(hooks.denial().unwrap().to_string().contains("API server"));
+    assert_eq!(connections(), 2);
+    // As a session that is made then.
+    let mut later = of_pool(&pool, &origin, Some(authority.material())).unwrap();
+    assert!(matches!(get(&mut later, &url).await, Err(Error::DestinationIpProhibited)));
+    pool.deny([]);
+    assert_eq!(get(&mut hooks, &url).await.unwrap().0, 200);
 }
 
 #[tokio::test]

@@ -1,18 +1,32 @@
 //! Signatures by `cosign sign --key`: which keys are meant, and whether one of them has signed this very manifest. Pure.
 //!
-//! The payload is "simple signing" of the container tools; the cryptography is the crate sigstore's. Offline: neither a
+//! The payload is "simple signing" of the container tools; the cryptography is that of the TLS stack. Offline: neither a
 //! transparency log nor a certificate authority is asked, so what is verified is the key and nothing else.
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ED25519, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Deserialize;
-use sigstore::crypto::{CosignVerificationKey, Signature};
 
 /// Keys of one Plugin.
 const MAX_KEYS: usize = 32;
 
+/// How each kind of key signs, as sigstore's libraries have it by default. A key is read as one kind only.
+const KINDS: [&dyn VerificationAlgorithm; 5] = [
+    &ECDSA_P256_SHA256_ASN1,
+    &ECDSA_P384_SHA384_ASN1,
+    &ECDSA_P521_SHA512_ASN1,
+    &RSA_PKCS1_2048_8192_SHA256,
+    &ED25519,
+];
+
 /// Public keys, of which one signature is enough.
-pub struct Keys(Vec<CosignVerificationKey>);
+pub struct Keys(Vec<ParsedPublicKey>);
 
 impl Keys {
     /// From texts with one key or several each, as PEM.
@@ -26,10 +40,10 @@ impl Keys {
             let before = keys.len();
             for found in SubjectPublicKeyInfoDer::pem_slice_iter(text) {
                 let der = found.map_err(|_| format!("key {which} is not PEM"))?;
-                let key = CosignVerificationKey::try_from_der(&der).map_err(|_| {
+                let key = KINDS.into_iter().find_map(|kind| ParsedPublicKey::new(kind, &der).ok());
+                keys.push(key.ok_or_else(|| {
                     format!("key {which} is of a kind that cosign does not sign with (ECDSA, RSA, Ed25519)")
-                })?;
-                keys.push(key);
+                })?);
                 if keys.len() > MAX_KEYS {
                     return Err(format!("there are more than {MAX_KEYS} keys"));
                 }
@@ -47,10 +61,10 @@ impl Keys {
             payload.critical.kind == "cosign container image signature"
                 && payload.critical.image.digest == manifest
         });
-        let signed = |key: &CosignVerificationKey| {
-            key.verify_signature(Signature::Base64Encoded(signature.as_bytes()), payload).is_ok()
-        };
-        about && self.0.iter().any(signed)
+        // Some tools break lines.
+        let signature: String = signature.split(['\r', '\n']).collect();
+        let Ok(signature) = STANDARD.decode(signature) else { return false };
+        about && self.0.iter().any(|key| key.verify_sig(payload, &signature).is_ok())
     }
 }
 
@@ -81,6 +95,65 @@ struct Image {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// Other kinds of keys, with a signature of the same payload each, by OpenSSL (pyca/cryptography).
+    const KINDS: [(&str, &str, &str); 4] = [
+        (
+            "P-384",
+            "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE4xAYlSIvEk8VUz3BAFqhYUh6kh8ue9CJz1Gf9sxaKJtsG38Q2uY6pb33oORn8z94WQKZsWknhv2c\
+             SxBTlvFXlmncGYe7IZ5rnlaS+zSaaWLiJmZEMa70GJeeMHqEOb29",
+            "MGQCMCJg0NlF6ggS+TivdoxiawXRJuBIlkCwzOsIvWM5P0bXppk4b1gGjMkgdBVdJmrG9wIwUHTlwcIaltKepjoqZTdsHY3jfXfzmsmgs86H\
+             a1Jd5Y7mg5PRLZYyHrmtx/Vx1mzM",
+        ),
+        (
+            "P-521",
+            "MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQA21GUroV0rDIhrbiBK9QO7zW6XqRb5MJKr7j+affKOAWDc/W1x4RPFVvbh97ED4UpvVhnDNLe\
+             OjhuZX+bIdSb0sABsK/eZN/SjT13HPtdoml/oQsrJ5fda00KNMBu1v+kJvIbJW1lfcEs59pZzdcqd7cjzBbMLVshm5o4fgERpQxdHUc=",
+            "MIGHAkIAlyuxDBVkNPr7/fq6cMqtow4uKAVSLPlqV6ebC75PNY066371Oyiw8tITHl7OpkrhiDqdaq0Q2SE48YFavA6WMBoCQSZvWr5ypKFv\
+             ArebB0wKwzDc3NlP3VVmTqlkLp/NKWpBhBzL5lL53ij25YBaQyCKQQkbz11Zs35d/ZglHTeqnt5q",
+        ),
+        (
+            "Ed25519",
+            "MCowBQYDK2VwAyEAe8C8MorgPWd/367W112sIZGPDyi9Kw7KorjsLbO3tik=",
+            "AUwpQNF/KwlV1OZkZlavT96MpJQZj+EQJx5JtGz9pRyNMe+VfTDDrK/wo7WaoYULeA6MWTOCKIP1HnFav4m8BQ==",
+        ),
+        (
+            "RSA",
+            "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAwDFGaaGhaMI655hw/hQW66ukrY6lKnuVf1tceKTUZhvonfe+W69Zuymua/6Ucitq\
+             49OrDfdtDdkLaITJU9HSlYqtl2U/pEXDf9nqc/7u/FknVApUVSkwcaf5aOvonNXLvSN0vyfQef8q3bjcVw+ehnVBV/F9DipKcLukOk9aCtga\
+             tVmbo7MW0mchnr43PfY5KWim7GpVKYbEeajK2Drc/qI61TtCT23QidftJjhkUdTJpeylcB6l5DLL+tl3hCDYrYha2BjE9MZRipLGFGzmylT+\
+             bgXrwfznT1mnjQGUHXWyHgFPZODOtnpaThLXVbUP0WSHmwDqx3Bmj2VSymFq4QIDAQAB",
+            "IfbZNpjF8g4bPjNDht0jJrntV+aiQK5OatNRsS4UebBFdXJ71t2qx2EBwsaXj50/B9X9WVK7ocU90S6Qgz46xAQZG1GyVk8lR/vJj0w4A9zM\
+             WoXtWscuhn8vTuQlihoo/2tsT+BDY3/YaWtqze0rvbu7RWJS6ZwiFF2CtDx3gLu44Zcxwb3x3gS/o76mgDAlOPgy330GoOGsgRsZUa4VtXTC\
+             odrLnzDEvmHJQW4LQnAximn6M4JYsLxIGMB8jLrRJULWs/avWUi5gvCLeu60SfOWkyg3Dk427KlPjxSqjvQ8KKrKobYSpuHxL710+pfh+KS6\
+             ZDTUZQ+e9U3MsG087A==",
+        ),
+    ];
+    /// A key on secp256k1, which is as long as one on P-256.
+    const BITCOIN: &str = "MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEqcrN1Jv3yQhdvhfz1HiR/UebpsccDtJ+5jcJ0AUOsS8s2Jt/9fpLd1lwnbPxRZFN\
+         x+/ApJxnGaT1GOOsCCUQ4w==";
+
+    fn pem(der: &str) -> String {
+        format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n")
+    }
+
+    #[test]
+    fn each_kind_of_key_that_cosign_signs_with_is_taken() {
+        let all: Vec<String> = KINDS.iter().map(|(_, der, _)| pem(der)).collect();
+        for (index, (kind, _, signature)) in KINDS.iter().enumerate() {
+            for (other, key) in all.iter().enumerate() {
+                let held = keys(&[key]).unwrap().hold(PAYLOAD.as_bytes(), signature, MANIFEST);
+                assert_eq!(held, other == index, "{kind}");
+            }
+            let broken: String = signature.chars().flat_map(|c| [c, '\n']).collect();
+            assert!(
+                keys(&[&all[index]]).unwrap().hold(PAYLOAD.as_bytes(), &broken, MANIFEST),
+                "{kind}, in lines"
+            );
+        }
+        let refused = keys(&[&pem(BITCOIN)]).err().unwrap();
+        assert!(refused.starts_with("key 1 is of a kind"), "{refused}");
+    }
 
     /// What cosign signed: key, payload and signature are sigstore-rs's own test data.
     const KEY: &str = "-----BEGIN PUBLIC KEY-----\n\

@@ -1,7 +1,7 @@
 //! Why an artifact cannot be had from a registry, or not be put there, with what to do.
 //!
 //! Words of a registry's are shown cleaned and capped, and never where they hold what it was told
-//! (`registry::Registry::shown`): it knows the password, and could say it.
+//! (`repository::Repository::shown`): it knows the password, and could say it.
 
 use std::time::Duration;
 

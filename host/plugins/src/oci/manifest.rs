@@ -8,9 +8,8 @@ use claviger_core::secret::Untrusted;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::reference::is_digest;
 use crate::error::PluginsError;
-use crate::package::{MAX_COMPONENT, digest};
+use crate::package::{MAX_COMPONENT, digest, is_digest};
 
 /// Manifests as they are asked for. Lists are among them only to be told apart from what does not exist.
 pub(super) const ACCEPTED: &str = "application/vnd.oci.image.manifest.v1+json, \

@@ -10,7 +10,9 @@ mod error;
 mod login;
 mod manifest;
 mod reference;
-mod registry;
+mod refusal;
+mod repository;
+mod said;
 #[cfg(test)]
 mod tests;
 mod wit;
@@ -26,13 +28,14 @@ pub use error::OciError;
 pub use login::Login;
 pub use manifest::Artifact;
 pub use reference::Reference;
+pub use said::{component_layer, signature_layers, token_service};
 pub use wit::wit_exports;
 
 use crate::egress::EgressPool;
 use crate::error::PluginsError;
 use crate::package::digest;
 use manifest::{ACCEPTED, Layer, MANIFEST, MAX_MANIFEST, Unfit};
-use registry::{Action, Ask, Registry};
+use repository::{Action, Ask, Repository};
 
 /// For a manifest, with its login, redirects and signatures.
 const LOOK: Duration = Duration::from_secs(60);
@@ -57,7 +60,7 @@ pub struct Pull<'a> {
 
 /// An artifact that was looked at: what it holds is one of what is allowed, and signed as is asked for.
 pub struct Found<'a> {
-    registry: Registry<'a>,
+    repository: Repository<'a>,
     layer: Layer,
 }
 
@@ -71,21 +74,21 @@ pub async fn look<'a>(
     pull: &Pull<'a>,
     allowed: &[String],
 ) -> Result<Found<'a>, OciError> {
-    let mut registry = Registry::new(pool, pull.reference, pull.login, pull.plain, Action::Pull)?;
+    let mut repository = Repository::new(pool, pull.reference, pull.login, pull.plain, Action::Pull)?;
     let layer = within(LOOK, pull.reference, async {
-        let (bytes, found) = read_manifest(&mut registry, pull.reference).await?;
+        let (bytes, found) = read_manifest(&mut repository, pull.reference).await?;
         let layer =
-            manifest::component(&bytes).map_err(|unfit| unfitting(&registry, pull.reference, unfit))?;
+            manifest::component(&bytes).map_err(|unfit| unfitting(&repository, pull.reference, unfit))?;
         if !allowed.contains(&layer.digest) {
             let allowed = allowed.to_vec();
             return Err(PluginsError::DigestMismatch { found: layer.digest, allowed }.into());
         }
         if let Some(keys) = pull.keys {
-            judge(&mut registry, pull.reference, keys, &found).await?;
+            judge(&mut repository, pull.reference, keys, &found).await?;
         }
         Ok(layer)
     });
-    Ok(Found { layer: layer.await?, registry })
+    Ok(Found { layer: layer.await?, repository })
 }
 
 impl Found<'_> {
@@ -99,23 +102,23 @@ impl Found<'_> {
     /// # Errors
     /// If it cannot be read, or is not what the manifest says.
     pub async fn component(mut self) -> Result<Vec<u8>, OciError> {
-        let reference = self.registry.reference().clone();
-        within(PULL, &reference, read_blob(&mut self.registry, &self.layer)).await
+        let reference = self.repository.reference().clone();
+        within(PULL, &reference, read_blob(&mut self.repository, &self.layer)).await
     }
 }
 
 /// A manifest and its digest, which is the one that the reference names if it names one.
 async fn read_manifest(
-    registry: &mut Registry<'_>,
+    repository: &mut Repository<'_>,
     reference: &Reference,
 ) -> Result<(Vec<u8>, String), OciError> {
     let what = reference.to_string();
-    let url = registry.url(&format!("manifests/{}", reference.manifest()))?;
-    let response = registry.ask(&Ask::get(url, ACCEPTED)).await?;
+    let url = repository.url(&format!("manifests/{}", reference.manifest()))?;
+    let response = repository.ask(&Ask::get(url, ACCEPTED)).await?;
     if response.status() != StatusCode::OK {
-        return Err(registry.refused(&what, response).await);
+        return Err(repository.refused(&what, response).await);
     }
-    let bytes = registry.read(response, MAX_MANIFEST, &format!("the manifest of {what}")).await?;
+    let bytes = repository.read(response, MAX_MANIFEST, &format!("the manifest of {what}")).await?;
     let found = digest(&bytes);
     match reference.digest() {
         Some(named) if named != found => {
@@ -127,14 +130,14 @@ async fn read_manifest(
     }
 }
 
-async fn read_blob(registry: &mut Registry<'_>, layer: &Layer) -> Result<Vec<u8>, OciError> {
-    let what = format!("the layer {} of {}", layer.digest, registry.reference());
-    let url = registry.url(&format!("blobs/{}", layer.digest))?;
-    let response = registry.ask(&Ask::get(url, "*/*")).await?;
+async fn read_blob(repository: &mut Repository<'_>, layer: &Layer) -> Result<Vec<u8>, OciError> {
+    let what = format!("the layer {} of {}", layer.digest, repository.reference());
+    let url = repository.url(&format!("blobs/{}", layer.digest))?;
+    let response = repository.ask(&Ask::get(url, "*/*")).await?;
     if response.status() != StatusCode::OK {
-        return Err(registry.refused(&what, response).await);
+        return Err(repository.refused(&what, response).await);
     }
-    let bytes = registry.read(response, layer.size, &what).await?;
+    let bytes = repository.read(response, layer.size, &what).await?;
     let found = digest(&bytes);
     if bytes.len() != layer.size || found != layer.digest {
         let why = format!("the registry answers with other bytes ({}, {found}): push it again", bytes.len());
@@ -145,7 +148,7 @@ async fn read_blob(registry: &mut Registry<'_>, layer: &Layer) -> Result<Vec<u8>
 
 /// Whether somebody whose key is listed has signed the manifest.
 async fn judge(
-    registry: &mut Registry<'_>,
+    repository: &mut Repository<'_>,
     reference: &Reference,
     keys: &Keys,
     manifest: &str,
@@ -155,16 +158,16 @@ async fn judge(
         let what = format!("{}/{}@{manifest}", reference.registry(), reference.repository());
         OciError::Signature { what, why }
     };
-    let bytes = match read_manifest(registry, &place).await {
+    let bytes = match read_manifest(repository, &place).await {
         Ok((bytes, _)) => bytes,
         Err(OciError::NotFound { .. }) => {
             return Err(failed(format!("there is none ({place}): sign it with cosign sign --key")));
         }
         Err(error) => return Err(error),
     };
-    let signatures = manifest::signatures(&bytes).map_err(|unfit| unfitting(registry, &place, unfit))?;
+    let signatures = manifest::signatures(&bytes).map_err(|unfit| unfitting(repository, &place, unfit))?;
     for (layer, signature) in &signatures {
-        let payload = read_blob(registry, layer).await?;
+        let payload = read_blob(repository, layer).await?;
         if keys.hold(&payload, signature, manifest) {
             return Ok(());
         }
@@ -191,51 +194,51 @@ pub async fn push(
         let why = "what is pushed goes by a tag, and its digest follows from what it is".to_owned();
         return Err(OciError::Reference { why });
     };
-    let mut registry = Registry::new(pool, reference, login, plain, Action::Push)?;
+    let mut repository = Repository::new(pool, reference, login, plain, Action::Push)?;
     within(PUSH, reference, async {
         for blob in [artifact.component, artifact.config] {
-            push_blob(&mut registry, blob).await?;
+            push_blob(&mut repository, blob).await?;
         }
-        let url = registry.url(&format!("manifests/{tag}"))?;
+        let url = repository.url(&format!("manifests/{tag}"))?;
         let body = Some((MANIFEST, Bytes::from(artifact.manifest)));
-        let response = registry.ask(&Ask { method: Method::PUT, url, accept: None, body }).await?;
+        let response = repository.ask(&Ask { method: Method::PUT, url, accept: None, body }).await?;
         match response.status() {
             StatusCode::CREATED | StatusCode::OK => Ok(()),
-            _ => Err(registry.refused(&reference.to_string(), response).await),
+            _ => Err(repository.refused(&reference.to_string(), response).await),
         }
     })
     .await
 }
 
 /// Distribution specification, "POST then PUT".
-async fn push_blob(registry: &mut Registry<'_>, bytes: Vec<u8>) -> Result<(), OciError> {
+async fn push_blob(repository: &mut Repository<'_>, bytes: Vec<u8>) -> Result<(), OciError> {
     let digest = digest(&bytes);
-    let what = format!("the upload of {digest} to {}", registry.reference());
-    let url = registry.url(&format!("blobs/{digest}"))?;
+    let what = format!("the upload of {digest} to {}", repository.reference());
+    let url = repository.url(&format!("blobs/{digest}"))?;
     let ask = |method, url, body| Ask { method, url, accept: None, body };
-    if registry.ask(&ask(Method::HEAD, url, None)).await?.status() == StatusCode::OK {
+    if repository.ask(&ask(Method::HEAD, url, None)).await?.status() == StatusCode::OK {
         return Ok(());
     }
-    let url = registry.url("blobs/uploads/")?;
-    let response = registry.ask(&ask(Method::POST, url.clone(), Some((BYTES, Bytes::new())))).await?;
+    let url = repository.url("blobs/uploads/")?;
+    let response = repository.ask(&ask(Method::POST, url.clone(), Some((BYTES, Bytes::new())))).await?;
     if response.status() != StatusCode::ACCEPTED {
-        return Err(registry.refused(&what, response).await);
+        return Err(repository.refused(&what, response).await);
     }
-    let mut place = registry.next(&url, &response)?;
+    let mut place = repository.next(&url, &response)?;
     place.query_pairs_mut().append_pair("digest", &digest);
-    let response = registry.ask(&ask(Method::PUT, place, Some((BYTES, Bytes::from(bytes))))).await?;
+    let response = repository.ask(&ask(Method::PUT, place, Some((BYTES, Bytes::from(bytes))))).await?;
     match response.status() {
         StatusCode::CREATED => Ok(()),
-        _ => Err(registry.refused(&what, response).await),
+        _ => Err(repository.refused(&what, response).await),
     }
 }
 
-fn unfitting(registry: &Registry<'_>, reference: &Reference, unfit: Unfit) -> OciError {
+fn unfitting(repository: &Repository<'_>, reference: &Reference, unfit: Unfit) -> OciError {
     let what = reference.to_string();
     match unfit {
         Unfit::Why(why) => OciError::Artifact { what, why: why.to_owned() },
         Unfit::Types(why, types) => {
-            OciError::Artifact { what, why: format!("{why}{}", registry.cleaned(&types)) }
+            OciError::Artifact { what, why: format!("{why}{}", repository.cleaned(&types)) }
         }
         Unfit::Plugin(error) => error.into(),
     }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::error::OciError;
 use crate::egress::Origin;
+use crate::package::is_digest;
 
 /// The longest that is taken; the definition of Plugin says the same.
 const MAX: usize = 512;
@@ -122,13 +123,6 @@ impl fmt::Display for Reference {
         }
         Ok(())
     }
-}
-
-/// `sha256:` and 64 digits. Other algorithms are not taken: the component's own digest is of this one too.
-pub(super) fn is_digest(text: &str) -> bool {
-    text.strip_prefix("sha256:").is_some_and(|hex| {
-        hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    })
 }
 
 /// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`

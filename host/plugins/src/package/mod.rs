@@ -18,6 +18,13 @@ pub fn digest(component: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(component)))
 }
 
+/// Whether a text is of that form. Other algorithms are not taken, of an artifact's manifest neither.
+pub fn is_digest(text: &str) -> bool {
+    text.strip_prefix("sha256:").is_some_and(|hex| {
+        hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
 /// The digest of a component, if it is one of `allowed`. An empty list allows nothing: a source that may
 /// do without a digest does not come here.
 ///

@@ -10,19 +10,22 @@ use serde_json::Value;
 
 /// What a place in the config refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mark {
+pub enum Mark {
+    /// A Secret.
     Secret,
+    /// A ConfigMap.
     ConfigMap,
     /// Either, told apart by `type`.
     Object,
+    /// A ServiceAccount.
     ServiceAccount,
 }
 
 /// Bytes of one compiled pattern; what checks a name or a host is a tenth.
 const PATTERN_BYTES: usize = 64 * 1024;
 
-/// A schema, ready for use.
-pub(crate) struct ConfigSchema {
+/// A schema, ready for use: a plugin's, or one that its author asks about.
+pub struct ConfigSchema {
     document: Value,
     validator: Validator,
 }
@@ -30,7 +33,10 @@ pub(crate) struct ConfigSchema {
 impl ConfigSchema {
     /// Parses and compiles; no reference to another document is ever followed. Patterns are matched in
     /// linear time: what a plugin wrote is run on what a tenant wrote.
-    pub(crate) fn new(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// Why it is not taken, in words for the plugin's author.
+    pub fn new(text: &str) -> Result<Self, String> {
         let document = guard::parse(text)?;
         let patterns = PatternOptions::regex().size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES);
         let validator = jsonschema::draft202012::options()
@@ -45,7 +51,10 @@ impl ConfigSchema {
     }
 
     /// Checks a config. The error names the place and the rule, never a value.
-    pub(crate) fn check(&self, config: &Value) -> Result<(), ProviderError> {
+    ///
+    /// # Errors
+    /// [`ProviderError::InvalidConfig`].
+    pub fn check(&self, config: &Value) -> Result<(), ProviderError> {
         let Err(error) = self.validator.validate(config) else { return Ok(()) };
         let rule = error.masked_with("a value that does not fit").to_string();
         Err(ProviderError::InvalidConfig {
@@ -55,7 +64,7 @@ impl ConfigSchema {
     }
 
     /// The mark of the place that a JSON pointer into a config names, if its schema has one.
-    pub(crate) fn mark(&self, pointer: &str) -> Option<Mark> {
+    pub fn mark(&self, pointer: &str) -> Option<Mark> {
         let mut node = self.resolve(&self.document)?;
         for token in pointer.strip_prefix('/')?.split('/') {
             let token = token.replace("~1", "/").replace("~0", "~");

@@ -1,5 +1,21 @@
 //! `strconv.FormatFloat` for 64 bits: Go writes 1000000.0 as 1e+06 where Rust writes 1000000.
 
+/// Digits behind the point of a float that are no zeros: so many has the smallest one, 2^-1074. `format!` itself takes no
+/// more than 65535, and panics.
+const MOST_DIGITS: usize = 1_074;
+
+fn fixed(value: f64, digits: usize) -> String {
+    let own = digits.min(MOST_DIGITS);
+    format!("{value:.own$}") + &"0".repeat(digits - own)
+}
+
+fn scientific(value: f64, digits: usize) -> String {
+    let own = digits.min(MOST_DIGITS);
+    let text = format!("{value:.own$e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    format!("{mantissa}{}e{exponent}", "0".repeat(digits - own))
+}
+
 /// Digits after the point (`e`, `f`) or in all (`g`); none is "as few as read back the same".
 pub(crate) fn format(value: f64, verb: char, precision: Option<usize>) -> String {
     if value.is_nan() {
@@ -9,9 +25,9 @@ pub(crate) fn format(value: f64, verb: char, precision: Option<usize>) -> String
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     match (verb, precision) {
-        ('e' | 'E', Some(digits)) => exponent_form(&format!("{value:.digits$e}"), verb),
+        ('e' | 'E', Some(digits)) => exponent_form(&scientific(value, digits), verb),
         ('e' | 'E', None) => exponent_form(&format!("{value:e}"), verb),
-        ('f' | 'F', Some(digits)) => format!("{value:.digits$}"),
+        ('f' | 'F', Some(digits)) => fixed(value, digits),
         ('f' | 'F', None) => format!("{value}"),
         ('G', _) => general(value, 'E', precision),
         _ => general(value, 'e', precision),
@@ -31,7 +47,7 @@ fn exponent_form(text: &str, verb: char) -> String {
 fn general(value: f64, e: char, precision: Option<usize>) -> String {
     let precision = precision.map(|digits| digits.max(1));
     let scientific = match precision {
-        Some(digits) => format!("{value:.*e}", digits - 1),
+        Some(digits) => scientific(value, digits - 1),
         None => format!("{value:e}"),
     };
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -52,7 +68,7 @@ fn general(value: f64, e: char, precision: Option<usize>) -> String {
         return exponent_form(&format!("{mantissa}e{exponent}"), e);
     }
     let decimals = usize::try_from(i64::try_from(digits).unwrap_or(0) - 1 - exponent).unwrap_or(0);
-    format!("{value:.decimals$}")
+    fixed(value, decimals)
 }
 
 /// `%b`: the mantissa as an integer, and a power of two.

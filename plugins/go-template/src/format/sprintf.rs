@@ -355,7 +355,7 @@ impl Spec {
             (None, Some(width)) if self.zero && !self.minus => width.saturating_sub(sign.len()),
             _ => 0,
         };
-        let text = format!("{text:0>zeros$}");
+        let text = zero_filled(&text, zeros);
         // `#` wants a leading zero, of which a padded number has one.
         let prefix = if matches!(verb, 'o' | 'O') && text.starts_with('0') {
             prefix.trim_end_matches('0')
@@ -390,7 +390,7 @@ impl Spec {
         };
         if self.zero && !self.minus && f.is_finite() {
             let width = self.width.unwrap_or(0).saturating_sub(sign.len());
-            return out.extend_from_slice(format!("{sign}{unsigned:0>width$}").as_bytes());
+            return out.extend_from_slice(format!("{sign}{}", zero_filled(unsigned, width)).as_bytes());
         }
         self.pad_text(format!("{sign}{unsigned}").as_bytes(), out);
     }
@@ -410,5 +410,36 @@ impl Spec {
             }
         }
         out.push(b')');
+    }
+}
+
+/// With zeros in front. `format!` itself takes no width above 65535, and panics.
+fn zero_filled(text: &str, width: usize) -> String {
+    "0".repeat(width.saturating_sub(text.chars().count())) + text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::{Options, render};
+
+    /// Go takes widths and precisions up to a million.
+    #[test]
+    fn widths_and_precisions_may_be_large() {
+        let options =
+            Options { strict: true, left: String::new(), right: String::new(), now_ms: 0, seed: vec![7; 32] };
+        let zeros = |count: usize| "0".repeat(count);
+        for (verb, expected) in [
+            ("%.65536f\" 1.5", format!("1.5{}", zeros(65_535))),
+            ("%.70000e\" 1.5", format!("1.5{}e+00", zeros(69_999))),
+            ("%.70000g\" 1.5", "1.5".to_owned()),
+            ("%070000d\" -7", format!("-{}7", zeros(69_998))),
+            ("%.70000d\" 7", format!("{}7", zeros(69_999))),
+            ("%070000.1f\" 1.5", format!("{}1.5", zeros(69_997))),
+            ("%70000s\" \"x\"", format!("{}x", " ".repeat(69_999))),
+        ] {
+            let rendered = render(&format!("{{{{ printf \"{verb} }}}}"), &[], &options).unwrap();
+            assert!(rendered.text == expected.as_bytes(), "{verb}");
+        }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{Host, input};
 use crate::connect::Store;
+use crate::events::{Events, Notice};
 use crate::provider::connection::{
     Annotation, ConnectInput, Need, ObjectKind, Ready, Resolved, SlotValue, Step,
 };
@@ -16,6 +18,8 @@ use crate::{Error, Provider, Session, invalid_config};
 /// The host's limits of `connect`.
 const ROUNDS: usize = 8;
 const NEEDS: usize = 64;
+/// Its wait for what is told.
+const WAIT: Duration = Duration::from_secs(10);
 
 /// See the module. It begins as a SecretStore in the namespace `team`.
 pub struct Bench<'f, P> {
@@ -247,6 +251,25 @@ impl<'f, P: Provider> Bench<'f, P> {
     /// What keeps it from working.
     pub fn validate(&self) -> Result<Health, Error> {
         P::validate(&self.session()?)
+    }
+}
+
+impl<P: Events> Bench<'_, P> {
+    /// What is told, so many notices at most; it may wait for ten seconds, as with the host.
+    ///
+    /// # Errors
+    /// What the provider says.
+    pub fn poll(&self, most: u32) -> Result<Vec<Notice>, Error> {
+        P::poll(&self.session()?, most, WAIT)
+    }
+
+    /// Acknowledges by receipts.
+    ///
+    /// # Errors
+    /// What keeps anything from being tried.
+    pub fn acknowledge(&self, receipts: &[impl AsRef<str>]) -> Result<Vec<Result<(), Error>>, Error> {
+        let receipts: Vec<String> = receipts.iter().map(|receipt| receipt.as_ref().to_owned()).collect();
+        P::acknowledge(&self.session()?, &receipts)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::objects::{Population, wait_ready};
 use crate::operator::Operator;
 use crate::place::{PATIENCE, Place};
 use crate::process::{self, Memory};
-use crate::report::{Aim, Row};
+use crate::report::{Aim, Row, table};
 use crate::{Product, vault};
 
 const NAME: &str = "growth";
@@ -20,6 +20,9 @@ const REST: Duration = Duration::from_secs(20);
 
 /// Stores in one namespace each.
 const STORES: [usize; 3] = [10, 200, 1_000];
+
+/// Where the operator's ServiceAccount is.
+const NAMESPACE: &str = "claviger-system";
 
 /// Plugin objects, each with a component of its own.
 const PLUGINS: [usize; 3] = [0, 5, 20];
@@ -33,10 +36,15 @@ pub(crate) async fn run(progress: &Progress, product: &Product, sizes: &[usize])
             "stores" => stores(progress, &place).await,
             _ => plugins(progress, &place, product).await,
         };
-        if measured.is_err() {
-            place.keep();
+        match measured {
+            Ok(new) => rows.extend(new),
+            Err(error) => {
+                place.keep();
+                // It took long enough.
+                eprint!("{}", table(&rows));
+                return Err(error);
+            }
         }
-        rows.extend(measured?);
     }
     Ok(rows)
 }
@@ -84,7 +92,8 @@ async fn stores(progress: &Progress, place: &Place<'_>) -> Result<Vec<Row>> {
 async fn plugins(progress: &Progress, place: &Place<'_>, product: &Product) -> Result<Vec<Row>> {
     let file = product.test_plugin_dir.join("chameleon.wasm");
     let component = std::fs::read(&file).with_context(|| file.display().to_string())?;
-    let mut operator = place.operator(&[])?;
+    // ConfigMaps of plugins are read there.
+    let mut operator = place.operator(&["--operator-namespace", NAMESPACE])?;
     operator.wait_ready()?;
     let (mut points, mut rows, mut there) = (Vec::new(), Vec::new(), 0);
     let dir = tempfile::tempdir()?;
@@ -94,7 +103,7 @@ async fn plugins(progress: &Progress, place: &Place<'_>, product: &Product) -> R
             let wasm = dir.path().join(format!("p{number}.wasm"));
             std::fs::write(&wasm, bytes)?;
             let output = std::process::Command::new(&product.claviger)
-                .args(["plugin", "pack", "--namespace", "claviger-system", "--name", &format!("p{number}")])
+                .args(["plugin", "pack", "--namespace", NAMESPACE, "--name", &format!("p{number}")])
                 .arg(&wasm)
                 .output()?;
             if !output.status.success() {

@@ -21,7 +21,7 @@ fn immutable_secrets_keep_their_data() {
 }
 
 #[test]
-fn types_cannot_change_and_token_secrets_are_not_filled() {
+fn types_cannot_change() {
     let (es, mut server) = (owner(), Server::default());
     es.sync(&mut server, &rendered(&[("a", "1")]));
     let tls = Rendered { type_: Some("kubernetes.io/tls".to_owned()), ..rendered(&[("a", "1")]) };
@@ -32,30 +32,65 @@ fn types_cannot_change_and_token_secrets_are_not_filled() {
         ("kubernetes.io/tls", "Opaque")
     );
 
-    let observed =
-        Observed { type_: Some("kubernetes.io/service-account-token".to_owned()), ..Observed::default() };
-    let mut wanted = rendered(&[("a", "1")]);
-    wanted.annotations.insert("kubernetes.io/service-account.name".to_owned(), "admin".to_owned());
     let merge = policy("db", "Merge", "Retain");
+    let leaving = Observed { deleting: true, ..Observed::default() };
     let input = Input {
         owner: &merge.owner,
         namespace: "ns",
         spec: &merge.spec,
-        observed: Some(&observed),
+        observed: Some(&leaving),
         present: None,
         siblings: &[],
-        wanted: Some(&wanted),
+        wanted: Some(&rendered(&[("a", "1")])),
         mark_changes: None,
         hasher: &merge.hasher,
     };
-    assert!(matches!(plan(&input), Err(Failure::TargetForbidden { .. })));
-    let leaving = Observed { deleting: true, ..Observed::default() };
-    let input = Input { observed: Some(&leaving), ..input };
     assert!(matches!(plan(&input), Err(Failure::TargetTerminating { .. })));
     assert!(
         target_valid(&merge.spec, &Unread::default(), Some(&leaving)),
         "its going wakes us, not its staying"
     );
+}
+
+/// Whoever may write into such a Secret has the API server make a token for whom its annotation names, or lets nodes join.
+#[test]
+fn what_hands_out_rights_is_refused_when_the_target_is_known_too() {
+    let account = ("kubernetes.io/service-account.name".to_owned(), "admin".to_owned());
+    let annotated = Rendered { annotations: [account].into(), ..rendered(&[("a", "1")]) };
+    for (type_, refused) in [
+        ("kubernetes.io/service-account-token", true),
+        ("bootstrap.kubernetes.io/token", true),
+        ("kubernetes.io/basic-auth", false),
+    ] {
+        let there = Observed { type_: Some(type_.to_owned()), ..Observed::default() };
+        for creation in ["Owner", "Orphan", "Merge", "CreateOrMerge", "None"] {
+            let es = policy("db", creation, "Retain");
+            // With None nothing is written.
+            let refused = refused && creation != "None";
+            let check = |failure: Option<Failure>| match failure {
+                Some(Failure::TargetForbidden { type_: said, .. }) => said == type_ && refused,
+                Some(other) => panic!("{type_} {creation}: {other}"),
+                None => !refused,
+            };
+            // Before anything is made, and once more when it is rendered.
+            let early = check_target(&es.owner, "ns", &es.spec, Some(&there)).err();
+            assert!(check(early), "{type_} {creation}: before");
+            for wanted in [&rendered(&[("a", "1")]), &annotated] {
+                let input = Input {
+                    owner: &es.owner,
+                    namespace: "ns",
+                    spec: &es.spec,
+                    observed: Some(&there),
+                    present: Some(&BTreeMap::new()),
+                    siblings: &[],
+                    wanted: Some(wanted),
+                    mark_changes: None,
+                    hasher: &es.hasher,
+                };
+                assert!(check(plan(&input).err()), "{type_} {creation}: {:?}", wanted.annotations);
+            }
+        }
+    }
 }
 
 #[test]

@@ -68,8 +68,8 @@ fn a_key_that_could_not_be_read_is_not_missed_in_a_shared_secret() {
     assert!(!one.valid_without(&server, &reported(&[failing("data[99]")])), "another entry");
     // The list in the status has an end; who read them knows all of them.
     assert!(one.valid_without(&server, &reported(&vec![failing("data[99]"); 20])));
-    let many: Vec<crate::failures::KeyFailure> = (1..40)
-        .map(|index| crate::failures::KeyFailure {
+    let many: Vec<crate::failures::EntryFailure> = (1..40)
+        .map(|index| crate::failures::EntryFailure {
             entry: format!("data[{index}]"),
             key: String::new(),
             failure: Failure::PolicyInvalid { why: String::new() },

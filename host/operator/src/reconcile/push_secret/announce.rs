@@ -5,16 +5,13 @@
 //! not said, for it is another's until something was written: a push that fails must not have it deleted.
 
 use claviger_core::error::Failure;
-use claviger_core::push::{Ended, Entry, Part, StoreView, Target, place_of, recorded, store_key};
+use claviger_core::push::{Ended, Entry, Part, Target, place_of, recorded};
 use claviger_crds::push_secret::{PushData, PushDeletionPolicy, SyncedPushSecrets, UpdatePolicy};
 
 use super::Look;
 use super::push::{Report, Wanted};
-use crate::cluster::push as cluster;
-use crate::state::push::store_id;
-use crate::state::store_object;
+use crate::cluster::push_secret;
 use crate::sync::push::Keys;
-use crate::watch::cache::Name;
 
 impl Look<'_> {
     /// Says it, in one write for all stores, and in none if all is known.
@@ -27,20 +24,18 @@ impl Look<'_> {
         }
         let mut begun = SyncedPushSecrets::new();
         for one in all {
-            let key = store_key(one.store.kind, &one.store.name);
-            self.clear_names(&key, one, report).await?;
-            self.look_at(&key, one, report).await;
+            self.clear_names(one, report).await?;
+            self.look_at(one, report).await;
             let free = one.entries.iter().filter(|entry| one.looked.is_free(entry));
-            let new = report.record.begin(&key, free.map(|entry| &entry.recorded));
+            let new = report.record.begin(&one.key, free.map(|entry| &entry.recorded));
             if !new.is_empty() {
-                begun.insert(key, new);
+                begun.insert(one.key.clone(), new);
             }
         }
         if begun.is_empty() {
             return Ok(());
         }
-        let Name { namespace, name } = self.name;
-        if let Err(failure) = cluster::announce(&self.context.client, namespace, name, &begun).await {
+        if let Err(failure) = push_secret::announce(&self.context.client, self.name, &begun).await {
             for (store, entries) in &begun {
                 entries.values().for_each(|entry| report.record.end(store, entry, Ended::Refused));
             }
@@ -60,13 +55,14 @@ impl Look<'_> {
     ///
     /// # Errors
     /// If it could not be said.
-    async fn clear_names(&mut self, key: &str, one: &mut Wanted, report: &mut Report) -> Result<(), Failure> {
+    async fn clear_names(&mut self, one: &mut Wanted, report: &mut Report) -> Result<(), Failure> {
+        let key = one.key.as_str();
         let of = |entry: &Entry| report.record.namesake(key, &entry.recorded).cloned();
         let old: Vec<PushData> = one.entries.iter().filter_map(of).collect();
         if old.is_empty() {
             return Ok(());
         }
-        let store = store_id(one.store.kind, &self.name.namespace, &one.store.name);
+        let store = one.object.to_string();
         let (others, ours): (Vec<_>, Vec<_>) = old.into_iter().partition(|entry| {
             let target = Target { store: store.clone(), place: place_of(entry) };
             self.context.state.is_anothers(self.name, &target)
@@ -80,8 +76,7 @@ impl Look<'_> {
         let gone: Vec<String> = names
             .filter(|name| !record.pushing.get(key).is_some_and(|entries| entries.contains_key(name)))
             .collect();
-        let Name { namespace, name } = self.name;
-        cluster::unannounce(&self.context.client, namespace, name, key, &gone).await?;
+        push_secret::unannounce(&self.context.client, self.name, key, &gone).await?;
         let status = self.progress.status.get_or_insert_default();
         if let Some(entries) = status.pushing.get_mut(key) {
             entries.retain(|name, _| !gone.contains(name));
@@ -95,7 +90,8 @@ impl Look<'_> {
 
     /// Looks at what stands where something may be written for the first time, and, where nothing may be replaced, at what
     /// may have been written before. What cannot be looked at now is not written.
-    async fn look_at(&self, key: &str, one: &mut Wanted, report: &mut Report) {
+    async fn look_at(&self, one: &mut Wanted, report: &mut Report) {
+        let key = one.key.as_str();
         let keeps = self.ps.spec.update_policy == UpdatePolicy::IfNotExists;
         let mut keys = Keys::default();
         for entry in &one.entries {
@@ -109,8 +105,8 @@ impl Look<'_> {
             return;
         }
         let (pipeline, namespace) = (&self.context.pipeline, &self.name.namespace);
-        let object = store_object(one.store.kind, namespace, &one.store.name);
-        match pipeline.push_look(&object, namespace, &one.entries, &keys, &self.world).await {
+        let look = pipeline.push_look(&one.object, namespace, &one.entries, &keys, &self.world);
+        match self.context.aside.during(look).await {
             Ok(mut looked) => {
                 let failed = std::mem::take(&mut looked.failed);
                 one.entries.retain(|entry| !failed.contains_key(&entry.place.key));
@@ -133,27 +129,25 @@ impl Look<'_> {
             // Who may write and not look is not kept from writing.
             Err(Failure::WriteRefused { .. } | Failure::ProviderFailed { .. }) => {}
             Err(failure) => {
-                self.unwritten(&object, failure, report);
+                self.unwritten(&one.object, failure, report);
                 one.entries.clear();
             }
         }
     }
 
     /// Of what was tried for the first time and refused: where nothing stands, nothing was written.
-    pub(super) async fn after_refusals(&self, one: &StoreView, refused: &[Entry], report: &mut Report) {
-        let key = store_key(one.kind, &one.name);
+    pub(super) async fn after_refusals(&self, one: &Wanted, refused: &[Entry], report: &mut Report) {
         let keys = Keys {
             unknown: refused.iter().map(|entry| entry.place.key.as_str()).collect(),
             ..Keys::default()
         };
         let (pipeline, namespace) = (&self.context.pipeline, &self.name.namespace);
-        let object = store_object(one.kind, namespace, &one.name);
         // Whoever may not look is unsure, and tries again.
-        let Ok(looked) = pipeline.push_look(&object, namespace, refused, &keys, &self.world).await else {
+        let Ok(looked) = pipeline.push_look(&one.object, namespace, refused, &keys, &self.world).await else {
             return;
         };
         for entry in refused.iter().filter(|entry| looked.is_free(entry)) {
-            report.record.end(&key, &entry.recorded, Ended::Refused);
+            report.record.end(&one.key, &entry.recorded, Ended::Refused);
         }
     }
 }

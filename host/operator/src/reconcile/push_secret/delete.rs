@@ -2,7 +2,7 @@
 //! goes, and then the finalizer. Never what another has put there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use claviger_core::error::Failure;
 use claviger_core::push::{Outcome, Part, Record, Target, parse_store_key, place_of};
@@ -12,9 +12,9 @@ use claviger_crds::push_secret::{PushData, PushDeletionPolicy, PushSecretStatus}
 use super::super::Next;
 use super::push::Report;
 use super::{Found, Look, STALE};
-use crate::cluster::push as cluster;
-use crate::state::push::store_id;
-use crate::state::store_object;
+use crate::cluster::push_secret;
+use crate::reconcile::store::{check_works, is_ours};
+use crate::watch::Object;
 
 /// Entries of a status by store.
 type Stale = BTreeMap<String, Vec<PushData>>;
@@ -25,16 +25,14 @@ impl Look<'_> {
     pub(super) fn stale(&self, part: Part, wanted: &BTreeSet<Target>, report: &mut Report) -> Stale {
         let mut stale = Stale::new();
         for (store, entries) in self.record().part(part) {
-            let Some((kind, name)) = parse_store_key(store) else { continue };
+            let Some(object) = self.named(store) else { continue };
             // Of a store that could not be looked at nothing is known to be stale, nor of one that is another's.
-            let unknown = self.missing.iter().chain(&self.going);
-            let named = unknown.into_iter().any(|(of, unknown)| *of == kind && unknown == name);
-            if named || !self.is_ours(store) {
+            let unknown = self.missing.contains(&object) || self.going.contains(&object);
+            if unknown || !is_ours(self.context, &object) {
                 continue;
             }
             for entry in entries.values() {
-                let id = store_id(kind, &self.name.namespace, name);
-                let target = Target { store: id, place: place_of(entry) };
+                let target = Target { store: object.to_string(), place: place_of(entry) };
                 if wanted.contains(&target) {
                     continue;
                 }
@@ -51,12 +49,10 @@ impl Look<'_> {
         stale
     }
 
-    /// Whether a store is of our controller class; one that is gone is.
-    pub(super) fn is_ours(&self, store: &str) -> bool {
-        let Some((kind, name)) = parse_store_key(store) else { return false };
-        let found = self.context.state.store(&store_object(kind, &self.name.namespace, name));
-        let class = found.and_then(|store| store.spec.as_ref().ok()?.controller.clone());
-        self.context.config.serves(class.as_deref())
+    /// The store that a status names so.
+    pub(super) fn named(&self, store: &str) -> Option<Object> {
+        let (kind, name) = parse_store_key(store)?;
+        Some(Object::store(kind, &self.name.namespace, name))
     }
 
     /// Deletes at the stores what is not wanted any more. What could not be deleted stays recorded.
@@ -69,14 +65,14 @@ impl Look<'_> {
     }
 
     pub(super) async fn take_from(&self, store: &str, part: Part, entries: &[PushData], report: &mut Report) {
-        let Some((kind, name)) = parse_store_key(store) else { return };
+        let Some(object) = self.named(store) else { return };
         let namespace = &self.name.namespace;
-        let object = store_object(kind, namespace, name);
         let unsure = part == Part::Pushing;
-        let removed = match self.works(&object) {
+        let removed = match check_works(self.context, &object) {
             Ok(()) => {
-                let pipeline = &self.context.pipeline;
-                pipeline.push_remove(&object, namespace, entries, unsure, &self.world).await
+                let context = self.context;
+                let removal = context.pipeline.push_remove(&object, namespace, entries, unsure, &self.world);
+                context.aside.during(removal).await
             }
             Err(failure) => Err(failure),
         };
@@ -88,7 +84,7 @@ impl Look<'_> {
             let Some(Ok(())) = removed.get(&entry.match_.remote_ref.remote_key) else { continue };
             report.record.forget(part, store, entry);
             // Who took the place while it was being deleted has nothing there now.
-            let target = Target { store: store_id(kind, namespace, name), place: place_of(entry) };
+            let target = Target { store: object.to_string(), place: place_of(entry) };
             self.context.state.deleted_at(self.name, &target);
             report.taken_back.push(target);
         }
@@ -116,7 +112,7 @@ impl Look<'_> {
     }
 
     /// It is being deleted, and waits for us while it bears the finalizer.
-    pub(super) async fn deleted(&mut self, interval: Duration) -> Next {
+    pub(super) async fn deleted(&mut self) -> Next {
         if !self.has_finalizer() {
             return None;
         }
@@ -129,10 +125,10 @@ impl Look<'_> {
             report.record = Record::default();
         }
         if report.failures.is_empty() && report.record.is_empty() {
-            return match cluster::set_finalizer(&self.context.client, self.ps, false).await {
+            return match push_secret::set_finalizer(&self.context.client, self.ps, false).await {
                 Ok(true) => None,
                 Ok(false) => Some((Class::Retry, Instant::now() + STALE)),
-                Err(failure) => self.failed(failure, interval, "").await,
+                Err(failure) => self.failed(failure).await,
             };
         }
         if report.failures.is_empty() {
@@ -143,12 +139,11 @@ impl Look<'_> {
             self.report(&status, false).await;
             return None;
         }
-        let version = self.version();
         let mut found =
             report.found("Failed to Delete Secrets from Provider: ", String::new(), Outcome::Synced);
         if let Outcome::Failed(why) = &mut found.outcome {
             why.push_str("; to leave there what was pushed, set deletionPolicy None");
         }
-        self.ended(found, &version, interval).await
+        self.ended(found).await
     }
 }

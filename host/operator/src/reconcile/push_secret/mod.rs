@@ -7,35 +7,31 @@ mod announce;
 mod delete;
 mod push;
 mod source;
+mod status;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use claviger_core::backoff::after_failure;
 use claviger_core::duration::parse_go;
-use claviger_core::error::{Failure, Retry};
+use claviger_core::error::Failure;
 use claviger_core::hash::synced_resource_version;
 use claviger_core::push::{
     DELETED, FINALIZER, Outcome, Record, StoreView, Target, check_bulk, check_selectors, chosen,
 };
-use claviger_core::push::{next_status, store_key, targets_of, worth_writing};
-use claviger_core::redact::Redactor;
+use claviger_core::refresh;
 use claviger_core::scheduler::Class;
 use claviger_core::secret::Untrusted;
-use claviger_core::{refresh, status};
-use claviger_crds::external_secret::StoreKind;
+use claviger_core::status::is_ready;
 use claviger_crds::push_secret::{PushDeletionPolicy, PushSecret, PushSecretStatus};
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
-use serde_json::{Value, json};
 
-use super::patience::patience;
+use super::store::is_ours;
 use super::world::ClusterWorld;
 use super::{Context, Next};
-use crate::cluster::{push as cluster, status as status_writer};
-use crate::state::push::{PushProgress, created, store_id};
-use crate::state::store_object;
+use crate::cluster::push_secret;
+use crate::state::push::PushProgress;
 use crate::watch::Object;
 use crate::watch::cache::Name;
 
@@ -57,14 +53,17 @@ struct Look<'a> {
     world: ClusterWorld,
     name: &'a Name,
     ps: &'a PushSecret,
+    /// What it looks like.
+    version: String,
+    interval: Duration,
     /// What is known to be so.
     progress: PushProgress,
     /// Its stores, but for those of other controller classes.
     stores: Vec<StoreView>,
     /// Stores that are named and not there.
-    missing: Vec<(StoreKind, String)>,
+    missing: Vec<Object>,
     /// Stores that are meant and being deleted: they take nothing more, and what they have is not stale.
-    going: Vec<(StoreKind, String)>,
+    going: Vec<Object>,
     /// When this look began.
     began: Instant,
     /// Whether the object says more by now than what the watch has shown: what is about to be written.
@@ -111,18 +110,13 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &Name) -> Next {
         Err(_) if goes => UNREADABLE,
         Err(error) => return refused(context, name, ps, format!("spec.refreshInterval: {error}")).await,
     };
-    let mut progress = context.state.push_progress(name, ps.metadata.uid.as_deref().unwrap_or_default());
-    progress.status = progress.status.or_else(|| ps.status.clone());
-    let world = ClusterWorld { context: context.clone(), reader: Object::PushSecret(name.clone()) };
-    let Stores { ours: stores, missing, going, others } = stores(context, name, ps);
-    if others && stores.is_empty() && missing.is_empty() && going.is_empty() && !goes {
+    let stores = stores(context, name, ps);
+    if stores.are_all_others() && !goes {
         context.metrics.forget(&Object::PushSecret(name.clone()));
         return None;
     }
-    let began = Instant::now();
-    let mut look =
-        Look { context, world, name, ps, progress, stores, missing, going, began, announced: false };
-    if goes { look.deleted(interval).await } else { look.kept(interval).await }
+    let mut look = Look::new(context, name, ps, stores, interval);
+    if goes { look.deleted().await } else { look.kept().await }
 }
 
 /// The stores that a PushSecret means.
@@ -131,11 +125,18 @@ struct Stores {
     /// Those that are ours and stay.
     ours: Vec<StoreView>,
     /// Those that are not there.
-    missing: Vec<(StoreKind, String)>,
+    missing: Vec<Object>,
     /// Those that are being deleted.
-    going: Vec<(StoreKind, String)>,
+    going: Vec<Object>,
     /// Whether some are another class's.
     others: bool,
+}
+
+impl Stores {
+    /// Whether it means something, and that is all another class's.
+    fn are_all_others(&self) -> bool {
+        self.others && self.ours.is_empty() && self.missing.is_empty() && self.going.is_empty()
+    }
 }
 
 fn stores(context: &Context, name: &Name, ps: &PushSecret) -> Stores {
@@ -143,19 +144,19 @@ fn stores(context: &Context, name: &Name, ps: &PushSecret) -> Stores {
     let Stores { mut ours, mut missing, mut going, mut others } = Stores::default();
     for reference in &ps.spec.secret_store_refs {
         for (kind, store) in chosen(reference, &views) {
-            let Some(found) = context.state.store(&store_object(kind, &name.namespace, &store)) else {
-                if !missing.contains(&(kind, store.clone())) {
-                    missing.push((kind, store));
+            let object = Object::store(kind, &name.namespace, &store);
+            let Some(found) = context.state.store(&object) else {
+                if !missing.contains(&object) {
+                    missing.push(object);
                 }
                 continue;
             };
-            let class = found.spec.as_ref().ok().and_then(|spec| spec.controller.clone());
-            if !context.config.serves(class.as_deref()) {
+            if !context.config.serves(found.class()) {
                 others = true;
                 continue;
             }
             if found.metadata.deletion_timestamp.is_some() {
-                going.push((kind, store));
+                going.push(object);
                 continue;
             }
             let view = views.iter().find(|view| view.kind == kind && view.name == store);
@@ -165,6 +166,38 @@ fn stores(context: &Context, name: &Name, ps: &PushSecret) -> Stores {
         }
     }
     Stores { ours, missing, going, others }
+}
+
+impl<'a> Look<'a> {
+    fn new(
+        context: &'a Arc<Context>,
+        name: &'a Name,
+        ps: &'a PushSecret,
+        stores: Stores,
+        interval: Duration,
+    ) -> Self {
+        let version =
+            synced_resource_version(ps.meta().generation.unwrap_or(0), ps.labels(), ps.annotations());
+        let mut progress = context.state.push_progress(name, ps.metadata.uid.as_deref().unwrap_or_default());
+        progress.status = progress.status.or_else(|| ps.status.clone());
+        let world = ClusterWorld { context: context.clone(), reader: Object::PushSecret(name.clone()) };
+        let Stores { ours: stores, missing, going, .. } = stores;
+        let began = Instant::now();
+        Self {
+            context,
+            world,
+            name,
+            ps,
+            version,
+            interval,
+            progress,
+            stores,
+            missing,
+            going,
+            began,
+            announced: false,
+        }
+    }
 }
 
 impl Look<'_> {
@@ -181,29 +214,28 @@ impl Look<'_> {
     }
 
     /// One that is not being deleted.
-    async fn kept(&mut self, interval: Duration) -> Next {
+    async fn kept(&mut self) -> Next {
         let deletes = self.ps.spec.deletion_policy == PushDeletionPolicy::Delete;
         // Before anything is pushed: what is there must be found again.
         if deletes != self.has_finalizer() {
-            match cluster::set_finalizer(&self.context.client, self.ps, deletes).await {
+            match push_secret::set_finalizer(&self.context.client, self.ps, deletes).await {
                 Ok(true) => {}
                 Ok(false) => return Some((Class::Retry, Instant::now() + STALE)),
-                Err(failure) => return self.failed(failure, interval, "").await,
+                Err(failure) => return self.failed(failure).await,
             }
         }
         if let Err(why) = check_bulk(&self.ps.spec, &self.stores) {
             // A store that is not there yet may be the one that is meant.
             if self.missing.is_empty() {
-                return self.failed(Failure::PolicyInvalid { why }, interval, "").await;
+                return self.failed(Failure::PolicyInvalid { why }).await;
             }
         }
         let stamp = match self.stamp().await {
             Ok(stamp) => stamp,
-            Err(failure) => return self.failed(failure, interval, "").await,
+            Err(failure) => return self.failed(failure).await,
         };
-        let version = self.version();
         let now = Timestamp::now();
-        if let Some(until) = self.rests(&version, stamp.as_deref(), interval, now) {
+        if let Some(until) = self.rests(stamp.as_deref(), now) {
             tracing::debug!("a push with nothing to do");
             if self.progress.unwritten
                 && let Some(status) = self.progress.status.clone()
@@ -214,8 +246,8 @@ impl Look<'_> {
                     return Some((Class::Retry, Instant::now() + WRITE_AGAIN));
                 }
             }
-            let is_ready = self.status().is_some_and(|status| status::is_ready(&status.conditions));
-            self.context.metrics.ready(&Object::PushSecret(self.name.clone()), is_ready, None);
+            let ready = self.status().is_some_and(|status| is_ready(&status.conditions));
+            self.context.metrics.ready(&Object::PushSecret(self.name.clone()), ready, None);
             return until.map(|at| (Class::Refresh, Instant::now() + refresh::wait(at, now)));
         }
         self.progress.again = false;
@@ -232,7 +264,7 @@ impl Look<'_> {
                 self.source_is_gone().await
             }
         };
-        self.ended(found, &version, interval).await
+        self.ended(found).await
     }
 
     /// Until when its Secret may come back before what was pushed of it is deleted, if there is something to be deleted.
@@ -244,22 +276,11 @@ impl Look<'_> {
         (since.elapsed() < COMES_BACK).then_some(since + COMES_BACK)
     }
 
-    fn version(&self) -> String {
-        let meta = self.ps.meta();
-        synced_resource_version(meta.generation.unwrap_or(0), self.ps.labels(), self.ps.annotations())
-    }
-
     /// Until when there is nothing to do, if there is nothing to do now; for ever, if nothing is due by itself.
-    fn rests(
-        &self,
-        version: &str,
-        stamp: Option<&str>,
-        interval: Duration,
-        now: Timestamp,
-    ) -> Option<Option<Timestamp>> {
+    fn rests(&self, stamp: Option<&str>, now: Timestamp) -> Option<Option<Timestamp>> {
         let status = self.status()?;
         let condition = status.conditions.first()?;
-        let same = status.synced_resource_version.as_deref() == Some(version)
+        let same = status.synced_resource_version.as_ref() == Some(&self.version)
             && status.synced_source.as_deref() == Some(stamp.unwrap_or_default());
         if !same
             || self.progress.again
@@ -272,146 +293,24 @@ impl Look<'_> {
         if condition.reason.as_deref() == Some(DELETED) {
             return (stamp.is_none() && self.record().is_empty()).then_some(None);
         }
-        if !status::is_ready(&status.conditions) {
+        if !is_ready(&status.conditions) {
             return None;
         }
-        if interval.is_zero() {
+        if self.interval.is_zero() {
             return Some(None);
         }
         let recorded = status.refresh_time.as_deref().and_then(|time| time.parse().ok());
         let last: Timestamp = self.progress.last.max(recorded)?;
-        let next = last.checked_add(interval).ok()?;
+        let next = last.checked_add(self.interval).ok()?;
         // A clock that was set back must not stop refreshes until it has caught up.
         (next > now && last <= now).then_some(Some(next))
     }
 
     /// Whether there may be something at a store, and it is not known: somebody was stopped while he pushed.
     fn is_unsure(&self) -> bool {
-        let going = |store: &str| self.going.iter().any(|(kind, name)| store_key(*kind, name) == store);
         let pushing = self.status().map(|status| &status.pushing);
-        pushing.into_iter().flatten().any(|(store, _)| self.is_ours(store) && !going(store))
-    }
-
-    /// What follows from what was found or done: status, event, metrics, and when to look again.
-    async fn ended(&mut self, found: Found, version: &str, interval: Duration) -> Next {
-        let Found { outcome, failure, record, source, changed, claimed } = found;
-        if let Some(Failure::PluginLoading { name }) = &failure {
-            let in_order = self.status().is_some_and(|status| status::is_ready(&status.conditions));
-            if !changed && let Some(wait) = patience(self.context.registry.loading(name), in_order) {
-                return Some((Class::Retry, Instant::now() + wait));
-            }
-        }
-        // Nor has failed what waits for the backend's pause to end.
-        if let Some(Retry::Held(_)) = failure.as_ref().map(|failure| failure.class().retry)
-            && !changed
-            && self.status().is_some_and(|status| status::is_ready(&status.conditions))
-        {
-            let retry = failure.map_or(Retry::Interval, |failure| failure.class().retry);
-            return Some((Class::Retry, Instant::now() + after_failure(retry, 0, interval, rand::random())));
-        }
-        let now = Timestamp::now();
-        let policy = self.ps.spec.update_policy;
-        let new = next_status(self.status(), &outcome, policy, record, (version, &source), now);
-        let is_ready = matches!(outcome, Outcome::Synced);
-        let (object, namespace) = (Object::PushSecret(self.name.clone()), &self.name.namespace);
-        let reason = failure.as_ref().map(|failure| failure.class().reason);
-        self.context.metrics.ready(&object, is_ready, reason);
-        if failure.is_none() || claimed.is_some() {
-            let id = |kind, store: &str| store_id(kind, namespace, store);
-            let mut targets = targets_of(&new, id);
-            // Where a write failed it will be tried again.
-            targets.extend(claimed.into_iter().flatten().filter(|_| failure.is_some()));
-            self.context.state.keep_places(self.name, &created(&self.ps.metadata), targets);
-        }
-        if failure.is_none() {
-            self.progress.last = Some(now);
-            self.progress.failures = 0;
-        }
-        let written = self.report(&new, changed).await;
-        let wait = match &failure {
-            None => None,
-            Some(failure) => {
-                let retry = failure.class().retry;
-                // What was not tried has not failed.
-                if !matches!(retry, Retry::Held(_)) {
-                    self.progress.failures = self.progress.failures.saturating_add(1);
-                }
-                Some(after_failure(retry, self.progress.failures, interval, rand::random()))
-            }
-        };
-        self.context.metrics.reconciled(&object, self.began.elapsed(), reason);
-        self.context.state.set_push_progress(self.name, self.progress.clone());
-        let next = match wait {
-            Some(wait) => Some((Class::Retry, Instant::now() + wait)),
-            None if interval.is_zero() || !is_ready => None,
-            None => Some((Class::Refresh, Instant::now() + interval.min(Duration::from_secs(15 * 60)))),
-        };
-        let again = (!written).then(|| (Class::Retry, Instant::now() + WRITE_AGAIN));
-        next.into_iter().chain(again).min_by_key(|(_, at)| *at)
-    }
-
-    /// Nothing could be tried.
-    async fn failed(&mut self, failure: Failure, interval: Duration, words: &str) -> Next {
-        let message = format!("{words}{}", failure.message(&Redactor::default()));
-        let record = self.record();
-        let version = self.version();
-        let found = Found {
-            outcome: Outcome::Failed(message),
-            failure: Some(failure),
-            record,
-            source: String::new(),
-            changed: false,
-            claimed: None,
-        };
-        self.ended(found, &version, interval).await
-    }
-
-    /// Writes status and event if they say something new; whether that worked.
-    async fn report(&mut self, new: &PushSecretStatus, changed: bool) -> bool {
-        let old = self.progress.status.replace(new.clone());
-        let said = |status: Option<&PushSecretStatus>| {
-            let condition = status.and_then(|status| status.conditions.first())?;
-            Some((condition.reason.clone()?, condition.message.clone()?))
-        };
-        let now = said(Some(new));
-        if let Some((reason, message)) = now.as_ref().filter(|_| changed || now != said(old.as_ref())) {
-            let about = self.ps.object_ref(&());
-            if reason == claviger_core::push::ERRORED {
-                tracing::warn!(reason, message, "not pushed");
-                self.context.events.warning(&about, reason, message);
-            } else {
-                self.context.events.normal(&about, reason, message);
-            }
-        }
-        // What the object says: our last status may not have been written.
-        let shown = self.ps.status.as_ref();
-        if !self.announced && !worth_writing(shown, new, self.context.config.status_interval) {
-            return true;
-        }
-        // What it may say by now: what the watch has shown, and what was written since.
-        let known = united(json!(shown), json!(old));
-        let known = Some(&known).filter(|known| known.is_object());
-        let written = status_writer::write::<PushSecret>(&self.context.client, self.name, known, new).await;
-        self.progress.unwritten = written.is_err();
-        if let Err(failure) = &written {
-            tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
-        }
-        written.is_ok()
-    }
-}
-
-/// Every field of either.
-fn united(one: Value, other: Value) -> Value {
-    match (one, other) {
-        (Value::Object(mut fields), Value::Object(others)) => {
-            for (field, value) in others {
-                let own = fields.remove(&field).unwrap_or(Value::Null);
-                fields.insert(field, united(own, value));
-            }
-            Value::Object(fields)
-        }
-        (Value::Object(fields), _) => Value::Object(fields),
-        (_, other) => other,
+        let mut stores = pushing.into_iter().flatten().filter_map(|(store, _)| self.named(store));
+        stores.any(|store| is_ours(self.context, &store) && !self.going.contains(&store))
     }
 }
 
@@ -419,12 +318,5 @@ fn united(one: Value, other: Value) -> Value {
 async fn refused(context: &Arc<Context>, name: &Name, ps: &PushSecret, why: String) -> Next {
     let object = format!("PushSecret {name}");
     let failure = Failure::ManifestInvalid { object, detail: Untrusted::new(why) };
-    let progress = context.state.push_progress(name, ps.metadata.uid.as_deref().unwrap_or_default());
-    let world = ClusterWorld { context: context.clone(), reader: Object::PushSecret(name.clone()) };
-    let Stores { ours: stores, missing, going, .. } = Stores::default();
-    let began = Instant::now();
-    let mut look =
-        Look { context, world, name, ps, progress, stores, missing, going, began, announced: false };
-    look.progress.status = look.progress.status.or_else(|| ps.status.clone());
-    look.failed(failure, Duration::ZERO, "").await
+    Look::new(context, name, ps, Stores::default(), Duration::ZERO).failed(failure).await
 }

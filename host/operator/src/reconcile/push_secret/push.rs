@@ -6,29 +6,42 @@ use claviger_core::error::Failure;
 use claviger_core::provider::Pushed;
 use claviger_core::push::place::may_be_one;
 use claviger_core::push::{
-    Ended, Entry, Outcome, Part, Place, Record, StoreView, Target, recorded, store_key,
+    Ended, Entry, MAX_RECORDED, Outcome, Part, Place, Record, Room, StoreView, Target, recorded, store_key,
 };
 use claviger_core::redact::Redactor;
-use claviger_crds::external_secret::StoreKind;
 use claviger_crds::push_secret::{PushDeletionPolicy, UpdatePolicy};
 
 use super::{Found, Look};
-use crate::state::push::{created, store_id};
-use crate::state::store_object;
+use crate::reconcile::store::check_works;
+use crate::state::push::created;
 use crate::sync::push::{Done, Looked};
 use crate::sync::store_name;
+use crate::watch::Object;
 
 /// What is wanted of one store.
 pub(super) struct Wanted {
     pub(super) store: StoreView,
+    pub(super) object: Object,
+    /// How the status names it.
+    pub(super) key: String,
     pub(super) entries: Vec<Entry>,
     /// What was seen there before anything was written.
     pub(super) looked: Looked,
 }
 
 impl Wanted {
-    fn of(store: StoreView) -> Self {
-        Self { store, entries: Vec::new(), looked: Looked::default() }
+    fn of(store: StoreView, namespace: &str) -> Self {
+        let object = Object::store(store.kind, namespace, &store.name);
+        let key = store_key(store.kind, &store.name);
+        Self { store, object, key, entries: Vec::new(), looked: Looked::default() }
+    }
+
+    fn target(&self, entry: &Entry) -> Target {
+        Target { store: self.object.to_string(), place: entry.place.clone() }
+    }
+
+    fn targets(&self) -> Vec<Target> {
+        self.entries.iter().map(|entry| self.target(entry)).collect()
     }
 }
 
@@ -83,19 +96,19 @@ impl Look<'_> {
             let secret = format!("{}/{}", self.name.namespace, self.secret_name().unwrap_or_default());
             return Err(Failure::SourceNotFound { secret });
         };
-        for (kind, name) in &self.missing {
-            let store = store_name(&store_object(*kind, &self.name.namespace, name));
-            report.failures.push(Failure::StoreNotFound { store });
-        }
+        let missing = self.missing.iter().map(|object| Failure::StoreNotFound { store: store_name(object) });
+        report.failures.extend(missing);
         let mut all = self.wanted(given, report).await?;
-        let unusable = self.unusable(&mut all, report).await;
+        let mut held = self.unusable(&mut all, report).await;
         self.take_places(&mut all, report);
-        let claimed: BTreeSet<Target> = all.iter().flat_map(|one| self.targets(one)).collect();
+        held.extend(Self::without_room(&mut all, report));
+        let claimed: BTreeSet<Target> = all.iter().flat_map(Wanted::targets).collect();
         report.claimed = Some(claimed.clone());
-        let wanted: BTreeSet<Target> = claimed.into_iter().chain(unusable).collect();
+        let wanted: BTreeSet<Target> = claimed.into_iter().chain(held).collect();
         self.announce(&mut all, report).await?;
-        for Wanted { store, entries, looked } in &mut all {
-            self.write(store, entries, std::mem::take(looked), report).await;
+        for one in &mut all {
+            let looked = std::mem::take(&mut one.looked);
+            self.write(one, &one.entries, looked, report).await;
         }
         if self.stores.is_empty() {
             // A label that a store lost for a moment is no reason to delete everything.
@@ -115,12 +128,10 @@ impl Look<'_> {
                 // Of a store under another name, or a key in another spelling, it may have been what was just pushed.
                 let lost = |target: &Target| report.taken_back.iter().any(|gone| may_be_one(gone, target));
                 let lost: BTreeSet<Target> = wanted.iter().filter(|target| lost(target)).cloned().collect();
-                for Wanted { store, entries, .. } in &all {
-                    let of = |entry: &&Entry| lost.contains(&self.target(store, entry));
-                    let entries: Vec<Entry> = entries.iter().filter(of).cloned().collect();
-                    if !entries.is_empty() {
-                        self.write(store, &entries, Looked::default(), report).await;
-                    }
+                for one in &all {
+                    let of = |entry: &&Entry| lost.contains(&one.target(entry));
+                    let entries: Vec<Entry> = one.entries.iter().filter(of).cloned().collect();
+                    self.write(one, &entries, Looked::default(), report).await;
                 }
             }
         }
@@ -133,14 +144,15 @@ impl Look<'_> {
         let (context, namespace) = (self.context, &self.name.namespace);
         let mut held = BTreeSet::new();
         for one in all {
-            let object = store_object(one.store.kind, namespace, &one.store.name);
-            let refused = match self.works(&object) {
+            let refused = match check_works(context, &one.object) {
                 // Nothing goes there, so nobody is asked.
                 Ok(()) if one.entries.is_empty() => continue,
-                Ok(()) => context.pipeline.push_refused(&object, namespace, &one.entries, &self.world).await,
+                Ok(()) => {
+                    context.pipeline.push_refused(&one.object, namespace, &one.entries, &self.world).await
+                }
                 Err(failure) => Err(failure),
             };
-            let targets = self.targets(one);
+            let targets = one.targets();
             match refused {
                 Ok(refused) => {
                     let is_refused = |target: &Target| refused.contains_key(&target.place.key);
@@ -149,7 +161,7 @@ impl Look<'_> {
                     report.failures.extend(refused.into_values());
                 }
                 Err(failure) => {
-                    self.unwritten(&object, failure, report);
+                    self.unwritten(&one.object, failure, report);
                     held.extend(targets);
                     one.entries.clear();
                 }
@@ -158,7 +170,7 @@ impl Look<'_> {
         held
     }
 
-    pub(super) fn unwritten(&self, store: &crate::watch::Object, failure: Failure, report: &mut Report) {
+    pub(super) fn unwritten(&self, store: &Object, failure: Failure, report: &mut Report) {
         if let Failure::AuthenticationFailed { .. } | Failure::ProviderUnavailable { .. } = failure {
             self.context.state.doubt(store);
         }
@@ -171,9 +183,10 @@ impl Look<'_> {
         report: &mut Report,
     ) -> Result<Vec<Wanted>, Failure> {
         let (pipeline, namespace) = (&self.context.pipeline, &self.name.namespace);
-        let mut all: Vec<Wanted> = self.stores.iter().map(|store| Wanted::of(store.clone())).collect();
+        let mut all: Vec<Wanted> =
+            self.stores.iter().map(|store| Wanted::of(store.clone(), namespace)).collect();
         let mut whose: BTreeMap<Target, String> = BTreeMap::new();
-        let mut recorded_as: BTreeMap<(StoreKind, String, String), Place> = BTreeMap::new();
+        let mut recorded_as: BTreeMap<(String, String), Place> = BTreeMap::new();
         for source in given {
             let template = self.ps.spec.template.as_ref();
             let data = pipeline
@@ -183,8 +196,8 @@ impl Look<'_> {
                 let entries =
                     pipeline.push_entries(&self.ps.spec, namespace, &data, &one.store, &self.world).await?;
                 for entry in entries {
-                    let target = self.target(&one.store, &entry);
-                    let name = (one.store.kind, one.store.name.clone(), recorded(&entry.recorded).0);
+                    let target = one.target(&entry);
+                    let name = (one.key.clone(), recorded(&entry.recorded).0);
                     if let Some(other) =
                         recorded_as.insert(name, entry.place.clone()).filter(|it| *it != entry.place)
                     {
@@ -206,25 +219,13 @@ impl Look<'_> {
         Ok(all)
     }
 
-    fn target(&self, store: &StoreView, entry: &Entry) -> Target {
-        Target { store: store_id(store.kind, &self.name.namespace, &store.name), place: entry.place.clone() }
-    }
-
-    fn targets(&self, one: &Wanted) -> Vec<Target> {
-        one.entries.iter().map(|entry| self.target(&one.store, entry)).collect()
-    }
-
     /// Leaves out what an older PushSecret has.
     fn take_places(&self, all: &mut [Wanted], report: &mut Report) {
-        let wanted: BTreeSet<Target> = all.iter().flat_map(|one| self.targets(one)).collect();
+        let wanted: BTreeSet<Target> = all.iter().flat_map(Wanted::targets).collect();
         let taken = self.context.state.claim(self.name, &created(&self.ps.metadata), &wanted);
         for (target, (namespace, name)) in taken {
-            for one in all.iter_mut() {
-                if store_id(one.store.kind, &self.name.namespace, &one.store.name) != target.store {
-                    continue;
-                }
+            for one in all.iter_mut().filter(|one| one.object.to_string() == target.store) {
                 one.entries.retain(|entry| entry.place != target.place);
-                let store = store_object(one.store.kind, &self.name.namespace, &one.store.name);
                 // What others have in their namespaces is no business of this one.
                 let owner = if namespace == self.name.namespace {
                     format!("PushSecret {namespace}/{name}")
@@ -232,7 +233,7 @@ impl Look<'_> {
                     "a PushSecret of another namespace".to_owned()
                 };
                 report.failures.push(Failure::PlaceTaken {
-                    store: store_name(&store),
+                    store: store_name(&one.object),
                     place: target.place.to_string(),
                     owner,
                 });
@@ -240,22 +241,49 @@ impl Look<'_> {
         }
     }
 
-    async fn write(&self, store: &StoreView, entries: &[Entry], looked: Looked, report: &mut Report) {
-        let object = store_object(store.kind, &self.name.namespace, &store.name);
+    /// Leaves out what the status has no room for, and what is wanted of a place that is recorded goes on. Answers what that is.
+    fn without_room(all: &mut [Wanted], report: &mut Report) -> BTreeSet<Target> {
+        let mut room = Room::beside(&report.record);
+        let (mut left, mut places) = (BTreeSet::new(), 0);
+        for one in all {
+            let (key, targets) = (store_key(one.store.kind, &one.store.name), one.targets());
+            places += targets.len();
+            let mut targets = targets.into_iter();
+            one.entries.retain(|entry| {
+                let target = targets.next();
+                let fits = room.take(&report.record, &key, &entry.recorded);
+                left.extend(target.filter(|_| !fits));
+                fits
+            });
+        }
+        if !left.is_empty() {
+            let why = format!(
+                "{} of {places} places are not pushed: the status, by which they are found again, has no room for more \
+                 ({} KiB in all): spread them over several PushSecrets, or push many keys as one object \
+                 (dataTo[].remoteKey)",
+                left.len(),
+                MAX_RECORDED >> 10
+            );
+            report.failures.push(Failure::PolicyInvalid { why });
+        }
+        left
+    }
+
+    /// Writes these of the entries that are wanted of a store.
+    async fn write(&self, one: &Wanted, entries: &[Entry], looked: Looked, report: &mut Report) {
         let (context, namespace) = (self.context, &self.name.namespace);
         if entries.is_empty() {
             return;
         }
         let policy = self.ps.spec.update_policy;
-        let written =
-            context.pipeline.push_write(&object, namespace, entries, policy, looked, &self.world).await;
-        let key = store_key(store.kind, &store.name);
+        let write = context.pipeline.push_write(&one.object, namespace, entries, policy, looked, &self.world);
+        let written = context.aside.during(write).await;
         let written = match written {
             Ok(written) => written,
             Err(failure) => {
                 let ended = Ended::of(&failure);
-                entries.iter().for_each(|entry| report.record.end(&key, &entry.recorded, ended));
-                return self.unwritten(&object, failure, report);
+                entries.iter().for_each(|entry| report.record.end(&one.key, &entry.recorded, ended));
+                return self.unwritten(&one.object, failure, report);
             }
         };
         let mut refused = Vec::new();
@@ -270,7 +298,7 @@ impl Look<'_> {
                 }
                 Some(Ok(_)) => Ended::Pushed,
                 Some(Err(failure)) => {
-                    let begun = report.record.is_begun(&key, &entry.recorded);
+                    let begun = report.record.is_begun(&one.key, &entry.recorded);
                     if begun && matches!(failure, Failure::WriteRefused { .. }) {
                         refused.push(entry.clone());
                     }
@@ -278,10 +306,10 @@ impl Look<'_> {
                 }
                 None => Ended::Unknown,
             };
-            report.record.end(&key, &entry.recorded, ended);
+            report.record.end(&one.key, &entry.recorded, ended);
         }
         if !refused.is_empty() {
-            self.after_refusals(store, &refused, report).await;
+            self.after_refusals(one, &refused, report).await;
         }
         for outcome in written.into_values() {
             let what = match &outcome {
@@ -293,19 +321,6 @@ impl Look<'_> {
             context.metrics.pushed(what);
             report.changed |= matches!(what, "created" | "updated");
             report.failures.extend(outcome.err());
-        }
-    }
-
-    /// A store that is known not to work is not asked.
-    pub(super) fn works(&self, object: &crate::watch::Object) -> Result<(), Failure> {
-        let known = self.context.state.store(object);
-        let generation = known.and_then(|store| store.metadata.generation);
-        match self.context.state.verdict(object) {
-            Some(verdict) if !verdict.ready && Some(verdict.generation) == generation => {
-                let (reason, message) = verdict.text;
-                Err(Failure::StoreNotReady { store: store_name(object), reason, message })
-            }
-            _ => Ok(()),
         }
     }
 }

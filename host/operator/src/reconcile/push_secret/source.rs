@@ -7,9 +7,8 @@ use claviger_core::redact::Redactor;
 use claviger_core::template::{SourceKind, sources_needed};
 
 use super::Look;
-use crate::cluster::credentials::{Reference, ReferenceKind};
 use crate::cluster::push as cluster;
-use crate::state::store_object;
+use crate::watch::{Object, Reference};
 
 /// One Secret's values, or a generator's.
 pub(super) struct Given {
@@ -27,10 +26,11 @@ impl Look<'_> {
         let mut parts = Vec::new();
         let spec = &self.ps.spec;
         if let Some(generator) = &spec.selector.generator_ref {
-            let view = self.context.pipeline.push_generator(generator, namespace, &self.world).await?;
+            let (pipeline, world) = (&self.context.pipeline, &self.world);
+            let view = pipeline.generator(&generator.kind, namespace, &generator.name, world).await?;
             parts.push(format!("generator {} {}", view.uid, view.generation));
         } else if let Some(name) = self.secret_name() {
-            self.reads(ReferenceKind::Secret, name);
+            self.reads(SourceKind::Secret, name);
             match cluster::version_of(client, SourceKind::Secret, namespace, name).await? {
                 Some(version) => parts.push(version),
                 None => return Ok(None),
@@ -38,7 +38,7 @@ impl Look<'_> {
         } else if let Some(selector) = spec.selector.secret.as_ref().and_then(|it| it.selector.as_ref()) {
             for (name, version) in cluster::versions_selected(client, namespace, selector).await? {
                 // One that loses the label is not among those who select it then.
-                self.reads(ReferenceKind::Secret, &name);
+                self.reads(SourceKind::Secret, &name);
                 parts.push(version);
             }
         } else {
@@ -48,18 +48,14 @@ impl Look<'_> {
         }
         // Another store, or one that leads elsewhere, has not been pushed to.
         for store in &self.stores {
-            let object = store_object(store.kind, namespace, &store.name);
+            let object = Object::store(store.kind, namespace, &store.name);
             if let Some(found) = self.context.state.store(&object) {
                 let (uid, generation) = (&found.metadata.uid, found.metadata.generation.unwrap_or_default());
                 parts.push(format!("{object} {} {generation}", uid.as_deref().unwrap_or_default()));
             }
         }
         for (kind, name) in spec.template.iter().flat_map(sources_needed) {
-            let reference = match kind {
-                SourceKind::Secret => ReferenceKind::Secret,
-                SourceKind::ConfigMap => ReferenceKind::ConfigMap,
-            };
-            self.reads(reference, &name);
+            self.reads(kind, &name);
             let version = cluster::version_of(client, kind, namespace, &name).await?;
             parts.push(format!("{} {name} {}", kind.as_str(), version.unwrap_or_default()));
         }
@@ -73,8 +69,7 @@ impl Look<'_> {
         let selector = &self.ps.spec.selector;
         if let Some(generator) = &selector.generator_ref {
             let pipeline = &self.context.pipeline;
-            let view = pipeline.push_generator(generator, namespace, &self.world).await?;
-            let data = pipeline.push_generated(generator, &view, namespace, &self.world, redactor).await?;
+            let data = pipeline.push_generated(generator, namespace, &self.world, redactor).await?;
             let what = format!("{} {}", generator.kind, generator.name);
             return Ok(Some(vec![Given { what, data }]));
         }
@@ -108,7 +103,7 @@ impl Look<'_> {
         secret.name.as_deref().filter(|name| !name.is_empty())
     }
 
-    fn reads(&self, kind: ReferenceKind, name: &str) {
+    fn reads(&self, kind: SourceKind, name: &str) {
         let reference = Reference { kind, namespace: self.name.namespace.clone(), name: name.to_owned() };
         self.context.state.add_read(&self.world.reader, reference);
     }

@@ -4,16 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use claviger_core::error::{Failure, StoreName};
+use claviger_core::error::Failure;
 use claviger_core::provider::Value;
 use claviger_core::push::{Entry, Way, holds, set};
-use claviger_plugins::Session;
 
-use super::write::{AT_ONCE, reads, refused, way, whole};
-use super::{allowed, by_key};
+use super::by_key;
+use super::calls::AT_ONCE;
+use super::write::{reads, whole};
 use crate::sync::Pipeline;
-use crate::sync::store_name;
-use crate::sync::told::{Call, tell_each};
 use crate::sync::world::World;
 use crate::watch::Object;
 
@@ -93,21 +91,20 @@ impl Pipeline {
         keys: &Keys<'_>,
         world: &dyn World,
     ) -> Result<Looked, Failure> {
-        let opened = self.push_session(store, namespace, world).await?;
+        let store = self.writable(store, namespace, world).await?;
         let mut refusals: BTreeMap<String, Result<(), Failure>> = BTreeMap::new();
         let groups = by_key(entries, |entry| &entry.place.key);
         let is_asked = |key: &str| keys.unknown.contains(key) || keys.unsure.contains(key);
         let groups = groups.into_iter().filter(|(key, _)| is_asked(key)).collect();
         // What may not be written is said by the write.
-        let groups = allowed(groups, &opened, &mut refusals);
-        let (session, name) = (opened.session, store_name(store));
-        let mut looked = Looked { way: Some(way(&session)), ..Looked::default() };
+        let groups = store.allowed(groups, &mut refusals);
+        let mut looked = Looked { way: Some(store.way()), ..Looked::default() };
         let (parts, wholes): (Vec<_>, Vec<_>) = groups.iter().partition(|(_, entries)| reads(entries));
         let of_unsure = |(key, _): &&&(String, Vec<&Entry>)| keys.unsure.contains(key.as_str());
         let unsure: Vec<_> = wholes.iter().filter(of_unsure).copied().collect();
         for chunk in parts.chunks(AT_ONCE).chain(unsure.chunks(AT_ONCE)) {
             let keys: Vec<&String> = chunk.iter().map(|(key, _)| key).collect();
-            for (key, found) in self.push_read((&session, world), &name, &keys).await? {
+            for (key, found) in store.read(&keys).await? {
                 let of_parts = chunk.iter().any(|(of, entries)| of == key && reads(entries));
                 let into = if of_parts { &mut looked.parts } else { &mut looked.values };
                 match found {
@@ -119,7 +116,7 @@ impl Pipeline {
         let unknown: Vec<_> = wholes.iter().filter(|(key, _)| keys.unknown.contains(key.as_str())).collect();
         for chunk in unknown.chunks(AT_ONCE) {
             let keys: Vec<String> = chunk.iter().map(|(key, _)| key.clone()).collect();
-            for (key, found) in keys.iter().zip(self.push_exists((&session, world), &name, &keys).await?) {
+            for (key, found) in keys.iter().zip(store.exists(&keys).await?) {
                 match found {
                     Ok(there) => drop(looked.whole.insert(key.clone(), there)),
                     Err(failure) => looked.fails(key, failure),
@@ -127,23 +124,6 @@ impl Pipeline {
             }
         }
         Ok(looked)
-    }
-
-    /// Whether there is something under keys.
-    pub(super) async fn push_exists(
-        &self,
-        (session, world): (&std::sync::Arc<Session>, &dyn World),
-        name: &StoreName,
-        keys: &[String],
-    ) -> Result<Vec<Result<bool, Failure>>, Failure> {
-        let call = Call::begin(world, "exists", name, session).of_each(keys.iter().map(String::as_str));
-        let answers = self.fetcher.call(session.as_ref(), session.exists(keys)).await;
-        tell_each(&call, &answers, |_, _| {});
-        let answers = answers.map_err(|error| refused(name, None, session, error))?;
-        let named = keys.iter().zip(answers);
-        Ok(named
-            .map(|(key, answer)| answer.map_err(|error| refused(name, Some(key), session, error.into())))
-            .collect())
     }
 }
 

@@ -3,6 +3,7 @@
 //! What is pushed where is decided in `claviger_core::push`; which of it may be pushed, and what is to be deleted, by the
 //! reconcile. Nothing of what was read from a provider for it is kept or shared.
 
+mod calls;
 mod look;
 mod remove;
 mod write;
@@ -13,7 +14,6 @@ pub(crate) use write::Done;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use claviger_core::access::Use;
 use claviger_core::error::Failure;
 use claviger_core::lease::Source;
 use claviger_core::push::{self, Bulk, Data, Entry, StoreView, meant_by};
@@ -25,12 +25,10 @@ use claviger_plugins::RenderedTexts;
 use jiff::Timestamp;
 
 use super::Pipeline;
-use super::access::Opened;
-use super::connect::{generator_name, store_name};
+use super::connect::generator_name;
 use super::render::render_failure;
-use super::told::Call;
 use super::wanted::unusable;
-use super::world::{GeneratorView, World};
+use super::world::World;
 use crate::watch::Object;
 
 impl Pipeline {
@@ -97,61 +95,34 @@ impl Pipeline {
         push::entries(&spec.data, bulks, data).map_err(meant)
     }
 
-    /// The generator that a PushSecret names.
-    ///
-    /// # Errors
-    /// That it is not there, or that nobody answers to its kind.
-    pub(crate) async fn push_generator(
-        &self,
-        generator: &GeneratorRef,
-        namespace: &str,
-        world: &dyn World,
-    ) -> Result<GeneratorView, Failure> {
-        self.registry.may_generate(&generator.kind)?;
-        let view = world.generator(&generator.kind, namespace, &generator.name).await?;
-        self.registry.generator(&view.kind)?;
-        Ok(view)
-    }
-
-    /// What it makes. Credentials on lease, which somebody would have to take back, are refused: nothing would record them.
-    /// Tokens that end by themselves are not.
+    /// What a generator makes. Credentials on lease, which somebody would have to take back, are refused: nothing would
+    /// record them. Tokens that end by themselves are not.
     ///
     /// # Errors
     /// That it makes credentials on lease, or the plugin's.
     pub(crate) async fn push_generated(
         &self,
         generator: &GeneratorRef,
-        view: &GeneratorView,
         namespace: &str,
         world: &dyn World,
         redactor: &mut Redactor,
     ) -> Result<Data, Failure> {
-        let source =
-            Source { kind: generator.kind.clone(), name: generator.name.clone(), key: String::new() };
-        let session = self.generator_session(&source, view, namespace, world).await?;
+        let GeneratorRef { kind, name, .. } = generator;
+        let view = self.generator(kind, namespace, name, world).await?;
+        let session = self.generator_session(&Source::generator(kind, name), &view, namespace, world).await?;
         let description = session.plugin().description();
         let leases = description.is_some_and(|it| it.capabilities.iter().any(|known| known == "leases"));
         if leases && !session.is_alone() {
             let why = "it makes credentials, which a PushSecret cannot record: let an ExternalSecret make them, and push \
                        its Secret";
-            return Err(unusable(&format!("{} {}", generator.kind, generator.name), why));
+            return Err(unusable(&format!("{kind} {name}"), why));
         }
-        let now_ms = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0);
-        let call = session.generate(&view.spec, None, now_ms, rand::random());
-        let name = generator_name(&source.kind, namespace, &source.name);
-        let told = Call::begin(world, "generate", &name, &session);
-        let made = self.fetcher.call(session.as_ref(), call).await;
-        told.ended(&made);
-        let made =
-            made.map_err(|error| Failure::from_call(&name, None, None, session.plugin().id(), error))?;
+        let named = generator_name(kind, namespace, name);
+        let made = self.generate(&session, (&named, &view.spec), None, Timestamp::now(), world).await?;
         made.values.values().for_each(|value| redactor.seed(value));
         if let Some(state) = &made.state {
             // What nobody records nobody would take back later.
-            let call = session.clean_up(&view.spec, state);
-            let told = Call::begin(world, "cleanUp", &name, &session);
-            let taken_back = self.fetcher.call(session.as_ref(), call).await;
-            told.ended(&taken_back);
-            let why = match taken_back {
+            let why = match self.cleaned_up(&session, (&named, &view.spec), state, world).await {
                 Ok(()) => {
                     "it leaves something to be taken back later, which a PushSecret cannot record: let an ExternalSecret \
                            make it, and push its Secret"
@@ -161,7 +132,7 @@ impl Pipeline {
                            failed: look for it in the backend, and let an ExternalSecret make it"
                 }
             };
-            return Err(unusable(&format!("{} {}", generator.kind, generator.name), why));
+            return Err(unusable(&format!("{kind} {name}"), why));
         }
         Ok(made.values.into_iter().map(|(key, value)| (key, Arc::new(value))).collect())
     }
@@ -177,42 +148,11 @@ impl Pipeline {
         entries: &[Entry],
         world: &dyn World,
     ) -> Result<BTreeMap<String, Failure>, Failure> {
-        let opened = self.push_session(store, namespace, world).await?;
+        let store = self.writable(store, namespace, world).await?;
         let keys: BTreeSet<&String> = entries.iter().map(|entry| &entry.place.key).collect();
-        let refused = |key: &String| Some((key.clone(), opened.check(key, Use::Write).err()?));
+        let refused = |key: &String| Some((key.clone(), store.check(key).err()?));
         Ok(keys.into_iter().filter_map(refused).collect())
     }
-
-    /// A session with a store that is written to.
-    async fn push_session(
-        &self,
-        store: &Object,
-        namespace: &str,
-        world: &dyn World,
-    ) -> Result<Opened, Failure> {
-        let opened = self.open(store, namespace, world).await?;
-        if !opened.session.plugin().writes() {
-            let plugin = opened.session.plugin().id().to_string();
-            return Err(Failure::StoreReadOnly { store: store_name(store), plugin });
-        }
-        Ok(opened)
-    }
-}
-
-/// The groups of keys that may be written or taken back; what is said of the others is put into `done`.
-fn allowed<T, D>(
-    groups: BTreeMap<String, T>,
-    opened: &Opened,
-    done: &mut BTreeMap<String, Result<D, Failure>>,
-) -> Vec<(String, T)> {
-    let mut allowed = Vec::with_capacity(groups.len());
-    for (key, group) in groups {
-        match opened.check(&key, Use::Write) {
-            Ok(()) => allowed.push((key, group)),
-            Err(failure) => drop(done.insert(key, Err(failure))),
-        }
-    }
-    allowed
 }
 
 /// By the keys they go to, which are written once each.

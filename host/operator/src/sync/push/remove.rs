@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use claviger_core::error::{Failure, StoreName};
+use claviger_core::error::Failure;
 use claviger_core::provider::{ProviderError, Removal, Write};
-use claviger_core::push::{Removed, place_of, remove};
+use claviger_core::push::{Removed, Way, place_of, remove};
+use claviger_core::secret::SecretBytes;
 use claviger_crds::push_secret::PushData;
-use claviger_plugins::Session;
 
-use super::write::{AT_ONCE, refused, way, whole};
-use super::{allowed, by_key, store_name};
+use super::by_key;
+use super::calls::{AT_ONCE, Writable};
+use super::write::whole;
 use crate::sync::Pipeline;
-use crate::sync::told::{Call, tell_each};
 use crate::sync::world::World;
 use crate::watch::Object;
 
@@ -42,19 +42,17 @@ impl Pipeline {
         unsure: bool,
         world: &dyn World,
     ) -> Result<BTreeMap<String, Result<(), Failure>>, Failure> {
-        let opened = self.push_session(store, namespace, world).await?;
-        let name = store_name(store);
+        let store = self.writable(store, namespace, world).await?;
         let mut done = BTreeMap::new();
         let groups = by_key(entries, |entry| &entry.match_.remote_ref.remote_key);
-        let groups = allowed(groups, &opened, &mut done);
-        let session = opened.session;
+        let groups = store.allowed(groups, &mut done);
         for chunk in groups.chunks(AT_ONCE) {
             let mut pending: Vec<&(String, Vec<&PushData>)> = chunk.iter().collect();
             for _ in 0..TRIES {
                 if pending.is_empty() {
                     break;
                 }
-                let again = self.remove_once((&session, world), &name, &pending, unsure, &mut done).await?;
+                let again = remove_once(&store, &pending, unsure, &mut done).await?;
                 pending.retain(|(key, _)| again.contains(key));
             }
         }
@@ -64,7 +62,7 @@ impl Pipeline {
             let refused = done.iter().filter(|(_, answer)| is_refused(answer)).map(|(key, _)| key.clone());
             for keys in refused.collect::<Vec<_>>().chunks(AT_ONCE) {
                 // Who may not look either has been told of the refusal.
-                let Ok(answers) = self.push_exists((&session, world), &name, keys).await else { break };
+                let Ok(answers) = store.exists(keys).await else { break };
                 for (key, _) in keys.iter().zip(answers).filter(|(_, answer)| matches!(answer, Ok(false))) {
                     done.insert(key.clone(), Ok(()));
                 }
@@ -72,73 +70,55 @@ impl Pipeline {
         }
         Ok(done)
     }
-
-    /// One round; the keys that somebody else has changed meanwhile.
-    async fn remove_once(
-        &self,
-        (session, world): (&Arc<Session>, &dyn World),
-        name: &StoreName,
-        pending: &[&(String, Vec<&PushData>)],
-        unsure: bool,
-        done: &mut BTreeMap<String, Result<(), Failure>>,
-    ) -> Result<Vec<String>, Failure> {
-        let parts = |entries: &[&PushData]| entries.iter().all(|entry| !place_of(entry).property.is_empty());
-        let read: Vec<&String> =
-            pending.iter().filter(|(_, entries)| parts(entries)).map(|(key, _)| key).collect();
-        let mut there = self.push_read((session, world), name, &read).await?;
-        let (mut removals, mut writes, mut again) = (Vec::new(), Vec::new(), Vec::new());
-        for (key, entries) in pending {
-            let job = match there.remove(key.as_str()) {
-                None => Job::Delete(Removal { key: key.clone(), expected_version: None }),
-                // Some providers make the key, with its mark, before its value.
-                Some(Ok(None)) if unsure => Job::Delete(Removal { key: key.clone(), expected_version: None }),
-                Some(Ok(None)) => Job::Nothing,
-                Some(Ok(Some(value))) => {
-                    without(key, entries, &whole(&value), value.version.clone(), way(session))
-                }
-                Some(Err(failure)) => {
-                    done.insert(key.clone(), Err(failure));
-                    continue;
-                }
-            };
-            match job {
-                Job::Delete(removal) => removals.push(removal),
-                Job::Write(write) => writes.push(write),
-                Job::Nothing => drop(done.insert(key.clone(), Ok(()))),
-            }
-        }
-        let mut take = |key: &str, answer: Result<(), ProviderError>| {
-            if matches!(answer, Err(ProviderError::Conflict(_))) {
-                again.push(key.to_owned());
-            }
-            let answer = answer.map_err(|error| refused(name, Some(key), session, error.into()));
-            done.insert(key.to_owned(), answer);
-        };
-        if !removals.is_empty() {
-            let keys = removals.iter().map(|removal| removal.key.as_str());
-            let call = Call::begin(world, "delete", name, session).of_each(keys);
-            let answers = self.fetcher.call(session.as_ref(), session.delete(&removals)).await;
-            tell_each(&call, &answers, |(), _| {});
-            let answers = answers.map_err(|error| refused(name, None, session, error))?;
-            removals.iter().zip(answers).for_each(|(removal, answer)| take(&removal.key, answer));
-        }
-        if !writes.is_empty() {
-            let answers = self.push_sent((session, world), name, &writes).await;
-            let answers = answers.map_err(|error| refused(name, None, session, error))?;
-            writes.iter().zip(answers).for_each(|(write, answer)| take(&write.key, answer.map(drop)));
-        }
-        Ok(again)
-    }
 }
 
-fn without(
-    key: &str,
-    entries: &[&PushData],
-    value: &claviger_core::secret::SecretBytes,
-    version: Option<String>,
-    way: claviger_core::push::Way,
-) -> Job {
-    let mut left: Option<Arc<claviger_core::secret::SecretBytes>> = None;
+/// One round; the keys that somebody else has changed meanwhile.
+async fn remove_once(
+    store: &Writable<'_>,
+    pending: &[&(String, Vec<&PushData>)],
+    unsure: bool,
+    done: &mut BTreeMap<String, Result<(), Failure>>,
+) -> Result<Vec<String>, Failure> {
+    let parts = |entries: &[&PushData]| entries.iter().all(|entry| !place_of(entry).property.is_empty());
+    let read: Vec<&String> =
+        pending.iter().filter(|(_, entries)| parts(entries)).map(|(key, _)| key).collect();
+    let mut there = store.read(&read).await?;
+    let (mut removals, mut writes, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    for (key, entries) in pending {
+        let job = match there.remove(key.as_str()) {
+            None => Job::Delete(Removal { key: key.clone(), expected_version: None }),
+            // Some providers make the key, with its mark, before its value.
+            Some(Ok(None)) if unsure => Job::Delete(Removal { key: key.clone(), expected_version: None }),
+            Some(Ok(None)) => Job::Nothing,
+            Some(Ok(Some(value))) => {
+                without(key, entries, &whole(&value), value.version.clone(), store.way())
+            }
+            Some(Err(failure)) => {
+                done.insert(key.clone(), Err(failure));
+                continue;
+            }
+        };
+        match job {
+            Job::Delete(removal) => removals.push(removal),
+            Job::Write(write) => writes.push(write),
+            Job::Nothing => drop(done.insert(key.clone(), Ok(()))),
+        }
+    }
+    let mut take = |key: &str, answer: Result<(), ProviderError>| {
+        if matches!(answer, Err(ProviderError::Conflict(_))) {
+            again.push(key.to_owned());
+        }
+        done.insert(key.to_owned(), answer.map_err(|error| store.refused(Some(key), error.into())));
+    };
+    let answers = store.delete(&removals).await?;
+    removals.iter().zip(answers).for_each(|(removal, answer)| take(&removal.key, answer));
+    let answers = store.push(&writes).await?;
+    writes.iter().zip(answers).for_each(|(write, answer)| take(&write.key, answer.map(drop)));
+    Ok(again)
+}
+
+fn without(key: &str, entries: &[&PushData], value: &SecretBytes, version: Option<String>, way: Way) -> Job {
+    let mut left: Option<Arc<SecretBytes>> = None;
     for entry in entries {
         let bytes = left.as_ref().map_or(value.expose(), |left| left.expose());
         match remove(bytes, &place_of(entry).property, way) {

@@ -3,25 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use claviger_core::error::{Failure, StoreName};
-use claviger_core::provider::{CallError, Facet, Item, Nature, ProviderError, Pushed, Value, Write};
+use claviger_core::error::Failure;
+use claviger_core::provider::{ProviderError, Pushed, Value, Write};
 use claviger_core::push::{Entry, Way, holds, set};
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_core::shape;
 use claviger_crds::push_secret::UpdatePolicy;
-use claviger_plugins::Session;
 
-use super::{Looked, allowed, by_key, store_name};
+use super::calls::{AT_ONCE, Writable};
+use super::{Looked, by_key};
 use crate::sync::Pipeline;
-use crate::sync::told::{Call, tell_each};
 use crate::sync::world::World;
 use crate::watch::Object;
 
 /// How often a key is read and written anew that somebody else changes meanwhile.
 const TRIES: usize = 4;
-
-/// Keys of one call: each may be several requests of the plugin, which has half a minute for all.
-pub(super) const AT_ONCE: usize = 10;
 
 /// What became of each key.
 pub(crate) type Written = BTreeMap<String, Result<Done, Failure>>;
@@ -57,14 +53,13 @@ impl Pipeline {
         mut looked: Looked,
         world: &dyn World,
     ) -> Result<Written, Failure> {
-        let opened = self.push_session(store, namespace, world).await?;
+        let store = self.writable(store, namespace, world).await?;
         let mut written = Written::new();
-        let groups = allowed(by_key(entries, |entry| &entry.place.key), &opened, &mut written);
-        let session = opened.session;
+        let groups = store.allowed(by_key(entries, |entry| &entry.place.key), &mut written);
         for chunk in groups.chunks(AT_ONCE) {
             let mut pending: Vec<&(String, Vec<&Entry>)> = Vec::new();
             for group in chunk {
-                match check(&session, &store_name(store), &group.1) {
+                match check(&store, &group.1) {
                     // What is there stays.
                     Ok(())
                         if looked.whole.get(&group.0) == Some(&true)
@@ -82,8 +77,7 @@ impl Pipeline {
                     break;
                 }
                 let known = &mut looked.parts;
-                let again =
-                    self.push_once((store, world), &session, &pending, policy, known, &mut written).await;
+                let again = write_once(&store, &pending, policy, known, &mut written).await;
                 let again = match (again, pending.first()) {
                     (Ok(again), _) => again,
                     // What was written before is there, and has to be recorded.
@@ -100,133 +94,65 @@ impl Pipeline {
         }
         Ok(written)
     }
+}
 
-    /// One round; the keys that somebody else has changed meanwhile. What is said of those holds if there is no other.
-    /// What is `known` to be there is not read, and is known no more then.
-    async fn push_once(
-        &self,
-        (store, world): (&Object, &dyn World),
-        session: &Arc<Session>,
-        pending: &[&(String, Vec<&Entry>)],
-        policy: UpdatePolicy,
-        known: &mut BTreeMap<String, Option<Value>>,
-        written: &mut Written,
-    ) -> Result<Vec<String>, Failure> {
-        let name = store_name(store);
-        let read: Vec<&String> =
-            pending.iter().filter(|(_, entries)| reads(entries)).map(|(key, _)| key).collect();
-        let unknown: Vec<&String> = read.iter().copied().filter(|key| !known.contains_key(*key)).collect();
-        let mut there = self.push_read((session, world), &name, &unknown).await?;
-        for key in &read {
-            if let Some(found) = known.remove(*key) {
-                there.insert(key.as_str(), Ok(found));
-            }
+/// One round; the keys that somebody else has changed meanwhile. What is said of those holds if there is no other.
+/// What is `known` to be there is not read, and is known no more then.
+async fn write_once(
+    store: &Writable<'_>,
+    pending: &[&(String, Vec<&Entry>)],
+    policy: UpdatePolicy,
+    known: &mut BTreeMap<String, Option<Value>>,
+    written: &mut Written,
+) -> Result<Vec<String>, Failure> {
+    let read: Vec<&String> =
+        pending.iter().filter(|(_, entries)| reads(entries)).map(|(key, _)| key).collect();
+    let unknown: Vec<&String> = read.iter().copied().filter(|key| !known.contains_key(*key)).collect();
+    let mut there = store.read(&unknown).await?;
+    for key in &read {
+        if let Some(found) = known.remove(*key) {
+            there.insert(key.as_str(), Ok(found));
         }
-        let (mut writes, mut kept, mut again) = (Vec::new(), Vec::new(), Vec::new());
-        for (key, entries) in pending {
-            let job = match there.remove(key.as_str()) {
-                Some(Err(failure)) => Err(failure),
-                Some(Ok(found)) => job(key, entries, Some(found), policy, way(session)),
-                None => job(key, entries, None, policy, way(session)),
-            };
-            match job {
-                Ok(Job { write: Some(write), kept: stays }) => {
-                    writes.push(write);
-                    kept.push(stays);
-                }
-                Ok(Job { write: None, kept }) => {
-                    written.insert(key.clone(), Ok(Done { pushed: Pushed::Unchanged, kept }));
-                }
-                Err(failure) => drop(written.insert(key.clone(), Err(failure))),
-            }
-        }
-        if writes.is_empty() {
-            return Ok(again);
-        }
-        let answers = self.push_sent((session, world), &name, &writes).await;
-        let answers = answers.map_err(|error| refused(&name, None, session, error))?;
-        for ((write, mut kept), answer) in writes.iter().zip(kept).zip(answers) {
-            // Where nothing was when it was read, something is now.
-            let overtaken = read.contains(&&write.key)
-                && !write.replace
-                && answer.as_ref().is_ok_and(|it| *it == Pushed::Unchanged);
-            if overtaken || matches!(answer, Err(ProviderError::Conflict(_))) {
-                again.push(write.key.clone());
-            }
-            let answer = match answer {
-                Ok(_) if overtaken => Err(refused(
-                    &name,
-                    Some(&write.key),
-                    session,
-                    ProviderError::Conflict(Untrusted::new("it is changed again and again")).into(),
-                )),
-                Ok(pushed) => {
-                    if pushed == Pushed::Unchanged && !write.replace {
-                        kept.insert(String::new());
-                    }
-                    Ok(Done { pushed, kept })
-                }
-                Err(error) => Err(refused(&name, Some(&write.key), session, error.into())),
-            };
-            written.insert(write.key.clone(), answer);
-        }
-        Ok(again)
     }
-
-    /// Has values written, and tells of each.
-    pub(super) async fn push_sent(
-        &self,
-        (session, world): (&Arc<Session>, &dyn World),
-        name: &StoreName,
-        writes: &[Write],
-    ) -> Result<Vec<Result<Pushed, ProviderError>>, CallError> {
-        let keys = writes.iter().map(|write| write.key.as_str());
-        let call = Call::begin(world, "push", name, session).of_each(keys);
-        let answers = self.fetcher.call(session.as_ref(), session.push(writes)).await;
-        tell_each(&call, &answers, |pushed, access| {
-            access.effect = Some(match pushed {
-                Pushed::Created => "created",
-                Pushed::Updated => "updated",
-                Pushed::Unchanged => "unchanged",
-            });
-        });
-        answers
-    }
-
-    /// What is stored there; `None` where nothing is.
-    pub(super) async fn push_read<'k>(
-        &self,
-        (session, world): (&Arc<Session>, &dyn World),
-        name: &StoreName,
-        keys: &[&'k String],
-    ) -> Result<BTreeMap<&'k str, Result<Option<Value>, Failure>>, Failure> {
-        if keys.is_empty() {
-            return Ok(BTreeMap::new());
+    let (mut writes, mut kept, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    for (key, entries) in pending {
+        let found = there.remove(key.as_str()).transpose();
+        match found.and_then(|found| job(key, entries, found, policy, store.way())) {
+            Ok(Job { write: Some(write), kept: stays }) => {
+                writes.push(write);
+                kept.push(stays);
+            }
+            Ok(Job { write: None, kept }) => {
+                written.insert(key.clone(), Ok(Done { pushed: Pushed::Unchanged, kept }));
+            }
+            Err(failure) => drop(written.insert(key.clone(), Err(failure))),
         }
-        let item = |key: &&String| Item {
-            key: (*key).clone(),
-            version: None,
-            property: None,
-            facet: Facet::Value,
-            nature: Nature::Stored,
+    }
+    let answers = store.push(&writes).await?;
+    for ((write, mut kept), answer) in writes.iter().zip(kept).zip(answers) {
+        // Where nothing was when it was read, something is now.
+        let overtaken = read.contains(&&write.key)
+            && !write.replace
+            && answer.as_ref().is_ok_and(|it| *it == Pushed::Unchanged);
+        if overtaken || matches!(answer, Err(ProviderError::Conflict(_))) {
+            again.push(write.key.clone());
+        }
+        let refused = |error: ProviderError| store.refused(Some(&write.key), error.into());
+        let answer = match answer {
+            Ok(_) if overtaken => {
+                Err(refused(ProviderError::Conflict(Untrusted::new("it is changed again and again"))))
+            }
+            Ok(pushed) => {
+                if pushed == Pushed::Unchanged && !write.replace {
+                    kept.insert(String::new());
+                }
+                Ok(Done { pushed, kept })
+            }
+            Err(error) => Err(refused(error)),
         };
-        let items: Vec<Item> = keys.iter().map(item).collect();
-        let call = Call::begin(world, "get", name, session).of_each(keys.iter().map(|key| key.as_str()));
-        let answers = self.fetcher.call(session.as_ref(), session.get(&items)).await;
-        tell_each(&call, &answers, |value, access| {
-            access.version = value.version.as_deref();
-        });
-        let answers = answers.map_err(|error| refused(name, None, session, error))?;
-        let found = keys.iter().zip(answers).map(|(key, answer)| {
-            let answer = match answer {
-                Ok(value) => Ok(Some(value)),
-                Err(ProviderError::NotFound(_)) => Ok(None),
-                Err(error) => Err(refused(name, Some(key), session, error.into())),
-            };
-            (key.as_str(), answer)
-        });
-        Ok(found.collect())
+        written.insert(write.key.clone(), answer);
     }
+    Ok(again)
 }
 
 /// Whether what is there has to be known: properties are set, and not in a value that is pushed whole.
@@ -234,21 +160,17 @@ pub(super) fn reads(entries: &[&Entry]) -> bool {
     entries.iter().all(|entry| !entry.place.property.is_empty())
 }
 
-pub(super) fn way(session: &Session) -> Way {
-    Way::of(session.plugin().description().map_or(&[], |description| &description.property_order))
-}
-
 /// The plugin's own checks of what is attached, before anything is asked.
-fn check(session: &Session, store: &StoreName, entries: &[&Entry]) -> Result<(), Failure> {
+fn check(store: &Writable<'_>, entries: &[&Entry]) -> Result<(), Failure> {
     for entry in entries {
         if let Some(metadata) = &entry.metadata {
-            let checked = session.plugin().check_push_metadata(metadata);
+            let checked = store.session().plugin().check_push_metadata(metadata);
             checked.map_err(|error| match error {
                 ProviderError::InvalidConfig { path, detail } => Failure::ManifestInvalid {
-                    object: format!("{store}: metadata of {} at {path:?}", entry.place),
+                    object: format!("{}: metadata of {} at {path:?}", store.name, entry.place),
                     detail,
                 },
-                error => refused(store, Some(&entry.place.key), session, error.into()),
+                error => store.refused(Some(&entry.place.key), error.into()),
             })?;
         }
     }
@@ -318,18 +240,6 @@ fn job(
         replace: if of_whole { replace } else { !is_new },
     });
     Ok(Job { write, kept })
-}
-
-pub(super) fn refused(store: &StoreName, key: Option<&str>, session: &Session, error: CallError) -> Failure {
-    match error {
-        CallError::Provider(ProviderError::Denied(detail)) => Failure::WriteRefused {
-            store: store.clone(),
-            plugin: session.plugin().id().to_string(),
-            key: key.map(ToOwned::to_owned),
-            detail,
-        },
-        error => Failure::from_call(store, key, None, session.plugin().id(), error),
-    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use k8s_openapi::api::core::v1::{ObjectReference, Secret};
 use kube::client::Body;
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, watcher};
+use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -31,6 +31,7 @@ use super::names;
 use super::secret::Found;
 use crate::config::AuthorityConfig;
 use crate::reconcile::Context;
+use crate::watch::relist::watched;
 use crate::webhook::certificate::Certificates;
 
 /// Between two looks that nobody asked for. The watches ask when something changes; this is for what is due by time,
@@ -303,7 +304,7 @@ where
     let (name, wake) = (name.to_owned(), wake.clone());
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     tasks.spawn(async move {
-        let mut stream = std::pin::pin!(watcher(api, config).default_backoff());
+        let mut stream = std::pin::pin!(watched(api, config).default_backoff());
         while let Some(event) = stream.next().await {
             match event {
                 Ok(_) => wake.notify_one(),

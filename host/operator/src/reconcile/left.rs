@@ -1,0 +1,385 @@
+//! What generators leave behind: recorded as a GeneratorState before the values are written, flagged when a newer one is
+//! written or this one never will be, and taken back by the generator itself.
+//!
+//! A record is ESO's object, field by field: the generator as it was, what it needs for taking back, when that is due; the
+//! ExternalSecret owns it, and a finalizer keeps it until it is done. Which record a Secret's values go with stands in the
+//! Secret's own record of what was made, in the same apply.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use claviger_core::error::Failure;
+use claviger_core::generator::API_VERSION;
+use claviger_core::lease::{Record, Source};
+use claviger_core::names::OWN_FIELD_MANAGER;
+use claviger_core::redact::Redactor;
+use claviger_crds::condition::Condition;
+use claviger_crds::generators::{GeneratorState, GeneratorStateSpec, GeneratorStateStatus};
+use futures::StreamExt;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Api, Resource, ResourceExt};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use super::refresh::controller_of;
+use super::world::ClusterWorld;
+use crate::cluster::live::api_failure;
+use crate::state::left::{ANNOTATION_CLASS, LABEL_OWNER_KEY, owner_key};
+use crate::sync::generator_name;
+use crate::sync::world::{GeneratorView, Owner};
+use crate::watch::Object;
+use crate::watch::cache::Name;
+
+/// ESO's.
+pub(crate) const FINALIZER: &str = "generatorstate.externalsecrets.io/finalizer";
+/// How long a replaced one stays good, as ESO's `--generator-gc-grace-period`: whoever reads the Secret has to see the
+/// new one first.
+const GRACE: Duration = Duration::from_secs(120);
+/// Between two looks, if nothing is due before.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// After a failure: doubled each time, up to [`MOST`].
+const AGAIN: Duration = Duration::from_secs(5);
+const MOST: Duration = Duration::from_secs(300);
+/// Taken back at once.
+const AT_ONCE: usize = 4;
+
+fn api(context: &Context, namespace: &str) -> Api<GeneratorState> {
+    Api::namespaced(context.client.clone(), namespace)
+}
+
+fn failed(doing: &'static str, namespace: &str, name: &str, error: &kube::Error) -> Failure {
+    api_failure(doing, "GeneratorState", namespace, name, error)
+}
+
+/// What a generator left behind when it last made something for that ExternalSecret.
+pub(super) fn latest(context: &Context, owner: &Owner<'_>, source: &Source) -> Option<Arc<GeneratorState>> {
+    let key = owner_key(owner.uid, source);
+    let mut all = context.state.left_for(&context.config.controller_class, owner.namespace, owner.uid);
+    all.retain(|object| object.labels().get(LABEL_OWNER_KEY) == Some(&key));
+    all.pop()
+}
+
+/// Records what it leaves behind now; the record's name. The same as before is recorded already.
+///
+/// # Errors
+/// If the API server does not take it.
+pub(super) async fn record(
+    context: &Context,
+    owner: &Owner<'_>,
+    source: &Source,
+    view: &GeneratorView,
+    state: Value,
+) -> Result<String, Failure> {
+    let resource = json!({
+        "apiVersion": API_VERSION,
+        "kind": view.kind,
+        "metadata": {
+            "name": source.name, "namespace": owner.namespace, "uid": view.uid, "generation": view.generation,
+        },
+        "spec": view.spec,
+    });
+    if let Some(known) = latest(context, owner, source)
+        && known.spec.state == state
+        && known.spec.resource == resource
+    {
+        return Ok(known.name_any());
+    }
+    let name = name_of(owner.name, Timestamp::now());
+    let spec = GeneratorStateSpec { garbage_collection_deadline: None, resource, state };
+    let mut object = GeneratorState::new(&name, spec);
+    let controller = controller_of(&Name::new(owner.namespace, owner.name), owner.uid);
+    let meta = object.meta_mut();
+    meta.finalizers = Some(vec![FINALIZER.to_owned()]);
+    meta.labels = Some(BTreeMap::from([(LABEL_OWNER_KEY.to_owned(), owner_key(owner.uid, source))]));
+    let class = context.config.controller_class.clone();
+    meta.annotations = Some(BTreeMap::from([(ANNOTATION_CLASS.to_owned(), class)]));
+    meta.owner_references = Some(vec![OwnerReference {
+        api_version: controller.api_version,
+        kind: controller.kind,
+        name: controller.name,
+        uid: controller.uid,
+        ..Default::default()
+    }]);
+    let params = PostParams { field_manager: Some(OWN_FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let made = api(context, owner.namespace).create(&params, &object).await;
+    let made = made.map_err(|error| failed("creating", owner.namespace, &name, &error))?;
+    context.state.left_written(made);
+    Ok(name)
+}
+
+/// Names that go on: later ones sort behind earlier ones. ESO's begin the same.
+fn name_of(external_secret: &str, now: Timestamp) -> String {
+    // 253 bytes are the longest name.
+    let cut: String = external_secret.chars().take(200).collect();
+    let cut = cut.trim_end_matches(['-', '.']);
+    format!("gen-externalsecret-{cut}-{:014x}", now.as_microsecond())
+}
+
+/// What was written is in `written`, by its record; what else of the ExternalSecret's is there was replaced, or belongs to
+/// an entry that is gone, or was never written.
+pub(super) async fn settle(context: &Context, owner: &Owner<'_>, written: Option<&Record>) {
+    let current: BTreeSet<&str> =
+        written.iter().flat_map(|record| &record.held).filter_map(|held| held.state.as_deref()).collect();
+    let due = Timestamp::now().checked_add(GRACE).unwrap_or(Timestamp::MAX);
+    let all = context.state.left_for(&context.config.controller_class, owner.namespace, owner.uid);
+    let in_use: Vec<_> = all.iter().filter(|object| current.contains(object.name_any().as_str())).collect();
+    for object in &all {
+        let name = object.name_any();
+        // What a changed generator left behind again is what is in use: taking it back would take that.
+        let same = in_use.iter().any(|used| {
+            used.spec.state == object.spec.state && used.spec.resource["kind"] == object.spec.resource["kind"]
+        });
+        if !same {
+            flag(context, owner.namespace, &name, due).await;
+        }
+    }
+}
+
+/// Sets when one is taken back. What fails is flagged at the next refresh.
+pub(super) async fn flag(context: &Context, namespace: &str, name: &str, due: Timestamp) {
+    let patch =
+        Patch::Merge(json!({"spec": {"garbageCollectionDeadline": claviger_core::status::rfc3339(due)}}));
+    match api(context, namespace).patch(name, &params(), &patch).await {
+        Ok(object) => context.state.left_written(object),
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            context.state.left_gone(&Name::new(namespace, name));
+        }
+        Err(error) => tracing::warn!(%error, name, "a generator's state is not flagged yet"),
+    }
+}
+
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(OWN_FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// When one that failed is tried again, and how long that was after.
+type Waits = BTreeMap<Name, (Instant, Duration)>;
+
+/// Takes back what is due, until `stop`; while this process leads.
+pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
+    let mut waits = Waits::new();
+    loop {
+        let next = match context.leadership.holds() && context.registry.are_built_ins_settled() {
+            true => round(&context, &mut waits).await,
+            false => Duration::from_secs(1),
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = context.state.left_changed() => {}
+            () = tokio::time::sleep(next) => {}
+        }
+    }
+}
+
+/// One look at all; how long until the next.
+async fn round(context: &Arc<Context>, waits: &mut Waits) -> Duration {
+    let all = context.state.left(&context.config.controller_class);
+    waits.retain(|name, _| all.iter().any(|object| Name::of(&**object) == *name));
+    let (mut due, mut next) = (Vec::new(), HEARTBEAT);
+    for object in all {
+        let now = Instant::now();
+        let left = match waits.get(&Name::of(&*object)) {
+            Some((at, _)) => at.saturating_duration_since(now),
+            None => Duration::ZERO,
+        };
+        let left = wait_of(&object, Timestamp::now()).map(|wait| wait.max(left));
+        match left {
+            Some(Duration::ZERO) => due.push(object),
+            Some(left) => next = next.min(left),
+            None => {}
+        }
+    }
+    let ended = futures::stream::iter(due).map(|object| async move {
+        let outcome = match object.metadata.deletion_timestamp {
+            Some(_) => take_back(context, &object).await,
+            None => delete(context, &object).await,
+        };
+        (object, outcome)
+    });
+    let ended: Vec<_> = ended.buffer_unordered(AT_ONCE).collect().await;
+    for (object, outcome) in ended {
+        let name = Name::of(&*object);
+        let Err(failure) = outcome else {
+            // What the watch still shows of it for a moment is not asked for again.
+            match object.metadata.deletion_timestamp {
+                Some(_) => drop(waits.insert(name, (Instant::now() + AGAIN, AGAIN))),
+                None => drop(waits.remove(&name)),
+            }
+            continue;
+        };
+        let wait = waits.get(&name).map_or(AGAIN, |(_, wait)| (*wait * 2).min(MOST));
+        waits.insert(name.clone(), (Instant::now() + wait, wait));
+        next = next.min(wait);
+        let message = failure.message(&Redactor::knowing(&object.spec.resource));
+        tracing::warn!(state = %name, message, "what a generator left behind is not taken back yet");
+        say(context, &object, &failure, &message).await;
+    }
+    next
+}
+
+/// How long until something is to be done with it; none: nothing is.
+fn wait_of(object: &GeneratorState, now: Timestamp) -> Option<Duration> {
+    if object.metadata.deletion_timestamp.is_some() {
+        let ours = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+        return ours.then_some(Duration::ZERO);
+    }
+    let due = object.spec.garbage_collection_deadline.as_ref()?.0;
+    Some(Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO))
+}
+
+/// It is due: its finalizer has it taken back.
+async fn delete(context: &Context, object: &GeneratorState) -> Result<(), Failure> {
+    let name = Name::of(object);
+    let params = DeleteParams {
+        preconditions: Some(Preconditions { uid: object.uid(), resource_version: None }),
+        ..DeleteParams::default()
+    };
+    match api(context, &name.namespace).delete(&name.name, &params).await {
+        Ok(either) => {
+            if let Some(object) = either.left() {
+                context.state.left_written(object);
+            }
+            Ok(())
+        }
+        // Gone, or another of that name.
+        Err(kube::Error::Api(status)) if [404, 409].contains(&status.code) => {
+            context.state.left_gone(&name);
+            Ok(())
+        }
+        Err(error) => Err(failed("deleting", &name.namespace, &name.name, &error)),
+    }
+}
+
+/// The generator as a record has it. Whoever may write one says what is in it, so it goes by the record's own uid: no login and
+/// nothing else that is kept for a generator, or for another record, is found by it.
+fn as_recorded(object: &GeneratorState) -> (Source, GeneratorView) {
+    let resource = &object.spec.resource;
+    let text = |at: &str| resource.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let view = GeneratorView {
+        kind: text("/kind"),
+        uid: object.uid().unwrap_or_default(),
+        generation: resource["metadata"]["generation"].as_i64().unwrap_or_default(),
+        spec: resource["spec"].clone(),
+    };
+    (Source::generator(&view.kind, &text("/metadata/name")), view)
+}
+
+/// Has the generator take it back, and lets the record go.
+async fn take_back(context: &Arc<Context>, object: &GeneratorState) -> Result<(), Failure> {
+    let name = Name::of(object);
+    let (source, view) = as_recorded(object);
+    let reader = object.owner_references().first().map(|owner| owner.name.clone()).unwrap_or_default();
+    let reader = Object::ExternalSecret(Name::new(&name.namespace, &reader));
+    let world = ClusterWorld { context: context.clone(), reader };
+    // As a generator that is there: a record that somebody else has written is no way to one of another class.
+    let generator = generator_name(&source.kind, &name.namespace, &source.name);
+    world.ours(&generator, view.spec["controller"].as_str())?;
+    context.pipeline.clean_up(&source, &view, &name.namespace, &world, &object.spec.state).await?;
+    context.metrics.lease("clean", "done");
+    let rest: Vec<&String> = object.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
+    let patch = Patch::Merge(json!({
+        "metadata": {"finalizers": rest, "resourceVersion": object.resource_version(), "uid": object.uid()},
+    }));
+    match api(context, &name.namespace).patch(&name.name, &params(), &patch).await {
+        Ok(object) if !object.finalizers().is_empty() => {
+            context.state.left_written(object);
+            Ok(())
+        }
+        Ok(_) => {
+            context.state.left_gone(&name);
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            context.state.left_gone(&name);
+            Ok(())
+        }
+        Err(error) => Err(failed("releasing", &name.namespace, &name.name, &error)),
+    }
+}
+
+/// Says on the object why it is still there.
+async fn say(context: &Context, object: &GeneratorState, failure: &Failure, message: &str) {
+    let known =
+        object.status.iter().flat_map(|status| &status.conditions).find(|known| known.type_ == "Ready");
+    if known.is_some_and(|known| known.message.as_deref() == Some(message)) {
+        return;
+    }
+    let condition = Condition {
+        type_: "Ready".to_owned(),
+        status: "False".to_owned(),
+        reason: Some(failure.class().reason.to_owned()),
+        message: Some(message.to_owned()),
+        last_transition_time: Some(claviger_core::status::rfc3339(Timestamp::now())),
+    };
+    let status = GeneratorStateStatus { conditions: vec![condition] };
+    let name = Name::of(object);
+    let patch = Patch::Merge(json!({"status": status}));
+    match api(context, &name.namespace).patch_status(&name.name, &params(), &patch).await {
+        Ok(object) => context.state.left_written(object),
+        Err(error) => {
+            tracing::warn!(%error, state = %name, "the status of a generator's state is not written")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    #[test]
+    fn a_record_stands_for_itself_and_for_no_generator() {
+        let resource = json!({
+            "kind": "STSSessionToken", "metadata": {"name": "g", "uid": "of-another", "generation": 3}, "spec": {"region": "r"},
+        });
+        let mut object =
+            GeneratorState::new("record", GeneratorStateSpec { resource, ..GeneratorStateSpec::default() });
+        object.metadata.uid = Some("its-own".to_owned());
+        let (source, view) = as_recorded(&object);
+        assert_eq!((source.kind.as_str(), source.name.as_str()), ("STSSessionToken", "g"));
+        assert_eq!((view.uid.as_str(), view.generation, view.spec), ("its-own", 3, json!({"region": "r"})));
+    }
+
+    #[test]
+    fn names_go_on() {
+        let long = "x.".repeat(120);
+        let names: Vec<String> = [at(0), at(1), at(1_000_000_000)].map(|now| name_of("app", now)).to_vec();
+        assert!(names.is_sorted() && names[0] != names[1], "{names:?}");
+        let name = name_of(&long, at(0));
+        assert!(name.len() <= 253 && !name.contains(".-"), "{name}");
+    }
+
+    #[test]
+    fn what_is_done_and_when() {
+        let state = |deadline: Option<Timestamp>, deleted: bool, finalizers: &[&str]| {
+            let spec = GeneratorStateSpec {
+                garbage_collection_deadline: deadline.map(Time),
+                ..GeneratorStateSpec::default()
+            };
+            let mut object = GeneratorState::new("g", spec);
+            object.metadata.deletion_timestamp = deleted.then(|| Time(at(0)));
+            object.metadata.finalizers = Some(finalizers.iter().map(|name| (*name).to_owned()).collect());
+            object
+        };
+        for (object, expected) in [
+            (state(None, false, &[FINALIZER]), None),
+            (state(Some(at(90)), false, &[FINALIZER]), Some(Duration::from_secs(90))),
+            (state(Some(at(-1)), false, &[FINALIZER]), Some(Duration::ZERO)),
+            (state(None, true, &[FINALIZER]), Some(Duration::ZERO)),
+            // It is taken back, and waits for somebody else.
+            (state(None, true, &["foregroundDeletion"]), None),
+        ] {
+            assert_eq!(wait_of(&object, at(0)), expected, "{object:?}");
+        }
+    }
+}
