@@ -15,7 +15,7 @@ const PAGE: &str = "docs/dependencies.md";
 const SECTIONS: [(&str, &[&str]); 3] = [
     ("The binary", &["crds", "host"]),
     ("The plugins", &["plugins"]),
-    ("Tests and `xtask`", &["tests", "xtask", "plugins/fixtures", "plugins/examples"]),
+    ("Tests and `xtask`", &["tests", "xtask", "fuzz", "plugins/fixtures", "plugins/examples"]),
 ];
 
 /// Folders of crates that are not shipped, and those that are no crates of ours.
@@ -203,6 +203,25 @@ mod tests {
             "docs/dependencies.md: The plugins: p has no row",
         ];
         assert_eq!(broken, expected);
+    }
+
+    #[test]
+    fn each_workspace_has_its_section() {
+        let root = claviger_testenv::workspace_root();
+        let folders = SECTIONS.iter().flat_map(|(_, folders)| folders.iter());
+        let found: BTreeSet<String> = folders.flat_map(|folder| manifests(&root, folder).unwrap()).collect();
+        for one in [
+            "crds",
+            "host/cli",
+            "plugins/fake",
+            "tests",
+            "tests/env",
+            "xtask",
+            "fuzz",
+            "plugins/fixtures/misbehaving",
+        ] {
+            assert!(found.contains(one), "{one} is not in {found:?}");
+        }
     }
 
     #[test]
