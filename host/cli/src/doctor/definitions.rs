@@ -14,6 +14,8 @@ const CHECK: &str = "definitions";
 const INSTALL: &str = "claviger crds | kubectl apply --server-side --force-conflicts -f -";
 /// Fields of one definition that are named.
 const NAMED: usize = 5;
+/// Where a PushSecret says what it is about to push.
+const PUSHING: (&str, &str) = ("pushsecrets.external-secrets.io", ".status.pushing");
 
 /// Looks.
 pub(super) async fn look(client: &Client, config: &OperatorConfig) -> Vec<Finding> {
@@ -43,7 +45,7 @@ fn judge(ours: &[Value], found: &[Value], config: &OperatorConfig) -> Vec<Findin
     let found: BTreeMap<&str, &Value> = found.iter().map(|crd| (text(crd, "/metadata/name"), crd)).collect();
     let (mut missing, mut unneeded, mut broken, mut stored, mut converted) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut old, mut unwritten) = (Vec::new(), Vec::new());
+    let (mut old, mut unwritten, mut unsure_of_pushes) = (Vec::new(), Vec::new(), false);
     for our in ours {
         let name = text(our, "/metadata/name");
         let needed = is_needed(text(our, "/spec/names/kind"), config);
@@ -59,6 +61,8 @@ fn judge(ours: &[Value], found: &[Value], config: &OperatorConfig) -> Vec<Findin
             Some(served) => {
                 let (of_status, others) = unknown_fields(version, our, served);
                 old.extend(listed(name, version, others));
+                unsure_of_pushes |= name == PUSHING.0
+                    && of_status.iter().any(|field| field == ".status" || field.starts_with(PUSHING.1));
                 unwritten.extend(listed(name, version, of_status));
             }
         }
@@ -101,15 +105,13 @@ fn judge(ours: &[Value], found: &[Value], config: &OperatorConfig) -> Vec<Findin
         old,
         INSTALL,
     );
-    add(
-        Finding::warning(
-            CHECK,
-            "definitions are older than this version, and what the operator records in these fields is lost: what it must know \
-             after a restart it does not (status.pushing of PushSecrets: what may have been pushed when it was killed)",
-        ),
-        unwritten,
-        INSTALL,
-    );
+    let mut lost = "definitions are older than this version, and what the operator records in these fields is lost: what it \
+                    knew by them it does not know after a restart"
+        .to_owned();
+    if unsure_of_pushes {
+        lost.push_str(" (status.pushing of PushSecrets: what may have been pushed when it was killed)");
+    }
+    add(Finding::warning(CHECK, lost), unwritten, INSTALL);
     let rewrite = "write each object as it is now (kubectl get KIND -A -o json | kubectl replace -f -), then say that nothing \
                    is left: kubectl patch crd NAME --subresource=status --type=merge -p \
                    '{\"status\":{\"storedVersions\":[\"v1\"]}}' (the version in brackets)";
@@ -300,6 +302,22 @@ mod tests {
             assert!(finding.level == level && finding.message.contains(words), "{words}: {finding:?}");
             assert_eq!(finding.details.join("\n"), detail);
         }
+    }
+
+    #[test]
+    fn what_is_not_known_of_pushes_is_told_where_it_is_not() {
+        let without = |name: &str, path: &[&str]| {
+            let mut found = ours();
+            let schema = &mut named(&mut found, name)["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+            let (last, above) = path.split_last().unwrap();
+            let of = above.iter().fold(schema, |schema, field| &mut schema["properties"][*field]);
+            of["properties"].as_object_mut().unwrap().remove(*last).unwrap();
+            judge(&ours(), &found, &OperatorConfig::default())[0].message.contains("status.pushing")
+        };
+        assert!(without(PUSHING.0, &["status", "pushing"]));
+        assert!(without(PUSHING.0, &["status"]));
+        assert!(!without(PUSHING.0, &["status", "syncedPushSecrets"]));
+        assert!(!without(ES, &["status", "failures"]));
     }
 
     #[test]
