@@ -89,12 +89,21 @@ fn elsewhere(progress: &Progress) -> Result<Place> {
     fs::create_dir_all(&place.cargo_home).with_context(|| place.cargo_home.display().to_string())?;
     let home = Place::here()?.cargo_home;
     for entry in fs::read_dir(&home).with_context(|| home.display().to_string())?.flatten() {
-        let link = place.cargo_home.join(entry.file_name());
-        if entry.file_name() != ".package-cache" && link.symlink_metadata().is_err() {
-            symlink(entry.path(), &link).with_context(|| link.display().to_string())?;
+        if entry.file_name() != ".package-cache" {
+            link(&entry.path(), &place.cargo_home.join(entry.file_name()))?;
         }
     }
     Ok(place)
+}
+
+/// A link that leads there: one of an earlier run may lead to a cargo home that is no longer ours.
+fn link(target: &Path, at: &Path) -> Result<()> {
+    match fs::read_link(at) {
+        Ok(found) if found == target => return Ok(()),
+        Ok(_) => fs::remove_file(at).with_context(|| at.display().to_string())?,
+        Err(_) => {}
+    }
+    symlink(target, at).with_context(|| at.display().to_string())
 }
 
 /// Copies what differs, so that cargo builds what differs; `kept` gets every path that belongs there.
@@ -108,10 +117,7 @@ fn copy(from: &Path, to: &Path, kept: &mut BTreeSet<PathBuf>) -> Result<()> {
         if kind.is_dir() && !BUILT.contains(&&*name) {
             copy(&from, &to, kept)?;
         } else if kind.is_symlink() {
-            let target = fs::read_link(&from).with_context(|| from.display().to_string())?;
-            if fs::read_link(&to).ok().as_ref() != Some(&target) {
-                symlink(&target, &to).with_context(|| to.display().to_string())?;
-            }
+            link(&fs::read_link(&from).with_context(|| from.display().to_string())?, &to)?;
             kept.insert(to);
         } else if kind.is_file() {
             let bytes = fs::read(&from).with_context(|| from.display().to_string())?;
@@ -175,6 +181,22 @@ mod tests {
         sync();
         assert_eq!(fs::metadata(to.join("a/one")).unwrap().modified().unwrap(), written);
         assert!(to.join("link").symlink_metadata().is_err());
+    }
+
+    #[test]
+    fn a_link_of_an_earlier_run_leads_where_it_has_to_now() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("registry");
+        // Also where what it leads to is gone.
+        for target in ["/nowhere/one/registry", "/nowhere/other/registry", "/nowhere/other/registry"] {
+            link(Path::new(target), &at).unwrap();
+            assert_eq!(fs::read_link(&at).unwrap(), Path::new(target));
+        }
+        // What is no link is nobody's to remove.
+        let file = dir.path().join("file");
+        fs::write(&file, "kept").unwrap();
+        assert!(link(Path::new("/nowhere"), &file).is_err());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
     }
 
     #[test]
