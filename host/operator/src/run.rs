@@ -23,7 +23,7 @@ use crate::listen;
 use crate::metrics::Metrics;
 use crate::plugins::Registry;
 use crate::readiness::Readiness;
-use crate::reconcile::{self, Aside, Context};
+use crate::reconcile::{self, Context};
 use crate::refresh::Refresh;
 use crate::server::{Exhibit, Server};
 use crate::state::State;
@@ -77,7 +77,6 @@ pub async fn run(
         leadership: leadership.clone(),
         certificates,
         readiness: Readiness::default(),
-        aside: Aside::default(),
     });
 
     let mut background = JoinSet::new();

@@ -1,7 +1,6 @@
 //! The loop that hands out work: reconciles while this process leads, plugins at all times.
 //!
-//! Workers take from one queue and are bounded by the configured concurrency; who waits for a provider for long does not
-//! count (`reconcile/aside.rs`). When the lease is lost, what is in
+//! Workers take from one queue and are bounded by the configured concurrency. When the lease is lost, what is in
 //! flight ends where it is and nothing more is handed out, until the lease is ours again. On shutdown no new work is
 //! taken, and work in flight gets a grace period.
 
@@ -76,7 +75,6 @@ pub(crate) async fn work(context: &Arc<Context>, stop: &CancellationToken) -> Re
             Some(finished) = work.workers.join_next() => work.done(finished)?,
             Some(finished) = work.loading.join_next() => work.done(finished)?,
             Ok(()) = changes.changed() => {}
-            () = context.aside.grew(), if full => {}
             () = context.state.woken(), if !full => {}
             () = tokio::time::sleep(pause), if !full => {}
         }
@@ -100,7 +98,7 @@ pub(crate) async fn work(context: &Arc<Context>, stop: &CancellationToken) -> Re
 
 impl Work<'_> {
     fn is_full(&self) -> bool {
-        self.workers.len() >= self.context.aside.room(self.context.config.concurrency)
+        self.workers.len() >= self.context.config.concurrency
     }
 
     /// Begins to work, or ceases to, if the lease has changed hands.

@@ -68,14 +68,22 @@ pub(crate) fn egress(args: &RunArgs) -> anyhow::Result<EgressConfig> {
 }
 
 /// That of a person's own machine, from which `denied` is not reached. A server on it is what somebody is trying out.
+/// Variables there are for all programs: those that cannot be used here are passed over, with a warning.
 ///
 /// # Errors
 /// As of [`egress`].
 pub(crate) fn own_egress(args: &ReachArgs, denied: Vec<SocketAddr>) -> anyhow::Result<EgressConfig> {
+    let proxies = proxies(&args.proxy).or_else(|error| {
+        if !are_variables(&args.proxy, |name| std::env::var(name).ok()) {
+            return Err(error);
+        }
+        tracing::warn!("going without a proxy: {error:#}");
+        Ok(Proxies::default())
+    })?;
     Ok(EgressConfig {
         allow_loopback: true,
         denied,
-        proxies: proxies(&args.proxy)?,
+        proxies,
         authorities: args.ca_bundle.as_deref().map(authorities).transpose()?.unwrap_or_default(),
         ..EgressConfig::default()
     })
@@ -104,6 +112,16 @@ fn webhook(args: &WebhookArgs, refresh: &RefreshArgs) -> Option<WebhookConfig> {
             audience: refresh.refresh_audience.clone(),
         }),
     })
+}
+
+/// Whether what is given of proxies is what the environment has, and nothing of it a flag.
+fn are_variables(args: &ProxyArgs, variable: impl Fn(&str) -> Option<String>) -> bool {
+    let given = [
+        ("HTTPS_PROXY", args.https.as_ref().map(|text| text.0.as_str())),
+        ("HTTP_PROXY", args.http.as_ref().map(|text| text.0.as_str())),
+        ("NO_PROXY", args.past.as_deref()),
+    ];
+    given.into_iter().all(|(name, given)| given.is_none() || variable(name).as_deref() == given)
 }
 
 /// The proxies of the flags.

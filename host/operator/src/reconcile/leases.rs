@@ -98,7 +98,7 @@ async fn renew(
         // The life is counted from before the request.
         let asked_at = Timestamp::now();
         let renewal = context.pipeline.renew(held, lease, &name.namespace, world);
-        let live = match context.aside.during(renewal).await {
+        let live = match renewal.await {
             Ok(Renewal::Renewed(answer)) => {
                 context.metrics.lease("renew", "done");
                 lease::renewed(held, before, lease.duration, &answer, asked_at)

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use claviger_core::error::Failure;
 use claviger_core::generator::API_VERSION;
 use claviger_core::lease::{Record, Source};
@@ -22,6 +24,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
@@ -156,6 +159,9 @@ fn params() -> PatchParams {
     PatchParams { field_manager: Some(OWN_FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 
+/// How soon it is looked whether this process leads.
+const LEADERLESS: Duration = Duration::from_secs(1);
+
 /// When one that failed is tried again, and how long that was after.
 type Waits = BTreeMap<Name, (Instant, Duration)>;
 
@@ -164,8 +170,9 @@ pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
     let mut waits = Waits::new();
     loop {
         let next = match context.leadership.holds() && context.registry.are_built_ins_settled() {
-            true => round(&context, &mut waits).await,
-            false => Duration::from_secs(1),
+            // Without the lease no provider is asked any more.
+            true => context.leadership.during(round(&context, &mut waits)).await.unwrap_or(LEADERLESS),
+            false => LEADERLESS,
         };
         tokio::select! {
             () = stop.cancelled() => return,
@@ -254,14 +261,16 @@ async fn delete(context: &Context, object: &GeneratorState) -> Result<(), Failur
     }
 }
 
-/// The generator as a record has it. Whoever may write one says what is in it, so it goes by the record's own uid: no login and
-/// nothing else that is kept for a generator, or for another record, is found by it.
+/// The generator as a record has it. Whoever may write one says what is in it, so it does not go by the uid that stands there:
+/// no login and nothing else that is kept for a generator is found by it. Records of one namespace with the same kind and
+/// spec are one, or each of many would have a login of its own.
 fn as_recorded(object: &GeneratorState) -> (Source, GeneratorView) {
     let resource = &object.spec.resource;
     let text = |at: &str| resource.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let same = json!([object.namespace(), resource["kind"], resource["spec"]]).to_string();
     let view = GeneratorView {
         kind: text("/kind"),
-        uid: object.uid().unwrap_or_default(),
+        uid: format!("recorded {}", STANDARD.encode(Sha256::digest(same))),
         generation: resource["metadata"]["generation"].as_i64().unwrap_or_default(),
         spec: resource["spec"].clone(),
     };
@@ -347,7 +356,17 @@ mod tests {
         object.metadata.uid = Some("its-own".to_owned());
         let (source, view) = as_recorded(&object);
         assert_eq!((source.kind.as_str(), source.name.as_str()), ("STSSessionToken", "g"));
-        assert_eq!((view.uid.as_str(), view.generation, view.spec), ("its-own", 3, json!({"region": "r"})));
+        assert_eq!((view.generation, &view.spec), (3, &json!({"region": "r"})));
+        assert!(!view.uid.contains("of-another"), "{}", view.uid);
+        let uid_of = |object: &GeneratorState| as_recorded(object).1.uid;
+        let mut another = object.clone();
+        another.metadata.uid = Some("another".to_owned());
+        another.spec.resource["metadata"]["name"] = json!("h");
+        assert_eq!(uid_of(&another), view.uid, "the same credentials");
+        another.spec.resource["spec"]["region"] = json!("s");
+        assert_ne!(uid_of(&another), view.uid);
+        object.metadata.namespace = Some("elsewhere".to_owned());
+        assert_ne!(uid_of(&object), view.uid);
     }
 
     #[test]

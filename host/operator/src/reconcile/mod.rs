@@ -1,7 +1,6 @@
 //! One reconcile per kind. Each reads the caches, decides with `claviger-core`, then acts, and says when
 //! to look again.
 
-mod aside;
 mod cluster_external_secret;
 mod cluster_push_secret;
 mod effects;
@@ -42,7 +41,6 @@ use crate::sync::Pipeline;
 use crate::watch::Object;
 use crate::webhook::certificate::Certificates;
 
-pub(crate) use aside::Aside;
 pub(crate) use external_secret::is_ours;
 pub(crate) use namespace_labels::NamespaceLabels;
 pub(crate) use plugin::{ask_for_used, load_asked};
@@ -77,8 +75,6 @@ pub(crate) struct Context {
     pub(crate) certificates: Option<Arc<Certificates>>,
     /// How far the start has come.
     pub(crate) readiness: Readiness,
-    /// Reconciles that wait for a provider.
-    pub(crate) aside: Aside,
 }
 
 /// When to look at an object again; `None`: when it changes.

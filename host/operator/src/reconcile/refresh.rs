@@ -162,7 +162,7 @@ impl Refresh<'_> {
             annotations: es.annotations(),
             spec: &es.spec,
         };
-        let answer = context.aside.during(context.pipeline.desired(&asker, &world, not_older_than)).await;
+        let answer = context.pipeline.desired(&asker, &world, not_older_than).await;
         let lost = match &answer {
             Ok(answer) => &answer.lost,
             Err(failed) => &failed.lost,

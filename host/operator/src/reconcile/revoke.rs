@@ -114,7 +114,7 @@ async fn revoke(
         return Ok(());
     }
     let spared = without_a_login_in_use(held, |accessor| context.state.holds_by(accessor));
-    let outcome = context.aside.during(context.pipeline.revoke(&spared, &name.namespace, world)).await;
+    let outcome = context.pipeline.revoke(&spared, &name.namespace, world).await;
     let again = outcome.as_ref().is_err_and(|failure| !is_final(failure));
     context.metrics.lease(
         "revoke",

@@ -73,7 +73,6 @@ impl Api {
             leadership: Leadership::always(),
             certificates: None,
             readiness: Readiness::default(),
-            aside: Aside::default(),
         })
     }
 

@@ -32,7 +32,7 @@ use crate::watch::Object;
 /// A store that does not work is tried again at least this often: all its users wait for it.
 const SLOWEST_RETRY: Duration = Duration::from_secs(60);
 
-/// After a status that could not be written.
+/// After a status that could not be written; twice as long after each further one, up to the usual time.
 const WRITE_AGAIN: Duration = Duration::from_secs(10);
 
 /// A session with a store as itself, for nobody's namespace but its own.
@@ -72,7 +72,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
         context.metrics.store_seen(object, status::is_ready(&status.conditions));
     }
     let started = Instant::now();
-    let mut found = context.aside.during(validate(context, object, &store)).await;
+    let mut found = validate(context, object, &store).await;
     // It is another's since it was looked at.
     if let Some(Failure::OtherController { .. }) = &found.failure {
         return None;
@@ -119,7 +119,12 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
             (Class::Retry, Instant::now() + wait)
         }
     };
-    let again = (!written).then(|| (Class::Retry, Instant::now() + WRITE_AGAIN));
+    // Each time it is validated again, so a status that nobody may write must not make that frequent.
+    let unwritten = context.state.told(object, written);
+    let again = (unwritten > 0).then(|| {
+        let wait = WRITE_AGAIN * 2u32.pow(unwritten.saturating_sub(1).min(10));
+        (Class::Retry, Instant::now() + wait)
+    });
     again.into_iter().chain([next]).min_by_key(|(_, at)| *at)
 }
 

@@ -85,6 +85,8 @@ struct Inner {
     index: Index,
     verdicts: BTreeMap<Object, Verdict>,
     store_failures: BTreeMap<Object, u32>,
+    /// Failures in a row to write its status.
+    untold_stores: BTreeMap<Object, u32>,
     progress: BTreeMap<Name, Progress>,
     leases: Leases,
     rollouts: BTreeMap<Name, RolledOut>,

@@ -79,6 +79,18 @@ impl State {
         failures
     }
 
+    /// Whether the store's status could be written; how often in a row it could not.
+    pub(crate) fn told(&self, store: &Object, written: bool) -> u32 {
+        let mut inner = self.lock();
+        if written {
+            inner.untold_stores.remove(store);
+            return 0;
+        }
+        let failures = inner.untold_stores.entry(store.clone()).or_default();
+        *failures = failures.saturating_add(1);
+        *failures
+    }
+
     /// Somebody who uses the store had trouble that is the store's: validate it, if it is thought to work.
     pub(crate) fn doubt(&self, store: &Object) {
         let mut inner = self.lock();

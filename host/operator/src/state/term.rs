@@ -86,6 +86,7 @@ impl State {
         inner.unwritten.clear();
         inner.unread.clear();
         inner.store_failures.clear();
+        inner.untold_stores.clear();
         // Who works meanwhile pushes, and says so in the objects.
         inner.pushing = Pushing::default();
         for progress in inner.progress.values_mut() {

@@ -131,6 +131,8 @@ impl State {
                     self.metrics.forget(&store);
                     inner.wake_spreaders_of(&store);
                     inner.verdicts.remove(&store);
+                    inner.store_failures.remove(&store);
+                    inner.untold_stores.remove(&store);
                     inner.index.forget_reads(&store);
                     inner.queue.push(store.clone(), Class::Fresh, Instant::now());
                     inner.wake_users(&store);

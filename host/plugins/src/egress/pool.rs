@@ -264,11 +264,18 @@ impl EgressSession {
     /// If TLS material cannot be used.
     pub(crate) fn client(&self, target: &Target) -> Result<Client, CallError> {
         let denied = self.denied.now();
-        let mut held = target.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(&held.denied, &denied) {
-            *held = hold(&self.config, &self.denied, &target.rule, target.reach, target.proxy.as_ref())?;
+        let known = || target.held.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let held = known();
+            if Arc::ptr_eq(&held.denied, &denied) {
+                return Ok(held.client.clone());
+            }
         }
-        Ok(held.client.clone())
+        // Made while nobody waits for the lock. Of two that are made at once either is good: each call looks again.
+        let anew = hold(&self.config, &self.denied, &target.rule, target.reach, target.proxy.as_ref())?;
+        let client = anew.client.clone();
+        *known() = anew;
+        Ok(client)
     }
 
     /// Whether it leads nowhere.

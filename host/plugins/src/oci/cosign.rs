@@ -4,8 +4,8 @@
 //! transparency log nor a certificate authority is asked, so what is verified is the key and nothing else.
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ED25519, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA256_ASN1,
+    ECDSA_P521_SHA512_ASN1, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,17 +16,38 @@ use serde::Deserialize;
 /// Keys of one Plugin.
 const MAX_KEYS: usize = 32;
 
-/// How each kind of key signs, as sigstore's libraries have it by default. A key is read as one kind only.
-const KINDS: [&dyn VerificationAlgorithm; 5] = [
-    &ECDSA_P256_SHA256_ASN1,
-    &ECDSA_P384_SHA384_ASN1,
-    &ECDSA_P521_SHA512_ASN1,
-    &RSA_PKCS1_2048_8192_SHA256,
-    &ED25519,
+/// How each kind of key signs: as sigstore's libraries have it by default, and with SHA-256 on every curve, as cosign has
+/// it before 2.6. (Ed25519ph, as cosign has it since then, is not verified.) A key is read as one kind only.
+const KINDS: [&[&dyn VerificationAlgorithm]; 5] = [
+    &[&ECDSA_P256_SHA256_ASN1],
+    &[&ECDSA_P384_SHA384_ASN1, &ECDSA_P384_SHA256_ASN1],
+    &[&ECDSA_P521_SHA512_ASN1, &ECDSA_P521_SHA256_ASN1],
+    &[&RSA_PKCS1_2048_8192_SHA256],
+    &[&ED25519],
 ];
 
+/// A SubjectPublicKeyInfo is a SEQUENCE that begins with the algorithm's, which is one too (RFC 5280, 4.1). A bare key is
+/// none, though aws-lc-rs reads it.
+fn is_subject_public_key_info(der: &[u8]) -> bool {
+    const SEQUENCE: u8 = 0x30;
+    // The length is one byte, or one that says how many follow.
+    let lengths =
+        der.get(1).map_or(0, |first| if first & 0x80 == 0 { 1 } else { 1 + usize::from(first & 0x7f) });
+    der.first() == Some(&SEQUENCE) && der.get(1 + lengths) == Some(&SEQUENCE)
+}
+
+/// A public key, in each way that its kind signs.
+type Key = Vec<ParsedPublicKey>;
+
+fn key(der: &[u8]) -> Option<Key> {
+    let read = |ways: &[&'static dyn VerificationAlgorithm]| -> Option<Key> {
+        ways.iter().map(|way| ParsedPublicKey::new(*way, der).ok()).collect()
+    };
+    KINDS.into_iter().filter(|_| is_subject_public_key_info(der)).find_map(read)
+}
+
 /// Public keys, of which one signature is enough.
-pub struct Keys(Vec<ParsedPublicKey>);
+pub struct Keys(Vec<Key>);
 
 impl Keys {
     /// From texts with one key or several each, as PEM.
@@ -40,8 +61,7 @@ impl Keys {
             let before = keys.len();
             for found in SubjectPublicKeyInfoDer::pem_slice_iter(text) {
                 let der = found.map_err(|_| format!("key {which} is not PEM"))?;
-                let key = KINDS.into_iter().find_map(|kind| ParsedPublicKey::new(kind, &der).ok());
-                keys.push(key.ok_or_else(|| {
+                keys.push(key(&der).ok_or_else(|| {
                     format!("key {which} is of a kind that cosign does not sign with (ECDSA, RSA, Ed25519)")
                 })?);
                 if keys.len() > MAX_KEYS {
@@ -64,7 +84,7 @@ impl Keys {
         // Some tools break lines.
         let signature: String = signature.split(['\r', '\n']).collect();
         let Ok(signature) = STANDARD.decode(signature) else { return false };
-        about && self.0.iter().any(|key| key.verify_sig(payload, &signature).is_ok())
+        about && self.0.iter().flatten().any(|key| key.verify_sig(payload, &signature).is_ok())
     }
 }
 
@@ -96,8 +116,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// Other kinds of keys, with a signature of the same payload each, by OpenSSL (pyca/cryptography).
-    const KINDS: [(&str, &str, &str); 4] = [
+    /// Other kinds of keys, with a signature of the same payload each, by OpenSSL.
+    const KINDS: [(&str, &str, &str); 6] = [
         (
             "P-384",
             "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE4xAYlSIvEk8VUz3BAFqhYUh6kh8ue9CJz1Gf9sxaKJtsG38Q2uY6pb33oORn8z94WQKZsWknhv2c\
@@ -111,6 +131,20 @@ mod tests {
              OjhuZX+bIdSb0sABsK/eZN/SjT13HPtdoml/oQsrJ5fda00KNMBu1v+kJvIbJW1lfcEs59pZzdcqd7cjzBbMLVshm5o4fgERpQxdHUc=",
             "MIGHAkIAlyuxDBVkNPr7/fq6cMqtow4uKAVSLPlqV6ebC75PNY066371Oyiw8tITHl7OpkrhiDqdaq0Q2SE48YFavA6WMBoCQSZvWr5ypKFv\
              ArebB0wKwzDc3NlP3VVmTqlkLp/NKWpBhBzL5lL53ij25YBaQyCKQQkbz11Zs35d/ZglHTeqnt5q",
+        ),
+        (
+            "P-384 with SHA-256",
+            "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEjWvrTho9MKqPxU4m2thgSSpwL3jBjsyhHQt+44YZIli9frSOM95EDQ+NlkLuJtVjo5sYTIByg0ES\
+             uiMUAY8SME2uXxLvQEYGWqs+EcR6kwOP1AJh/UnoV1XU69+VnIWa",
+            "MGYCMQCyNOUz1UXt3Oi4BNFC6X4np7sDqIFD085mo0ieqjuOhbSB1tv8xjHfkEwpQG/YtAgCMQChy4wnwEbmFaJqgBbppFXl2wGwOq35/+/C\
+             lA52hO8GH+2lGrg3cTZuLC4ZbkdlODM=",
+        ),
+        (
+            "P-521 with SHA-256",
+            "MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQAbqRdJfAhlne/t9zzmtFwP4S6re0hALkDs6uAq6ZuqSaBXmfkMveghKgdiHgggyVqomn6PmoJ\
+             XiiAkozLPs/HDwgACQlTJ9LuM7OBJevHGmROlDfYzYDKEgLx69Lm4R8MktkVzYBmNoKUJmAThzwZA/poNj7kzywv7ikCHwYkINADpYk=",
+            "MIGIAkIBkyCTSYjHAxD+ahfrYZvpJHIjHzcrCxvMSajgz/XtpDAW6FUofhQWxFc80sxQy0/1k4DjGSO/wqTOnruegOOAjaQCQgHLm41nLrDH\
+             JFwI8rNGy9vQTWW3azf886qwV2ZNv9QCh5RWolNyFjZYLaMP/BDjWpPaMURxBFaaI8qp0AXEV0d8Cw==",
         ),
         (
             "Ed25519",
@@ -138,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_key_that_cosign_signs_with_is_taken() {
+    fn each_kind_of_key_is_taken_with_its_hashes() {
         let all: Vec<String> = KINDS.iter().map(|(_, der, _)| pem(der)).collect();
         for (index, (kind, _, signature)) in KINDS.iter().enumerate() {
             for (other, key) in all.iter().enumerate() {
@@ -202,6 +236,17 @@ mod tests {
             (vec![KEY, "hello"], "key 2 holds no public key"),
             (vec!["-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"], "key 1 is of a kind"),
             (vec!["-----BEGIN PUBLIC KEY-----\nAAAA"], "key 1 is not PEM"),
+            // A bare key of Ed25519; the head of a bare RSA key.
+            (
+                vec![
+                    "-----BEGIN PUBLIC KEY-----\ne8C8MorgPWd/367W112sIZGPDyi9Kw7KorjsLbO3tik=\n-----END PUBLIC KEY-----\n",
+                ],
+                "key 1 is of a kind",
+            ),
+            (
+                vec!["-----BEGIN PUBLIC KEY-----\nMIIBCgKCAQEA\n-----END PUBLIC KEY-----\n"],
+                "key 1 is of a kind",
+            ),
             (vec![KEY; MAX_KEYS + 1], "more than 32"),
         ] {
             let said = keys(&texts).err().unwrap();

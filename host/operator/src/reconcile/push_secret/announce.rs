@@ -106,7 +106,7 @@ impl Look<'_> {
         }
         let (pipeline, namespace) = (&self.context.pipeline, &self.name.namespace);
         let look = pipeline.push_look(&one.object, namespace, &one.entries, &keys, &self.world);
-        match self.context.aside.during(look).await {
+        match look.await {
             Ok(mut looked) => {
                 let failed = std::mem::take(&mut looked.failed);
                 one.entries.retain(|entry| !failed.contains_key(&entry.place.key));

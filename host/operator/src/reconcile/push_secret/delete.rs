@@ -70,9 +70,8 @@ impl Look<'_> {
         let unsure = part == Part::Pushing;
         let removed = match check_works(self.context, &object) {
             Ok(()) => {
-                let context = self.context;
-                let removal = context.pipeline.push_remove(&object, namespace, entries, unsure, &self.world);
-                context.aside.during(removal).await
+                let pipeline = &self.context.pipeline;
+                pipeline.push_remove(&object, namespace, entries, unsure, &self.world).await
             }
             Err(failure) => Err(failure),
         };

@@ -100,8 +100,9 @@ impl Look<'_> {
         report.failures.extend(missing);
         let mut all = self.wanted(given, report).await?;
         let mut held = self.unusable(&mut all, report).await;
-        self.take_places(&mut all, report);
+        // What is left out for want of room takes no place of another's.
         held.extend(Self::without_room(&mut all, report));
+        self.take_places(&mut all, report);
         let claimed: BTreeSet<Target> = all.iter().flat_map(Wanted::targets).collect();
         report.claimed = Some(claimed.clone());
         let wanted: BTreeSet<Target> = claimed.into_iter().chain(held).collect();
@@ -276,8 +277,8 @@ impl Look<'_> {
             return;
         }
         let policy = self.ps.spec.update_policy;
-        let write = context.pipeline.push_write(&one.object, namespace, entries, policy, looked, &self.world);
-        let written = context.aside.during(write).await;
+        let written =
+            context.pipeline.push_write(&one.object, namespace, entries, policy, looked, &self.world).await;
         let written = match written {
             Ok(written) => written,
             Err(failure) => {
