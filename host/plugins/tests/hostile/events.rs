@@ -48,5 +48,5 @@ async fn it_is_asked_for_no_more_than_it_may_take() {
     let (count, error) = of("lost").await.acknowledge(&receipts).await.unwrap().unwrap();
     assert!(count == 2 && format!("{error:?}").contains("Denied"), "{error:?}");
     let said = refusal(&plugin, of("none-for-one").await.acknowledge(&receipts).await);
-    assert!(said.contains("0 answers to 2 receipts"), "{said}");
+    assert!(said.contains("0 answers to 2 items"), "{said}");
 }
