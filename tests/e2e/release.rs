@@ -83,6 +83,9 @@ fn a_release_is_whole_and_says_what_is_in_it() {
     let licences = std::fs::read_to_string(unpacked.join("THIRD-PARTY-LICENSES.txt")).unwrap();
     let terms = licences.lines().filter_map(|line| line.split_once(": "));
     let licensed: BTreeSet<String> = terms.map(|(package, _)| package.replace(' ', "-")).collect();
+    for holder in ["The Rust Project Developers", "Rich Felker", "Nuxi"] {
+        assert!(licences.contains(holder), "{holder}");
+    }
     assert!(unpacked.join("LICENSE").is_file());
 
     // The bills: well-formed for CycloneDX's own library, of these very files, and nothing is missing.
@@ -98,7 +101,11 @@ fn a_release_is_whole_and_says_what_is_in_it() {
             true => component,
             false => unpacked.join("bin/claviger"),
         };
-        plugins += usize::from(product.extension().is_some());
+        let plugin = product.extension().is_some();
+        plugins += usize::from(plugin);
+        // What comes with the compiler is in every file, and in components the C library too.
+        let has = |name: &str| bill["components"].as_array().unwrap().iter().any(|part| part["name"] == name);
+        assert!(has("rust-std") && has("wasi-libc") == plugin, "{name}");
         let digest = said(Command::new("sha256sum").arg(&product));
         let hash = bill["metadata"]["component"]["hashes"][0]["content"].as_str().unwrap();
         assert!(digest.starts_with(hash), "{name}: {digest}");

@@ -5,7 +5,6 @@
 //! told other names for those. `twice.rs` shows that nothing else of a machine gets in.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use claviger_testenv::workspace_root;
@@ -69,12 +68,8 @@ impl Place {
     /// # Errors
     /// If the compiler does not say where it lies.
     pub(crate) fn flags(&self, compiler: &[(String, String)]) -> Result<String> {
-        let rustc = compiler.iter().find(|(name, _)| name == "RUSTC").map_or("rustc", |(_, path)| path);
-        let ask = |arguments: &[&str]| {
-            let output = Command::new(rustc).args(arguments).output().context("rustc")?;
-            String::from_utf8(output.stdout).context("rustc")
-        };
-        Ok(self.renamed(ask(&["--print", "sysroot"])?.trim(), &ask(&["-vV"])?).join("\u{1f}"))
+        let ask = |arguments: &[&str]| toolchain::ask(compiler, arguments);
+        Ok(self.renamed(&ask(&["--print", "sysroot"])?, &ask(&["-vV"])?).join("\u{1f}"))
     }
 
     /// `version` is what `rustc -vV` says.

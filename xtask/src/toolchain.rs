@@ -11,6 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context as _, Result, bail};
 use claviger_testenv::{Progress, cache_home, workspace_root};
 
+use crate::paths::variable;
+
 /// The guests' target.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
@@ -32,13 +34,25 @@ pub(crate) fn for_guests(progress: &Progress) -> Result<Vec<(String, String)>> {
     debian(progress)
 }
 
+/// What the compiler of such an environment answers; without one that which cargo takes.
+///
+/// # Errors
+/// If it cannot be run, or fails.
+pub(crate) fn ask(environment: &[(String, String)], arguments: &[&str]) -> Result<String> {
+    let named = environment.iter().find(|(name, _)| name == "RUSTC").map(|(_, path)| path.into());
+    let rustc = named.or_else(|| variable("RUSTC")).unwrap_or_else(|| "rustc".into());
+    let what = || format!("{} {}", rustc.display(), arguments.join(" "));
+    // Those of the compiler that built us are not another one's.
+    let output = Command::new(&rustc).args(arguments).env_remove("LD_LIBRARY_PATH").output();
+    let output = output.with_context(|| format!("{} cannot be run; install Rust with rustup", what()))?;
+    if !output.status.success() {
+        bail!("{}: {}", what(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8(output.stdout).with_context(what)?.trim().to_owned())
+}
+
 fn active_has_target() -> Result<bool> {
-    let output = Command::new("rustc")
-        .args(["--print", "sysroot"])
-        .output()
-        .context("rustc cannot be run; install Rust with rustup")?;
-    let sysroot = String::from_utf8(output.stdout).context("rustc --print sysroot")?;
-    let library = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).join("lib");
+    let library = Path::new(&ask(&[], &["--print", "sysroot"])?).join("lib/rustlib").join(TARGET).join("lib");
     let entries = std::fs::read_dir(library).into_iter().flatten().flatten();
     Ok(entries.map(|entry| entry.file_name()).any(|name| name.to_string_lossy().starts_with("libstd-")))
 }
@@ -131,6 +145,14 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
+
+    #[test]
+    fn the_compiler_that_is_named_is_the_one_that_is_asked() {
+        let named = |program: &str| [("RUSTC".to_owned(), program.to_owned())];
+        assert_eq!(ask(&named("echo"), &["rustc 1.90.0 (another)"]).unwrap(), "rustc 1.90.0 (another)");
+        assert!(ask(&[], &["--version"]).unwrap().starts_with("rustc "));
+        assert!(ask(&named("false"), &[]).is_err() && ask(&named("/nowhere/rustc"), &[]).is_err());
+    }
 
     #[test]
     fn reads_what_the_script_prints() {

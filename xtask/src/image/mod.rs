@@ -84,7 +84,7 @@ pub(crate) fn write(progress: &Progress, binary: &Path, plugins: &Path, output: 
 
 fn layers(progress: &Progress, binary: &Path, plugins: &Path) -> Result<[files::Layer; 3]> {
     let plugins = precompiled(progress, binary, plugins, &paths::target().join("image"))?;
-    files::layers(binary, &plugins, release::licences()?)
+    files::layers(binary, &plugins, release::licences(progress)?)
 }
 
 /// A folder with the plugins and what was compiled of them ahead by the program that will read it.

@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use super::standard::Standard;
 use crate::exec::cargo;
 use crate::{paths, toolchain};
 
@@ -34,7 +34,7 @@ pub(crate) struct Graph(BTreeMap<Key, BTreeSet<Key>>);
 impl Graph {
     /// Reads what `cargo tree --prefix depth --format {p}` printed. Where a package was shown before, it stands without
     /// what it uses; the first time had that.
-    fn read(text: &str) -> Result<Self> {
+    pub(super) fn read(text: &str) -> Result<Self> {
         let mut graph = BTreeMap::<Key, BTreeSet<Key>>::new();
         let mut above: Vec<Key> = Vec::new();
         // Lines without a depth are headings and what stands between trees.
@@ -88,6 +88,8 @@ impl Graph {
 pub(crate) struct Built {
     /// For which target.
     pub(crate) target: String,
+    /// Its compiler, and what is linked into the product with it.
+    pub(crate) standard: Standard,
     /// What ends up in the product.
     pub(crate) linked: Graph,
     /// The same, and what runs while it is built.
@@ -113,19 +115,25 @@ pub(crate) struct About {
 impl Built {
     /// The binary.
     pub(crate) fn host() -> Result<Self> {
-        let rustc = Command::new("rustc").arg("-vV").output().context("rustc")?;
-        let text = String::from_utf8(rustc.stdout).context("rustc -vV")?;
+        let text = toolchain::ask(&[], &["-vV"])?;
         let host =
             text.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
-        Self::of(claviger_testenv::workspace_root(), host, host, &["--package", "claviger"])
+        let standard = Standard::of(&[], host)?;
+        Self::of(claviger_testenv::workspace_root(), host, (host, standard), &["--package", "claviger"])
     }
 
-    /// The plugins, all of them, as they are built.
-    pub(crate) fn guests(host: &str) -> Result<Self> {
-        Self::of(paths::guests(), toolchain::TARGET, host, &[])
+    /// The plugins, all of them, as they are built: by the compiler of that environment.
+    pub(crate) fn guests(host: &str, compiler: &[(String, String)]) -> Result<Self> {
+        let standard = Standard::of(compiler, toolchain::TARGET)?;
+        Self::of(paths::guests(), host, (toolchain::TARGET, standard), &[])
     }
 
-    fn of(folder: PathBuf, target: &str, host: &str, selection: &[&str]) -> Result<Self> {
+    fn of(
+        folder: PathBuf,
+        host: &str,
+        (target, standard): (&str, Standard),
+        selection: &[&str],
+    ) -> Result<Self> {
         let ask = |arguments: &[&str]| {
             let output = cargo().current_dir(&folder).args(arguments).arg("--locked").output();
             let output = output.with_context(|| format!("cargo {}", arguments.join(" ")))?;
@@ -148,6 +156,7 @@ impl Built {
         let metadata = serde_json::from_str(&ask(&metadata)?).context("cargo metadata")?;
         Ok(Self {
             target: target.to_owned(),
+            standard,
             linked: tree("normal,no-proc-macro")?,
             all: tree("normal,build")?,
             about: about(&metadata, &checksums(&lock)),

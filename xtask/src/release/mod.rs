@@ -7,7 +7,9 @@ mod graph;
 mod notices;
 mod sbom;
 mod sources;
+mod standard;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -20,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::archive::{self, Content, Files};
 use crate::exec::run;
-use crate::{build, image, paths, twice};
+use crate::{build, image, paths, toolchain, twice};
 use graph::Built;
 pub(crate) use sources::Sources;
 
@@ -69,7 +71,9 @@ pub(crate) fn make(progress: &Progress, args: ReleaseArgs) -> Result<ExitCode> {
     let stripped = strip(&binary, &work.join("claviger"))?;
 
     progress.say("what it is made of");
-    let bills = Bills::of(&sources)?;
+    let bills = Bills::of(progress, &sources)?;
+    progress.say(format_args!("the program is by {}", bills.host.standard.compiler));
+    progress.say(format_args!("the plugins are by {}", bills.guests.standard.compiler));
     let licences = bills.licences()?;
     let mut files = Files::new();
     let top = format!("claviger-{version}");
@@ -94,6 +98,8 @@ pub(crate) fn make(progress: &Progress, args: ReleaseArgs) -> Result<ExitCode> {
         let archive = folder.join(format!("claviger-{version}-image-{platform}.tar"));
         digest = Some(image::write(progress, &stripped, &plugins, &archive)?);
     }
+    // Building takes half an hour, in which somebody may go on working.
+    sources.be_still(&Sources::read(&workspace_root())?)?;
     sums(&folder)?;
     progress.say(format_args!("done: {}", folder.display()));
     println!("{}", next(version, &platform, digest.as_deref()));
@@ -103,9 +109,9 @@ pub(crate) fn make(progress: &Progress, args: ReleaseArgs) -> Result<ExitCode> {
 /// The texts of licences of all that is shipped.
 ///
 /// # Errors
-/// If cargo does not say what that is.
-pub(crate) fn licences() -> Result<String> {
-    Bills::of(&Sources::read(&workspace_root())?)?.licences()
+/// If cargo or a compiler does not say what that is.
+pub(crate) fn licences(progress: &Progress) -> Result<String> {
+    Bills::of(progress, &Sources::read(&workspace_root())?)?.licences()
 }
 
 /// What everything shipped is made of.
@@ -117,21 +123,14 @@ struct Bills {
 }
 
 impl Bills {
-    fn of(sources: &Sources) -> Result<Self> {
+    fn of(progress: &Progress, sources: &Sources) -> Result<Self> {
         let host = Built::host()?;
-        let rustc = Command::new("rustc").arg("--version").output().context("rustc")?;
-        let rustc = String::from_utf8(rustc.stdout).context("rustc --version")?;
-        let origin = sbom::Origin {
-            rust: rustc.split_whitespace().nth(1).context("rustc names no version")?.to_owned(),
-            // What is not quite that commit is none.
-            commit: sources.commit.clone().filter(|_| sources.be_clean().is_ok()),
-            time: sources.time.clone(),
-        };
-        Ok(Self { guests: Built::guests(&host.target)?, host, names: build::components()?, origin })
+        let guests = Built::guests(&host.target, &toolchain::for_guests(progress)?)?;
+        Ok(Self { guests, host, names: build::components()?, origin: sources.origin() })
     }
 
     fn licences(&self) -> Result<String> {
-        let mut packages = std::collections::BTreeMap::new();
+        let mut packages = BTreeMap::new();
         let mut add = |built: &Built, name: &str| {
             for key in built.linked.below(&built.linked.root(name)?) {
                 let about = built.about.get(&key).with_context(|| format!("cargo metadata has no {key}"))?;
@@ -143,7 +142,9 @@ impl Bills {
         for guest in self.names.iter().filter(|guest| guest.shipped) {
             add(&self.guests, &guest.package)?;
         }
-        notices::notices(packages.iter())
+        let standard = [&self.host, &self.guests].map(|built| built.standard.parts.clone());
+        let standard: BTreeSet<_> = standard.into_iter().flatten().collect();
+        notices::notices(&standard, packages.iter())
     }
 
     fn binary(&self, sha256: &str) -> Result<Vec<u8>> {

@@ -1,28 +1,36 @@
 //! The texts of licences that have to be passed on with what is built of the packages.
 //!
-//! They are read from the packages as they were fetched. A text that several have stands once. What a package does not
-//! bring is named with its terms.
+//! They are read from the packages as they were fetched, and of what comes with a compiler from `xtask/licences`. A text
+//! that several have stands once. What a package does not bring is named with its terms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
 use super::graph::{About, Key};
+use super::standard::Part;
 
 /// How files with such texts begin, in capitals.
 const NAMES: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
 
 const RULE: &str = "\n--------------------------------------------------------------------------------\n\n";
 
-/// One text for all of these packages.
+/// One text for what comes with the compilers and for all of these packages.
 ///
 /// # Errors
 /// If a file of one cannot be read.
-pub(crate) fn notices<'a>(packages: impl Iterator<Item = (&'a Key, &'a About)>) -> Result<String> {
+pub(crate) fn notices<'a>(
+    standard: &BTreeSet<Part>,
+    packages: impl Iterator<Item = (&'a Key, &'a About)>,
+) -> Result<String> {
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut without = Vec::new();
     let mut list = String::new();
+    for part in standard {
+        list.push_str(&format!("{part}: {}\n", part.license));
+        texts.entry(part.text.to_owned()).or_default().push(part.to_string());
+    }
     for (key, about) in packages.filter(|(_, about)| about.fetched) {
         let terms = about.license.as_deref().unwrap_or("terms of its own");
         list.push_str(&format!("{} {}: {terms}\n", key.name, key.version));
@@ -35,8 +43,8 @@ pub(crate) fn notices<'a>(packages: impl Iterator<Item = (&'a Key, &'a About)>) 
         }
     }
     let mut all =
-        "Claviger contains, besides the standard library of Rust (MIT OR Apache-2.0), these packages under \
-                   these terms. The texts follow, each with those that it belongs to.\n\n"
+        "Claviger contains these packages under these terms. The texts follow, each with those that it \
+                   belongs to.\n\n"
             .to_owned();
     all.push_str(&list);
     if !without.is_empty() {
@@ -87,7 +95,17 @@ mod tests {
             package("c", &[("README.md", "")], true),
             package("own", &[("LICENSE", "own")], false),
         ];
-        let text = notices(packages.iter().map(|(key, about)| (key, about))).unwrap();
+        let std = |version: &str| Part {
+            name: "rust-std",
+            version: Some(version.to_owned()),
+            description: "",
+            license: "MIT",
+            text: "terms of the compiler",
+        };
+        let standard = BTreeSet::from([std("1.95.0"), std("1.94.0")]);
+        let text = notices(&standard, packages.iter().map(|(key, about)| (key, about))).unwrap();
+        assert!(text.contains("rust-std 1.94.0, rust-std 1.95.0\n\nterms of the compiler\n"), "{text}");
+        assert!(text.contains("\nrust-std 1.95.0: MIT\n"), "{text}");
         assert_eq!(text.matches("terms\nof all").count(), 1, "{text}");
         assert!(text.contains("a 1.0.0, b 1.0.0\n\nterms"), "{text}");
         assert!(text.contains("Without a text in the package:\n\nc 1.0.0: MIT\n"), "{text}");

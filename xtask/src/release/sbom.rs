@@ -8,14 +8,13 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::graph::{About, Built, Key};
+use super::standard::Part;
 
 /// What is the same in all bills of a release.
 pub(crate) struct Origin {
-    /// Of the compiler, for the standard library.
-    pub(crate) rust: String,
-    /// The commit, if the sources are in git.
+    /// The commit, if the sources are that and nothing else.
     pub(crate) commit: Option<String>,
-    /// When that was made, as ISO 8601 in UTC.
+    /// When it was made, as ISO 8601 in UTC.
     pub(crate) time: Option<String>,
 }
 
@@ -24,27 +23,23 @@ pub(crate) fn bill(built: &Built, root: &Key, sha256: &str, origin: &Origin) -> 
     let linked = built.linked.below(root);
     let all = built.all.below(root);
     let about = |key: &Key| built.about.get(key).cloned().unwrap_or_default();
-    let std = format!("rust-std@{}", origin.rust);
-    let mut components = vec![json!({
-        "type": "library",
-        "bom-ref": std,
-        "name": "rust-std",
-        "version": origin.rust,
-        "description": "The standard library of Rust, with the packages that it is built of",
-        "licenses": [{"expression": "MIT OR Apache-2.0"}],
-        "purl": format!("pkg:generic/rust-std@{}", origin.rust),
-    })];
+    let standard = &built.standard.parts;
+    let mut components: Vec<Value> = standard.iter().map(part).collect();
     let others = all.iter().filter(|key| *key != root);
     components.extend(others.map(|key| component(key, &about(key), linked.contains(key))));
     let edges = all.iter().map(|key| {
         let mut uses: Vec<String> = built.all.uses(key).map(ToString::to_string).collect();
         if key == root {
-            uses.push(std.clone());
+            uses.extend(standard.first().map(|part| part.name.to_owned()));
         }
         json!({"ref": key.to_string(), "dependsOn": uses})
     });
     let mut dependencies: Vec<Value> = edges.collect();
-    dependencies.push(json!({"ref": std}));
+    // Each stands on the next.
+    for (index, part) in standard.iter().enumerate() {
+        let below: Vec<&str> = standard.get(index + 1).map(|part| part.name).into_iter().collect();
+        dependencies.push(json!({"ref": part.name, "dependsOn": below}));
+    }
 
     let mut product = component(root, &about(root), true);
     product["type"] = "application".into();
@@ -52,7 +47,10 @@ pub(crate) fn bill(built: &Built, root: &Key, sha256: &str, origin: &Origin) -> 
     if let Some(fields) = product.as_object_mut() {
         fields.remove("scope");
     }
-    let mut properties = vec![json!({"name": "claviger:target", "value": built.target})];
+    let mut properties = vec![
+        json!({"name": "claviger:target", "value": built.target}),
+        json!({"name": "claviger:compiler", "value": built.standard.compiler}),
+    ];
     properties.extend(origin.commit.iter().map(|commit| json!({"name": "claviger:commit", "value": commit})));
     product["properties"] = properties.into();
     let mut metadata = json!({
@@ -74,6 +72,22 @@ pub(crate) fn bill(built: &Built, root: &Key, sha256: &str, origin: &Origin) -> 
     // The same bill has the same number.
     bill["serialNumber"] = format!("urn:uuid:{}", uuid(&bill.to_string())).into();
     bill
+}
+
+/// A part of the standard library. There is one of a name, so that the name refers to it.
+fn part(part: &Part) -> Value {
+    let mut fields = json!({
+        "type": "library",
+        "bom-ref": part.name,
+        "name": part.name,
+        "description": part.description,
+        "licenses": [{"expression": part.license}],
+    });
+    if let Some(version) = &part.version {
+        fields["version"] = version.as_str().into();
+        fields["purl"] = format!("pkg:generic/{}@{version}", part.name).into();
+    }
+    fields
 }
 
 fn component(key: &Key, about: &About, linked: bool) -> Value {
@@ -115,7 +129,51 @@ fn uuid(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+
+    use super::super::graph::Graph;
+    use super::super::standard::Standard;
     use super::*;
+
+    #[test]
+    fn a_bill_names_the_compiler_of_its_own_workspace_and_what_that_brings() {
+        let part = |name, version: Option<&str>| Part {
+            name,
+            version: version.map(ToOwned::to_owned),
+            description: "d",
+            license: "MIT",
+            text: "t",
+        };
+        let tree = "0claviger-plugin-x v0.1.0 (/src/x)\n1a v1.0.0\n";
+        let built = Built {
+            target: "wasm32-wasip2".to_owned(),
+            standard: Standard {
+                compiler: "rustc 1.90.0 (another)".to_owned(),
+                parts: vec![part("rust-std", Some("1.90.0")), part("wasi-libc", None)],
+            },
+            linked: Graph::read(tree).unwrap(),
+            all: Graph::read(tree).unwrap(),
+            about: BTreeMap::new(),
+        };
+        let root = built.linked.root("claviger-plugin-x").unwrap();
+        let bill = bill(&built, &root, "00", &Origin { commit: None, time: None });
+        let properties = &bill["metadata"]["component"]["properties"];
+        assert_eq!(properties[1]["value"], "rustc 1.90.0 (another)");
+        let components = bill["components"].as_array().unwrap();
+        assert_eq!(components[0]["purl"], "pkg:generic/rust-std@1.90.0");
+        // A version that nothing tells is none.
+        assert_eq!((&components[1]["name"], components[1].get("version")), (&json!("wasi-libc"), None));
+        let uses = |of: &str| {
+            let entries = bill["dependencies"].as_array().unwrap();
+            entries.iter().find(|entry| entry["ref"] == of).unwrap()["dependsOn"].clone()
+        };
+        assert_eq!(uses("claviger-plugin-x@0.1.0"), json!(["a@1.0.0", "rust-std"]));
+        assert_eq!(uses("rust-std"), json!(["wasi-libc"]));
+        assert_eq!(uses("wasi-libc"), json!([]));
+        // Of sources that are no commit there is no time either.
+        assert_eq!(bill["metadata"].get("timestamp"), None);
+    }
 
     #[test]
     fn a_number_is_a_uuid_of_version_8() {

@@ -1,12 +1,15 @@
 //! Which version the sources are, and whether they are what git has.
 //!
 //! The manifests of both workspaces and the chart say the version; a release whose parts name different ones would be
-//! three releases.
+//! three releases. git is asked before everything is built and once more after it; a change that is taken back between the
+//! two stays unseen.
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+
+use super::sbom::Origin;
 
 /// What a release is made of.
 pub(crate) struct Sources {
@@ -26,14 +29,13 @@ impl Sources {
     /// If the manifests and the chart do not agree on the version.
     pub(crate) fn read(root: &Path) -> Result<Self> {
         let read = |name: &str| std::fs::read_to_string(root.join(name)).with_context(|| name.to_owned());
+        let chart = read("charts/claviger/Chart.yaml")?;
         let version = version(&[
             ("Cargo.toml", "version = ", &read("Cargo.toml")?),
             ("plugins/Cargo.toml", "version = ", &read("plugins/Cargo.toml")?),
-            (
-                "appVersion of charts/claviger/Chart.yaml",
-                "appVersion: ",
-                &read("charts/claviger/Chart.yaml")?,
-            ),
+            ("appVersion of charts/claviger/Chart.yaml", "appVersion: ", &chart),
+            // Its file is named by it, and a registry's tag.
+            ("version of charts/claviger/Chart.yaml", "version: ", &chart),
         ])?;
         let git = |arguments: &[&str]| {
             let output =
@@ -65,6 +67,33 @@ impl Sources {
             ),
             Some(_) => Ok(()),
         }
+    }
+
+    /// What bills say of where the product comes from: what is not quite a commit is none, and has no commit's time.
+    pub(crate) fn origin(&self) -> Origin {
+        let clean = self.be_clean().is_ok();
+        Origin { commit: self.commit.clone().filter(|_| clean), time: self.time.clone().filter(|_| clean) }
+    }
+
+    /// Whether they still are, at the end, the commit that they were in the beginning; if they were none, there is nothing
+    /// to be true to.
+    ///
+    /// # Errors
+    /// If not, with what is another.
+    pub(crate) fn be_still(&self, now: &Self) -> Result<()> {
+        if self.be_clean().is_err() {
+            return Ok(());
+        }
+        now.be_clean().context("the sources changed while they were built")?;
+        if self.commit != now.commit {
+            let name = |commit: &Option<String>| commit.clone().unwrap_or_else(|| "no commit".to_owned());
+            bail!(
+                "the sources changed while they were built: from {} to {}",
+                name(&self.commit),
+                name(&now.commit)
+            );
+        }
+        Ok(())
     }
 }
 
@@ -103,14 +132,34 @@ mod tests {
         assert!(both("version: 1.0.0\n").is_err());
     }
 
+    fn sources(changed: Option<&[&str]>) -> Sources {
+        Sources {
+            version: "1.0.0".to_owned(),
+            commit: Some("c0ffee".to_owned()),
+            time: Some("2026-01-01T00:00:00Z".to_owned()),
+            changed: changed.map(|lines| lines.iter().map(|line| (*line).to_owned()).collect()),
+        }
+    }
+
+    #[test]
+    fn what_changed_while_it_was_built_is_no_release() {
+        let (clean, other) =
+            (sources(Some(&[])), Sources { commit: Some("f00".to_owned()), ..sources(Some(&[])) });
+        assert!(clean.be_still(&sources(Some(&[]))).is_ok());
+        let error = format!("{:#}", clean.be_still(&sources(Some(&[" M Cargo.toml"]))).unwrap_err());
+        assert!(error.contains("while they were built: ") && error.contains(" M Cargo.toml"), "{error}");
+        let error = clean.be_still(&other).unwrap_err().to_string();
+        assert!(error.ends_with("from c0ffee to f00"), "{error}");
+        // For trying, and then its bills name no commit.
+        assert!(sources(Some(&[" M Cargo.toml"])).be_still(&other).is_ok());
+        for (changed, named) in [(Some(&[][..]), true), (Some(&["?? new"][..]), false), (None, false)] {
+            let origin = sources(changed).origin();
+            assert_eq!((origin.commit.is_some(), origin.time.is_some()), (named, named));
+        }
+    }
+
     #[test]
     fn what_git_does_not_have_is_no_release() {
-        let sources = |changed: Option<&[&str]>| Sources {
-            version: "1.0.0".to_owned(),
-            commit: None,
-            time: None,
-            changed: changed.map(|lines| lines.iter().map(|line| (*line).to_owned()).collect()),
-        };
         assert!(sources(Some(&[])).be_clean().is_ok());
         let error = sources(Some(&[" M Cargo.toml", "?? new"])).be_clean().unwrap_err().to_string();
         assert!(error.contains(" M Cargo.toml, ?? new"), "{error}");
