@@ -53,6 +53,10 @@ pub(crate) fn plugins(progress: &Progress) -> Result<PathBuf> {
 pub(crate) fn guests(progress: &Progress, place: &Place, packages: &[&str]) -> Result<()> {
     let compiler = toolchain::for_guests(progress)?;
     let mut command = cargo();
+    let set = std::env::vars_os().map(|(name, _)| name);
+    set.filter(|name| name.to_str().is_some_and(alters)).for_each(|name| {
+        command.env_remove(name);
+    });
     command
         .current_dir(place.root.join("plugins"))
         .args(["build", "--locked", "--release", "--target", toolchain::TARGET])
@@ -65,6 +69,12 @@ pub(crate) fn guests(progress: &Progress, place: &Place, packages: &[&str]) -> R
         // cargo run puts the active toolchain's libraries there; the guests' compiler has its own.
         .env_remove("LD_LIBRARY_PATH");
     run("building the plugins", &mut command)
+}
+
+/// Whether cargo compiles otherwise for such a variable: guests are built by their manifests alone.
+fn alters(variable: &str) -> bool {
+    variable.starts_with("CARGO_PROFILE_")
+        || ["CARGO_INCREMENTAL", "CARGO_BUILD_INCREMENTAL"].contains(&variable)
 }
 
 /// Builds the host binary for development and returns its path.
@@ -163,4 +173,23 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     let new = to.with_extension("new");
     std::fs::copy(from, &new).with_context(|| format!("copy {} to {}", from.display(), new.display()))?;
     std::fs::rename(&new, to).with_context(|| to.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_alters_a_profile_is_left_out_and_the_rest_stays() {
+        for (variable, altered) in [
+            ("CARGO_PROFILE_RELEASE_LTO", true),
+            ("CARGO_PROFILE_RELEASE_PACKAGE_serde_OPT_LEVEL", true),
+            ("CARGO_INCREMENTAL", true),
+            ("CARGO_HOME", false),
+            ("CARGO_NET_OFFLINE", false),
+            ("PATH", false),
+        ] {
+            assert_eq!(alters(variable), altered, "{variable}");
+        }
+    }
 }
