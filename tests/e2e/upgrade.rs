@@ -3,13 +3,14 @@
 //! The former version is a folder with `bin/claviger` and `plugins/`, as a release unpacks to one, that `CLAVIGER_FORMER`
 //! names; `cargo xtask upgrade` builds one of a commit and runs this. Both have the same ServiceAccount, election and cache
 //! of compiled plugins, one after the other; the definitions are each time those of who runs. Not here: leases of databases
-//! (`leases` has what a successor does with them), and values of the chart (Helm's own).
+//! (`leases` has what a successor does with them), values of the chart (Helm's own), and the ways to a Secret that `MANAGED`
+//! does not name: Jinja, other kinds of objects, what spreads over namespaces, `find`, `Orphan`, `immutable`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use claviger_testenv::RunDir;
+use claviger_testenv::{Mark, RunDir};
 use serde_json::{Value, json};
 
 use crate::support::{Mount, Operator, World, assert_no_value_left, world};
@@ -17,13 +18,35 @@ use crate::support::{Mount, Operator, World, assert_no_value_left, world};
 /// The Secrets that are managed, and how each comes about.
 const MANAGED: [&str; 5] = ["plain", "varying", "merged", "generated", "once"];
 
-/// Definitions as a version has them: replaced, so that fields that only the other has are gone.
-fn install(world: &World, dir: &RunDir) {
+/// What a version has: its definitions, by name.
+fn definitions(world: &World) -> BTreeMap<String, String> {
     let output = Command::new(&world.env.claviger).arg("crds").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let named = |text: &str| {
+        let name = text.lines().find_map(|line| line.strip_prefix("  name: ")).unwrap();
+        (name.to_owned(), format!("{text}\n"))
+    };
+    text.trim_start_matches("---\n").split("\n---\n").map(named).collect()
+}
+
+/// Definitions as a version has them: replaced, so that fields that only the other has are gone, and so are definitions.
+fn install(world: &World, other: &World, dir: &RunDir) {
+    let (ours, theirs) = (definitions(world), definitions(other));
+    let there = world.kubectl(&["get", "crd", "-o", "name"]);
+    let is_there = |name: &str| there.lines().any(|line| line.ends_with(&format!("/{name}")));
+    for name in theirs.keys().filter(|name| !ours.contains_key(*name) && is_there(name)) {
+        world.kubectl(&["delete", "crd", name]);
+    }
     let file = dir.path().join("crds.yaml");
-    std::fs::write(&file, output.stdout).unwrap();
-    world.kubectl(&["replace", "-f", file.to_str().unwrap()]);
+    for (verb, old) in [("replace", true), ("create", false)] {
+        let some = ours.iter().filter(|(name, _)| is_there(name) == old).map(|(_, text)| text.as_str());
+        let some: Vec<&str> = some.collect();
+        if !some.is_empty() {
+            std::fs::write(&file, some.join("---\n")).unwrap();
+            world.kubectl(&[verb, "-f", file.to_str().unwrap()]);
+        }
+    }
     world.wait_established();
 }
 
@@ -116,16 +139,65 @@ fn version(mount: &Mount<'_>, key: &str) -> Option<Value> {
     (status == 200).then(|| answer["data"]["current_version"].clone())
 }
 
-/// Everything is in order, as `operator` sees it, and nothing was written of what `stays` since `mark`; then it works on.
+/// How things are when nobody runs.
+struct Before {
+    stored: BTreeMap<&'static str, (Value, Value)>,
+    /// The version of what was pushed.
+    pushed: Value,
+    /// Where the logs of the API server and of OpenBao end.
+    api: Mark,
+    bao: Mark,
+}
+
+impl Before {
+    fn now(world: &World, mount: &Mount<'_>) -> Self {
+        Self {
+            stored: stored(world),
+            pushed: version(mount, "pushed").unwrap(),
+            api: world.env.cluster.audit_mark(),
+            bao: world.env.bao.audit_mark(),
+        }
+    }
+}
+
+/// How many places it found so, or made so.
+fn pushes_that(operator: &Operator, outcome: &str) -> f64 {
+    operator.metric(&format!("claviger_pushes_total{{outcome=\"{outcome}\"}}")).unwrap_or(0.0)
+}
+
+/// A refresh of the PushSecret that is asked for: it compares, whatever was found in order before.
+fn look_at_push(world: &World, mount: &Mount<'_>, operator: &Operator) {
+    let (asked, done) = (world.env.bao.audit_mark(), pushes_that(operator, "unchanged"));
+    let at = format!("force-sync={}", std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos());
+    world.kubectl(&["-n", &world.name, "annotate", "pushsecret", "push", &at, "--overwrite"]);
+    world.wait("what was pushed to be compared", || {
+        let entries = world.env.bao.audit_entries(asked).map_err(|error| error.to_string())?;
+        let read = entries.iter().any(|entry| entry.path == format!("{}/data/pushed", mount.path));
+        if read && pushes_that(operator, "unchanged") > done { Ok(()) } else { Err(operator.log()) }
+    });
+}
+
+/// What anybody wrote to the place that is pushed to, since then.
+fn pushes(mount: &Mount<'_>, since: Mark) -> Vec<String> {
+    let entries = mount.world.env.bao.audit_entries(since).unwrap().into_iter();
+    let of_place = entries.filter(|entry| {
+        let below = entry.path.strip_prefix(&format!("{}/", mount.path));
+        below.and_then(|path| path.split('/').nth(1)) == Some("pushed")
+    });
+    let writes = of_place.filter(|entry| !["read", "list"].contains(&&*entry.operation));
+    writes.map(|entry| format!("{} {} {}", entry.kind, entry.operation, entry.path)).collect()
+}
+
+/// Everything is in order, as `operator` sees it, and nothing was written of what `stays` since `before`; then it works on.
 fn taken_over(
     world: &World,
     mount: &Mount<'_>,
     operator: &Operator,
-    before: &BTreeMap<&'static str, (Value, Value)>,
-    (mark, round): (claviger_testenv::Mark, u32),
+    before: &Before,
+    round: u32,
     stays: impl Fn(&str) -> bool,
 ) {
-    let pushed = version(mount, "pushed").unwrap();
+    let Before { stored: before, pushed, api, bao } = before;
     let again: Vec<&str> = before.keys().filter(|name| !stays(name)).copied().collect();
     world.wait("it to lead", || if operator.leads() { Ok(()) } else { Err(operator.log()) });
     // A refresh that is asked for reads and compares everything; what is generated would be made again.
@@ -142,6 +214,7 @@ fn taken_over(
         });
         world.wait_ready("externalsecret", name);
     }
+    look_at_push(world, mount, operator);
     let witness = format!("witness-{round}");
     external_secret(
         world,
@@ -166,7 +239,7 @@ fn taken_over(
     let writes: Vec<String> = world
         .env
         .cluster
-        .audit_requests(mark)
+        .audit_requests(*api)
         .unwrap()
         .into_iter()
         .filter(|request| {
@@ -177,7 +250,8 @@ fn taken_over(
         .map(|request| format!("{} {}", request.verb, request.uri))
         .collect();
     assert_eq!(writes, Vec::<String>::new(), "round {round}: a Secret was written");
-    assert_eq!(version(mount, "pushed").unwrap(), pushed, "round {round}: it was pushed again");
+    assert_eq!(pushes(mount, *bao), Vec::<String>::new(), "round {round}: it was pushed again");
+    assert_eq!(version(mount, "pushed").as_ref(), Some(pushed), "round {round}: it was pushed again");
 
     // It works on: a new value, a new hash of it, a new push; and what is made once stays.
     let value = format!("value-round-{round}");
@@ -196,7 +270,8 @@ fn taken_over(
     let source = json!({"stringData": {"k": format!("pushed-round-{round}")}}).to_string();
     world.kubectl(&["-n", &world.name, "patch", "secret", "source", "--type=merge", "-p", &source]);
     world.wait("the new value to be pushed", || match version(mount, "pushed") {
-        Some(found) if found != pushed => Ok(()),
+        // It is counted when all of it is done.
+        Some(found) if found != *pushed && pushes_that(operator, "updated") > 0.0 => Ok(()),
         other => Err(format!("{other:?}\n{}", operator.log())),
     });
 }
@@ -221,29 +296,29 @@ fn needs_former_up_and_down_again_without_a_write() {
     let stays = |name: &str| same || name != "varying";
 
     let mount = Mount::kv2(&world);
-    install(&former, &dir);
+    install(&former, &current, &dir);
     objects(&world, &mount);
     let mut operator = Operator::replica(&former, "");
     for name in MANAGED {
         world.wait_ready("externalsecret", name);
     }
     world.wait_ready("pushsecret", "push");
-    let before = stored(&world);
     // As a node that dies leaves it: the lease is held.
     operator.kill();
+    let before = Before::now(&world, &mount);
 
-    install(&current, &dir);
-    let mark = world.env.cluster.audit_mark();
+    install(&current, &former, &dir);
     let mut operator = Operator::replica(&current, "");
-    taken_over(&world, &mount, &operator, &before, (mark, 1), stays);
-    let before = stored(&world);
+    taken_over(&world, &mount, &operator, &before, 1, stays);
+    // That what is looked for would be found.
+    assert!(!pushes(&mount, before.bao).is_empty());
     // As a Deployment that is rolled back ends it.
     operator.stop();
+    let before = Before::now(&world, &mount);
 
-    install(&former, &dir);
-    let mark = world.env.cluster.audit_mark();
+    install(&former, &current, &dir);
     let operator = Operator::replica(&former, "");
-    taken_over(&world, &mount, &operator, &before, (mark, 2), stays);
+    taken_over(&world, &mount, &operator, &before, 2, stays);
     // What both have pushed is taken back by whoever is there.
     world.kubectl(&["-n", &world.name, "delete", "pushsecret", "push"]);
     world.wait("what was pushed to be gone", || {
@@ -253,7 +328,7 @@ fn needs_former_up_and_down_again_without_a_write() {
         world.kubectl(&["-n", &world.name, "delete", "externalsecret", name]);
         world.wait("its Secret to go", || world.get("secret", name).map_or(Ok(()), |it| Err(it.to_string())));
     }
-    install(&current, &dir);
+    install(&current, &former, &dir);
     assert_no_value_left(
         &world,
         &operator,
