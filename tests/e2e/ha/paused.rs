@@ -61,7 +61,8 @@ fn a_leader_that_was_stopped_writes_nothing_and_asks_nobody_when_it_goes_on() {
     fleet.wait_synced(SYNCED, OBJECTS, "third");
     // What was on its way when it was stopped was decided by the leader, and went with the version that it was decided by.
     let mut since = fleet.writes(api, &first);
-    since.retain(|request| request.received >= going_on);
+    // One that had passed the fence, and was not sent yet, is broken off with the lease: the API server says 504 of it.
+    since.retain(|request| request.received >= going_on && request.status != 504);
     assert!(since.is_empty(), "{since:?}");
     let asked = fleet.asked(bao);
     let others: Vec<_> = tokens.keys().filter(|token| asked.tokens.contains_key(*token)).collect();
