@@ -4,6 +4,7 @@
 //! by `xtask/tools/wasm-toolchain.sh`. What is found is for the guests alone: the host is always built by
 //! the active toolchain.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -39,7 +40,7 @@ pub(crate) fn for_guests(progress: &Progress) -> Result<Vec<(String, String)>> {
 /// # Errors
 /// If it cannot be run, or fails.
 pub(crate) fn ask(environment: &[(String, String)], arguments: &[&str]) -> Result<String> {
-    let named = environment.iter().find(|(name, _)| name == "RUSTC").map(|(_, path)| path.into());
+    let named = environment.iter().find(|(name, _)| name == "RUSTC").map(|(_, path)| OsString::from(path));
     let rustc = named.or_else(|| variable("RUSTC")).unwrap_or_else(|| "rustc".into());
     let what = || format!("{} {}", rustc.display(), arguments.join(" "));
     // Those of the compiler that built us are not another one's.
