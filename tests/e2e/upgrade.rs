@@ -18,6 +18,10 @@ use crate::support::{Mount, Operator, World, assert_no_value_left, world};
 /// The Secrets that are managed, and how each comes about.
 const MANAGED: [&str; 5] = ["plain", "varying", "merged", "generated", "once"];
 
+/// What is read and pushed, one after the other.
+const VALUES: [&str; 6] =
+    ["value-round-0", "pushed-round-0", "value-round-1", "pushed-round-1", "value-round-2", "pushed-round-2"];
+
 /// What a version has: its definitions, by name.
 fn definitions(world: &World) -> BTreeMap<String, String> {
     let output = Command::new(&world.env.claviger).arg("crds").output().unwrap();
@@ -68,12 +72,12 @@ fn objects(world: &World, mount: &Mount<'_>) {
         mount.path
     );
     mount.api("PUT", &format!("sys/policies/acl/{}", mount.path), json!({"policy": policy}));
-    mount.put("app", json!({"password": "value-one"}));
+    mount.put("app", json!({"password": "value-round-0"}));
     let plain = |name: &str, data: Value| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": world.name}, "stringData": data});
     for object in [
         plain("approle", json!({"id": secret})),
         plain("merged", json!({"theirs": "stays"})),
-        plain("source", json!({"k": "pushed-one"})),
+        plain("source", json!({"k": "pushed-round-0"})),
         json!({
             "apiVersion": "external-secrets.io/v1", "kind": "SecretStore",
             "metadata": {"name": "vault", "namespace": world.name},
@@ -266,7 +270,7 @@ fn taken_over(
         true => Ok(()),
         false => Err(operator.log()),
     });
-    assert_eq!(world.data("once").unwrap()["password"], b"value-one");
+    assert_eq!(world.data("once").unwrap()["password"], b"value-round-0");
     let source = json!({"stringData": {"k": format!("pushed-round-{round}")}}).to_string();
     world.kubectl(&["-n", &world.name, "patch", "secret", "source", "--type=merge", "-p", &source]);
     world.wait("the new value to be pushed", || match version(mount, "pushed") {
@@ -312,6 +316,7 @@ fn needs_former_up_and_down_again_without_a_write() {
     taken_over(&world, &mount, &operator, &before, 1, stays);
     // That what is looked for would be found.
     assert!(!pushes(&mount, before.bao).is_empty());
+    assert_no_value_left(&world, &operator, &VALUES);
     // As a Deployment that is rolled back ends it.
     operator.stop();
     let before = Before::now(&world, &mount);
@@ -329,9 +334,5 @@ fn needs_former_up_and_down_again_without_a_write() {
         world.wait("its Secret to go", || world.get("secret", name).map_or(Ok(()), |it| Err(it.to_string())));
     }
     install(&current, &former, &dir);
-    assert_no_value_left(
-        &world,
-        &operator,
-        &["value-one", "value-round-1", "value-round-2", "pushed-round-1"],
-    );
+    assert_no_value_left(&world, &operator, &VALUES);
 }
