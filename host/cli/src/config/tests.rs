@@ -466,3 +466,24 @@ fn the_doctor_reads_the_file_of_run() {
     let wrong = looked("controlerClass: blue\n", &[]).unwrap_err();
     assert!(wrong.contains("controllerClass"), "{wrong}");
 }
+
+/// Variables on a person's machine are for all programs there; a flag is for this one.
+#[test]
+fn a_proxy_that_cannot_be_used_is_passed_over_where_a_variable_names_it() {
+    #[derive(clap::Parser)]
+    struct Given {
+        #[command(flatten)]
+        reach: crate::args::ReachArgs,
+    }
+    let name = "a_proxy_that_cannot_be_used_is_passed_over_where_a_variable_names_it";
+    if !inside(name, &[("HTTPS_PROXY", "socks5://proxy.example:1")]) {
+        return;
+    }
+    let egress = |flags: &[&str]| {
+        let given = <Given as clap::Parser>::try_parse_from([&["claviger"], flags].concat()).unwrap();
+        own_egress(&given.reach, Vec::new()).map(drop).map_err(|error| format!("{error:#}"))
+    };
+    assert_eq!(egress(&[]), Ok(()));
+    let said = egress(&["--https-proxy", "socks5://other.example:1"]).unwrap_err();
+    assert!(said.contains("--https-proxy") && !said.contains("other.example"), "{said}");
+}
