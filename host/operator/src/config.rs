@@ -34,7 +34,8 @@ pub struct OperatorConfig {
     pub controller_class: String,
     /// What stands around an action of a template.
     pub delimiters: Delimiters,
-    /// How many objects are reconciled at once (ESO's `--concurrent`).
+    /// How many objects are reconciled at once (ESO's `--concurrent`); where some take longer than two seconds, up to twice
+    /// as many.
     pub concurrency: usize,
     /// Where metrics and health are served; none: not at all.
     pub listen: Option<SocketAddr>,

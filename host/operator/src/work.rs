@@ -1,6 +1,7 @@
 //! The loop that hands out work: reconciles while this process leads, plugins at all times.
 //!
-//! Workers take from one queue and are bounded by the configured concurrency. When the lease is lost, what is in
+//! Workers take from one queue and are bounded by the configured concurrency, which the queue keeps (and is generous to
+//! namespaces in which nobody waits, while others do). When the lease is lost, what is in
 //! flight ends where it is and nothing more is handed out, until the lease is ours again. On shutdown no new work is
 //! taken, and work in flight gets a grace period.
 
@@ -66,17 +67,16 @@ pub(crate) async fn work(context: &Arc<Context>, stop: &CancellationToken) -> Re
         }
         work.heed_the_lease().await?;
         work.hand_out();
-        let pause = context.state.next_due().map_or(HEARTBEAT, |due| {
+        let pause = context.state.next_due(context.config.concurrency).map_or(HEARTBEAT, |due| {
             due.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), HEARTBEAT)
         });
-        let full = work.is_full();
         tokio::select! {
             () = stop.cancelled() => break,
             Some(finished) = work.workers.join_next() => work.done(finished)?,
             Some(finished) = work.loading.join_next() => work.done(finished)?,
             Ok(()) = changes.changed() => {}
-            () = context.state.woken(), if !full => {}
-            () = tokio::time::sleep(pause), if !full => {}
+            () = context.state.woken() => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
     let in_flight = work.workers.len() + work.loading.len();
@@ -97,10 +97,6 @@ pub(crate) async fn work(context: &Arc<Context>, stop: &CancellationToken) -> Re
 }
 
 impl Work<'_> {
-    fn is_full(&self) -> bool {
-        self.workers.len() >= self.context.config.concurrency
-    }
-
     /// Begins to work, or ceases to, if the lease has changed hands.
     async fn heed_the_lease(&mut self) -> Result<(), OperatorError> {
         if let Some(term) = self.term.take_if(|term| !term.holds()) {
@@ -124,9 +120,7 @@ impl Work<'_> {
 
     fn hand_out(&mut self) {
         reconcile::load_asked(self.context);
-        while !self.is_full()
-            && let Some((object, class)) = self.context.state.pop()
-        {
+        while let Some((object, class)) = self.context.state.pop(self.context.config.concurrency) {
             let (context, term) = (self.context.clone(), self.term.clone());
             let span = span_of(&object);
             if matches!(object, Object::Plugin(_)) {

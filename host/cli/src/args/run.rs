@@ -68,7 +68,7 @@ pub(crate) struct RunArgs {
     pub controller_class: String,
     #[command(flatten)]
     pub templates: TemplateArgs,
-    /// Objects reconciled at once
+    /// Objects reconciled at once; where some take longer than two seconds, up to twice as many
     #[arg(long = "concurrent", env = "CONCURRENT_RECONCILES", default_value_t = 10, value_name = "N",
           value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,

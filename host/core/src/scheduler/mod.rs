@@ -2,9 +2,11 @@
 //!
 //! New and changed objects go before retries, those before periodic refreshes, so that a new object does
 //! not wait behind ten thousand. Inside a class the namespaces take turns, so that a hot one starves
-//! nobody. An object is never handed out twice at once: what is pushed while it is in flight is handed
-//! out after it is done. Memory is one entry per object, and every operation is logarithmic in them.
+//! nobody, and where one waits for a silent provider the others go on (`places.rs`). An object is never handed out twice at once: what is pushed while it is in flight is handed
+//! out after it is done. Memory is one entry per object; an operation takes the logarithm of them, and one look at
+//! each that is at work when all workers are.
 
+mod places;
 mod ready;
 #[cfg(test)]
 mod tests;
@@ -12,6 +14,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use places::{Open, STALLED};
 use ready::{Place, Ready};
 
 /// Why an object is looked at; in order of precedence.
@@ -44,6 +47,11 @@ pub enum Next {
 pub trait Queued: Ord + Clone {
     /// The namespace, or "" for cluster-scoped objects.
     fn namespace(&self) -> &str;
+
+    /// Whether a worker is needed for it. If not, it does not wait for one either.
+    fn takes_place(&self) -> bool {
+        true
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +74,13 @@ struct Entry {
     ripe: Option<Place>,
 }
 
+/// An object that is being looked at.
+struct Flight {
+    since: Instant,
+    /// What was pushed meanwhile.
+    pending: Option<Wait>,
+}
+
 /// The queue.
 pub struct Scheduler<K> {
     /// Everything that waits, due or not.
@@ -74,8 +89,7 @@ pub struct Scheduler<K> {
     later: BTreeSet<(Instant, K)>,
     /// What is due, by class.
     ready: [Ready<K>; 3],
-    /// In flight, and what was pushed meanwhile.
-    in_flight: BTreeMap<K, Option<Wait>>,
+    in_flight: BTreeMap<K, Flight>,
     passed_over: [u32; 3],
     /// When what is ready was found to be.
     ripened: Option<Instant>,
@@ -98,8 +112,8 @@ impl<K: Queued> Scheduler<K> {
     /// Queues an object, or hastens it: of two pushes the earlier time and the higher class win.
     pub fn push(&mut self, object: K, class: Class, due: Instant) {
         let wait = Wait { class, due };
-        if let Some(pending) = self.in_flight.get_mut(&object) {
-            *pending = Some(pending.map_or(wait, |known| known.merged(wait)));
+        if let Some(flight) = self.in_flight.get_mut(&object) {
+            flight.pending = Some(flight.pending.map_or(wait, |known| known.merged(wait)));
             return;
         }
         match self.waits.get(&object).copied() {
@@ -114,33 +128,38 @@ impl<K: Queued> Scheduler<K> {
         }
     }
 
-    /// The next object that is due; it counts as in flight until [`Scheduler::done`].
-    pub fn pop(&mut self, now: Instant) -> Option<(K, Class)> {
+    /// The next object that is due, if one of so many `workers` is free for it or, where some have been at work for more
+    /// than two seconds, one more (`places.rs`). It counts as in flight until [`Scheduler::done`].
+    pub fn pop(&mut self, now: Instant, workers: usize) -> Option<(K, Class)> {
         self.ripen(now);
-        let index = self.choose()?;
-        let object = self.ready[index].take()?;
+        let open = self.open(now, workers);
+        let index = self.choose(&open)?;
+        let object = self.ready[index].take(&open)?;
         self.waits.remove(&object);
-        self.in_flight.insert(object.clone(), None);
+        self.in_flight.insert(object.clone(), Flight { since: now, pending: None });
         Some((object, CLASSES[index]))
     }
 
     /// A reconcile ended. `next` says when to look again; a push that came meanwhile hastens that.
     pub fn done(&mut self, object: &K, next: Option<(Class, Instant)>) {
-        let Some(pending) = self.in_flight.remove(object) else {
+        let Some(flight) = self.in_flight.remove(object) else {
             return;
         };
         let next = next.map(|(class, due)| Wait { class, due });
-        if let Some(wait) = pending.into_iter().chain(next).reduce(Wait::merged) {
+        if let Some(wait) = flight.pending.into_iter().chain(next).reduce(Wait::merged) {
             self.insert(object.clone(), wait);
         }
     }
 
-    /// When the next object is due; a time in the past if one is due already.
-    pub fn next_due(&self) -> Option<Instant> {
-        if self.ready.iter().any(|ready| !ready.is_empty()) {
-            return self.ripened;
-        }
-        self.later.first().map(|(due, _)| *due)
+    /// When [`Scheduler::pop`] may give something that it does not give now, if nothing is pushed and nobody gets done;
+    /// a time in the past if it may already.
+    pub fn next_due(&self, now: Instant, workers: usize) -> Option<Instant> {
+        let open = self.open(now, workers);
+        let ripe = self.ripened.filter(|_| self.ready.iter().any(|ready| ready.has(&open)));
+        let later = self.later.first().map(|(due, _)| *due);
+        let places = self.at_work().map(|(_, since)| since + STALLED).filter(|at| *at > now).min();
+        let places = places.filter(|_| open != Open::All);
+        ripe.or_else(|| later.into_iter().chain(places).min())
     }
 
     /// When that object is looked at next; none: nobody has queued it.
@@ -166,6 +185,19 @@ impl<K: Queued> Scheduler<K> {
         self.in_flight.len()
     }
 
+    /// Those that have a worker's place, by namespace, and since when.
+    fn at_work(&self) -> impl Iterator<Item = (&str, Instant)> {
+        let with_place = self.in_flight.iter().filter(|(object, _)| object.takes_place());
+        with_place.map(|(object, flight)| (object.namespace(), flight.since))
+    }
+
+    fn open(&self, now: Instant, workers: usize) -> Open {
+        if self.in_flight.len() < workers {
+            return Open::All;
+        }
+        places::open(self.at_work(), now, workers)
+    }
+
     fn insert(&mut self, object: K, wait: Wait) {
         self.later.insert((wait.due, object.clone()));
         self.waits.insert(object, Entry { wait, ripe: None });
@@ -173,7 +205,7 @@ impl<K: Queued> Scheduler<K> {
 
     fn remove(&mut self, object: &K, entry: Entry) {
         match entry.ripe {
-            Some(place) => self.ready[entry.wait.class as usize].remove(object.namespace(), place),
+            Some(place) => self.ready[entry.wait.class as usize].remove(object, place),
             None => {
                 self.later.remove(&(entry.wait.due, object.clone()));
             }
@@ -194,18 +226,21 @@ impl<K: Queued> Scheduler<K> {
         }
     }
 
-    /// The highest class with something due, unless a lower one has been passed over too often.
-    fn choose(&mut self) -> Option<usize> {
-        let filled = |index: &usize| !self.ready[*index].is_empty();
-        let highest = (0..CLASSES.len()).find(filled)?;
+    /// The highest class with something due that may begin, unless a lower one has been passed over too often.
+    fn choose(&mut self, open: &Open) -> Option<usize> {
+        let filled = [0, 1, 2].map(|index: usize| self.ready[index].has(open));
+        let highest = filled.iter().position(|filled| *filled)?;
         let starved = (highest + 1..CLASSES.len())
-            .filter(filled)
-            .filter(|&index| self.passed_over[index] >= MAX_PASSED_OVER)
+            .filter(|&index| filled[index] && self.passed_over[index] >= MAX_PASSED_OVER)
             .max_by_key(|&index| self.passed_over[index]);
         let chosen = starved.unwrap_or(highest);
-        for index in 0..CLASSES.len() {
-            let waits = index != chosen && !self.ready[index].is_empty();
-            self.passed_over[index] = if waits { self.passed_over[index] + 1 } else { 0 };
+        for (index, (times, filled)) in self.passed_over.iter_mut().zip(filled).enumerate() {
+            // What is due and may not begin keeps its count.
+            if index == chosen || self.ready[index].is_empty() {
+                *times = 0;
+            } else if filled {
+                *times += 1;
+            }
         }
         Some(chosen)
     }

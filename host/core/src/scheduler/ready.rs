@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Queued;
+use super::places::Open;
+
+/// The row of what needs no worker: no namespace has that name.
+pub(super) const BESIDE: &str = "/";
 
 /// Where an object stands in its namespace's row.
 pub(super) type Place = u64;
@@ -32,21 +36,22 @@ impl<K> Ready<K> {
         self.rows.is_empty()
     }
 
-    /// Takes an object out, wherever it stands.
-    pub(super) fn remove(&mut self, namespace: &str, place: Place) {
-        let Some(row) = self.rows.get_mut(namespace) else {
-            return;
-        };
-        row.objects.remove(&place);
-        if row.objects.is_empty() {
-            self.turns.remove(&row.turn);
-            self.rows.remove(namespace);
+    /// Whether a namespace that may begin has something.
+    pub(super) fn has(&self, open: &Open) -> bool {
+        self.first(open).is_some()
+    }
+
+    /// Whose turn it is. No more are passed over than have their part.
+    fn first(&self, open: &Open) -> Option<u64> {
+        if *open == Open::Full {
+            return self.rows.get(BESIDE).map(|row| row.turn);
         }
+        self.turns.iter().find(|(_, namespace)| open.to(namespace)).map(|(turn, _)| *turn)
     }
 
     /// The first of the namespace whose turn it is, which then goes to the end.
-    pub(super) fn take(&mut self) -> Option<K> {
-        let (_, namespace) = self.turns.pop_first()?;
+    pub(super) fn take(&mut self, open: &Open) -> Option<K> {
+        let namespace = self.turns.remove(&self.first(open)?)?;
         let row = self.rows.get_mut(&namespace)?;
         let (_, object) = row.objects.pop_first()?;
         if row.objects.is_empty() {
@@ -60,15 +65,33 @@ impl<K> Ready<K> {
     }
 }
 
+/// The row that an object stands in.
+fn row_of<K: Queued>(object: &K) -> &str {
+    if object.takes_place() { object.namespace() } else { BESIDE }
+}
+
 impl<K: Queued> Ready<K> {
+    /// Takes an object out, wherever it stands.
+    pub(super) fn remove(&mut self, object: &K, place: Place) {
+        let namespace = row_of(object);
+        let Some(row) = self.rows.get_mut(namespace) else {
+            return;
+        };
+        row.objects.remove(&place);
+        if row.objects.is_empty() {
+            self.turns.remove(&row.turn);
+            self.rows.remove(namespace);
+        }
+    }
+
     /// Puts an object at the end of its namespace's row.
     pub(super) fn put(&mut self, object: K) -> Place {
         let place = self.next;
         self.next += 1;
-        if let Some(row) = self.rows.get_mut(object.namespace()) {
+        if let Some(row) = self.rows.get_mut(row_of(&object)) {
             row.objects.insert(place, object);
         } else {
-            let namespace = object.namespace().to_owned();
+            let namespace = row_of(&object).to_owned();
             self.turns.insert(place, namespace.clone());
             self.rows.insert(namespace, Row { objects: BTreeMap::from([(place, object)]), turn: place });
         }

@@ -170,9 +170,9 @@ impl State {
         self.lock().queue.len()
     }
 
-    /// When the next entry is due.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.lock().queue.next_due()
+    /// When there is something to do for one of so many workers, if nothing happens until then.
+    pub(crate) fn next_due(&self, workers: usize) -> Option<Instant> {
+        self.lock().queue.next_due(Instant::now(), workers)
     }
 
     /// An object's reconcile ended, and when to look again.

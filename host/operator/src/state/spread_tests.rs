@@ -34,7 +34,7 @@ fn a_later_version_is_newer() {
 }
 
 fn popped(state: &State) -> Vec<String> {
-    std::iter::from_fn(|| state.pop())
+    std::iter::from_fn(|| state.pop(usize::MAX))
         .map(|(object, _)| {
             state.done(&object, None);
             object.to_string()

@@ -15,12 +15,12 @@ use crate::watch::Object;
 use crate::watch::cache::Name;
 
 impl State {
-    /// The next object that is due.
-    pub(crate) fn pop(&self) -> Option<(Object, Class)> {
+    /// The next object that is due and may begin, where there are so many workers.
+    pub(crate) fn pop(&self, workers: usize) -> Option<(Object, Class)> {
         let mut inner = self.lock();
         let now = Instant::now();
         loop {
-            let (object, class) = inner.queue.pop(now)?;
+            let (object, class) = inner.queue.pop(now, workers)?;
             if inner.working || matches!(object, Object::Plugin(_)) {
                 return Some((object, class));
             }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn popped(state: &State) -> Vec<String> {
-        std::iter::from_fn(|| state.pop()).map(|(object, _)| object.to_string()).collect()
+        std::iter::from_fn(|| state.pop(usize::MAX)).map(|(object, _)| object.to_string()).collect()
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
         seen(&state, "a");
         state.push(Object::Plugin("vault".to_owned()), Class::Fresh);
         assert_eq!(popped(&state), ["Plugin vault"], "plugins only");
-        assert!(state.next_due().is_none(), "nothing is kept");
+        assert!(state.next_due(usize::MAX).is_none(), "nothing is kept");
 
         state.begin_work();
         assert_eq!(popped(&state), ["ExternalSecret ns/a"]);

@@ -97,6 +97,11 @@ impl claviger_core::scheduler::Queued for Object {
     fn namespace(&self) -> &str {
         Self::namespace(self)
     }
+
+    /// Plugins are loaded beside the workers.
+    fn takes_place(&self) -> bool {
+        !matches!(self, Self::Plugin(_))
+    }
 }
 
 impl std::fmt::Display for Object {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Calls of one account at once, at best. A backend that bears more is not faster for it: the operator
-/// reconciles ten objects at a time, and a batch is one call.
+/// reconciles ten objects at a time, twenty at most, and a batch is one call.
 const MOST: f64 = 32.0;
 /// A backend that asks for patience is left alone at most so long before it is tried again.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
