@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
+
+use claviger_testenv::Listener;
 
 /// What was asked.
 #[derive(Clone, Debug)]
@@ -23,51 +24,33 @@ pub(crate) type Said = (u16, Vec<(&'static str, String)>, Vec<u8>);
 
 /// A running one; it takes no more connections when dropped.
 pub(crate) struct Api {
-    address: SocketAddr,
+    listener: Listener,
     asked: Arc<Mutex<Vec<Asked>>>,
-    stopped: Arc<AtomicBool>,
 }
 
 impl Api {
     pub(crate) fn start(answer: impl Fn(&Asked) -> Said + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (asked, stopped) = (Arc::<Mutex<Vec<Asked>>>::default(), Arc::new(AtomicBool::default()));
-        let (kept, over, answer) = (asked.clone(), stopped.clone(), Arc::new(answer));
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                if over.load(Ordering::Acquire) {
-                    return;
-                }
-                let (kept, answer) = (kept.clone(), answer.clone());
-                std::thread::spawn(move || {
-                    // A connection without a request is somebody's who looks whether the port is open.
-                    if let Some(request) = read(&client) {
-                        kept.lock().unwrap().push(request.clone());
-                        write(client, &request, answer(&request));
-                    }
-                });
+        let asked = Arc::<Mutex<Vec<Asked>>>::default();
+        let kept = asked.clone();
+        let serve = move |client: TcpStream| {
+            // A connection without a request is somebody's who looks whether the port is open.
+            if let Some(request) = read(&client) {
+                kept.lock().unwrap().push(request.clone());
+                write(client, &request, answer(&request));
             }
-        });
-        Self { address, asked, stopped }
+            Ok(())
+        };
+        Self { listener: Listener::start("a made-up API", serve).unwrap(), asked }
     }
 
     /// `http://127.0.0.1:PORT`.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.listener.address())
     }
 
     /// All that was asked so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
-    }
-}
-
-impl Drop for Api {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Release);
-        // It looks only when somebody comes.
-        drop(TcpStream::connect(self.address));
     }
 }
 

@@ -6,15 +6,16 @@
 use std::io::{
     BufRead as _, BufReader, Error as IoError, ErrorKind, Read as _, Result as IoResult, Write as _,
 };
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::error::{Error, Result};
-use crate::proxy::Request;
+use crate::error::Result;
+use crate::listener::Listener;
+use crate::request::{Request, end_with};
 
 /// What becomes of a request.
 #[derive(Clone, Debug)]
@@ -106,13 +107,12 @@ struct Shared {
     /// Answers under way, both ends of each.
     streams: Mutex<Vec<[TcpStream; 2]>>,
     cuts: AtomicUsize,
-    stopped: AtomicBool,
 }
 
 /// A running proxy; it takes no more connections when dropped.
 #[derive(Debug)]
 pub struct FaultProxy {
-    address: SocketAddr,
+    listener: Listener,
     shared: Arc<Shared>,
 }
 
@@ -122,37 +122,21 @@ impl FaultProxy {
     /// # Errors
     /// If there is no port to listen on.
     pub fn start(server: &str) -> Result<Self> {
-        let failed = |error: IoError| Error::Answer {
-            what: format!("a proxy in front of {server}"),
-            answer: error.to_string(),
-        };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
         let shared = Arc::new(Shared {
             server: server.trim_start_matches("http://").to_owned(),
             rules: Mutex::default(),
             seen: Mutex::default(),
             streams: Mutex::default(),
             cuts: AtomicUsize::default(),
-            stopped: AtomicBool::default(),
         });
         let serving = shared.clone();
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                if serving.stopped.load(Ordering::Acquire) {
-                    return;
-                }
-                let serving = serving.clone();
-                // A connection that breaks is its two ends' business.
-                std::thread::spawn(move || serving.serve(client));
-            }
-        });
-        Ok(Self { address, shared })
+        let what = format!("a proxy in front of {server}");
+        Ok(Self { listener: Listener::start(&what, move |client| serving.serve(client))?, shared })
     }
 
     /// `http://127.0.0.1:PORT`.
     pub fn address(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.listener.address())
     }
 
     /// The next `times` requests of that method whose path contains each of these meet the fault. Of several that fit the
@@ -184,10 +168,7 @@ impl FaultProxy {
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::Release);
         self.cut();
-        // It looks only when somebody comes.
-        drop(TcpStream::connect(self.address));
     }
 }
 
@@ -263,12 +244,7 @@ impl Shared {
     fn pass(&self, request: &Request, mut client: TcpStream, cut: bool) -> IoResult<()> {
         let mut server = self.send(request)?;
         lock(&self.streams).push([client.try_clone()?, server.try_clone()?]);
-        // A stream of events may be silent for long: who does not listen any more ends it.
-        let (mut listens, stream) = (client.try_clone()?, server.try_clone()?);
-        std::thread::spawn(move || {
-            let _ = std::io::copy(&mut listens, &mut std::io::sink());
-            let _ = stream.shutdown(Shutdown::Both);
-        });
+        end_with(&client, &server)?;
         let passed = match cut {
             true => self.first_event(server, &mut client),
             false => std::io::copy(&mut server, &mut client).map(drop),

@@ -3,6 +3,8 @@
 
 use std::sync::mpsc::{Receiver, channel};
 
+use std::net::{Ipv4Addr, TcpListener};
+
 use super::*;
 
 /// A server that says what it was asked; what it answers is ten bytes, or a stream of two events.
@@ -27,7 +29,7 @@ fn server() -> (String, Receiver<String>) {
 }
 
 fn ask(proxy: &FaultProxy, request: &str) -> String {
-    let mut client = TcpStream::connect(proxy.address).unwrap();
+    let mut client = TcpStream::connect(proxy.listener.address()).unwrap();
     client.write_all(format!("{request} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
     let mut answer = String::new();
     let _ = client.read_to_string(&mut answer);
@@ -84,7 +86,7 @@ fn silence_and_what_has_no_end_last_until_the_client_goes() {
     let proxy = FaultProxy::start(&address).unwrap();
     for (fault, speaks) in [(Fault::Silence, false), (Fault::Endless(8, Duration::from_millis(1)), true)] {
         proxy.fail("GET", &["/a"], 1, fault);
-        let mut client = TcpStream::connect(proxy.address).unwrap();
+        let mut client = TcpStream::connect(proxy.listener.address()).unwrap();
         client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         client.write_all(b"GET /a HTTP/1.1\r\n\r\n").unwrap();
         let mut found = vec![0; 300];
@@ -108,7 +110,7 @@ fn a_stream_ends_after_its_first_event_in_both_ways() {
 fn what_is_under_way_can_be_broken_off() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let proxy = FaultProxy::start(&listener.local_addr().unwrap().to_string()).unwrap();
-    let mut client = TcpStream::connect(proxy.address).unwrap();
+    let mut client = TcpStream::connect(proxy.listener.address()).unwrap();
     client.write_all(b"GET /watch HTTP/1.1\r\n\r\n").unwrap();
     let (mut server, _) = listener.accept().unwrap();
     Request::read(&mut server).unwrap();

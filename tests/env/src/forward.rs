@@ -5,21 +5,21 @@
 
 use std::collections::BTreeMap;
 use std::io::{Error as IoError, ErrorKind, Result as IoResult, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::error::{Error, Result};
-use crate::proxy::Request;
+use crate::error::Result;
+use crate::listener::Listener;
 use crate::relay::pass;
+use crate::request::Request;
 
 /// A running proxy; it takes no more connections when dropped.
 #[derive(Debug)]
 pub struct ForwardProxy {
-    address: SocketAddr,
+    listener: Listener,
     shared: Arc<Shared>,
 }
 
@@ -30,7 +30,6 @@ struct Shared {
     /// What `Proxy-Authorization` has to be.
     authorization: Option<String>,
     asked: Mutex<Vec<String>>,
-    stopped: AtomicBool,
 }
 
 impl ForwardProxy {
@@ -39,47 +38,25 @@ impl ForwardProxy {
     /// # Errors
     /// If there is no port to listen on.
     pub fn start(names: &[(&str, &str)], login: Option<&str>) -> Result<Self> {
-        let failed =
-            |error: IoError| Error::Answer { what: "a forward proxy".to_owned(), answer: error.to_string() };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
         let shared = Arc::new(Shared {
             names: names.iter().map(|(name, address)| ((*name).to_owned(), (*address).to_owned())).collect(),
             authorization: login.map(|login| format!("Basic {}", STANDARD.encode(login))),
             asked: Mutex::default(),
-            stopped: AtomicBool::default(),
         });
         let serving = shared.clone();
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                if serving.stopped.load(Ordering::Acquire) {
-                    return;
-                }
-                let serving = serving.clone();
-                // A connection that breaks is its two ends' business.
-                std::thread::spawn(move || serving.serve(client));
-            }
-        });
-        Ok(Self { address, shared })
+        let listener = Listener::start("a forward proxy", move |client| serving.serve(client))?;
+        Ok(Self { listener, shared })
     }
 
     /// `127.0.0.1:PORT`.
     pub fn address(&self) -> String {
-        self.address.to_string()
+        self.listener.address().to_string()
     }
 
     /// What it was asked for since the last look: `CONNECT HOST:PORT`, `GET http://HOST:PORT/…`. With `refused ` before
     /// it where it did not do that.
     pub fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Drop for ForwardProxy {
-    fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::Release);
-        // It looks only when somebody comes.
-        drop(TcpStream::connect(self.address));
     }
 }
 
@@ -134,10 +111,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::io::Read as _;
 
+    use std::net::{Ipv4Addr, TcpListener};
+
     use super::*;
 
     fn ask(proxy: &ForwardProxy, text: &str) -> String {
-        let mut stream = TcpStream::connect(proxy.address).unwrap();
+        let mut stream = TcpStream::connect(proxy.listener.address()).unwrap();
         stream.write_all(text.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

@@ -2,21 +2,19 @@
 //! has answered and before the client hears of that. For what a program leaves behind when it ends at a known step.
 //! Or it holds the request until the test lets it go, for what changes at that moment.
 //!
-//! HTTP/1.1 without TLS, one request a connection: both sides are asked to close, so an answer is whatever comes until
-//! then, and a stream of events passes as it comes. Nothing is kept, nothing is changed but that one header.
+//! HTTP/1.1 without TLS, one request a connection ([`crate::request`]): an answer is whatever comes until it is closed, and
+//! a stream of events passes as it comes. Nothing is kept, nothing is changed but that one header.
 
-use std::io::{Error as IoError, ErrorKind, Read as _, Result as IoResult, Write as _};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{Error as IoError, Read as _, Result as IoResult, Write as _};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::error::{Error, Result};
-
-/// A request line with its header: above any that a client here sends.
-const MAX_HEAD: usize = 64 * 1024;
+use crate::error::Result;
+use crate::listener::Listener;
+use crate::request::{Request, end_with};
 
 /// When the client is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +43,7 @@ pub struct Trap {
 /// A running proxy; it takes no more connections when dropped.
 #[derive(Debug)]
 pub struct Proxy {
-    address: SocketAddr,
+    listener: Listener,
     shared: Arc<Shared>,
 }
 
@@ -64,7 +62,6 @@ struct Shared {
     trap: Mutex<Option<Trap>>,
     hold: Mutex<Option<Hold>>,
     let_go: Condvar,
-    stopped: AtomicBool,
 }
 
 impl Proxy {
@@ -73,36 +70,20 @@ impl Proxy {
     /// # Errors
     /// If there is no port to listen on.
     pub fn start(server: &str) -> Result<Self> {
-        let failed = |error: IoError| Error::Answer {
-            what: format!("a proxy in front of {server}"),
-            answer: error.to_string(),
-        };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
         let shared = Arc::new(Shared {
             server: server.trim_start_matches("http://").to_owned(),
             trap: Mutex::default(),
             hold: Mutex::default(),
             let_go: Condvar::new(),
-            stopped: AtomicBool::default(),
         });
         let serving = shared.clone();
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                if serving.stopped.load(Ordering::Acquire) {
-                    return;
-                }
-                let serving = serving.clone();
-                // A connection that breaks is its two ends' business.
-                std::thread::spawn(move || serving.pass(client));
-            }
-        });
-        Ok(Self { address, shared })
+        let what = format!("a proxy in front of {server}");
+        Ok(Self { listener: Listener::start(&what, move |client| serving.pass(client))?, shared })
     }
 
     /// `http://127.0.0.1:PORT`.
     pub fn address(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.listener.address())
     }
 
     /// Sets a trap, in place of one that was set before.
@@ -134,10 +115,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::Release);
         self.let_go();
-        // Wakes the one who waits for connections.
-        let _ = TcpStream::connect(self.address);
     }
 }
 
@@ -184,12 +162,7 @@ impl Shared {
             let answered = server.read_to_end(&mut Vec::new());
             return answered.and(end(trap.pid));
         }
-        // A stream of events may be silent for long: who does not listen any more ends it.
-        let (mut listens, stream) = (client.try_clone()?, server.try_clone()?);
-        std::thread::spawn(move || {
-            let _ = std::io::copy(&mut listens, &mut std::io::sink());
-            let _ = stream.shutdown(Shutdown::Both);
-        });
+        end_with(&client, &server)?;
         let passed = std::io::copy(&mut server, &mut client);
         client.shutdown(Shutdown::Both).and(passed.map(drop))
     }
@@ -197,72 +170,6 @@ impl Shared {
 
 fn end(pid: u32) -> IoResult<()> {
     kill(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)), Signal::SIGKILL).map_err(IoError::from)
-}
-
-/// A request, whole.
-pub(crate) struct Request {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    /// As it is passed on.
-    pub(crate) bytes: Vec<u8>,
-}
-
-impl Request {
-    pub(crate) fn read(client: &mut TcpStream) -> IoResult<Self> {
-        let broken = || IoError::from(ErrorKind::InvalidData);
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            if head.len() >= MAX_HEAD {
-                return Err(broken());
-            }
-            head.push(byte(client)?);
-        }
-        let head = String::from_utf8(head).map_err(|_| broken())?;
-        let mut lines = head.trim_end().split("\r\n");
-        let line = lines.next().unwrap_or_default();
-        let (method, path) = line
-            .split_once(' ')
-            .and_then(|(method, rest)| Some((method, rest.split_once(' ')?.0)))
-            .ok_or_else(broken)?;
-        let mut bytes = format!("{line}\r\nConnection: close\r\n");
-        let (mut length, mut chunked) = (0, false);
-        for header in lines {
-            let (name, value) = header.split_once(':').ok_or_else(broken)?;
-            match name.to_ascii_lowercase().as_str() {
-                "connection" => continue,
-                "content-length" => length = value.trim().parse().map_err(|_| broken())?,
-                "transfer-encoding" => chunked = true,
-                _ => {}
-            }
-            bytes.push_str(header);
-            bytes.push_str("\r\n");
-        }
-        bytes.push_str("\r\n");
-        let mut bytes = bytes.into_bytes();
-        more(client, &mut bytes, length)?;
-        while chunked {
-            let from = bytes.len();
-            while !bytes[from..].ends_with(b"\r\n") {
-                bytes.push(byte(client)?);
-            }
-            let size = String::from_utf8_lossy(&bytes[from..]).trim().to_owned();
-            let size = usize::from_str_radix(&size, 16).map_err(|_| broken())?;
-            more(client, &mut bytes, size + 2)?;
-            chunked = size > 0;
-        }
-        Ok(Self { method: method.to_owned(), path: path.to_owned(), bytes })
-    }
-}
-
-fn byte(from: &mut TcpStream) -> IoResult<u8> {
-    let mut byte = [0];
-    from.read_exact(&mut byte).map(|()| byte[0])
-}
-
-fn more(from: &mut TcpStream, bytes: &mut Vec<u8>, length: usize) -> IoResult<()> {
-    let begin = bytes.len();
-    bytes.resize(begin + length, 0);
-    from.read_exact(&mut bytes[begin..])
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, channel};
@@ -25,7 +26,7 @@ fn server() -> (String, Receiver<String>) {
 
 /// What comes back for a request.
 fn ask(proxy: &Proxy, request: &str) -> String {
-    let mut client = TcpStream::connect(proxy.address).unwrap();
+    let mut client = TcpStream::connect(proxy.listener.address()).unwrap();
     client.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
@@ -64,7 +65,7 @@ fn requests_pass_whole_and_one_a_connection() {
 fn a_stream_passes_as_it_comes_and_ends_with_who_listens() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let proxy = Proxy::start(&listener.local_addr().unwrap().to_string()).unwrap();
-    let mut client = TcpStream::connect(proxy.address).unwrap();
+    let mut client = TcpStream::connect(proxy.listener.address()).unwrap();
     client.write_all(b"GET /watch HTTP/1.1\r\n\r\n").unwrap();
     let (mut server, _) = listener.accept().unwrap();
     Request::read(&mut server).unwrap();

@@ -2,17 +2,15 @@
 //! operator does not know for its own.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Shutdown, TcpStream};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::listener::Listener;
 
 /// A running relay; it takes no more connections when dropped.
 #[derive(Debug)]
 pub struct Relay {
-    address: SocketAddr,
-    stopped: Arc<AtomicBool>,
+    listener: Listener,
 }
 
 impl Relay {
@@ -21,42 +19,20 @@ impl Relay {
     /// # Errors
     /// If there is no port to listen on.
     pub fn start(server: &str) -> Result<Self> {
-        let failed = |error: std::io::Error| Error::Answer {
-            what: format!("a relay to {server}"),
-            answer: error.to_string(),
-        };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let stopped = Arc::new(AtomicBool::default());
-        let (server, over) = (server.to_owned(), stopped.clone());
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                if over.load(Ordering::Acquire) {
-                    return;
-                }
-                // A connection that breaks is its two ends' business.
-                if let Ok(server) = TcpStream::connect(&server)
-                    && let (Ok(from), Ok(to)) = (client.try_clone(), server.try_clone())
-                {
-                    std::thread::spawn(move || pass(from, to));
-                    std::thread::spawn(move || pass(server, client));
-                }
-            }
-        });
-        Ok(Self { address, stopped })
+        let (what, server) = (format!("a relay to {server}"), server.to_owned());
+        let listener = Listener::start(&what, move |client| {
+            let server = TcpStream::connect(&server)?;
+            let (from, to) = (client.try_clone()?, server.try_clone()?);
+            std::thread::spawn(move || pass(from, to));
+            pass(server, client);
+            Ok(())
+        })?;
+        Ok(Self { listener })
     }
 
     /// `127.0.0.1:PORT`.
     pub fn address(&self) -> String {
-        self.address.to_string()
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Release);
-        // It looks only when somebody comes.
-        drop(TcpStream::connect(self.address));
+        self.listener.address().to_string()
     }
 }
 
