@@ -11,7 +11,6 @@ use azure::world::World;
 use azure::{answer, find, health, login, read, refusal, writer};
 use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::memo::Memo;
-use claviger_plugin_sdk::provider::writer::{Removal, Write};
 use claviger_plugin_sdk::request::{Reply, Request};
 use claviger_plugin_sdk::testing::{self, bytes, input};
 use serde_json::json;
@@ -66,17 +65,10 @@ pub fn run(data: &[u8]) {
     script.ask(|items| read::get(&client, items), |query, cursor| find::find(&client, query, cursor));
     script.again();
     let _ = health::check(&client);
-    script.again();
-    let write = Write {
-        key: script.key.to_owned(),
-        value: b"value".to_vec(),
-        expected_version: None,
-        metadata: (!script.property.is_empty()).then(|| script.property.to_owned()),
-        replace: true,
-    };
-    let _ = writer::push(&client, &[write]);
-    script.again();
-    let _ = writer::delete(&client, &[Removal { key: script.key.to_owned(), expected_version: None }]);
-    script.again();
-    let _ = writer::exists(&client, &[script.key.to_owned()]);
+    script.change(
+        b"value",
+        |writes| writer::push(&client, writes),
+        |removals| writer::delete(&client, removals),
+        |keys| writer::exists(&client, keys),
+    );
 }

@@ -5,6 +5,7 @@ use std::cell::Cell;
 
 use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::provider::interface::{Facet, Item, Nature, Page, Query, Value};
+use claviger_plugin_sdk::provider::writer::{Outcome, Removal, Write};
 use claviger_plugin_sdk::request::{Reply, Request};
 use serde_json::Value as Json;
 
@@ -128,6 +129,33 @@ impl<'i> Script<'i> {
                 }
             }
         }
+    }
+
+    /// All that a writer is asked. Holds: one answer for each item.
+    pub(crate) fn change(
+        &self,
+        value: &[u8],
+        push: impl FnOnce(&[Write]) -> Result<Vec<Result<Outcome, Error>>, Error>,
+        delete: impl FnOnce(&[Removal]) -> Result<Vec<Result<(), Error>>, Error>,
+        exists: impl FnOnce(&[String]) -> Result<Vec<Result<bool, Error>>, Error>,
+    ) {
+        let one = |answers: Result<usize, Error>| {
+            assert!(matches!(answers, Err(_) | Ok(1)), "not one answer for each")
+        };
+        let write = Write {
+            key: self.key.to_owned(),
+            value: value.to_vec(),
+            expected_version: None,
+            metadata: (!self.property.is_empty()).then(|| self.property.to_owned()),
+            replace: true,
+        };
+        self.again();
+        one(push(&[write]).map(|answers| answers.len()));
+        self.again();
+        one(delete(&[Removal { key: self.key.to_owned(), expected_version: None }])
+            .map(|answers| answers.len()));
+        self.again();
+        one(exists(&[self.key.to_owned()]).map(|answers| answers.len()));
     }
 }
 

@@ -9,7 +9,6 @@ use claviger_plugin_sdk::Error;
 use claviger_plugin_sdk::memo::Memo;
 use claviger_plugin_sdk::provider::connection::Session;
 use claviger_plugin_sdk::provider::interface::Lease;
-use claviger_plugin_sdk::provider::writer::{Removal, Write};
 use claviger_plugin_sdk::request::{Reply, Request};
 use claviger_plugin_sdk::testing::{self, bytes, input};
 use serde_json::json;
@@ -74,19 +73,12 @@ pub fn run(data: &[u8]) {
     let _ = leases::renew(&client, lease.clone(), 60_000);
     script.again();
     let _ = leases::revoke(&client, lease);
-    script.again();
-    let write = Write {
-        key: script.key.to_owned(),
-        value: b"{\"a\":\"b\"}".to_vec(),
-        expected_version: None,
-        metadata: (!script.property.is_empty()).then(|| script.property.to_owned()),
-        replace: true,
-    };
-    let _ = writer::push(&client, &[write]);
-    script.again();
-    let _ = writer::delete(&client, &[Removal { key: script.key.to_owned(), expected_version: None }]);
-    script.again();
-    let _ = writer::exists(&client, &[script.key.to_owned()]);
+    script.change(
+        b"{\"a\":\"b\"}",
+        |writes| writer::push(&client, writes),
+        |removals| writer::delete(&client, removals),
+        |keys| writer::exists(&client, keys),
+    );
     script.again();
     let _ = generator::generate(&session, &world, &script.fields.to_string());
 }
