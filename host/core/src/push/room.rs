@@ -14,7 +14,7 @@ use super::status::recorded;
 pub const MAX_RECORDED: usize = 1_200 << 10;
 
 /// Room that is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Room(usize);
 
 impl Room {

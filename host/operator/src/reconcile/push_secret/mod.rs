@@ -83,6 +83,8 @@ struct Found {
     changed: bool,
     /// Places that it took.
     claimed: Option<BTreeSet<Target>>,
+    /// What had no room in the status may have it now.
+    made_room: bool,
 }
 
 /// Reconciles one.

@@ -56,6 +56,8 @@ pub(super) struct Report {
     pub(super) claimed: Option<BTreeSet<Target>>,
     /// Where something was deleted.
     pub(super) taken_back: Vec<Target>,
+    /// What had no room in the status may have it now.
+    pub(super) made_room: bool,
 }
 
 impl Report {
@@ -71,8 +73,8 @@ impl Report {
                 Outcome::Failed(format!("{words}{}{more}", first.message(&self.redactor)))
             }
         };
-        let Self { failures, record, changed, claimed, .. } = self;
-        Found { outcome, failure: failures.into_iter().next(), record, source, changed, claimed }
+        let Self { failures, record, changed, claimed, made_room, .. } = self;
+        Found { outcome, failure: failures.into_iter().next(), record, source, changed, claimed, made_room }
     }
 }
 
@@ -101,7 +103,9 @@ impl Look<'_> {
         let mut all = self.wanted(given, report).await?;
         let mut held = self.unusable(&mut all, report).await;
         // What is left out for want of room takes no place of another's.
-        held.extend(Self::without_room(&mut all, report));
+        let left = Self::without_room(&mut all, report);
+        let is_short = !left.is_empty();
+        held.extend(left);
         self.take_places(&mut all, report);
         let claimed: BTreeSet<Target> = all.iter().flat_map(Wanted::targets).collect();
         report.claimed = Some(claimed.clone());
@@ -115,6 +119,7 @@ impl Look<'_> {
             // A label that a store lost for a moment is no reason to delete everything.
             return Ok(());
         }
+        let before = is_short.then(|| Room::beside(&report.record));
         match self.ps.spec.deletion_policy {
             PushDeletionPolicy::None => {
                 // They stay where they are, and are nobody's.
@@ -136,6 +141,7 @@ impl Look<'_> {
                 }
             }
         }
+        report.made_room = before.is_some_and(|before| Room::beside(&report.record) > before);
         Ok(())
     }
 

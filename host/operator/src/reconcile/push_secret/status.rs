@@ -23,7 +23,7 @@ use crate::watch::Object;
 impl Look<'_> {
     /// Says it; when to look again.
     pub(super) async fn ended(&mut self, found: Found) -> Next {
-        let Found { outcome, failure, record, source, changed, claimed } = found;
+        let Found { outcome, failure, record, source, changed, claimed, made_room } = found;
         let interval = self.interval;
         let in_order = self.status().is_some_and(|status| status::is_ready(&status.conditions));
         if let Some(failure) = failure.as_ref().filter(|_| !changed)
@@ -69,7 +69,9 @@ impl Look<'_> {
             None => Some((Class::Refresh, Instant::now() + interval.min(Duration::from_secs(15 * 60)))),
         };
         let again = (!written).then(|| (Class::Retry, Instant::now() + WRITE_AGAIN));
-        next.into_iter().chain(again).min_by_key(|(_, at)| *at)
+        // The old places of what is renamed are gone, and the new ones not all there.
+        let at_once = made_room.then(|| (Class::Retry, Instant::now()));
+        next.into_iter().chain(again).chain(at_once).min_by_key(|(_, at)| *at)
     }
 
     /// Nothing could be tried.
@@ -83,6 +85,7 @@ impl Look<'_> {
             source: String::new(),
             changed: false,
             claimed: None,
+            made_room: false,
         };
         self.ended(found).await
     }
