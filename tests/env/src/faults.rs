@@ -99,13 +99,21 @@ struct Rule {
     fault: Fault,
 }
 
+/// Answers under way.
+#[derive(Debug, Default)]
+struct Streams {
+    /// Both ends of each.
+    ends: Vec<[TcpStream; 2]>,
+    /// How often all were broken off.
+    broken: usize,
+}
+
 #[derive(Debug)]
 struct Shared {
     server: String,
     rules: Mutex<Vec<Rule>>,
     seen: Mutex<Vec<Seen>>,
-    /// Answers under way, both ends of each.
-    streams: Mutex<Vec<[TcpStream; 2]>>,
+    streams: Mutex<Streams>,
     cuts: AtomicUsize,
 }
 
@@ -151,12 +159,13 @@ impl FaultProxy {
         lock(&self.shared.rules).clear();
     }
 
-    /// Breaks every answer off that is under way: watches, that is.
+    /// Breaks every answer off that is under way: watches, that is. Of every request that was seen before, also of one that the
+    /// server has not heard of yet.
     pub fn cut(&self) {
-        for ends in lock(&self.shared.streams).drain(..) {
-            for end in ends {
-                let _ = end.shutdown(Shutdown::Both);
-            }
+        let mut streams = lock(&self.shared.streams);
+        streams.broken += 1;
+        for end in streams.ends.drain(..).flatten() {
+            let _ = end.shutdown(Shutdown::Both);
         }
     }
 
@@ -192,6 +201,7 @@ impl Shared {
     fn serve(&self, mut client: TcpStream) -> IoResult<()> {
         let request = Request::read(&mut client)?;
         let fault = self.fault(&request);
+        let broken = lock(&self.streams).broken;
         lock(&self.seen).push(Seen {
             method: request.method.clone(),
             path: request.path.clone(),
@@ -205,10 +215,10 @@ impl Shared {
             Some(Fault::Endless(bytes, pause)) => endless(&mut client, bytes, pause),
             Some(Fault::Late(wait)) => {
                 std::thread::sleep(wait);
-                self.pass(&request, client, false)
+                self.pass(&request, client, broken, false)
             }
-            Some(Fault::Cut) => self.pass(&request, client, true),
-            None => self.pass(&request, client, false),
+            Some(Fault::Cut) => self.pass(&request, client, broken, true),
+            None => self.pass(&request, client, broken, false),
             Some(Fault::Lost) => self.whole(&request).map(drop),
             Some(Fault::Half) => {
                 let (head, body) = self.whole(&request)?;
@@ -241,9 +251,16 @@ impl Shared {
         Ok((answer, body))
     }
 
-    fn pass(&self, request: &Request, mut client: TcpStream, cut: bool) -> IoResult<()> {
+    /// Passes the answer on, or its first event; if nobody broke all off since the request came.
+    fn pass(&self, request: &Request, mut client: TcpStream, broken: usize, cut: bool) -> IoResult<()> {
         let mut server = self.send(request)?;
-        lock(&self.streams).push([client.try_clone()?, server.try_clone()?]);
+        {
+            let mut streams = lock(&self.streams);
+            if streams.broken != broken {
+                return Ok(());
+            }
+            streams.ends.push([client.try_clone()?, server.try_clone()?]);
+        }
         end_with(&client, &server)?;
         let passed = match cut {
             true => self.first_event(server, &mut client),
@@ -252,7 +269,7 @@ impl Shared {
         let _ = client.shutdown(Shutdown::Both);
         let mut streams = lock(&self.streams);
         let gone = client.peer_addr().ok();
-        streams.retain(|[client, _]| client.peer_addr().ok().is_some_and(|peer| Some(peer) != gone));
+        streams.ends.retain(|[client, _]| client.peer_addr().ok().is_some_and(|peer| Some(peer) != gone));
         passed
     }
 

@@ -120,3 +120,18 @@ fn what_is_under_way_can_be_broken_off() {
     assert_eq!(client.read(&mut [0]).unwrap_or(0), 0);
     assert_eq!(server.read(&mut [0]).unwrap_or(0), 0);
 }
+
+#[test]
+fn what_the_server_has_not_heard_of_yet_is_broken_off_too() {
+    let (address, _asked) = server();
+    let proxy = FaultProxy::start(&address).unwrap();
+    proxy.fail("GET", &["/late"], 1, Fault::Late(Duration::from_millis(200)));
+    let mut client = TcpStream::connect(proxy.listener.address()).unwrap();
+    client.write_all(b"GET /late HTTP/1.1\r\n\r\n").unwrap();
+    while proxy.seen().is_empty() {
+        std::thread::yield_now();
+    }
+    proxy.cut();
+    assert_eq!(client.read(&mut [0]).unwrap_or(0), 0);
+    assert_ne!(ask(&proxy, "GET /later"), "", "and nothing that comes after it");
+}

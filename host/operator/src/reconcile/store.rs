@@ -119,13 +119,15 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &Object) -> Next {
             (Class::Retry, Instant::now() + wait)
         }
     };
-    // Each time it is validated again, so a status that nobody may write must not make that frequent.
-    let unwritten = context.state.told(object, written);
-    let again = (unwritten > 0).then(|| {
-        let wait = WRITE_AGAIN * 2u32.pow(unwritten.saturating_sub(1).min(10));
-        (Class::Retry, Instant::now() + wait)
-    });
+    let again = write_again(context.state.told(object, written));
+    let again = again.map(|wait| (Class::Retry, Instant::now() + wait));
     again.into_iter().chain([next]).min_by_key(|(_, at)| *at)
+}
+
+/// When a status is written again that could not be written so often in a row. Each time the store is validated again, so
+/// one that nobody may write must not make that frequent.
+fn write_again(unwritten: u32) -> Option<Duration> {
+    (unwritten > 0).then(|| WRITE_AGAIN * 2u32.pow(unwritten.saturating_sub(1).min(10)))
 }
 
 /// Whether it works as far as we know.
@@ -277,4 +279,23 @@ fn interval(context: &Context, spec: Option<&SecretStoreSpec>) -> Duration {
         None => None,
     };
     given.filter(|given| !given.is_zero()).unwrap_or(context.config.store_interval)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::state::State;
+
+    #[test]
+    fn a_status_that_cannot_be_written_is_tried_less_and_less() {
+        let state = State::new(Arc::new(Metrics::default()));
+        let store = Object::ClusterSecretStore("shared".to_owned());
+        let mut tried = |written| write_again(state.told(&store, written)).map(|wait| wait.as_secs());
+        assert_eq!([false, false, false].map(&mut tried), [Some(10), Some(20), Some(40)]);
+        assert_eq!([true, false].map(&mut tried), [None, Some(10)], "it was written");
+        assert_eq!(write_again(u32::MAX), Some(WRITE_AGAIN * 1_024));
+    }
 }
