@@ -157,7 +157,7 @@ impl Exhibit for Context {
     fn metrics(&self) -> Result<String, std::fmt::Error> {
         self.pipeline.export(&self.metrics);
         self.metrics.leads(self.leadership.holds());
-        self.metrics.queued(self.state.queued());
+        self.metrics.queued(self.state.queued(), self.state.at_work());
         for (outcome, count) in self.audit.counts() {
             self.metrics.audit_count(outcome, count);
         }

@@ -42,6 +42,8 @@ fn those_who_wait_for_a_silent_provider_keep_no_other_namespace() {
         let waiting = asked(&seen, "GET", "/data/hung").len();
         if waiting >= WORKERS { Ok(()) } else { Err(waiting.to_string()) }
     });
+    let at_work = operator.metric("claviger_active_workers");
+    assert!(at_work.is_some_and(|count| count >= WORKERS as f64), "{at_work:?}");
     let mut healthy = vault.external_secret("healthy", "1h");
     healthy["metadata"]["namespace"] = json!(other.name);
     let applied = Instant::now();

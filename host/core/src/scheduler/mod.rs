@@ -185,6 +185,11 @@ impl<K: Queued> Scheduler<K> {
         self.in_flight.len()
     }
 
+    /// Those of them that need a worker.
+    pub fn workers_at_work(&self) -> usize {
+        self.at_work().count()
+    }
+
     /// Those that have a worker's place, by namespace, and since when.
     fn at_work(&self) -> impl Iterator<Item = (&str, Instant)> {
         let with_place = self.in_flight.iter().filter(|(object, _)| object.takes_place());

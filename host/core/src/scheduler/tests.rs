@@ -328,6 +328,7 @@ fn who_needs_no_worker_takes_none_and_waits_for_none() {
     queue.push(Either::Beside(0), Class::Fresh, start);
     assert!(queue.pop(start, 1).is_some());
     assert_eq!(queue.open(start + 3 * SECOND, 1), Open::All, "it takes none");
+    assert_eq!((queue.in_flight(), queue.workers_at_work()), (1, 0));
     for n in 0..2 {
         queue.push(Either::Needs(n), Class::Fresh, start);
     }

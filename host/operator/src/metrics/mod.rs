@@ -78,6 +78,7 @@ pub(crate) struct Metrics {
     changes: Family<ChangeLabels, Counter>,
     changes_asked: Family<SourceLabels, Counter>,
     queue: Gauge,
+    workers: Gauge,
     certificate: Family<NoLabels, Gauge<f64, AtomicU64>>,
     leader: Gauge,
 }
@@ -214,6 +215,12 @@ impl Metrics {
                 registry,
                 "claviger_queue_length",
                 "Objects that wait to be looked at",
+                Gauge::default(),
+            ),
+            workers: register(
+                registry,
+                "claviger_active_workers",
+                "Reconciles that are under way",
                 Gauge::default(),
             ),
             certificate: register(
@@ -353,9 +360,10 @@ impl Metrics {
         self.leader.set(i64::from(leads));
     }
 
-    /// How many objects wait to be looked at.
-    pub(crate) fn queued(&self, count: usize) {
-        self.queue.set(i64::try_from(count).unwrap_or(i64::MAX));
+    /// How many objects wait to be looked at, and how many are at the moment.
+    pub(crate) fn queued(&self, waiting: usize, at_work: usize) {
+        self.queue.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.workers.set(i64::try_from(at_work).unwrap_or(i64::MAX));
     }
 
     /// When the webhook's certificate ends (unix seconds); there is no series without one.

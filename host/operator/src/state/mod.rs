@@ -170,6 +170,11 @@ impl State {
         self.lock().queue.len()
     }
 
+    /// How many workers are at work.
+    pub(crate) fn at_work(&self) -> usize {
+        self.lock().queue.workers_at_work()
+    }
+
     /// When there is something to do for one of so many workers, if nothing happens until then.
     pub(crate) fn next_due(&self, workers: usize) -> Option<Instant> {
         self.lock().queue.next_due(Instant::now(), workers)
