@@ -57,7 +57,11 @@ fn main() -> ExitCode {
         Command::Plugin(PluginCommand::Precompile(args)) => on_runtime(log, quiet, plugin::precompile(&args)),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        // Who reads what is printed has had enough of it (`| head`).
+        let unread = error.downcast_ref::<std::io::Error>();
+        if unread.is_none_or(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
+            eprintln!("error: {error:#}");
+        }
         failed
     })
 }

@@ -59,5 +59,22 @@ fn every_login_of_esos_openbao_and_its_default_mount() {
     let one = json!({"data": [{"secretKey": "v", "remoteRef": {"key": "kv/app", "property": "v"}}]});
     super::external_secret(&world, "of-vault", "vault", "1h", one);
     world.wait_data("of-vault", &[("v", VALUE)]);
+
+    // An object's name has no capitals, and is about it all the same.
+    world.apply_json(&json!({
+        "apiVersion": "claviger.io/v1alpha1", "kind": "Plugin", "metadata": {"name": "openbao"},
+        "spec": {"controller": world.name, "source": {"builtin": {}}, "namespaces": {"names": ["somewhere-else"]}},
+    }));
+    let status = world.wait("it to be loaded", || match world.plugin("openbao") {
+        Some((ready, .., status)) if ready == "True" => Ok(status),
+        other => Err(format!("{other:?}")),
+    });
+    assert!(status["granted"].is_object(), "{status}");
+    world.sync_now("by-token");
+    world.wait_reason("externalsecret", "by-token", "PluginForbidden");
+    world.sync_now("of-vault");
+    world.wait_ready("externalsecret", "of-vault");
+    world.kubectl(&["delete", "plugin", "openbao"]);
+    world.wait_ready("externalsecret", "by-token");
     assert_no_value_left(&world, &operator, &[VALUE, password, secret_id.as_str().unwrap()]);
 }

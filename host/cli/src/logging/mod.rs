@@ -9,6 +9,7 @@ use std::io::IsTerminal as _;
 use std::panic::PanicHookInfo;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::JsonFields;
 
 use crate::args::{LogArgs, LogFormat};
@@ -21,8 +22,8 @@ const QUIET: &[&str] =
 /// `default` is used.
 pub(crate) fn start(args: &LogArgs, default: &str) {
     let level = args.log_level.as_deref().unwrap_or(default);
-    let mut filter = EnvFilter::try_new(level).unwrap_or_else(|error| {
-        eprintln!("warning: --log-level {:?} is not a filter ({error}); using {default}", level);
+    let mut filter = filter(level).unwrap_or_else(|why| {
+        eprintln!("warning: --log-level {level:?} is {why}; using {default}");
         EnvFilter::new(default)
     });
     for directive in QUIET {
@@ -39,6 +40,14 @@ pub(crate) fn start(args: &LogArgs, default: &str) {
         LogFormat::Json => builder.fmt_fields(JsonFields::new()).event_format(json::JsonLines).init(),
     }
     std::panic::set_hook(Box::new(log_panic));
+}
+
+/// A level, or a filter. A word that is no level would be a filter: for a module of that name, and nothing else.
+fn filter(level: &str) -> Result<EnvFilter, String> {
+    if !level.contains(['=', ',', '[']) && level.parse::<LevelFilter>().is_err() {
+        return Err("no level (error, warn, info, debug, trace, off)".to_owned());
+    }
+    EnvFilter::try_new(level).map_err(|error| format!("not a filter ({error})"))
 }
 
 fn log_panic(panic: &PanicHookInfo<'_>) {
@@ -64,6 +73,21 @@ mod tests {
 
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn a_misspelt_level_is_not_taken_for_a_module() {
+        for (level, fits) in [
+            ("info", true),
+            ("WARN", true),
+            ("off", true),
+            ("claviger_operator=debug", true),
+            ("warn,claviger_operator::watch=debug", true),
+            ("nope", false),
+            ("claviger_operator=nope", false),
+        ] {
+            assert_eq!(filter(level).is_ok(), fits, "{level}");
         }
     }
 

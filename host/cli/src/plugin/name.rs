@@ -4,7 +4,7 @@
 
 use anyhow::{bail, ensure};
 use claviger_crds::store::DECLARED;
-use claviger_operator::plugins::built_in;
+use claviger_operator::plugins::{built_in, plugin_of};
 
 /// Whether Kubernetes takes it as a label of a domain name: lower-case letters, digits and dashes.
 pub(crate) fn is_dns_label(text: &str) -> bool {
@@ -24,13 +24,14 @@ pub(super) fn unfit(name: &str) -> Option<String> {
                 .to_owned(),
         );
     }
-    if DECLARED.contains(&name) {
+    if DECLARED.contains(&plugin_of(name)) {
         return Some(format!(
-            "is taken: the definition of SecretStore fixes the fields of spec.provider.{name}, and the API server would \
-             drop those of another plugin"
+            "is taken: the definition of SecretStore fixes the fields of spec.provider.{}, and the API server would \
+             drop those of another plugin",
+            plugin_of(name)
         ));
     }
-    built_in(name).map(|_| "is taken by a built-in plugin".to_owned())
+    built_in(plugin_of(name)).map(|_| "is taken by a built-in plugin".to_owned())
 }
 
 /// The name to pack under: what is asked for, or what the component calls itself.
@@ -67,6 +68,7 @@ mod tests {
             (Some(long.as_str()), "etcd", "at most 63"),
             (None, "vault", "spec.provider.vault"),
             (Some("webhook"), "etcd", "definition of SecretStore"),
+            (Some("openbao"), "etcd", "spec.provider.openBao"),
             (Some("v2"), "etcd", "taken by a built-in"),
         ] {
             let error = choose(asked, own).unwrap_err().to_string();

@@ -1,5 +1,6 @@
 //! What in the objects only Claviger understands, so that ESO would refuse it, drop it or ignore it. Pure.
 
+use claviger_core::lease::Record;
 use claviger_core::names::{ANNOTATION_ROTATION_INTERVAL, ANNOTATION_ROTATION_POLICY, LEASE_ANNOTATIONS};
 use serde_json::Value;
 
@@ -156,10 +157,15 @@ fn wrote_v1beta1(object: &Value) -> bool {
     applied["apiVersion"] == OLD || fields.any(|entry| entry["apiVersion"] == OLD)
 }
 
-/// Whether a Secret holds what was leased: ESO neither renews nor takes it back.
+/// Whether a Secret holds what was leased: ESO neither renews nor takes it back. A record may be of passwords and the like,
+/// which have no lease; one that cannot be read may be of anything.
 pub(super) fn holds_leases(secret: &Value) -> bool {
     let annotations = secret["metadata"]["annotations"].as_object().into_iter().flatten();
-    annotations.into_iter().any(|(name, _)| name.starts_with(LEASE_ANNOTATIONS))
+    let mut records = annotations.filter(|(name, _)| name.starts_with(LEASE_ANNOTATIONS));
+    records.any(|(_, text)| {
+        let record = text.as_str().and_then(Record::parse);
+        record.is_none_or(|record| record.all().iter().any(|held| held.lease.is_some()))
+    })
 }
 
 #[cfg(test)]
@@ -224,7 +230,15 @@ mod tests {
             "externalSecretMetadata": {"annotations": {"claviger.io/render": "every-refresh"}},
             "externalSecretSpec": {"target": {"template": {"engineVersion": "jinja"}}}}});
         assert_eq!(unknown_to_eso(&spread).len(), 2);
-        let lease = json!({"metadata": {"annotations": {"lease.claviger.io/00": "{}"}}});
-        assert!(holds_leases(&lease) && !holds_leases(&es));
+        assert!(!holds_leases(&es));
+        let lease = json!({"id": "database/creds/x/1", "seconds": 60, "renewable": true});
+        for (lease, holds) in [(lease, true), (Value::Null, false)] {
+            let held = json!({"kind": "Password", "name": "pw", "key": "", "issued": "2026-01-01T00:00:00Z", "lease": lease});
+            let record = json!({"salt": "s", "inputs": "i", "held": [held]}).to_string();
+            let secret = json!({"metadata": {"annotations": {"lease.claviger.io/00": record}}});
+            assert_eq!(holds_leases(&secret), holds, "{record}");
+        }
+        let unreadable = json!({"metadata": {"annotations": {"lease.claviger.io/00": "of a later version"}}});
+        assert!(holds_leases(&unreadable));
     }
 }

@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::classes::Classes;
 use super::data::{Page, ROWS, Role, Row, Section, State};
 use super::query::Query;
-use crate::plugins::Listed;
+use crate::plugins::{Listed, object_of, plugin_of};
 use crate::state::push::PushProgress;
 use crate::state::view::{Timing, View};
 use crate::state::{Parsed, Store, meta_of, stores_named};
@@ -271,7 +271,7 @@ fn of_plugins(view: &View, listed: &[Listed], query: &Query) -> Section {
         .filter_map(|one| {
             let meta =
                 one.as_ref().as_ref().map_or_else(|invalid| &invalid.metadata, |plugin| &plugin.metadata);
-            Some((meta.name.as_deref()?, one.as_ref()))
+            Some((plugin_of(meta.name.as_deref()?), one.as_ref()))
         })
         .collect();
     let mut section = Section { total: listed.len(), ..Section::default() };
@@ -312,7 +312,7 @@ fn of_plugins(view: &View, listed: &[Listed], query: &Query) -> Section {
             next_look: None,
             failures: 0,
             about,
-            object: Object::Plugin(one.name.clone()),
+            object: Object::Plugin(object_of(&one.name)),
             uid: String::new(),
         });
     }

@@ -46,6 +46,17 @@ pub const BUILT_IN: &[BuiltIn] = &[
     making(&["Webhook"], provider("webhook", "webhook.wasm")),
 ];
 
+/// The plugin that a `Plugin` object of that name is about: its own, but for a built-in whose name has capitals, which no
+/// object's may have (`openbao`).
+pub fn plugin_of(object: &str) -> &str {
+    BUILT_IN.iter().find(|built_in| built_in.name.eq_ignore_ascii_case(object)).map_or(object, |one| one.name)
+}
+
+/// The name of the `Plugin` object that is about a plugin.
+pub(crate) fn object_of(plugin: &str) -> String {
+    plugin.to_ascii_lowercase()
+}
+
 /// The built-in of that name.
 pub fn built_in(name: &str) -> Option<BuiltIn> {
     BUILT_IN.iter().find(|built_in| built_in.name == name).copied()

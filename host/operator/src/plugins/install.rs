@@ -3,13 +3,13 @@
 use claviger_crds::plugin::{PluginSpec, Source};
 use claviger_crds::store::DECLARED;
 
-use super::built_in::{BUILT_IN, built_in};
+use super::built_in::{BUILT_IN, built_in, plugin_of};
 use super::oci::pulled;
 use super::registry::{Installed, Registry, Wanted};
 use super::source::{Parts, config_map, file};
 use super::{InstallError, grants};
 
-/// Installs the plugin `name`; ConfigMaps, and what a registry is asked with, are read from `maps`. What was in place stays
+/// Installs what the `Plugin` object `name` says; ConfigMaps, and what a registry is asked with, are read from `maps`. What was in place stays
 /// where this fails, and `registry` keeps the reason. `still` says, when it is loaded, whether it is still wanted.
 ///
 /// # Errors
@@ -21,6 +21,7 @@ pub async fn install(
     maps: &impl Parts,
     still: &(dyn Fn() -> bool + Sync),
 ) -> Result<Installed, InstallError> {
+    let name = plugin_of(name);
     registry.restrict(name, spec.namespaces.as_ref());
     let outcome = try_install(registry, name, spec, maps, still).await;
     registry.settled(name);
@@ -60,7 +61,7 @@ async fn try_install(
     };
     match &spec.source {
         Source { builtin: Some(source), .. } => {
-            let asked = source.name.as_deref().unwrap_or(name);
+            let asked = source.name.as_deref().map_or(name, plugin_of);
             let Some(found) = built_in(asked).filter(|found| found.name == name) else {
                 let known: Vec<_> = BUILT_IN.iter().map(|built_in| built_in.name).collect();
                 return Err(InstallError::SourceNotFound {

@@ -13,7 +13,8 @@ mod registry;
 mod settings;
 mod source;
 
-pub use built_in::{BUILT_IN, BuiltIn, built_in};
+pub(crate) use built_in::object_of;
+pub use built_in::{BUILT_IN, BuiltIn, built_in, plugin_of};
 pub use error::InstallError;
 use granted::grants;
 pub(crate) use granted::reach;

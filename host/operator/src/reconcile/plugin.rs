@@ -19,7 +19,9 @@ use kube::Resource;
 use super::{Context, Next};
 use crate::cluster::config_maps::ConfigMaps;
 use crate::cluster::status as status_writer;
-use crate::plugins::{self, BUILT_IN, BuiltIn, InstallError, Installed, built_in, reach, shown};
+use crate::plugins::{
+    self, BUILT_IN, BuiltIn, InstallError, Installed, built_in, object_of, plugin_of, reach, shown,
+};
 use crate::state::Parsed;
 use crate::watch::Object;
 
@@ -34,7 +36,7 @@ const WRITE_AGAIN: Duration = Duration::from_secs(5);
 /// Returns their names.
 pub(super) fn announce_all(context: &Context) -> Vec<String> {
     let objects = context.state.plugins().into_iter().filter(|(_, parsed)| is_ours(context, parsed));
-    let mut names: Vec<String> = objects.map(|(name, _)| name).collect();
+    let mut names: Vec<String> = objects.map(|(name, _)| plugin_of(&name).to_owned()).collect();
     for name in &names {
         context.registry.announce(name);
     }
@@ -43,7 +45,7 @@ pub(super) fn announce_all(context: &Context) -> Vec<String> {
         .extend(BUILT_IN.iter().map(|one| one.name).filter(|name| names.iter().any(|object| object == name)));
     context.registry.announce_built_in(&built_ins);
     for built_in in built_ins {
-        context.state.push(Object::Plugin(built_in.to_owned()), Class::Fresh);
+        context.state.push(Object::Plugin(object_of(built_in)), Class::Fresh);
         if !names.iter().any(|name| name == built_in) {
             names.push(built_in.to_owned());
         }
@@ -70,7 +72,7 @@ fn in_use(context: &Context) -> BTreeSet<&'static str> {
 /// Has the built-ins loaded that somebody asked for in vain.
 pub(crate) fn load_asked(context: &Context) {
     for built_in in context.registry.asked() {
-        context.state.push(Object::Plugin(built_in.to_owned()), Class::Fresh);
+        context.state.push(Object::Plugin(object_of(built_in)), Class::Fresh);
     }
 }
 
@@ -79,22 +81,25 @@ fn is_ours(context: &Context, parsed: &Parsed<Plugin>) -> bool {
     context.config.serves(parsed.as_ref().ok().and_then(|plugin| plugin.spec.controller.as_deref()))
 }
 
-/// Reconciles one.
-pub(super) async fn reconcile(context: &Arc<Context>, name: &str, class: Class) -> Next {
-    let ours = context.state.plugin(name).filter(|parsed| is_ours(context, parsed));
+/// Reconciles one, by the name of its object.
+pub(super) async fn reconcile(context: &Arc<Context>, object: &str, class: Class) -> Next {
+    let ours = context.state.plugin(object).filter(|parsed| is_ours(context, parsed));
+    let name = plugin_of(object);
     let before = context.registry.installed(name);
     let Some(parsed) = ours else {
+        context.metrics.forget(&Object::Plugin(object.to_owned()));
+        context.state.forget_reads(&Object::Plugin(object.to_owned()));
         let failed = without_object(context, name).await.err();
         wake(context, name, before.as_ref());
         return failed?.try_again().map(|wait| (Class::Retry, Instant::now() + wait));
     };
-    let (object, outcome) = match parsed.as_ref() {
+    let (plugin, outcome) = match parsed.as_ref() {
         Ok(plugin) if class == Class::Refresh && is_current(plugin) && before.is_some() => {
             let installed = before?;
-            let written = report(context, name, plugin, &Ok(installed)).await;
+            let written = report(context, object, plugin, &Ok(installed)).await;
             return Some((Class::Refresh, Instant::now() + if written { LOOK_AGAIN } else { WRITE_AGAIN }));
         }
-        Ok(plugin) => (plugin.clone(), install(context, name, plugin).await),
+        Ok(plugin) => (plugin.clone(), install(context, object, plugin).await),
         Err(invalid) => {
             context.metrics.unreadable("Plugin");
             let error = InstallError::ManifestInvalid;
@@ -108,7 +113,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str, class: Class) 
     if matches!(outcome, Err(InstallError::Superseded)) {
         return None;
     }
-    let written = report(context, name, &object, &outcome).await;
+    let written = report(context, object, &plugin, &outcome).await;
     wake(context, name, before.as_ref());
     match outcome {
         _ if !written => Some((Class::Retry, Instant::now() + WRITE_AGAIN)),
@@ -119,8 +124,6 @@ pub(super) async fn reconcile(context: &Arc<Context>, name: &str, class: Class) 
 
 /// A built-in without an object has its default grants; anything else is not there any more.
 async fn without_object(context: &Context, name: &str) -> Result<(), InstallError> {
-    context.metrics.forget(&Object::Plugin(name.to_owned()));
-    context.state.forget_reads(&Object::Plugin(name.to_owned()));
     match built_in(name) {
         // The reason is kept in the registry and shown by whoever asks for the plugin.
         Some(built_in) => {
@@ -135,19 +138,19 @@ async fn without_object(context: &Context, name: &str) -> Result<(), InstallErro
     }
 }
 
-async fn install(context: &Context, name: &str, plugin: &Plugin) -> Result<Installed, InstallError> {
+async fn install(context: &Context, object: &str, plugin: &Plugin) -> Result<Installed, InstallError> {
     let maps = ConfigMaps {
         client: &context.client,
         namespace: &context.config.operator_namespace,
         state: &context.state,
-        reader: Object::Plugin(name.to_owned()),
+        reader: Object::Plugin(object.to_owned()),
     };
     let version = |plugin: &Plugin| (plugin.metadata.uid.clone(), plugin.metadata.generation);
     let still = || {
-        let now = context.state.plugin(name);
+        let now = context.state.plugin(object);
         now.is_some_and(|now| now.as_ref().as_ref().is_ok_and(|now| version(now) == version(plugin)))
     };
-    plugins::install(&context.registry, name, &plugin.spec, &maps, &still).await
+    plugins::install(&context.registry, object, &plugin.spec, &maps, &still).await
 }
 
 /// Whether the object's status is about this generation, and good.
@@ -162,25 +165,25 @@ fn is_current(plugin: &Plugin) -> bool {
 /// Writes status and event if they say something new, and if it is for this replica to say it. Whether that worked.
 async fn report(
     context: &Context,
-    name: &str,
+    object: &str,
     plugin: &Plugin,
     outcome: &Result<Installed, InstallError>,
 ) -> bool {
     // Whoever leads next looks at all of them.
-    context.leadership.during(write(context, name, plugin, outcome)).await.unwrap_or(true)
+    context.leadership.during(write(context, object, plugin, outcome)).await.unwrap_or(true)
 }
 
 async fn write(
     context: &Context,
-    name: &str,
+    object: &str,
     plugin: &Plugin,
     outcome: &Result<Installed, InstallError>,
 ) -> bool {
-    let running = context.registry.installed(name);
+    let running = context.registry.installed(plugin_of(object));
     let (ready, reason, message) = verdict(outcome, running.as_ref());
     let conditions = plugin.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let condition = status::ready(conditions, ready, reason, &message, Timestamp::now());
-    context.metrics.ready(&Object::Plugin(name.to_owned()), ready, (!ready).then_some(reason));
+    context.metrics.ready(&Object::Plugin(object.to_owned()), ready, (!ready).then_some(reason));
     let mut new = PluginStatus {
         conditions: vec![condition],
         observed_generation: plugin.metadata.generation,
@@ -210,7 +213,7 @@ async fn write(
         }
     }
     let old = plugin.status.as_ref();
-    match status_writer::write_cluster::<Plugin>(&context.client, name, old, &new).await {
+    match status_writer::write_cluster::<Plugin>(&context.client, object, old, &new).await {
         Ok(()) => true,
         Err(failure) => {
             tracing::warn!(message = failure.message(&Redactor::default()), "status not written");

@@ -19,9 +19,11 @@ struct Life {
 #[derive(Clone, Debug)]
 pub(crate) struct Quiet {
     pub(crate) round: usize,
-    /// Which of several; what leads and what stands by hold different things.
+    /// Which of several.
     pub(crate) who: String,
     pub(crate) leads: bool,
+    /// It leads, or has led before it stood by: an allocator keeps what work took, and who never worked holds far less.
+    pub(crate) worked: bool,
     pub(crate) age: Duration,
     /// MiB.
     pub(crate) anonymous: f64,
@@ -68,7 +70,7 @@ impl Seen {
         let mut worst = None;
         let end = self.quiet.iter().map(|quiet| quiet.round).max()?;
         for quiet in &self.quiet {
-            let begin = *first.entry(quiet.leads).or_insert(quiet);
+            let begin = *first.entry(quiet.worked).or_insert(quiet);
             if quiet.round == end && quiet.anonymous > begin.anonymous * 2.0 + 32.0 {
                 worst = Some(format!(
                     "{} holds {:.1} MiB after round {} with {} objects; after round {} it were {:.1} MiB with {}",
@@ -105,8 +107,8 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 mod tests {
     use super::*;
 
-    fn quiet(round: usize, leads: bool, anonymous: f64) -> Quiet {
-        Quiet { round, who: "a".to_owned(), leads, age: WARM, anonymous, objects: 1 }
+    fn quiet(round: usize, worked: bool, anonymous: f64) -> Quiet {
+        Quiet { round, who: "a".to_owned(), leads: false, worked, age: WARM, anonymous, objects: 1 }
     }
 
     #[test]
@@ -117,14 +119,14 @@ mod tests {
 
     #[test]
     fn a_leak_is_what_is_far_more_than_at_the_first_quiet_point_for_the_same_work() {
-        for (last, leads, leak) in
+        for (last, worked, leak) in
             [(130.0, true, false), (133.0, true, true), (73.0, false, true), (71.0, false, false)]
         {
             let seen = Seen {
-                quiet: vec![quiet(0, true, 50.0), quiet(0, false, 20.0), quiet(3, leads, last)],
+                quiet: vec![quiet(0, true, 50.0), quiet(0, false, 20.0), quiet(3, worked, last)],
                 ..Seen::default()
             };
-            assert_eq!(seen.leak().is_some(), leak, "{last} {leads}");
+            assert_eq!(seen.leak().is_some(), leak, "{last} {worked}");
         }
     }
 }

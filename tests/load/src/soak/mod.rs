@@ -58,6 +58,9 @@ const COLLECTED: Duration = Duration::from_secs(45);
 /// What is right has to stay so over the shortest interval.
 const STAYS: Duration = Duration::from_secs(7);
 
+/// A series of who works, or has: who stands by looks at Plugins only.
+const REFRESHED: &str = "claviger_reconcile_duration_seconds_count{kind=\"ExternalSecret\"}";
+
 /// Differences that are printed.
 const PRINTED: usize = 20;
 
@@ -286,6 +289,7 @@ impl Soak<'_> {
                     round: number,
                     who: who.to_owned(),
                     leads,
+                    worked: leads || page.contains(REFRESHED),
                     age,
                     anonymous,
                     objects: found.objects,
@@ -372,7 +376,11 @@ impl Soak<'_> {
                 "after round {}: operator {} ({}, {:.0} s old) holds {:.1} MiB, with {} objects",
                 quiet.round,
                 quiet.who,
-                if quiet.leads { "works" } else { "stands by" },
+                match (quiet.leads, quiet.worked) {
+                    (true, _) => "works",
+                    (false, true) => "stands by, and has worked",
+                    (false, false) => "stands by",
+                },
                 quiet.age.as_secs_f64(),
                 quiet.anonymous,
                 quiet.objects
