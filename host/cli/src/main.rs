@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         Command::Plugin(PluginCommand::Precompile(args)) => on_runtime(log, quiet, plugin::precompile(&args)),
     };
     outcome.unwrap_or_else(|error| {
-        // Who reads what is printed has had enough of it (`| head`).
+        // Who reads what is printed has had enough of it (`| head`). What breaks on a network comes as another error.
         let unread = error.downcast_ref::<std::io::Error>();
         if unread.is_none_or(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
             eprintln!("error: {error:#}");

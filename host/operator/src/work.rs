@@ -1,7 +1,7 @@
 //! The loop that hands out work: reconciles while this process leads, plugins at all times.
 //!
-//! Workers take from one queue and are bounded by the configured concurrency, which the queue keeps (and is generous to
-//! namespaces in which nobody waits, while others do). When the lease is lost, what is in
+//! Workers take from one queue and are bounded by the configured concurrency, which the queue keeps (and goes beyond for
+//! namespaces that have few under way, while others wait for long). When the lease is lost, what is in
 //! flight ends where it is and nothing more is handed out, until the lease is ours again. On shutdown no new work is
 //! taken, and work in flight gets a grace period.
 

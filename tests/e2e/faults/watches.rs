@@ -82,8 +82,9 @@ fn a_version_that_is_too_old_costs_a_list_and_nothing_else() {
         // Three watches: the two that were refused, and the one after the second list and all its pages.
         let asked = asked(&seen, "GET", "/externalsecrets?");
         let watches = asked.into_iter().filter(|seen| seen.path.contains(WATCH)).count();
-        if lists(&seen).len() == 2 && watches == 3 { Ok(()) } else { Err(format!("{seen:?}")) }
+        if lists(&seen).len() >= 2 && watches >= 3 { Ok(()) } else { Err(format!("{seen:?}")) }
     });
+    assert_eq!(lists(&seen).len(), 2);
     // A third time, and the API server wants to be left alone for two seconds before it lists anything.
     bench.proxy.fail("GET", &["/externalsecrets?", WATCH], 1, answer());
     bench.proxy.fail("GET", &["/externalsecrets?"], 1, Fault::refused(429, "TooManyRequests", Some(2)));

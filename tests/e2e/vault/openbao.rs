@@ -72,8 +72,13 @@ fn every_login_of_esos_openbao_and_its_default_mount() {
     assert!(status["granted"].is_object(), "{status}");
     world.sync_now("by-token");
     world.wait_reason("externalsecret", "by-token", "PluginForbidden");
+    let refreshed = || world.get("externalsecret", "of-vault").unwrap()["status"]["refreshTime"].clone();
+    let before = refreshed();
     world.sync_now("of-vault");
-    world.wait_ready("externalsecret", "of-vault");
+    world.wait("vault to be held to nothing", || match refreshed() {
+        after if after != before => Ok(()),
+        after => Err(after.to_string()),
+    });
     world.kubectl(&["delete", "plugin", "openbao"]);
     world.wait_ready("externalsecret", "by-token");
     assert_no_value_left(&world, &operator, &[VALUE, password, secret_id.as_str().unwrap()]);

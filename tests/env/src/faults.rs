@@ -159,8 +159,8 @@ impl FaultProxy {
         lock(&self.shared.rules).clear();
     }
 
-    /// Breaks every answer off that is under way: watches, that is. Of every request that was seen before, also of one that the
-    /// server has not heard of yet.
+    /// Breaks every answer off that is passed on, event by event: watches, that is. Of every request that was seen before, also
+    /// where the answer has not begun. What meets a fault that holds it ends by itself.
     pub fn cut(&self) {
         let mut streams = lock(&self.shared.streams);
         streams.broken += 1;
@@ -177,6 +177,7 @@ impl FaultProxy {
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
+        self.listener.stop();
         self.cut();
     }
 }

@@ -125,7 +125,7 @@ fn what_is_under_way_can_be_broken_off() {
 fn what_the_server_has_not_heard_of_yet_is_broken_off_too() {
     let (address, _asked) = server();
     let proxy = FaultProxy::start(&address).unwrap();
-    proxy.fail("GET", &["/late"], 1, Fault::Late(Duration::from_millis(200)));
+    proxy.fail("GET", &["/late"], 1, Fault::Late(Duration::from_secs(2)));
     let mut client = TcpStream::connect(proxy.listener.address()).unwrap();
     client.write_all(b"GET /late HTTP/1.1\r\n\r\n").unwrap();
     while proxy.seen().is_empty() {

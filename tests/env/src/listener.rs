@@ -46,12 +46,17 @@ impl Listener {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// Takes no more connections; those that there are go on.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        // It looks only when somebody comes.
+        drop(TcpStream::connect(self.address));
+    }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Release);
-        // It looks only when somebody comes.
-        drop(TcpStream::connect(self.address));
+        self.stop();
     }
 }

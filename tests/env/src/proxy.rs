@@ -115,6 +115,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
+        self.listener.stop();
         self.let_go();
     }
 }

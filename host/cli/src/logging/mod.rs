@@ -42,10 +42,11 @@ pub(crate) fn start(args: &LogArgs, default: &str) {
     std::panic::set_hook(Box::new(log_panic));
 }
 
-/// A level, or a filter. A word that is no level would be a filter: for a module of that name, and nothing else.
+/// A level, or a filter. To the library a word that is no level is a module, and nothing else is logged: it has to look like one.
 fn filter(level: &str) -> Result<EnvFilter, String> {
-    if !level.contains(['=', ',', '[']) && level.parse::<LevelFilter>().is_err() {
-        return Err("no level (error, warn, info, debug, trace, off)".to_owned());
+    let fits = |part: &str| part.contains(['=', '[', '_', ':']) || part.parse::<LevelFilter>().is_ok();
+    if let Some(part) = level.split(',').map(str::trim).find(|part| !fits(part)) {
+        return Err(format!("no filter: {part:?} is no level (error, warn, info, debug, trace, off)"));
     }
     EnvFilter::try_new(level).map_err(|error| format!("not a filter ({error})"))
 }
@@ -84,7 +85,9 @@ mod tests {
             ("off", true),
             ("claviger_operator=debug", true),
             ("warn,claviger_operator::watch=debug", true),
+            ("claviger_operator::watch", true),
             ("nope", false),
+            ("wran,claviger_operator=debug", false),
             ("claviger_operator=nope", false),
         ] {
             assert_eq!(filter(level).is_ok(), fits, "{level}");

@@ -1,6 +1,7 @@
 //! `claviger plugin precompile`: compiles the built-in plugins ahead, beside them, for whoever builds an image or a
 //! package. What it makes is read by `run`, `render`, `diff` and `takeover`; it decides nothing about trust, the plugin host does.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -36,13 +37,14 @@ pub(crate) async fn precompile(args: &PrecompileArgs) -> anyhow::Result<ExitCode
         let (component, _) = super::read(file)?;
         let (bytes, started) = (component.len(), Instant::now());
         let inspection = host.inspect(component).await.with_context(|| file.display().to_string())?;
-        println!(
+        writeln!(
+            std::io::stdout(),
             "{} {} ({}) in {:.1} s",
             inspection.name,
             inspection.version,
             size(bytes),
             started.elapsed().as_secs_f64()
-        );
+        )?;
     }
     readable(&ahead).with_context(|| format!("cannot make {} readable for others", ahead.display()))?;
     Ok(ExitCode::SUCCESS)

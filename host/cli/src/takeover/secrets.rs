@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use claviger_crds::external_secret::ExternalSecret;
-use claviger_operator::plugins::BUILT_IN;
+use claviger_operator::plugins::{BUILT_IN, plugin_of};
 use claviger_operator::sync::Pipeline;
 use futures::StreamExt;
 use kube::{Client, Config};
@@ -21,7 +21,7 @@ const AT_ONCE: usize = 10;
 
 /// Names that there is a plugin for: the built-in ones, and those of the cluster's `Plugin` objects.
 pub(super) fn plugin_names(plugins: &[Value]) -> BTreeSet<String> {
-    let installed = plugins.iter().filter_map(|plugin| plugin["metadata"]["name"].as_str());
+    let installed = plugins.iter().filter_map(|plugin| plugin["metadata"]["name"].as_str()).map(plugin_of);
     BUILT_IN.iter().map(|built_in| built_in.name).chain(installed).map(str::to_owned).collect()
 }
 

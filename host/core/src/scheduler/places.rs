@@ -1,8 +1,8 @@
 //! Who gets the next place among the workers.
 //!
 //! A provider that takes requests and answers none holds whoever asks it until the call is given up. So places open anew
-//! for those that are held so long, and a namespace may have a quarter of them: no namespace ever has more under way than
-//! there are workers, and all together have twice as many at most. Whom a worker waits for is not known here: where the API
+//! for those that are held so long, to namespaces that have less than a quarter of the workers under way: none ever has more
+//! than there are workers, and all together have twice as many at most. What is cluster-scoped is one namespace here. Whom a worker waits for is not known here: where the API
 //! server is slow, as many wait for it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ use super::ready::BESIDE;
 /// provider far away take less than this.
 pub(super) const STALLED: Duration = Duration::from_secs(2);
 
-/// Of the places that open anew a namespace has one part in so many at most, as of a plugin's calls.
+/// Where places open anew a namespace has one part of the workers in so many at most, as of a plugin's calls.
 const PARTS: usize = 4;
 
 /// Which namespaces may have the next place.

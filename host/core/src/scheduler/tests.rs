@@ -344,8 +344,8 @@ fn who_needs_no_worker_takes_none_and_waits_for_none() {
 }
 
 proptest! {
-    /// Whatever comes: nobody has more than the workers, nor all together twice as many; and who gets nothing is told of the
-    /// very time when there may be something.
+    /// Whatever comes: nobody has more than the workers, nor all together twice as many; and who gets nothing is told of a
+    /// time before which there is nothing.
     #[test]
     fn places_are_kept(steps in steps(), workers in 1..4_usize) {
         let start = Instant::now();

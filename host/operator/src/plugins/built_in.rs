@@ -61,3 +61,20 @@ pub(crate) fn object_of(plugin: &str) -> String {
 pub fn built_in(name: &str) -> Option<BuiltIn> {
     BUILT_IN.iter().find(|built_in| built_in.name == name).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_built_in_has_one_object() {
+        let objects: BTreeSet<String> = BUILT_IN.iter().map(|one| object_of(one.name)).collect();
+        assert_eq!(objects.len(), BUILT_IN.len());
+        for one in BUILT_IN {
+            assert_eq!(plugin_of(&object_of(one.name)), one.name);
+        }
+        assert_eq!((plugin_of("openbao"), plugin_of("etcd")), ("openBao", "etcd"));
+    }
+}

@@ -66,7 +66,7 @@ async fn try_install(
                 let known: Vec<_> = BUILT_IN.iter().map(|built_in| built_in.name).collect();
                 return Err(InstallError::SourceNotFound {
                     what: format!("a built-in plugin {asked:?} for the name {name:?}"),
-                    remedy: format!("there are {}, each under its own name", known.join(", ")),
+                    remedy: format!("there are {}, each under its own name in lower case", known.join(", ")),
                 });
             };
             registry.load(wanted, file(registry.directory(), found.file)).await

@@ -46,6 +46,8 @@ pub(crate) struct PushProgress {
     pub failures: u32,
     /// Somebody else may have written or deleted at one of its places meanwhile: it has to look again.
     pub again: bool,
+    /// It looked at once because it had made room in its status. Not twice in a row: names may differ at each look.
+    pub hurried: bool,
     /// Since when its Secret is not there.
     pub gone: Option<Instant>,
 }

@@ -33,10 +33,11 @@ pub(crate) fn new(args: &NewArgs) -> anyhow::Result<ExitCode> {
     for file in &files {
         write(&folder, file).with_context(|| format!("cannot write {} in {shown}", file.path))?;
     }
-    println!("{}: {} in {}, {} files in {shown}", names.plain(), args.kind, args.lang, files.len());
-    println!("next, as its README.md explains:\n\n  cd {shown}");
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}: {} in {}, {} files in {shown}", names.plain(), args.kind, args.lang, files.len())?;
+    writeln!(out, "next, as its README.md explains:\n\n  cd {shown}")?;
     for command in project::commands(&files) {
-        println!("  {command}");
+        writeln!(out, "  {command}")?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -62,6 +62,8 @@ impl Look<'_> {
             }
         };
         self.context.metrics.reconciled(&object, self.began.elapsed(), reason);
+        let hurries = made_room && !self.progress.hurried;
+        self.progress.hurried = hurries;
         self.context.state.set_push_progress(self.name, self.progress.clone());
         let next = match wait {
             Some(wait) => Some((Class::Retry, Instant::now() + wait)),
@@ -70,7 +72,7 @@ impl Look<'_> {
         };
         let again = (!written).then(|| (Class::Retry, Instant::now() + WRITE_AGAIN));
         // The old places of what is renamed are gone, and the new ones not all there.
-        let at_once = made_room.then(|| (Class::Retry, Instant::now()));
+        let at_once = hurries.then(|| (Class::Retry, Instant::now()));
         next.into_iter().chain(again).chain(at_once).min_by_key(|(_, at)| *at)
     }
 
