@@ -70,8 +70,8 @@ fn every_login_of_esos_openbao_and_its_default_mount() {
         other => Err(format!("{other:?}")),
     });
     assert!(status["granted"].is_object(), "{status}");
-    world.sync_now("by-token");
-    world.wait_reason("externalsecret", "by-token", "PluginForbidden");
+    world.sync_now("synced-by-token");
+    world.wait_reason("externalsecret", "synced-by-token", "PluginForbidden");
     let refreshed = || world.get("externalsecret", "of-vault").unwrap()["status"]["refreshTime"].clone();
     let before = refreshed();
     world.sync_now("of-vault");
@@ -80,6 +80,6 @@ fn every_login_of_esos_openbao_and_its_default_mount() {
         after => Err(after.to_string()),
     });
     world.kubectl(&["delete", "plugin", "openbao"]);
-    world.wait_ready("externalsecret", "by-token");
+    world.wait_ready("externalsecret", "synced-by-token");
     assert_no_value_left(&world, &operator, &[VALUE, password, secret_id.as_str().unwrap()]);
 }

@@ -42,6 +42,9 @@ pub(crate) type History = BTreeMap<String, BTreeSet<String>>;
 #[derive(Clone, Debug)]
 pub(crate) struct Secret {
     pub(crate) wish: Wish,
+    /// What was wished of the same target since all was calm: who has not heard of the edit yet (a watch that comes back after an
+    /// API server's restart) may write what is read for that.
+    pub(crate) former: Vec<Wish>,
     pub(crate) target: String,
     /// What its target may have held since it was made.
     pub(crate) had: History,
@@ -203,15 +206,32 @@ impl Model {
             Some(old) if wish.rename && wish.creation == Creation::Owner => {
                 let mut before = old.before;
                 before.insert(old.target);
-                Secret { wish, target: fresh, had: History::new(), before, certain: false }
+                Secret {
+                    wish,
+                    former: Vec::new(),
+                    target: fresh,
+                    had: History::new(),
+                    before,
+                    certain: false,
+                }
             }
-            Some(old) => Secret { wish, ..old },
+            Some(mut old) => {
+                old.former.push(std::mem::replace(&mut old.wish, wish));
+                old
+            }
             None => {
                 if wish.creation == Creation::Merge {
                     let theirs = Data::from([(THEIRS.0.to_owned(), THEIRS.1.to_owned())]);
                     effects.push(Effect::Apply(manifests::secret(&fresh, &theirs)));
                 }
-                Secret { wish, target: fresh, had: History::new(), before: BTreeSet::new(), certain: false }
+                Secret {
+                    wish,
+                    former: Vec::new(),
+                    target: fresh,
+                    had: History::new(),
+                    before: BTreeSet::new(),
+                    certain: false,
+                }
             }
         };
         effects.push(Effect::Apply(manifests::external_secret(slot, &secret)));
@@ -248,8 +268,10 @@ impl Model {
     fn note(&mut self) {
         let keys = &self.keys;
         for secret in self.secrets.values_mut().chain(self.left.values_mut()) {
-            for (key, value) in read(keys, &secret.wish).0 {
-                secret.had.entry(key).or_default().insert(value);
+            for wish in std::iter::once(&secret.wish).chain(&secret.former) {
+                for (key, value) in read(keys, wish).0 {
+                    secret.had.entry(key).or_default().insert(value);
+                }
             }
         }
     }
@@ -296,6 +318,7 @@ impl Model {
             let deleted = matches!(self.expected(slot), Some(Expected::Deleted));
             let Some(secret) = self.secrets.get_mut(&slot) else { continue };
             secret.certain = (secret.certain && !deleted) || exact;
+            secret.former.clear();
             if exact {
                 secret.before.clear();
             }

@@ -115,3 +115,16 @@ fn what_was_merged_into_or_orphaned_is_left_and_an_owners_is_not() {
         assert!(model.left.is_empty());
     }
 }
+
+#[test]
+fn who_has_not_heard_of_an_edit_may_write_what_it_reads_for_the_wish_before() {
+    let mut model = model(wish(&[(0, 0)], Creation::Orphan, Deletion::Retain));
+    model.act(&Action::PutSecret { slot: 0, wish: wish(&[(1, 0)], Creation::Orphan, Deletion::Retain) });
+    let read = |model: &mut Model| {
+        model.act(&Action::PutKey { key: 0, more: 0 });
+        model.secrets[&0].had["d0"].contains(&model.keys[&0]["p0"])
+    };
+    assert!(read(&mut model));
+    model.settled();
+    assert!(!read(&mut model), "all was calm: everybody has heard of it");
+}
