@@ -70,8 +70,9 @@ fn every_login_of_esos_openbao_and_its_default_mount() {
         other => Err(format!("{other:?}")),
     });
     assert!(status["granted"].is_object(), "{status}");
+    world.wait_reason("secretstore", "by-token", "PluginForbidden");
     world.sync_now("synced-by-token");
-    world.wait_reason("externalsecret", "synced-by-token", "PluginForbidden");
+    world.wait_reason("externalsecret", "synced-by-token", "StoreNotReady");
     let refreshed = || world.get("externalsecret", "of-vault").unwrap()["status"]["refreshTime"].clone();
     let before = refreshed();
     world.sync_now("of-vault");
