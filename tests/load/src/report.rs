@@ -69,6 +69,7 @@ fn verdict(figure: f64, aim: Aim) -> String {
         Aim::AtLeast(limit) if figure < limit => {
             format!("missed: {:.0} % under", (1.0 - figure / limit) * 100.0)
         }
+        _ if figure.is_nan() => "not measured".to_owned(),
         Aim::AtMost(_) | Aim::AtLeast(_) => "met".to_owned(),
     }
 }
@@ -106,6 +107,7 @@ mod tests {
             Row::plain("steady", "cores", 0.25, "").aimed(Aim::AtMost(0.2)),
             Row::plain("steady", "reads", 50.0, "").aimed(Aim::AtMost(50.0)),
             Row::plain("initial-sync", "ratio", 0.72, "").aimed(Aim::AtLeast(0.8)),
+            Row::plain("growth", "each", f64::NAN, "KiB").aimed(Aim::AtMost(4.0)),
             Row::plain("storm", "all", 12.34, "s"),
         ];
         assert_eq!(
@@ -114,6 +116,7 @@ mod tests {
              | steady | cores | 0.25 | at most 0.20 | missed: 25 % over |\n\
              | steady | reads | 50 | at most 50 | met |\n\
              | initial-sync | ratio | 0.72 | at least 0.80 | missed: 10 % under |\n\
+             | growth | each | NaN KiB | at most 4 KiB | not measured |\n\
              | storm | all | 12.3 s |  |  |\n"
         );
     }

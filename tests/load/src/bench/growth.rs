@@ -62,8 +62,11 @@ async fn external_secrets(progress: &Progress, place: &Place<'_>, sizes: &[usize
         wait_ready(&place.client, &population, size).await?;
         rows.extend(point(progress, &operator, "ExternalSecrets", size, &mut points).await?);
     }
-    let row = Row::plain(NAME, "each ExternalSecret", slope(&points), "KiB");
-    rows.push(row.aimed(Aim::AtMost(4.0)));
+    // One size says nothing of it.
+    if points.len() > 1 {
+        let row = Row::plain(NAME, "each ExternalSecret", slope(&points), "KiB");
+        rows.push(row.aimed(Aim::AtMost(4.0)));
+    }
     Ok(rows)
 }
 
