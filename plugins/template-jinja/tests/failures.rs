@@ -35,6 +35,8 @@ fn says_what_and_where() {
         ("{{ nope | sha256 }}", 1, 11, "undefined value: `nope` is undefined"),
         ("{{ [nope] | tojson }}", 1, 13, "undefined value: `nope` is undefined"),
         ("{{ nope | isoformat }}", 1, 11, "undefined value: `nope` is undefined"),
+        ("{{ 'a %(é)s' | format(user) }}", 1, 16, "format: a key in %(…) has to be ASCII"),
+        ("{{ '%(é' | format(user) }}", 1, 12, "format: a key in %(…) has to be ASCII"),
         ("{{ user | nofilter }}", 1, 11, "unknown filter: filter nofilter is unknown"),
         ("{{ nofunction() }}", 1, 4, "unknown function: nofunction is unknown"),
         ("{{ user.nomethod() }}", 1, 8, "unknown method: string has no method named nomethod"),
@@ -319,4 +321,16 @@ fn nothing_reaches_outside() {
         |template: &str| (render(template, &data(), &options()), render(template, &data(), &options()));
     let (first, second) = twice("{{ now() }} {{ user | sha256 }}");
     assert_eq!(first, second);
+}
+
+#[test]
+fn only_keys_of_a_format_have_to_be_ascii() {
+    for (template, text) in [
+        ("{{ 'é %s %%(é) ü' | format(user) }}", "é admin %(é) ü"),
+        ("{{ '%(name)s é' | format(name=user) }}", "admin é"),
+        ("{{ '%5.1f|%-3d|' | format(1.25, 7) }}", "  1.2|7  |"),
+    ] {
+        let rendered = render(template, &data(), &options()).expect(template);
+        assert_eq!(rendered.text, text.as_bytes(), "{template}");
+    }
 }

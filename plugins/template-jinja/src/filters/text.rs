@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use minijinja::value::{Kwargs, StringInput};
+use minijinja::value::{Kwargs, Rest, StringInput, ValueOrKwargs};
 use minijinja::{Environment, Error, State, Value};
 
 use crate::data::{is_binary, refuse_undefined};
@@ -17,6 +17,7 @@ pub(super) fn add(environment: &mut Environment<'_>, text: &Arc<str>) {
     environment.add_filter("indent", indent);
     environment.add_filter("nindent", nindent);
     environment.add_filter("join", join);
+    environment.add_filter("format", format);
     let text = text.clone();
     environment.add_filter("required", move |value: &Value, message: Option<Cow<'_, str>>| {
         let empty = value.is_undefined()
@@ -29,6 +30,32 @@ pub(super) fn add(environment: &mut Environment<'_>, text: &Arc<str>) {
         let message = message.filter(|message| text.contains(message.as_ref()));
         Err(refuse(message.map_or_else(|| "a required value is missing".to_owned(), Cow::into_owned)))
     });
+}
+
+/// minijinja's, which panics at a key of a mapping (`%(key)s`) that is not ASCII.
+fn format(state: &mut State<'_, '_>, text: &Value, values: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    if text.as_str().is_some_and(|text| !keys_are_ascii(text)) {
+        return Err(refuse("format: a key in %(…) has to be ASCII".to_owned()));
+    }
+    minijinja::filters::format(state, text, values)
+}
+
+/// Of `%(key)` up to the next `)`; `%%` is a percent sign.
+fn keys_are_ascii(text: &str) -> bool {
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('%') {
+        rest = after;
+        if let Some(after) = rest.strip_prefix('%') {
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix('(') {
+            let (key, after) = after.split_once(')').unwrap_or((after, ""));
+            if !key.is_ascii() {
+                return false;
+            }
+            rest = after;
+        }
+    }
+    true
 }
 
 /// In double quotes, escaped as in JSON: valid in JSON, YAML and most configuration languages.
