@@ -65,7 +65,7 @@ async fn external_secrets(progress: &Progress, place: &Place<'_>, sizes: &[usize
     // One size says nothing of it.
     if points.len() > 1 {
         let row = Row::plain(NAME, "each ExternalSecret", slope(&points), "KiB");
-        rows.push(row.aimed(Aim::AtMost(4.0)));
+        rows.push(row.aimed(Aim::AtMost(4.0)).limited_by("each object is kept as it was read"));
     }
     Ok(rows)
 }

@@ -22,6 +22,9 @@ use crate::{Product, vault};
 
 const NAME: &str = "plugin-call";
 
+/// What a call takes that a native one does not.
+const FRESH: &str = "a fresh instance for each call, and checks of its requests";
+
 /// Of each, in turns with the native ones.
 const CALLS: usize = 2_000;
 
@@ -63,8 +66,8 @@ pub(crate) async fn run(progress: &Progress, product: &Product) -> Result<Vec<Ro
             Row::plain(NAME, format!("{what}: ratio"), plugin.as_secs_f64() / native.as_secs_f64(), "");
         let added = Row::plain(NAME, format!("{what}: added"), micros(plugin) - micros(native), "µs");
         rows.push(Row::plain(NAME, format!("{what}: native"), micros(native), "µs"));
-        rows.push(if keys == 1 { ratio.aimed(Aim::AtMost(1.1)) } else { ratio });
-        rows.push(if keys == 1 { added.aimed(Aim::AtMost(100.0)) } else { added });
+        rows.push(if keys == 1 { ratio.aimed(Aim::AtMost(1.1)).limited_by(FRESH) } else { ratio });
+        rows.push(if keys == 1 { added.aimed(Aim::AtMost(100.0)).limited_by(FRESH) } else { added });
     }
     progress.say(format_args!("{NAME}: the other built-ins, against a server that answers at once"));
     for case in cases()? {
