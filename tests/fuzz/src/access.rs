@@ -32,26 +32,31 @@ pub fn run(data: &[u8]) {
         if !allowed {
             continue;
         }
-        let covering: Vec<&String> =
-            patterns.iter().filter(|pattern| covers(pattern, namespace, key)).collect();
+        let covering: Vec<(&String, Option<&str>)> = patterns
+            .iter()
+            .filter_map(|pattern| Some((pattern, covered(pattern, namespace, key)?)))
+            .collect();
         assert!(!covering.is_empty(), "{key:?} is of no pattern");
-        if covering.iter().all(|pattern| pattern.ends_with('*')) {
+        if covering.iter().all(|(_, rest)| rest.is_some()) {
             let odd = key.contains("//") || key.split('/').any(|part| matches!(part, "." | ".."));
-            assert!(!odd && !key.contains(['%', '\\', '?', '#', '&']), "{key:?} may mean another key");
+            // What stands in the pattern itself was meant.
+            let mut rests = covering.iter().filter_map(|(_, rest)| *rest);
+            let plain = rests.any(|rest| !rest.contains(['%', '\\', '?', '#', '&']));
+            assert!(!odd && plain, "{key:?} may mean another key");
         }
-        let own = covering.iter().all(|pattern| pattern.contains("{{"));
+        let own = covering.iter().all(|(pattern, _)| pattern.contains("{{"));
         if own && namespace != other && !patterns.iter().any(|pattern| !pattern.contains("{{")) {
             assert!(reach(other).check(key, Use::Read).is_err(), "{key:?} is of two namespaces");
         }
     }
 }
 
-/// What the page about policies says, in another way.
-fn covers(pattern: &str, namespace: &str, key: &str) -> bool {
+/// What the page about policies says, in another way: whether it is the pattern's, and what its `*` stands for.
+fn covered<'k>(pattern: &str, namespace: &str, key: &'k str) -> Option<Option<&'k str>> {
     let place = Regex::new(r"\{\{\s*namespace\s*\}\}").expect("an expression");
     let filled = place.replace_all(pattern, regex::NoExpand(namespace)).into_owned();
     match filled.strip_suffix('*') {
-        Some(begin) => key.starts_with(begin),
-        None => key == filled,
+        Some(begin) => key.strip_prefix(begin).map(Some),
+        None => (key == filled).then_some(None),
     }
 }
