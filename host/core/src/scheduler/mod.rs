@@ -2,8 +2,8 @@
 //!
 //! New and changed objects go before retries, those before periodic refreshes, so that a new object does
 //! not wait behind ten thousand. Inside a class the namespaces take turns, so that a hot one starves
-//! nobody, and where one waits for a silent provider the others go on (`places.rs`). An object is never handed out twice at once: what is pushed while it is in flight is handed
-//! out after it is done. Memory is one entry per object; an operation takes the logarithm of them, and one look at
+//! nobody, and where one waits for a silent provider the others go on (`places.rs`). An object is never handed
+//! out twice at once: what is pushed while it is in flight is handed out after it is done. Memory is one entry per object; an operation takes the logarithm of them, and one look at
 //! each that is at work when all workers are.
 
 mod places;
@@ -157,8 +157,8 @@ impl<K: Queued> Scheduler<K> {
         let open = self.open(now, workers);
         let ripe = self.ripened.filter(|_| self.ready.iter().any(|ready| ready.has(&open)));
         let later = self.later.first().map(|(due, _)| *due);
-        let places = self.at_work().map(|(_, since)| since + STALLED).filter(|at| *at > now).min();
-        let places = places.filter(|_| open != Open::All);
+        let leaves = || self.at_work().map(|(_, since)| since + STALLED).filter(|at| *at > now).min();
+        let places = if open == Open::All { None } else { leaves() };
         ripe.or_else(|| later.into_iter().chain(places).min())
     }
 

@@ -1,9 +1,9 @@
 //! Who gets the next place among the workers.
 //!
 //! A provider that takes requests and answers none holds whoever asks it until the call is given up. So places open anew
-//! for those that are held so long, to namespaces that have less than a quarter of the workers under way: none ever has more
-//! than there are workers, and all together have twice as many at most. What is cluster-scoped is one namespace here. Whom a worker waits for is not known here: where the API
-//! server is slow, as many wait for it.
+//! for those that are held so long, to namespaces that have less than a quarter of the workers under way: none ever has
+//! more than there are workers, and all together have twice as many at most. What is cluster-scoped is one namespace here.
+//! Whom a worker waits for is not known: where the API server is slow, as many wait for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -9,8 +9,8 @@ use super::registry::{Installed, Registry, Wanted};
 use super::source::{Parts, config_map, file};
 use super::{InstallError, grants};
 
-/// Installs what the `Plugin` object `name` says; ConfigMaps, and what a registry is asked with, are read from `maps`. What was in place stays
-/// where this fails, and `registry` keeps the reason. `still` says, when it is loaded, whether it is still wanted.
+/// Installs what the `Plugin` object `name` says; ConfigMaps, and what a registry is asked with, are read from `maps`.
+/// What was in place stays where this fails, and `registry` keeps the reason. `still` says, when it is loaded, whether it is still wanted.
 ///
 /// # Errors
 /// Why not.
