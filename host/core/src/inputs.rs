@@ -112,4 +112,16 @@ mod tests {
         let none = Slow::default();
         assert!(!none.is(none.text()) && open(&none, "1").is_empty());
     }
+
+    /// They stand on Secrets, and another version compares them with its own. Expected: Python's `hashlib.scrypt` of
+    /// `hashlib.sha256`, with each length as `struct.pack("<Q", …)`.
+    #[test]
+    fn hashes_that_were_stored_are_found_again() {
+        let mut inputs = Inputs::default();
+        inputs.add("a", b"1");
+        inputs.add("b", b"2");
+        let slow = inputs.slowly("5a17".to_owned());
+        assert_eq!(slow.text(), "a0ac102704e673668826b5017147ca9393d343b91854e5e741edfc936379ce62");
+        assert_eq!(slow.with("x", [("k", "v")]), "2fb6b72fdd2dc9434755232e561b14af");
+    }
 }

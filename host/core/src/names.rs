@@ -169,6 +169,21 @@ mod tests {
         assert_eq!(hashed.len(), FIELD_MANAGER_PREFIX.len() + 5 + 56);
     }
 
+    /// Another version looks for what this one wrote by these names: a Secret with none of them is written anew, a lease
+    /// is nobody's, and a workload is restarted. Expected: Python's `hashlib.sha3_224`.
+    #[test]
+    fn marks_are_found_again_by_another_version() {
+        for (made, expected) in [
+            (changed_annotation("app"), "changed.claviger.io/41b825502a8776029d4c5621de332288"),
+            (restart_annotation("app"), "restart.claviger.io/41b825502a8776029d4c5621de332288"),
+            (lease_annotation("app"), "lease.claviger.io/41b825502a8776029d4c5621de332288"),
+            (rendered_annotation("app"), "rendered.claviger.io/41b825502a8776029d4c5621de332288"),
+            (created_by("team-a", "app"), "c95ab3945b22b5a0ca794e8ae4509f00cea935954bd860ac3ce1ea15"),
+        ] {
+            assert_eq!(made, expected);
+        }
+    }
+
     #[test]
     fn keys_are_kubernetes_keys() {
         for (key, valid) in [("a.b-c_D9", true), (".env", true), ("", false), ("a/b", false), ("ä", false)] {
