@@ -21,6 +21,9 @@ use crate::session::Scope;
 const KEYS_PER_SCOPE: usize = 16;
 /// A token is under 4 KiB, a GCP key set under 16.
 const MAX_VALUE: usize = 64 * 1024;
+/// What is larger makes room first. A hundred stores with long tokens would fill a plugin's share, and who may create those
+/// has others log in at each call; with usual ones it takes two thousand.
+const USUAL: usize = 4 * 1024;
 /// Bytes that one plugin keeps, of keys and values: tokens for some thousands of stores. A plugin chooses
 /// its partitions, so the number of its scopes is no limit.
 const BYTES_PER_PLUGIN: usize = 8 * 1024 * 1024;
@@ -93,8 +96,8 @@ impl Share {
         self.bytes = self.scopes.values().flat_map(HashMap::values).map(Slot::bytes).sum();
     }
 
-    /// Makes room for so much by dropping what is over, then what is over soonest. `false` if it is taken
-    /// by what is being filled.
+    /// Makes room for so much by dropping what is over, then what is large, then the rest, each by what is over soonest.
+    /// `false` if it is taken by what is being filled.
     fn room(&mut self, bytes: usize, now: Instant) -> bool {
         let enough = |share: &Self| share.bytes.saturating_add(bytes) <= BYTES_PER_PLUGIN;
         if enough(self) {
@@ -106,9 +109,12 @@ impl Share {
         }
         let all = self.scopes.iter().flat_map(|(scope, keys)| keys.iter().map(move |slot| (scope, slot)));
         let mut ends: Vec<_> = all
-            .filter_map(|(scope, (key, slot))| Some((slot.until()?, scope.clone(), key.clone())))
+            .filter_map(|(scope, (key, slot))| {
+                let usual = slot.bytes() <= ENTRY + USUAL;
+                Some(((usual, slot.until()?), scope.clone(), key.clone()))
+            })
             .collect();
-        ends.sort_by_key(|(until, ..)| *until);
+        ends.sort_by_key(|(order, ..)| *order);
         // A quarter at once, so that the next who comes does not sort again.
         let target = BYTES_PER_PLUGIN / 4 * 3;
         for (_, scope, key) in ends {
@@ -347,6 +353,8 @@ mod tests {
         let memo = Arc::new(Memo::default());
         let neighbour = scope(&memo, "neighbour", 0);
         fill(&neighbour, "token", 1000, Duration::from_secs(50));
+        let small = scope(&memo, "greedy", usize::MAX);
+        fill(&small, "token", USUAL, Duration::from_secs(50));
         for n in 0..5_000 {
             fill(&scope(&memo, "greedy", n), "token", MAX_VALUE, Duration::from_secs(60 + n as u64));
             assert!(bytes(&memo, "greedy") <= BYTES_PER_PLUGIN);
@@ -354,6 +362,7 @@ mod tests {
         assert!(matches!(scope(&memo, "greedy", 4_999).find("token"), Found::Hit(..)), "the latest is there");
         assert!(matches!(scope(&memo, "greedy", 0).find("token"), Found::Miss(_)), "the first is not");
         assert!(matches!(neighbour.find("token"), Found::Hit(..)));
+        assert!(matches!(small.find("token"), Found::Hit(..)), "it is over first, and long ones made room");
     }
 
     #[test]

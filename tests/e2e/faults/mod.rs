@@ -7,6 +7,7 @@ mod hung;
 mod provider;
 mod push;
 mod silent;
+mod successor;
 mod watches;
 
 use std::collections::BTreeMap;

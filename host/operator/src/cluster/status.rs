@@ -3,6 +3,9 @@
 //! A merge patch of the whole status: the operator is its only writer, and a patch without a
 //! resourceVersion cannot be refused because somebody edited the spec meanwhile. What the status said and
 //! says no more is taken out by name, for a merge leaves it otherwise. An object that is gone needs no status.
+//!
+//! That of an ExternalSecret is put in the place of what is there, of the very object that was looked at: what it says of
+//! values decides whether they are read again, and would be believed of an object that took its name meanwhile.
 
 use claviger_core::error::Failure;
 use claviger_core::names::OWN_FIELD_MANAGER;
@@ -30,6 +33,45 @@ where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + DeserializeOwned,
 {
     patch::<K>(Api::namespaced(client.clone(), &name.namespace), name, body(old, new)).await
+}
+
+/// Puts a status in the place of what is there, unless the object with that uid is gone.
+///
+/// # Errors
+/// [`Failure::ApiServer`].
+pub(crate) async fn replace<K>(
+    client: &Client,
+    name: &Name,
+    uid: Option<&str>,
+    new: &impl Serialize,
+) -> Result<(), Failure>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + DeserializeOwned,
+{
+    let Name { namespace, name } = name;
+    let api: Api<DeserializeGuard<K>> = Api::namespaced(client.clone(), namespace);
+    let failure =
+        |error: &kube::Error| api_failure("writing the status of", &K::kind(&()), namespace, name, error);
+    let body = json!([
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "add", "path": "/status", "value": new},
+    ]);
+    let patch = serde_json::from_value(body).map_err(|error| failure(&kube::Error::SerdeError(error)))?;
+    let params = PatchParams { field_manager: Some(OWN_FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    match api.patch_status(name, &params, &Patch::Json::<()>(patch)).await {
+        Ok(_) => Ok(()),
+        Err(error) if is_code(&error, 404) => Ok(()),
+        // What a test that failed and a status that the schema refuses both are.
+        Err(error) if is_code(&error, 422) => match api.get_opt(name).await {
+            Ok(live) if live.as_ref().and_then(|live| live.meta().uid.as_deref()) != uid => Ok(()),
+            Ok(_) | Err(_) => Err(failure(&error)),
+        },
+        Err(error) => Err(failure(&error)),
+    }
+}
+
+fn is_code(error: &kube::Error, code: u16) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == code)
 }
 
 /// Writes the status of a cluster-scoped object; `old` is what it says now.

@@ -94,7 +94,7 @@ pub(super) async fn reconcile(context: &Arc<Context>, object: &str, class: Class
         return failed?.try_again().map(|wait| (Class::Retry, Instant::now() + wait));
     };
     let (plugin, outcome) = match parsed.as_ref() {
-        Ok(plugin) if class == Class::Refresh && is_current(plugin) && before.is_some() => {
+        Ok(plugin) if class == Class::Refresh && is_current(plugin, digest_of(before.as_ref())) => {
             let installed = before?;
             let written = report(context, object, plugin, &Ok(installed)).await;
             return Some((Class::Refresh, Instant::now() + if written { LOOK_AGAIN } else { WRITE_AGAIN }));
@@ -153,13 +153,19 @@ async fn install(context: &Context, object: &str, plugin: &Plugin) -> Result<Ins
     plugins::install(&context.registry, object, &plugin.spec, &maps, &still).await
 }
 
-/// Whether the object's status is about this generation, and good.
-fn is_current(plugin: &Plugin) -> bool {
-    let status = plugin.status.as_ref();
-    status.is_some_and(|status| {
+/// Whether the object's status is about this generation, good, and about what is loaded here: another replica may have
+/// loaded what this one could not.
+fn is_current(plugin: &Plugin, loaded: Option<&str>) -> bool {
+    plugin.status.as_ref().is_some_and(|status| {
         status.observed_generation == plugin.metadata.generation
+            && loaded.is_some()
+            && status.digest.as_deref() == loaded
             && status.conditions.iter().any(|condition| condition.status == "True")
     })
+}
+
+fn digest_of(loaded: Option<&Installed>) -> Option<&str> {
+    loaded.map(|loaded| loaded.plugin.id().digest.as_str())
 }
 
 /// Writes status and event if they say something new, and if it is for this replica to say it. Whether that worked.
@@ -287,6 +293,8 @@ fn wake(context: &Context, name: &str, before: Option<&Installed>) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -311,6 +319,22 @@ mod tests {
         let both = used(&now, Some(&before));
         assert_eq!((both.memory_mib, both.cpu_milliseconds), (Some(9), Some(50)));
         assert_eq!(both.origins, ["https://a:443", "https://b:443"]);
+    }
+
+    #[test]
+    fn another_replica_s_plugin_is_not_taken_for_the_one_that_is_loaded() {
+        let status = json!({"observedGeneration": 2, "digest": "sha256:2", "conditions": [
+            {"type": "Ready", "status": "True", "reason": "Loaded", "message": "", "lastTransitionTime": null}]});
+        let mut plugin: Plugin = serde_json::from_value(json!({
+            "apiVersion": "claviger.io/v1alpha1", "kind": "Plugin", "metadata": {"name": "p", "generation": 2},
+            "spec": {"source": {"file": "p.wasm"}}, "status": status,
+        }))
+        .unwrap();
+        assert!(is_current(&plugin, Some("sha256:2")));
+        assert!(!is_current(&plugin, Some("sha256:1")), "what the one before this had loaded");
+        assert!(!is_current(&plugin, None));
+        plugin.metadata.generation = Some(3);
+        assert!(!is_current(&plugin, Some("sha256:2")), "the manifest has changed");
     }
 
     #[test]

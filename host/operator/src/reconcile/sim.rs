@@ -109,6 +109,17 @@ impl Api {
 
     fn answer(&self, method: &str, path: &str, kind: &str, body: Value) -> (u16, Value) {
         let mut server = self.lock();
+        let body = match path.strip_suffix("/status") {
+            Some(object) if kind.contains("json-patch") => {
+                let said = replaced(&body);
+                let there = server.objects.get(object).map(|object| &object["metadata"]["uid"]);
+                if there.is_some_and(|there| *there != said["metadata"]["uid"]) {
+                    return failed(422);
+                }
+                said
+            }
+            _ => body,
+        };
         server.requests.push((format!("{method} {path}"), body.clone()));
         if let Some(code) = server.refuse.as_ref().and_then(|refuse| refuse(method, path)) {
             return failed(code);
@@ -170,11 +181,19 @@ impl Server {
     }
 }
 
+/// What a patch of a status tests and puts there, as the object.
+fn replaced(patch: &Value) -> Value {
+    assert_eq!((&patch[0]["op"], &patch[0]["path"]), (&json!("test"), &json!("/metadata/uid")));
+    assert_eq!((&patch[1]["op"], &patch[1]["path"]), (&json!("add"), &json!("/status")));
+    json!({"metadata": {"uid": patch[0]["value"]}, "status": patch[1]["value"]})
+}
+
 fn failed(code: u16) -> (u16, Value) {
     let reason = match code {
         403 => "Forbidden",
         404 => "NotFound",
         409 => "Conflict",
+        422 => "Invalid",
         _ => "InternalError",
     };
     let message = format!("refused: {reason}");

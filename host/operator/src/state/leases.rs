@@ -99,8 +99,10 @@ impl State {
                     record.held.iter().filter_map(|held| held.lease.as_ref()).any(&such)
                 })
         };
-        let inner = self.lock();
-        inner.managed.iter().any(|secret| records(&secret).any(|(_, text)| holds(text)))
+        let leased = self.lock().managed.leased();
+        let mut saying =
+            leased.iter().filter(|packed| packed.says(&said)).filter_map(|packed| packed.unpack());
+        saying.any(|secret| records(&secret).any(|(_, text)| holds(text)))
     }
 
     /// Uids of ExternalSecrets of that name that are gone; told once.
@@ -221,6 +223,11 @@ mod tests {
         assert!(state.is_held("live"));
         assert!(!state.is_held("old"), "it is named, and replaced");
         assert!(!state.is_held("liv"), "a part of an id is none");
+        // As JSON in JSON writes it.
+        let odd = r#"a"b\c/ü"#;
+        state.managed_event(Event::Apply(secret("db", &record(&["live", odd], &[]))));
+        assert!(state.is_held(odd) && state.is_held("live"));
+        assert!(!state.is_held(r#"a"b"#));
         state.managed_event(Event::Delete(secret("db", &record(&["live"], &[]))));
         assert!(!state.is_held("live"));
     }

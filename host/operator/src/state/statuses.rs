@@ -7,7 +7,7 @@ use claviger_core::backoff::after_failure;
 use claviger_core::error::Retry;
 use claviger_crds::external_secret::{ExternalSecret, ExternalSecretStatus};
 
-use super::{State, meta_of};
+use super::State;
 use crate::watch::cache::Name;
 
 /// One of them.
@@ -35,21 +35,22 @@ impl State {
     }
 
     /// Our own status write, before the watch shows it.
-    pub(crate) fn status_written(&self, name: &Name, status: &ExternalSecretStatus) {
+    pub(crate) fn status_written(&self, name: &Name, uid: Option<&str>, status: &ExternalSecretStatus) {
         let mut inner = self.lock();
         inner.unwritten.remove(name);
         let known = inner.external_secrets.get(name);
-        if let Some(Ok(es)) = known.as_deref() {
+        if let Some(Ok(es)) = known.as_deref()
+            && es.metadata.uid.as_deref() == uid
+        {
             let es = ExternalSecret { status: Some(status.clone()), ..es.clone() };
             inner.external_secrets.insert(name.clone(), Ok(es));
         }
     }
 
     /// One that failed.
-    pub(crate) fn status_not_written(&self, name: &Name, status: &ExternalSecretStatus) {
+    pub(crate) fn status_not_written(&self, name: &Name, uid: Option<&str>, status: &ExternalSecretStatus) {
         let mut inner = self.lock();
-        let known = inner.external_secrets.get(name);
-        let uid = known.and_then(|parsed| meta_of(&parsed).uid.clone());
+        let uid = uid.map(str::to_owned);
         let failures = inner.unwritten.get(name).map_or(0, |unwritten| unwritten.failures).saturating_add(1);
         let wait = after_failure(Retry::Backoff, failures, Duration::ZERO, rand::random());
         let unwritten =

@@ -28,9 +28,11 @@ impl MarkedCache {
         self.secrets.get(name)?.unpack().map(Arc::new)
     }
 
-    /// All of them, in order, each unpacked: not for what is done often.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = ManagedSecret> {
-        self.secrets.iter().filter_map(|(_, packed)| packed.unpack())
+    /// Those with a record of leases, in order, as they are kept: ten thousand are not to be unpacked while others wait for
+    /// the lock that this is behind.
+    pub(crate) fn leased(&self) -> Vec<Arc<Packed>> {
+        let all = self.secrets.iter().map(|(_, packed)| packed);
+        all.filter(|packed| packed.is_leased()).cloned().collect()
     }
 
     /// Whether it is there in that version.

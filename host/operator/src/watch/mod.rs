@@ -8,7 +8,7 @@ pub(crate) mod index;
 pub mod managed;
 pub(crate) mod marked;
 pub(crate) mod others;
-mod packed;
+pub(crate) mod packed;
 pub(crate) mod relist;
 pub(crate) mod streams;
 

@@ -2,7 +2,7 @@
 //! microseconds when its ExternalSecret is looked at. Hashes only, as in what it is made of.
 
 use claviger_core::hash::KeyHash;
-use claviger_core::names::LABEL_CREATED_BY;
+use claviger_core::names::{LABEL_CREATED_BY, LEASE_ANNOTATIONS};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +10,9 @@ use super::managed::{HashedData, ManagedSecret};
 
 /// The packed Secret, and beside it what each event is compared with.
 #[derive(Debug)]
-pub(super) struct Packed {
-    json: Box<[u8]>,
+pub(crate) struct Packed {
+    json: Box<str>,
+    leased: bool,
     version: Option<Box<str>>,
     mark: Option<Box<str>>,
 }
@@ -35,12 +36,14 @@ impl Packed {
         let version = metadata.resource_version.as_deref().map(Into::into);
         let mark = metadata.labels.as_ref().and_then(|labels| labels.get(LABEL_CREATED_BY));
         let mark = mark.map(|mark| mark.as_str().into());
+        let mut annotations = metadata.annotations.iter().flatten();
+        let leased = annotations.any(|(name, _)| name.starts_with(LEASE_ANNOTATIONS));
         let keys = keys.into_iter().map(|(key, hash)| (key, hash.to_bytes())).collect();
         let form = Form { m: metadata, t: type_, i: immutable, k: keys, h: eso_hash };
         // Texts, numbers and maps by texts: that always can be written. Were it not so, the Secret would be looked at in
         // the API server.
-        let json = serde_json::to_vec(&form).unwrap_or_default().into_boxed_slice();
-        Self { json, version, mark }
+        let json = serde_json::to_string(&form).unwrap_or_default().into_boxed_str();
+        Self { json, leased, version, mark }
     }
 
     /// `metadata.resourceVersion`.
@@ -53,9 +56,21 @@ impl Packed {
         self.mark.as_deref()
     }
 
+    /// Whether a record of leases stands on it.
+    pub(super) fn is_leased(&self) -> bool {
+        self.leased
+    }
+
+    /// Whether that is written in it anywhere, found without unpacking it.
+    pub(crate) fn says(&self, text: &str) -> bool {
+        let quoted = serde_json::to_string(text).unwrap_or_default();
+        let escaped = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        escaped.is_some_and(|text| self.json.contains(text))
+    }
+
     /// Unpacks it.
-    pub(super) fn unpack(&self) -> Option<ManagedSecret> {
-        let Form { m, t, i, k, h } = serde_json::from_slice(&self.json).ok()?;
+    pub(crate) fn unpack(&self) -> Option<ManagedSecret> {
+        let Form { m, t, i, k, h } = serde_json::from_str(&self.json).ok()?;
         let keys = k.into_iter().map(|(key, hash)| (key, KeyHash::from_bytes(hash))).collect();
         Some(ManagedSecret { metadata: m, type_: t, immutable: i, data: HashedData { keys, eso_hash: h } })
     }
@@ -89,6 +104,10 @@ mod tests {
             let packed = Packed::new(secret.clone());
             assert_eq!(packed.version(), secret.metadata.resource_version.as_deref());
             let unpacked = packed.unpack().unwrap();
+            for text in secret.metadata.annotations.iter().flatten().map(|(_, text)| text) {
+                assert!(packed.says(text) && !packed.says(&format!("{text}!")), "{text:?}");
+            }
+            assert!(!packed.is_leased());
             assert_eq!(unpacked.metadata, secret.metadata);
             assert_eq!((unpacked.type_, unpacked.immutable), (secret.type_, secret.immutable));
             assert_eq!(

@@ -90,7 +90,7 @@ impl Subject<'_> {
         if status::worth_writing(es.status.as_ref(), &new, context.config.status_interval) {
             tracing::warn!(reason = class.reason, message, "not synced");
             context.events.warning(&es.object_ref(&()), class.event, &message);
-            write(context, name, &new).await;
+            write(context, name, es.metadata.uid.as_deref(), &new).await;
         }
         if let Failure::AuthenticationFailed { .. } | Failure::ProviderUnavailable { .. } = failed.failure {
             // What hinders one hinders all of the store: its validation finds out, and finds out when it is
@@ -133,7 +133,7 @@ impl Look<'_> {
         context.metrics.ready(&Object::ExternalSecret((*name).clone()), true, None);
         self.subject.say(done);
         if status::worth_writing(old, &new, context.config.status_interval) {
-            write(context, name, &new).await;
+            write(context, name, es.metadata.uid.as_deref(), &new).await;
         }
         tracing::debug!(reason, "synced");
         let policy = &self.manifest.policy;
@@ -178,7 +178,7 @@ pub(super) async fn unreadable(context: &Context, name: &Name, invalid: &Invalid
     context.metrics.ready(&Object::ExternalSecret(name.clone()), false, Some(reason));
     tracing::warn!(reason, message, "not readable");
     let condition = status::ready(&[], false, reason, &message, Timestamp::now());
-    write(context, name, &status::failed(None, condition, Vec::new())).await;
+    write(context, name, invalid.metadata.uid.as_deref(), &status::failed(None, condition, Vec::new())).await;
     None
 }
 
@@ -190,19 +190,17 @@ pub(super) async fn written_again(
 ) -> Option<ExternalSecret> {
     let unwritten = context.state.unwritten_status(name, es)?;
     if unwritten.again <= Instant::now() {
-        write(context, name, &unwritten.status).await;
+        write(context, name, es.metadata.uid.as_deref(), &unwritten.status).await;
     }
     Some(ExternalSecret { status: Some(unwritten.status), ..es.clone() })
 }
 
-/// Writes a status; one that cannot be written holds all the same, and is tried again.
-pub(super) async fn write(context: &Context, name: &Name, new: &ExternalSecretStatus) {
-    let known = context.state.external_secret(name);
-    let old = known.as_ref().and_then(|parsed| parsed.as_ref().as_ref().ok()?.status.as_ref());
-    match status_writer::write::<ExternalSecret>(&context.client, name, old, new).await {
-        Ok(()) => context.state.status_written(name, new),
+/// Writes the status of the object with that uid; one that cannot be written holds all the same, and is tried again.
+pub(super) async fn write(context: &Context, name: &Name, uid: Option<&str>, new: &ExternalSecretStatus) {
+    match status_writer::replace::<ExternalSecret>(&context.client, name, uid, new).await {
+        Ok(()) => context.state.status_written(name, uid, new),
         Err(failure) => {
-            context.state.status_not_written(name, new);
+            context.state.status_not_written(name, uid, new);
             tracing::warn!(message = failure.message(&Redactor::default()), "status not written");
         }
     }

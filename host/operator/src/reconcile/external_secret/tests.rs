@@ -43,7 +43,7 @@ async fn a_status_that_could_not_be_written_is_tried_again_and_nothing_else() {
     // What a refresh that went well ends with.
     api.refuse(|_, path| path.ends_with("/status").then_some(500));
     context.state.refreshed(&name, now);
-    write(&context, &name, &synced).await;
+    write(&context, &name, Some("u"), &synced).await;
     api.writes();
     let mut waits = Vec::new();
     for _ in 0..3 {
@@ -80,7 +80,7 @@ async fn what_was_to_be_said_of_one_object_is_not_said_of_its_successor() {
     show(&context, external_secret("u"));
     api.refuse(|_, path| path.ends_with("/status").then_some(500));
     let condition = status::ready(&[], true, "SecretSynced", "of the first", Timestamp::now());
-    write(&context, &name, &status::failed(None, condition, Vec::new())).await;
+    write(&context, &name, Some("u"), &status::failed(None, condition, Vec::new())).await;
     show(&context, external_secret("another"));
     context.state.status_is_due(&name);
     api.refuse(|_, _| None);
@@ -90,10 +90,42 @@ async fn what_was_to_be_said_of_one_object_is_not_said_of_its_successor() {
     // Nor by a process that works no more.
     api.refuse(|_, path| path.ends_with("/status").then_some(500));
     let condition = status::ready(&[], true, "SecretSynced", "late", Timestamp::now());
-    write(&context, &name, &status::failed(None, condition, Vec::new())).await;
+    write(&context, &name, Some("another"), &status::failed(None, condition, Vec::new())).await;
     assert!(context.state.status_due(&name).is_some());
     context.state.end_work();
     assert!(context.state.status_due(&name).is_none());
+}
+
+/// Whoever replaces an object while it is refreshed has another of the same generation: a status of the first would have it
+/// believed that this one was read.
+#[tokio::test]
+async fn a_status_of_one_object_is_not_put_on_its_successor() {
+    const OBJECT: &str = "/apis/external-secrets.io/v1/namespaces/ns/externalsecrets/es";
+    let (api, name) = (Api::default(), Name::new("ns", "es"));
+    let context = api.context();
+    show(&context, external_secret("u"));
+    let condition = status::ready(&[], true, "SecretSynced", "of the first", Timestamp::now());
+    let synced = status::failed(None, condition, Vec::new());
+    let said = |uid: &str| {
+        let parsed = context.state.external_secret(&name).unwrap();
+        let es = parsed.as_ref().as_ref().unwrap();
+        (es.metadata.uid.as_deref() == Some(uid), es.status.is_some())
+    };
+    // The watch has not shown it yet.
+    api.put(OBJECT, external_secret("another"));
+    write(&context, &name, Some("u"), &synced).await;
+    assert_eq!(api.writes(), Vec::<String>::new(), "nothing was taken");
+    assert!(context.state.status_due(&name).is_none(), "nor is it tried again: the object is gone");
+    show(&context, external_secret("another"));
+    write(&context, &name, Some("u"), &synced).await;
+    assert_eq!(said("another"), (true, false));
+    // The same code for another reason, which is tried again.
+    api.refuse(|_, path| path.ends_with("/status").then_some(422));
+    write(&context, &name, Some("another"), &synced).await;
+    assert!(context.state.status_due(&name).is_some());
+    api.refuse(|_, _| None);
+    write(&context, &name, Some("another"), &synced).await;
+    assert_eq!((said("another"), api.writes().last().map(String::as_str)), ((true, true), Some(STATUS)));
 }
 
 /// One that is in order is not read again after a start, and its series are there all the same; when it goes, they go.
