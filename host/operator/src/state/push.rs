@@ -29,6 +29,9 @@ pub(super) struct Pushing {
     /// Those that want a place that another has.
     waiting: BTreeSet<Name>,
     progress: BTreeMap<Name, PushProgress>,
+    /// At whose places somebody else may have written or deleted meanwhile, and how often that was said since they last
+    /// looked. Not part of the progress: a look has a copy of that, and writes it back.
+    again: BTreeMap<Name, u64>,
 }
 
 /// What this process knows of a PushSecret beyond its status.
@@ -44,8 +47,6 @@ pub(crate) struct PushProgress {
     pub unwritten: bool,
     /// Failures in a row.
     pub failures: u32,
-    /// Somebody else may have written or deleted at one of its places meanwhile: it has to look again.
-    pub again: bool,
     /// It looked at once because it had made room in its status. Not twice in a row: names may differ at each look.
     pub hurried: bool,
     /// Since when its Secret is not there.
@@ -77,6 +78,7 @@ impl State {
                     self.metrics.forget(&Object::PushSecret(name.clone()));
                     inner.index.forget_reads(&Object::PushSecret(name.clone()));
                     inner.pushing.progress.remove(&name);
+                    inner.pushing.again.remove(&name);
                     inner.pushing.waiting.remove(&name);
                     inner.pushing.claims.remove(&owner(&name));
                     inner.wake_waiting();
@@ -105,6 +107,20 @@ impl State {
         // Of one that is gone nothing is kept.
         if inner.push_secrets.get(name).is_some() {
             inner.pushing.progress.insert(name.clone(), progress);
+        }
+    }
+
+    /// Whether somebody else may have written or deleted at one of its places since it last looked, so that it has to look
+    /// again; a number that is another one once that is said anew.
+    pub(crate) fn looks_again(&self, name: &Name) -> Option<u64> {
+        self.lock().pushing.again.get(name).copied()
+    }
+
+    /// It has looked, and what was said until the look began is done with; what was said in the midst of it is not.
+    pub(crate) fn looked_again(&self, name: &Name, said: Option<u64>) {
+        let mut inner = self.lock();
+        if inner.pushing.again.get(name).copied() == said {
+            inner.pushing.again.remove(name);
         }
     }
 
@@ -188,9 +204,8 @@ impl Inner {
     fn push_again(&mut self, owners: BTreeSet<Owner>) {
         for (namespace, name) in owners {
             let name = Name::new(namespace, name);
-            if let Some(progress) = self.pushing.progress.get_mut(&name) {
-                progress.again = true;
-            }
+            // One that is at its first look has no progress yet.
+            *self.pushing.again.entry(name.clone()).or_default() += 1;
             self.queue.push(Object::PushSecret(name), Class::Fresh, Instant::now());
         }
     }
@@ -278,4 +293,95 @@ fn owner(name: &Name) -> Owner {
 
 fn view(kind: StoreKind, name: &str, store: &Store) -> StoreView {
     StoreView { kind, name: name.to_owned(), labels: store.metadata.labels.clone().unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use claviger_core::push::Place;
+    use serde_json::json;
+
+    use super::*;
+    use crate::metrics::Metrics;
+
+    fn name(own: &str) -> Name {
+        Name::new("ns", own)
+    }
+
+    fn object(own: &str) -> DeserializeGuard<PushSecret> {
+        serde_json::from_value(json!({
+            "apiVersion": "external-secrets.io/v1alpha1", "kind": "PushSecret",
+            "metadata": {"namespace": "ns", "name": own, "uid": own, "generation": 1},
+            "spec": {"secretStoreRefs": [{"name": "s"}], "selector": {"secret": {"name": "source"}}},
+        }))
+        .unwrap()
+    }
+
+    fn target() -> Target {
+        let place = Place { key: "k".to_owned(), property: String::new() };
+        Target { store: "SecretStore ns/s".to_owned(), place }
+    }
+
+    /// Two, of which `a` has the place; both were looked at when they came.
+    fn two() -> State {
+        let state = State::new(Arc::new(Metrics::default()));
+        state.begin_work();
+        for own in ["a", "b"] {
+            state.push_secret_event(Event::Apply(object(own)));
+        }
+        assert_eq!(popped(&state), ["PushSecret ns/a", "PushSecret ns/b"]);
+        assert_eq!(state.claim(&name("a"), "", &BTreeSet::from([target()])), []);
+        state
+    }
+
+    fn popped(state: &State) -> Vec<String> {
+        std::iter::from_fn(|| state.pop(usize::MAX))
+            .map(|(object, _)| {
+                state.done(&object, None);
+                object.to_string()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_said_in_the_midst_of_a_look_outlives_it() {
+        let state = two();
+        let a = name("a");
+        state.set_push_progress(&a, state.push_progress(&a, "a"));
+        // A look begins: it has a copy of what is known.
+        let (copy, said) = (state.push_progress(&a, "a"), state.looks_again(&a));
+        assert_eq!(said, None);
+        state.deleted_at(&name("b"), &target());
+        state.set_push_progress(&a, copy);
+        state.looked_again(&a, said);
+        assert_eq!(popped(&state), ["PushSecret ns/a"]);
+        // The next one knows of it; and once more while it looks.
+        let said = state.looks_again(&a);
+        assert!(said.is_some());
+        state.deleted_at(&name("b"), &target());
+        state.looked_again(&a, said);
+        let said = state.looks_again(&a);
+        assert!(said.is_some());
+        state.looked_again(&a, said);
+        assert_eq!(state.looks_again(&a), None);
+    }
+
+    #[test]
+    fn who_looks_for_the_first_time_is_told_as_well() {
+        let state = two();
+        state.deleted_at(&name("b"), &target());
+        assert!(state.looks_again(&name("a")).is_some(), "nothing else was known of it yet");
+        assert_eq!(state.looks_again(&name("b")), None, "it was its own deletion");
+        state.push_secret_event(Event::Delete(object("a")));
+        assert_eq!(state.looks_again(&name("a")), None, "of one that is gone nothing is kept");
+    }
+
+    #[test]
+    fn an_older_one_that_gets_a_place_is_told_who_may_have_written_there() {
+        let state = two();
+        // Of two that were made at one time `a` counts as the older; both have the place.
+        state.keep_places(&name("b"), "", BTreeSet::from([target()]));
+        assert_eq!(state.claim(&name("b"), "", &BTreeSet::from([target()])).len(), 1);
+        assert!(state.looks_again(&name("a")).is_some());
+    }
 }

@@ -8,6 +8,8 @@ mod delete;
 mod push;
 mod source;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -58,6 +60,8 @@ struct Look<'a> {
     interval: Duration,
     /// What is known to be so.
     progress: PushProgress,
+    /// Whether it was told, until this look began, that somebody else may have written or deleted at its places.
+    again: Option<u64>,
     /// Its stores, but for those of other controller classes.
     stores: Vec<StoreView>,
     /// Stores that are named and not there.
@@ -180,6 +184,7 @@ impl<'a> Look<'a> {
     ) -> Self {
         let version =
             synced_resource_version(ps.meta().generation.unwrap_or(0), ps.labels(), ps.annotations());
+        let again = context.state.looks_again(name);
         let mut progress = context.state.push_progress(name, ps.metadata.uid.as_deref().unwrap_or_default());
         progress.status = progress.status.or_else(|| ps.status.clone());
         let world = ClusterWorld { context: context.clone(), reader: Object::PushSecret(name.clone()) };
@@ -193,6 +198,7 @@ impl<'a> Look<'a> {
             version,
             interval,
             progress,
+            again,
             stores,
             missing,
             going,
@@ -252,7 +258,6 @@ impl Look<'_> {
             self.context.metrics.ready(&Object::PushSecret(self.name.clone()), ready, None);
             return until.map(|at| (Class::Refresh, Instant::now() + refresh::wait(at, now)));
         }
-        self.progress.again = false;
         let found = match stamp {
             Some(stamp) => {
                 self.progress.gone = None;
@@ -285,7 +290,6 @@ impl Look<'_> {
         let same = status.synced_resource_version.as_ref() == Some(&self.version)
             && status.synced_source.as_deref() == Some(stamp.unwrap_or_default());
         if !same
-            || self.progress.again
             || !self.missing.is_empty()
             || self.is_unsure()
             || self.context.state.loses_a_place(self.name)
@@ -295,7 +299,8 @@ impl Look<'_> {
         if condition.reason.as_deref() == Some(DELETED) {
             return (stamp.is_none() && self.record().is_empty()).then_some(None);
         }
-        if !is_ready(&status.conditions) {
+        // One that has nothing anywhere need not look what became of it.
+        if self.again.is_some() || !is_ready(&status.conditions) {
             return None;
         }
         if self.interval.is_zero() {

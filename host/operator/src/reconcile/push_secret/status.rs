@@ -48,6 +48,7 @@ impl Look<'_> {
         if failure.is_none() {
             self.progress.last = Some(now);
             self.progress.failures = 0;
+            self.context.state.looked_again(self.name, self.again);
         }
         let written = self.report(&new, changed).await;
         let wait = match &failure {
