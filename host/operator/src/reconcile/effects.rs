@@ -55,7 +55,8 @@ pub(super) async fn on_secrets(
                 match applied? {
                     Applied::Done(written) => {
                         context.metrics.wrote();
-                        context.state.wrote(*written);
+                        let seen = secret.precondition.as_ref().map(|(_, version)| version.as_str());
+                        context.state.wrote(*written, seen);
                     }
                     Applied::Stale => return Ok(false),
                 }

@@ -220,14 +220,22 @@ impl State {
         self.lock().managed.marked(namespace, label)
     }
 
-    /// Our own write, before the watch shows it; what the watch has shown since is newer.
-    pub(crate) fn wrote(&self, secret: ManagedSecret) {
+    /// Our own write, before the watch shows it; what the watch has shown since is newer. `seen`: the version that it was
+    /// written over. If that is not the known one, somebody else's write lies between: the watch will come too late with it,
+    /// so it wakes the writers now.
+    pub(crate) fn wrote(&self, secret: ManagedSecret, seen: Option<&str>) {
         let name = Name::of(&secret);
         let mut inner = self.lock();
         let known = inner.managed.get(&name);
-        if known.is_none_or(|known| is_newer(&secret.metadata, &known.metadata)) {
-            inner.managed.insert(name, secret);
+        if known.as_ref().is_some_and(|known| !is_newer(&secret.metadata, &known.metadata)) {
+            return;
         }
+        if known.is_some_and(|known| known.metadata.resource_version.as_deref() != seen) {
+            inner.wake_writers(&name);
+        }
+        inner.managed.insert(name, secret);
+        drop(inner);
+        self.wake.notify_one();
     }
 
     /// Our own deletion, before the watch shows it.

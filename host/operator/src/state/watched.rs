@@ -15,7 +15,7 @@ use kube::Resource;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::watcher::Event;
 
-use super::{Inner, Parsed, State, Store, children, meta_of};
+use super::{Inner, Parsed, State, Store, children, is_newer, meta_of};
 use crate::watch::cache::{Cache, Change, Name};
 use crate::watch::managed::ManagedSecret;
 use crate::watch::{Object, Reference};
@@ -168,6 +168,15 @@ impl State {
             }
             _ => false,
         };
+        // We have written meanwhile, over what this shows, and know that. (A list may go back: etcd was restored.)
+        if let Event::Apply(secret) = &event
+            && !own_write
+            && inner.managed.get(&Name::of(secret)).is_some_and(|known| {
+                known.metadata.uid == secret.metadata.uid && !is_newer(&secret.metadata, &known.metadata)
+            })
+        {
+            return;
+        }
         // What stores refer to may be managed as well.
         if let Event::Apply(secret) | Event::InitApply(secret) | Event::Delete(secret) = &event {
             inner.wake_readers(SourceKind::Secret, &secret.metadata);
@@ -277,3 +286,7 @@ fn slim(mut es: ExternalSecret) -> ExternalSecret {
     children::keep_given(&mut es.metadata);
     es
 }
+
+#[cfg(test)]
+#[path = "watched_tests.rs"]
+mod tests;

@@ -1,0 +1,86 @@
+//! What the watches bring when it is not what is known: who is woken, and what is believed.
+#![allow(clippy::unwrap_used)]
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::*;
+use crate::metrics::Metrics;
+
+fn popped(state: &State) -> Vec<String> {
+    std::iter::from_fn(|| state.pop(usize::MAX))
+        .map(|(object, _)| {
+            state.done(&object, None);
+            object.to_string()
+        })
+        .collect()
+}
+
+fn target() -> Name {
+    Name::new("ns", "shared")
+}
+
+fn secret(uid: &str, version: &str) -> ManagedSecret {
+    let metadata = json!({"namespace": "ns", "name": "shared", "uid": uid, "resourceVersion": version});
+    serde_json::from_value(json!({"metadata": metadata})).unwrap()
+}
+
+/// Two ExternalSecrets that write one Secret.
+fn sharing() -> State {
+    let state = State::new(Arc::new(Metrics::default()));
+    state.begin_work();
+    for name in ["a", "b"] {
+        let object = json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+            "metadata": {"namespace": "ns", "name": name, "uid": name, "generation": 1},
+            "spec": {"secretStoreRef": {"name": "s"}, "target": {"name": "shared"}},
+        });
+        let object: DeserializeGuard<ExternalSecret> = serde_json::from_value(object).unwrap();
+        state.external_secret_event(Event::Apply(object));
+    }
+    assert_eq!(popped(&state), BOTH);
+    state
+}
+
+const BOTH: [&str; 2] = ["ExternalSecret ns/a", "ExternalSecret ns/b"];
+const NOBODY: [&str; 0] = [];
+
+fn version(state: &State) -> Option<String> {
+    state.managed(&target())?.metadata.resource_version.clone()
+}
+
+#[test]
+fn a_watch_that_is_behind_our_own_writes_changes_nothing() {
+    let state = sharing();
+    // `a` and `b` write, one after the other, before the watch shows either.
+    state.wrote(secret("u", "10"), None);
+    state.wrote(secret("u", "11"), Some("10"));
+    for shown in ["10", "11"] {
+        state.managed_event(Event::Apply(secret("u", shown)));
+        assert_eq!((version(&state).as_deref(), popped(&state)), (Some("11"), Vec::new()), "{shown}");
+    }
+    // Somebody else's, later; another object; and a list after etcd was restored.
+    for (event, shown) in [
+        (Event::Apply(secret("u", "12")), "12"),
+        (Event::Apply(secret("another", "9")), "9"),
+        (Event::InitApply(secret("another", "3")), "3"),
+    ] {
+        state.managed_event(event);
+        assert_eq!(version(&state).as_deref(), Some(shown));
+        assert_eq!(popped(&state), BOTH, "{shown}");
+    }
+}
+
+#[test]
+fn what_lies_before_our_own_write_and_was_not_seen_wakes_the_writers() {
+    let state = sharing();
+    state.managed_event(Event::Apply(secret("u", "9")));
+    assert_eq!(popped(&state), BOTH);
+    // Somebody else wrote version 10; `b` read that from the API server, and wrote over it.
+    state.wrote(secret("u", "11"), Some("10"));
+    assert_eq!(popped(&state), BOTH);
+    state.managed_event(Event::Apply(secret("u", "10")));
+    assert_eq!((version(&state).as_deref(), popped(&state)), (Some("11"), Vec::new()));
+    state.wrote(secret("u", "13"), Some("11"));
+    assert_eq!(popped(&state), NOBODY, "nothing lies between");
+}
