@@ -178,4 +178,19 @@ fn a_store_that_comes_later_or_begins_to_work_is_pushed_to() {
     assert_eq!(stores, ["SecretStore/broken", "SecretStore/fake"]);
     store(&world, "late", &json!({"to": "both"}), &json!({"fake": {"data": []}}));
     wait_there(&world, "late", "k", Some("v"));
+    // One that has long been there gets the label, and loses it: that moves no generation.
+    store(&world, "labelled", &json!({}), &json!({"fake": {"data": []}}));
+    world.wait_reason("secretstore", "labelled", "Valid");
+    let wait_listed = |listed: bool| {
+        world.wait("the PushSecret to hear of the label", || {
+            let status = world.get("pushsecret", "app").unwrap_or_default()["status"].clone();
+            let there = status["syncedPushSecrets"]["SecretStore/labelled"].is_object();
+            if there == listed { Ok(()) } else { Err(status.to_string()) }
+        });
+    };
+    store(&world, "labelled", &json!({"to": "both"}), &json!({"fake": {"data": []}}));
+    wait_listed(true);
+    wait_there(&world, "labelled", "k", Some("v"));
+    store(&world, "labelled", &json!({}), &json!({"fake": {"data": []}}));
+    wait_listed(false);
 }

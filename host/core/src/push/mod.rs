@@ -27,7 +27,9 @@ pub use status::{
     DELETED, ERRORED, Outcome, SYNCED, next_status, parse_store_key, recorded, store_key, targets_of,
     worth_writing,
 };
-pub use stores::{StoreView, check_bulk, check_selectors, chosen, meant_by};
+pub use stores::{
+    StoreView, check_bulk, check_selectors, chosen, means_otherwise, meant_by, meant_by_labels,
+};
 
 pub use crate::secret::Data;
 

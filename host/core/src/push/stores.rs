@@ -102,6 +102,22 @@ pub fn meant_by(entry: &DataTo, store: &StoreView) -> bool {
         }
 }
 
+/// The entries of `dataTo` that mean that store by its labels, by index.
+pub fn meant_by_labels(spec: &PushSecretSpec, store: &StoreView) -> Vec<usize> {
+    let by_labels =
+        |entry: &DataTo| entry.store_ref.as_ref().is_some_and(|reference| name_of(reference).is_none());
+    let entries = spec.data_to.iter().enumerate();
+    let meant = entries.filter(|(_, entry)| by_labels(entry) && meant_by(entry, store));
+    meant.map(|(index, _)| index).collect()
+}
+
+/// Whether a PushSecret means a store otherwise that has other labels than before.
+pub fn means_otherwise(spec: &PushSecretSpec, before: &StoreView, after: &StoreView) -> bool {
+    let listed = |reference: &PushStoreRef, store| !chosen(reference, std::slice::from_ref(store)).is_empty();
+    spec.secret_store_refs.iter().any(|reference| listed(reference, before) != listed(reference, after))
+        || meant_by_labels(spec, before) != meant_by_labels(spec, after)
+}
+
 fn name_of(reference: &PushStoreRef) -> Option<&str> {
     reference.name.as_deref().filter(|name| !name.is_empty())
 }

@@ -292,6 +292,44 @@ fn stores_by_name_and_by_labels() {
 }
 
 #[test]
+fn a_store_with_other_labels_is_another_to_those_who_choose_by_them() {
+    use claviger_crds::external_secret::StoreKind::SecretStore;
+    let store = |team: &str| StoreView {
+        kind: SecretStore,
+        name: "a".to_owned(),
+        labels: std::collections::BTreeMap::from([("team".to_owned(), team.to_owned())]),
+    };
+    let red = json!({"labelSelector": {"matchLabels": {"team": "red"}}});
+    let red_of_cluster =
+        json!({"kind": "ClusterSecretStore", "labelSelector": {"matchLabels": {"team": "red"}}});
+    let both = json!({"name": "a", "labelSelector": {"matchLabels": {"team": "red"}}});
+    // (secretStoreRefs, the storeRef of dataTo, entries that mean it red by its labels, whether blue is otherwise)
+    let cases = [
+        (json!([{"name": "a"}]), json!({"name": "a"}), vec![], false),
+        (json!([{"name": "a"}]), red.clone(), vec![0], true),
+        (json!([{"name": "a"}]), red_of_cluster.clone(), vec![], false),
+        // A name is looked at first there, and a labelSelector in the list.
+        (json!([{"name": "a"}]), both.clone(), vec![], false),
+        (json!([both]), json!({"name": "a"}), vec![], true),
+        (json!([red]), json!({"name": "a"}), vec![], true),
+        (json!([red_of_cluster]), json!({"name": "a"}), vec![], false),
+    ];
+    for (refs, store_ref, by_labels, otherwise) in cases {
+        let spec: PushSecretSpec = serde_json::from_value(json!({
+            "secretStoreRefs": refs, "selector": {"secret": {"name": "s"}}, "dataTo": [{"storeRef": store_ref}],
+        }))
+        .unwrap();
+        assert_eq!(meant_by_labels(&spec, &store("red")), by_labels, "{refs} {store_ref}");
+        for (before, after, differs) in
+            [("red", "blue", otherwise), ("blue", "red", otherwise), ("blue", "green", false)]
+        {
+            let found = means_otherwise(&spec, &store(before), &store(after));
+            assert_eq!(found, differs, "{before} {after} {refs} {store_ref}");
+        }
+    }
+}
+
+#[test]
 fn tokens_of_the_cluster_are_not_pushed() {
     for (type_, allowed) in [
         (None, true),

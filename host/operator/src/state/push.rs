@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::push::place::{Claims, Owner};
-use claviger_core::push::{StoreView, Target, chosen, targets_of};
+use claviger_core::push::{StoreView, Target, chosen, means_otherwise, targets_of};
 use claviger_core::scheduler::Class;
 use claviger_core::tenancy::selects;
 use claviger_crds::external_secret::StoreKind;
@@ -249,34 +249,42 @@ impl Inner {
                 (None, _) => reference.kind == kind && reference.name.as_ref() == Some(store_name),
             })
         };
-        let pushers: Vec<Name> = self
-            .push_secrets
-            .iter()
-            .filter(|(name, _)| namespace.is_none_or(|namespace| *namespace == name.namespace))
-            .filter(|(_, parsed)| parsed.as_ref().as_ref().is_ok_and(means))
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in pushers {
-            self.queue.push(Object::PushSecret(name), Class::Fresh, Instant::now());
-        }
+        self.wake_pushers(namespace.map(String::as_str), means);
+    }
+
+    /// A store has other labels than before: wakes those that choose by them, and mean it now or meant it before.
+    pub(super) fn wake_pushers_by_labels(&mut self, store: &Object, before: BTreeMap<String, String>) {
+        let Some(found) = self.store(store) else { return };
+        let (kind, namespace) = match store {
+            Object::SecretStore(name) => (StoreKind::SecretStore, Some(name.namespace.as_str())),
+            Object::ClusterSecretStore(_) => (StoreKind::ClusterSecretStore, None),
+            _ => return,
+        };
+        let after = view(kind, store.name(), &found);
+        let before = StoreView { labels: before, ..after.clone() };
+        self.wake_pushers(namespace, |ps| means_otherwise(&ps.spec, &before, &after));
     }
 
     /// A Secret changed: wakes those that select it by its labels. (Those that read it are in the index.)
     pub(super) fn wake_pushers_of(&mut self, secret: &ObjectMeta) {
         let namespace = secret.namespace.as_deref().unwrap_or_default();
         let labels = secret.labels.clone().unwrap_or_default();
-        let selecting: Vec<Name> = self
+        self.wake_pushers(Some(namespace), |ps| {
+            let selector = ps.spec.selector.secret.as_ref().and_then(|secret| secret.selector.as_ref());
+            selector.is_some_and(|selector| selects(selector, &labels))
+        });
+    }
+
+    /// Wakes those of a namespace, or of all, that are meant.
+    fn wake_pushers(&mut self, namespace: Option<&str>, meant: impl Fn(&PushSecret) -> bool) {
+        let pushers: Vec<Name> = self
             .push_secrets
             .iter()
-            .filter(|(name, _)| name.namespace == namespace)
-            .filter(|(_, parsed)| {
-                let Ok(ps) = parsed.as_ref() else { return false };
-                let selector = ps.spec.selector.secret.as_ref().and_then(|secret| secret.selector.as_ref());
-                selector.is_some_and(|selector| selects(selector, &labels))
-            })
+            .filter(|(name, _)| namespace.is_none_or(|namespace| namespace == name.namespace))
+            .filter(|(_, parsed)| parsed.as_ref().as_ref().is_ok_and(&meant))
             .map(|(name, _)| name.clone())
             .collect();
-        for name in selecting {
+        for name in pushers {
             self.queue.push(Object::PushSecret(name), Class::Fresh, Instant::now());
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided about the objects here, and nothing is written.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use claviger_core::scheduler::Class;
@@ -90,11 +91,12 @@ impl State {
     /// An event of the SecretStore watch.
     pub(crate) fn store_event(&self, event: Event<DeserializeGuard<SecretStore>>) {
         let mut inner = self.lock();
+        let before = other_labels(&inner.stores, &event);
         let changes = inner.stores.apply(event, |guard| match guard.0 {
             Ok(store) => Store { metadata: store.metadata, spec: Ok(store.spec), status: store.status },
             Err(invalid) => Store { metadata: invalid.metadata, spec: Err(invalid.error), status: None },
         });
-        self.stores_changed(&mut inner, changes, Object::SecretStore);
+        self.stores_changed(&mut inner, changes, before, Object::SecretStore);
         drop(inner);
         self.wake.notify_one();
     }
@@ -102,16 +104,24 @@ impl State {
     /// An event of the ClusterSecretStore watch.
     pub(crate) fn cluster_store_event(&self, event: Event<DeserializeGuard<ClusterSecretStore>>) {
         let mut inner = self.lock();
+        let before = other_labels(&inner.cluster_stores, &event);
         let changes = inner.cluster_stores.apply(event, |guard| match guard.0 {
             Ok(store) => Store { metadata: store.metadata, spec: Ok(store.spec.0), status: store.status },
             Err(invalid) => Store { metadata: invalid.metadata, spec: Err(invalid.error), status: None },
         });
-        self.stores_changed(&mut inner, changes, |name| Object::ClusterSecretStore(name.name));
+        self.stores_changed(&mut inner, changes, before, |name| Object::ClusterSecretStore(name.name));
         drop(inner);
         self.wake.notify_one();
     }
 
-    fn stores_changed(&self, inner: &mut Inner, changes: Vec<Change>, object: impl Fn(Name) -> Object) {
+    /// `before`: the labels that the one of the event had, if it has others now.
+    fn stores_changed(
+        &self,
+        inner: &mut Inner,
+        changes: Vec<Change>,
+        mut before: Option<BTreeMap<String, String>>,
+        object: impl Fn(Name) -> Object,
+    ) {
         for change in changes {
             match change {
                 Change::Upserted(name) => {
@@ -124,6 +134,10 @@ impl State {
                         inner.index.forget_reads(&store);
                         inner.queue.push(store.clone(), Class::Fresh, Instant::now());
                         inner.wake_users(&store);
+                    }
+                    // Nor do labels.
+                    if let Some(before) = before.take() {
+                        inner.wake_pushers_by_labels(&store, before);
                     }
                 }
                 Change::Deleted(name) => {
@@ -266,6 +280,17 @@ pub(super) fn shows_nothing_new<K: Resource<DynamicType = ()>, A: PartialEq>(
 ) -> bool {
     let (Event::Apply(object) | Event::InitApply(object)) = event else { return false };
     known.get(&Name::of(object)).is_some_and(|known| asks(meta_of(&known)) == asks(object.meta()))
+}
+
+/// The labels that a store had that is shown with others.
+fn other_labels<K: Resource<DynamicType = ()>>(
+    known: &Cache<Store>,
+    event: &Event<DeserializeGuard<K>>,
+) -> Option<BTreeMap<String, String>> {
+    let (Event::Apply(object) | Event::InitApply(object)) = event else { return None };
+    let before = known.get(&Name::of(object))?.metadata.labels.clone().unwrap_or_default();
+    let same = object.meta().labels.as_ref().map_or(before.is_empty(), |labels| *labels == before);
+    (!same).then_some(before)
 }
 
 /// What of an object's metadata asks for work; a status write changes none of it.

@@ -2,7 +2,7 @@
 
 use claviger_core::error::Failure;
 use claviger_core::hash::sha3_224;
-use claviger_core::push::{Data, check_type};
+use claviger_core::push::{Data, check_type, meant_by_labels};
 use claviger_core::redact::Redactor;
 use claviger_core::template::{SourceKind, sources_needed};
 
@@ -53,6 +53,9 @@ impl Look<'_> {
                 let (uid, generation) = (&found.metadata.uid, found.metadata.generation.unwrap_or_default());
                 parts.push(format!("{object} {} {generation}", uid.as_deref().unwrap_or_default()));
             }
+            // Its labels move no generation, and may decide what goes there.
+            let by_labels = meant_by_labels(spec, store).into_iter();
+            parts.extend(by_labels.map(|index| format!("{object} dataTo[{index}]")));
         }
         for (kind, name) in spec.template.iter().flat_map(sources_needed) {
             self.reads(kind, &name);

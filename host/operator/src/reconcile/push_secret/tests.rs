@@ -67,6 +67,12 @@ impl Bench {
         self.context.state.deleted_at(&Name::new("ns", "other"), &target);
     }
 
+    /// What it is made from.
+    async fn stamp(&self, ps: &PushSecret) -> Option<String> {
+        let stores = stores(&self.context, &self.name, ps);
+        Look::new(&self.context, &self.name, ps, stores, Duration::ZERO).stamp().await.unwrap()
+    }
+
     /// Looks; whether it found something to do.
     async fn look(&self) -> bool {
         let before = self.context.state.push_progress(&self.name, "app").last;
@@ -105,4 +111,25 @@ async fn who_has_nothing_anywhere_rests_whatever_it_is_told() {
         json!({"syncedResourceVersion": look.version, "syncedSource": "", "conditions": [condition]});
     look.progress.status = serde_json::from_value(status).unwrap();
     assert_eq!(look.rests(None, Timestamp::now()), Some(None));
+}
+
+#[tokio::test]
+async fn labels_of_a_store_are_another_source_where_they_choose() {
+    let red = json!({"labelSelector": {"matchLabels": {"team": "red"}}});
+    for (spec, chooses) in [
+        (json!({"dataTo": [{"storeRef": {"name": "s"}}]}), false),
+        (json!({"dataTo": [{"storeRef": red}]}), true),
+        (json!({"dataTo": [{"storeRef": {"name": "s"}}, {"storeRef": red}]}), true),
+        (json!({"secretStoreRefs": [red]}), true),
+    ] {
+        let bench = Bench::new();
+        bench.store(&json!({"team": "red", "chart": "1"}));
+        let ps = bench.push(&spec);
+        let before = bench.stamp(&ps).await;
+        assert!(before.is_some());
+        bench.store(&json!({"team": "red", "chart": "2"}));
+        assert_eq!(bench.stamp(&ps).await, before, "nobody asked for that label: {spec}");
+        bench.store(&json!({"team": "blue"}));
+        assert_eq!(bench.stamp(&ps).await != before, chooses, "{spec}");
+    }
 }
