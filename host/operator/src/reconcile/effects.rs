@@ -75,7 +75,7 @@ pub(super) async fn on_secrets(
                     return Ok(false);
                 }
                 context.metrics.wrote();
-                context.state.deleted(&full);
+                context.state.deleted(&full, uid);
             }
         }
     }

@@ -238,9 +238,13 @@ impl State {
         self.wake.notify_one();
     }
 
-    /// Our own deletion, before the watch shows it.
-    pub(crate) fn deleted(&self, name: &Name) {
-        self.lock().managed.remove(name);
+    /// Our own deletion, before the watch shows it; it may have shown a new one of that name since.
+    pub(crate) fn deleted(&self, name: &Name, uid: &str) {
+        let mut inner = self.lock();
+        let known = inner.managed.get(name);
+        if known.is_some_and(|known| known.metadata.uid.as_deref().unwrap_or_default() == uid) {
+            inner.managed.remove(name);
+        }
     }
 
     // === dependencies ===

@@ -88,6 +88,19 @@ fn what_lies_before_our_own_write_and_was_not_seen_wakes_the_writers() {
 }
 
 #[test]
+fn a_deletion_takes_nothing_that_was_made_since() {
+    let state = sharing();
+    state.managed_event(Event::Apply(secret("first", "10")));
+    // The watch was faster than the answer to our deletion.
+    state.managed_event(Event::Delete(secret("first", "11")));
+    state.managed_event(Event::Apply(secret("second", "12")));
+    state.deleted(&target(), "first");
+    assert_eq!(version(&state).as_deref(), Some("12"));
+    state.deleted(&target(), "second");
+    assert_eq!(version(&state), None);
+}
+
+#[test]
 fn who_chooses_stores_by_labels_is_woken_by_labels_alone() {
     let red = |kind: &str| json!({"kind": kind, "labelSelector": {"matchLabels": {"team": "red"}}});
     let named = |kind: &str| json!({"kind": kind, "name": "s"});
