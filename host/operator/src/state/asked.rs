@@ -43,7 +43,9 @@ impl State {
             if inner.external_secrets.get(name).is_none() {
                 continue;
             }
-            inner.progress.entry(name.clone()).or_default().asked = Some(at);
+            let asked = &mut inner.progress.entry(name.clone()).or_default().asked;
+            // Who asked later may have been faster.
+            *asked = (*asked).max(Some(at));
             inner.push_in_company(name.clone(), Class::Retry, now);
         }
         drop(inner);
@@ -139,6 +141,9 @@ mod tests {
         let later = Instant::now();
         state.ask(&own, Some(&keys), later);
         state.answered(&name, Some(at));
+        assert_eq!(state.progress(&name).asked, Some(later));
+        // Nor is one that somebody passes on who took longer than the next.
+        state.ask(&own, Some(&keys), at);
         assert_eq!(state.progress(&name).asked, Some(later));
         state.answered(&name, Some(later));
         assert_eq!(state.progress(&name).asked, None);
