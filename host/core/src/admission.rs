@@ -13,10 +13,12 @@ use serde_json::Value;
 use crate::access::Policy;
 use crate::error::{Failure, StoreName};
 use crate::generic;
+use crate::lease;
 use crate::options::Options;
 use crate::plan;
 use crate::redact::Redactor;
 use crate::refresh;
+use crate::rollout::Targets;
 use crate::secret::Untrusted;
 use crate::tenancy::check_conditions;
 
@@ -127,7 +129,10 @@ pub fn check_external_secret(
         |why: String| Failure::ManifestInvalid { object: object.to_owned(), detail: Untrusted::new(why) };
     refresh::times(&es.spec).map_err(|error| invalid(error.to_string()))?;
     let none = BTreeMap::new();
-    Options::parse(es.metadata.annotations.as_ref().unwrap_or(&none)).map_err(invalid)?;
+    let annotations = es.metadata.annotations.as_ref().unwrap_or(&none);
+    lease::Policy::parse(annotations).map_err(|error| invalid(error.to_string()))?;
+    Targets::parse(annotations).map_err(invalid)?;
+    Options::parse(annotations).map_err(invalid)?;
     if let Some(manifest) = &es.spec.target.manifest {
         generic::check(manifest, generic_targets)?;
     }
@@ -240,6 +245,31 @@ mod tests {
                 (Verdict::Denied(message), Some(word)) if message.contains(word) => {}
                 (found, word) => panic!("{spec}: {found:?}, expected {word:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn annotations_that_cannot_be_meant_are_refused() {
+        let said = |annotation: &str, text: &str| {
+            let object = json!({
+                "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+                "metadata": {"annotations": {annotation: text}},
+                "spec": {"secretStoreRef": {"name": "s"}, "data": [{"secretKey": "a", "remoteRef": {"key": "k"}}]},
+            });
+            let es = request("CREATE", Value::Null, object).external_secret().unwrap();
+            Verdict::of(check_external_secret("ExternalSecret prod/db", &es, false).map(|()| Vec::new()))
+        };
+        for (annotation, good, bad) in [
+            ("external-secrets.io/rotation-interval", "30d", "30 days"),
+            ("external-secrets.io/rotation-policy", "every-refresh", "always"),
+            ("claviger.io/revoke-superseded-after", "5m", "soon"),
+            ("claviger.io/rollout-restart", "deployment/web", "web"),
+            ("claviger.io/render", "every-refresh", "always"),
+            ("claviger.io/partial-sync", "true", "yes"),
+        ] {
+            assert!(matches!(said(annotation, good), Verdict::Allowed(_)), "{annotation}: {good}");
+            let Verdict::Denied(why) = said(annotation, bad) else { panic!("{annotation}: {bad} was taken") };
+            assert!(why.contains(annotation), "{why}");
         }
     }
 
