@@ -80,5 +80,7 @@ fn value(draft: &Draft, data: &Data) -> Result<Arc<SecretBytes>, String> {
     if key.is_empty() {
         return Ok(Arc::new(texts(&data)));
     }
-    data.get(key).cloned().ok_or_else(|| format!("secret key {key} does not exist"))
+    data.get(key).cloned().ok_or_else(|| {
+        format!("secret key {key} does not exist: correct match.secretKey, or add the key to the Secret or its template")
+    })
 }

@@ -71,7 +71,7 @@ fn what_cannot_be_meant_is_refused() {
     let secret = data(&[("user", b"ann"), ("pass", b"x")]);
     #[rustfmt::skip]
     let cases = [
-        (json!({"data": [{"match": {"secretKey": "nope", "remoteRef": {"remoteKey": "k"}}}]}), "secret key nope does not exist"),
+        (json!({"data": [{"match": {"secretKey": "nope", "remoteRef": {"remoteKey": "k"}}}]}), "secret key nope does not exist: correct match.secretKey"),
         (json!({"data": [{"match": {"secretKey": "user", "remoteRef": {"remoteKey": "k"}}}, {"match": {"secretKey": "pass", "remoteRef": {"remoteKey": "k"}}}]}), "both map to the same destination"),
         (json!({"dataTo": [{"match": {"regexp": "user"}}, {"match": {"regexp": "user"}}]}), "duplicate remote key \"user\" (conflicts with dataTo[0])"),
         (json!({"dataTo": [{"rewrite": [{"regexp": {"source": ".*", "target": "one"}}]}]}), "duplicate remote key \"one\""),
