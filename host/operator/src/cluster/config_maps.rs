@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client};
 
 use super::credentials::source_kind;
+use super::live::in_words;
 use crate::plugins::{ConfigMapPart, Parts, Place};
 use crate::state::State;
 use crate::watch::{Object, Reference};
@@ -89,5 +90,5 @@ fn unreadable(error: &kube::Error) -> String {
 
 /// A ConfigMap is no secret, and neither is why it cannot be read.
 fn said(error: &kube::Error) -> String {
-    error.to_string().chars().filter(|c| !c.is_control()).take(300).collect()
+    in_words(error).chars().filter(|c| !c.is_control()).take(300).collect()
 }

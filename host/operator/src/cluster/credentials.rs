@@ -21,6 +21,7 @@ use kube::api::{Api, PostParams};
 use kube::{Client, ResourceExt};
 use tokio::io::AsyncReadExt;
 
+use super::live::in_words;
 use crate::watch::Reference;
 
 /// Tokens kept at once. Each is some 1 KiB; ten thousand ServiceAccounts would be an unusual cluster.
@@ -254,7 +255,7 @@ pub(crate) async fn own_account(client: &Client) -> Result<(String, String), Nee
     let answer = api.create(&PostParams::default(), &SelfSubjectReview::default()).await;
     let answer = answer.map_err(|error| NeedError::Unreadable {
         what: what(),
-        detail: Untrusted::new(error.to_string()),
+        detail: Untrusted::new(in_words(&error)),
         transient: true,
     })?;
     let user = answer.status.and_then(|status| status.user_info?.username).unwrap_or_default();
@@ -306,7 +307,7 @@ fn unreadable(kind: &str, namespace: &str, name: &str, error: &kube::Error) -> N
         !matches!(error, kube::Error::Api(status) if matches!(status.code, 400..=428 | 430..=499));
     NeedError::Unreadable {
         what: format!("{kind} {namespace}/{name}"),
-        detail: Untrusted::new(error.to_string()),
+        detail: Untrusted::new(in_words(error)),
         transient,
     }
 }

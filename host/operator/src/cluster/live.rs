@@ -134,10 +134,28 @@ pub fn api_failure(
         kube::Error::Api(status) => Some(status.code),
         _ => None,
     };
-    Failure::ApiServer {
-        doing,
-        object: format!("{kind} {namespace}/{name}"),
-        code,
-        detail: Untrusted::new(error.to_string()),
+    let object = format!("{kind} {namespace}/{name}");
+    Failure::ApiServer { doing, object, code, detail: Untrusted::new(in_words(error)) }
+}
+
+/// The API server's own sentence. The error itself has the whole answer behind that, dumped as a Rust value.
+pub(super) fn in_words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_the_api_servers_sentence_alone() {
+        let refused = "secrets \"db\" is forbidden: User \"x\" cannot get resource \"secrets\"";
+        let status = kube::core::Status::failure(refused, "Forbidden").with_code(403);
+        assert_eq!(in_words(&kube::Error::Api(status.boxed())), refused);
+        let silent = kube::core::Status { code: 500, ..kube::core::Status::default() };
+        assert!(in_words(&kube::Error::Api(silent.boxed())).contains("500"));
     }
 }

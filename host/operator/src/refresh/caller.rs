@@ -175,6 +175,12 @@ fn asked(user: &UserInfo, store: &Object) -> SubjectAccessReviewSpec {
 /// Not the API server's own text: it may quote what it was asked.
 fn unanswered(what: &str, error: &kube::Error) -> Refusal {
     let why = match error {
+        // Ours to have, so that what is missing is no secret of anybody's.
+        kube::Error::Api(status) if status.code == 403 => {
+            "it answered 403, so the operator has no right to create one: claviger doctor --enable-webhook \
+             --enable-refresh says which is missing"
+                .to_owned()
+        }
         kube::Error::Api(status) => format!("it answered {}", status.code),
         _ => "it could not be asked".to_owned(),
     };
@@ -217,6 +223,20 @@ mod tests {
         }
         assert!(bearer(Some(&[b"Bearer ", &[0xff][..]].concat())).is_err());
         assert!(bearer(Some(format!("Bearer {}", "x".repeat(MAX_TOKEN + 1)).as_bytes())).is_err());
+    }
+
+    #[test]
+    fn a_right_that_the_operator_lacks_is_said_with_the_command_that_names_it() {
+        let said = |code: u16| {
+            let status = kube::core::Status { code, ..kube::core::Status::default() };
+            match unanswered("a TokenReview", &kube::Error::Api(status.boxed())) {
+                Refusal::Unanswered(why) => why,
+                other => panic!("{other:?}"),
+            }
+        };
+        let forbidden = said(403);
+        assert!(forbidden.contains("answered 403") && forbidden.contains("claviger doctor"), "{forbidden}");
+        assert_eq!(said(500), "the API server did not take a TokenReview: it answered 500");
     }
 
     #[test]
