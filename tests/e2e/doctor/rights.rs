@@ -100,11 +100,25 @@ fn who_has_no_rights_is_told_all_of_them_and_what_could_not_be_looked_at() {
     }
     assert_eq!(said.of("API server")[0]["level"], "ok");
 
-    // Nor may it ask for others.
+    // Nor may it ask for others, nor whether they are there.
     let said = doctor(&world, &nobody, &["-n", &world.name, "--service-account", "x", "-o", "json"]);
     let found = said.of("rights");
     assert_eq!((found.len(), found[0]["level"].as_str()), (1, Some("notLooked")), "{found:?}");
     assert!(found[0]["remedy"].as_str().unwrap().contains("subjectaccessreviews"), "{found:?}");
+}
+
+#[test]
+fn a_service_account_that_is_not_there_gets_no_roles() {
+    let world = world!("doctor-absent");
+    let admin = world.env.cluster.kubeconfig().to_owned();
+    let said = doctor(&world, &admin, &["-n", &world.name, "--service-account", "clavigr", "-o", "json"]);
+    assert_eq!(said.code, Some(2), "{} {}", said.out, said.err);
+    let found = said.of("rights");
+    assert_eq!((found.len(), found[0]["level"].as_str()), (1, Some("problem")), "{found:?}");
+    let message = found[0]["message"].as_str().unwrap();
+    assert!(message.contains(&format!("no ServiceAccount clavigr in namespace {}", world.name)), "{message}");
+    assert!(found[0]["remedy"].as_str().unwrap().contains("--operator-namespace"), "{found:?}");
+    assert!(manifests(&said.of("rights")).is_empty(), "{found:?}");
 }
 
 #[test]

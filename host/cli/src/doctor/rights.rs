@@ -11,6 +11,7 @@ use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,
     SubjectAccessReviewSpec, SubjectAccessReviewStatus,
 };
+use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::PostParams;
 use kube::{Api, Client};
 
@@ -30,6 +31,8 @@ pub(super) struct Whom {
     account: Option<Account>,
     /// Another than who asks.
     other: bool,
+    /// The API server says that there is no such ServiceAccount: a name or a namespace that was not meant.
+    absent: bool,
 }
 
 impl Whom {
@@ -42,13 +45,15 @@ impl Whom {
     pub(super) async fn of(client: &Client, config: &OperatorConfig, account: Option<&str>) -> Self {
         if let Some(name) = account {
             let account = Account { namespace: config.operator_namespace.clone(), name: name.to_owned() };
-            return Self { shown: user(&account), account: Some(account), other: true };
+            let api: Api<ServiceAccount> = Api::namespaced(client.clone(), &account.namespace);
+            let absent = matches!(api.get_metadata_opt(name).await, Ok(None));
+            return Self { shown: user(&account), account: Some(account), other: true, absent };
         }
         let api: Api<SelfSubjectReview> = Api::all(client.clone());
         let answer = api.create(&PostParams::default(), &SelfSubjectReview::default()).await;
         let user = answer.ok().and_then(|review| review.status?.user_info?.username);
         let account = user.as_deref().and_then(parse_user);
-        Self { shown: user.unwrap_or_else(|| "who asks".to_owned()), account, other: false }
+        Self { shown: user.unwrap_or_else(|| "who asks".to_owned()), account, other: false, absent: false }
     }
 }
 
@@ -71,6 +76,9 @@ pub(super) fn all(config: &OperatorConfig, account: Option<&str>) -> String {
 
 /// Asks for all of them.
 pub(super) async fn look(client: &Client, config: &OperatorConfig, whom: &Whom) -> Vec<Finding> {
+    if let Some(account) = whom.account.as_ref().filter(|_| whom.absent) {
+        return vec![not_there(account)];
+    }
     let wanted = rights::rights(config, whom.account.as_ref());
     match missing(client, whom, &wanted).await {
         Ok(missing) if missing.is_empty() => {
@@ -83,6 +91,9 @@ pub(super) async fn look(client: &Client, config: &OperatorConfig, whom: &Whom) 
 
 /// Asks for those that targets other than Secrets take.
 pub(super) async fn of_targets(client: &Client, whom: &Whom, targets: Vec<Target>) -> Vec<Finding> {
+    if whom.absent {
+        return Vec::new();
+    }
     let each =
         targets.iter().map(|target| rights::of_targets(&target.group, &target.plural, &target.namespace));
     let wanted: Vec<Right> = each.flatten().collect();
@@ -91,6 +102,16 @@ pub(super) async fn of_targets(client: &Client, whom: &Whom, targets: Vec<Target
         Ok(missing) => judge(&missing, wanted.len(), whom),
         Err(error) => vec![not_asked(error, whom)],
     }
+}
+
+/// No roles are printed for it: whoever applied them would give them to an account that nobody is, until somebody makes one.
+fn not_there(Account { namespace, name }: &Account) -> Finding {
+    let message = format!(
+        "there is no ServiceAccount {name} in namespace {namespace}, so its rights are not asked for"
+    );
+    Finding::problem(CHECK, message).with_remedy(
+        "correct --service-account, or name the operator's namespace by --operator-namespace (-n)",
+    )
 }
 
 fn not_asked(error: kube::Error, whom: &Whom) -> Finding {
@@ -207,7 +228,7 @@ mod tests {
 
     fn whom() -> Whom {
         let account = Account { namespace: "ops".to_owned(), name: "c".to_owned() };
-        Whom { shown: user(&account), account: Some(account), other: true }
+        Whom { shown: user(&account), account: Some(account), other: true, absent: false }
     }
 
     #[test]
