@@ -32,7 +32,7 @@ impl Fault {
             Self::Trapped(_) => "trapped",
             Self::CpuLimit { .. } => "cpuLimit",
             Self::WallLimit { .. } => "wallLimit",
-            Self::MemoryLimit { .. } => "memoryLimit",
+            Self::MemoryLimit { .. } | Self::MemoryShare { .. } => "memoryLimit",
             Self::OutputLimit { .. } => "outputLimit",
             Self::EgressDenied { .. } => "egressDenied",
             Self::NotLoaded(_) => "notLoaded",

@@ -265,6 +265,14 @@ pub enum Fault {
         /// Grant, MiB.
         limit_mib: u64,
     },
+    /// Its calls that run at once asked for more memory than they have together.
+    #[error("the plugin asked for more than the limit of {limit_mib} MiB of memory that {whose} have together")]
+    MemoryShare {
+        /// MiB.
+        limit_mib: u64,
+        /// `all its calls`, `its calls for one namespace`.
+        whose: &'static str,
+    },
     /// It answered more than the host takes.
     #[error("the plugin's answer is larger than the limit of {limit_bytes} bytes")]
     OutputLimit {

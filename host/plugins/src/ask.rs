@@ -100,6 +100,7 @@ impl Ask<'_> {
         let plugin = &session.plugin;
         let wall = plugin.grants.wall;
         let setup = CallSetup {
+            holder: Some(session.input.requester.namespace.as_str().into()),
             egress: Some(session.egress.clone()),
             // Who waits for another's login has to have time left to say that it waited in vain.
             memo: Some(MemoScope::new(plugin.memo.clone(), session.scope.clone(), wall / 4 * 3)),
@@ -143,8 +144,10 @@ impl Plugin {
         room: &Room,
         time: Duration,
     ) -> Result<Result<connection::Step, wit::Error>, CallError> {
+        let holder = Some(input.requester.namespace.as_str().into());
         let input = input.to_guest();
-        let setup = CallSetup { egress: None, memo: None, log: self.log_gate(Vec::new(), Some(redactor)) };
+        let log = self.log_gate(Vec::new(), Some(redactor));
+        let setup = CallSetup { holder, egress: None, memo: None, log };
         let run =
             async |guest: &ProviderCode, store: &mut Store<CallState>| guest.connect(store, &input).await;
         let (step, _) = self.call_provider("connect", setup, room, time, run).await?;

@@ -22,7 +22,7 @@ use crate::log::LogGate;
 use crate::memo::MemoScope;
 use crate::meter::Meter;
 use crate::turns::Turns;
-use crate::usage::Usage;
+use crate::usage::{Shares, Usage};
 
 /// Header fields that a guest makes, bytes of one set. What Vault and the clouds want is under 4 KiB.
 const FIELDS: usize = 32 * 1024;
@@ -44,6 +44,10 @@ const SHARE: u64 = 8;
 /// But no less than this, which is 64 calls of a small plugin.
 const LEAST_SHARE_MIB: u64 = 256;
 
+/// Of that a namespace has one part in so many, as of the places of `rooms`: its own servers decide how much its calls
+/// hold and for how long, and what others read is none of theirs.
+const PARTS: u64 = 4;
+
 /// What the host functions of a call work on.
 pub(crate) struct CallState {
     pub(crate) table: ResourceTable,
@@ -63,7 +67,7 @@ impl Drop for CallState {
         self.clock.end_turn();
         let cpu_ms = u64::try_from(self.clock.meter.spent().as_millis()).unwrap_or(u64::MAX);
         self.usage.ended(bytes(self.limits.peak), cpu_ms);
-        self.usage.released(bytes(self.limits.used));
+        self.usage.released(bytes(self.limits.used), self.limits.holder.as_ref());
     }
 }
 
@@ -108,6 +112,8 @@ impl Clock {
 
 /// What a call brings along.
 pub(crate) struct CallSetup {
+    /// The namespace that asks, whose share of the memory it takes; none where it is nobody's.
+    pub(crate) holder: Option<Arc<str>>,
     pub(crate) egress: Option<Arc<EgressSession>>,
     pub(crate) memo: Option<MemoScope>,
     pub(crate) log: LogGate,
@@ -130,8 +136,9 @@ impl WasiHttpView for CallState {
 struct Limits {
     memory: usize,
     memory_mib: u64,
-    /// Of all calls of the plugin together.
-    shared_mib: u64,
+    /// Of the calls that run at once.
+    shares: Shares,
+    holder: Option<Arc<str>>,
     usage: Arc<Usage>,
     used: usize,
     peak: usize,
@@ -154,9 +161,8 @@ impl ResourceLimiter for Limits {
             self.over = Some(Fault::MemoryLimit { limit_mib: self.memory_mib });
             return Err(wasmtime::Error::msg("memory limit"));
         }
-        let shared_mib = self.shared_mib;
-        if !self.usage.held(bytes(used - self.used), shared_mib.saturating_mul(MIB)) {
-            self.over = Some(Fault::MemoryLimit { limit_mib: shared_mib });
+        if let Err(over) = self.usage.held(bytes(used - self.used), self.holder.as_ref(), self.shares) {
+            self.over = Some(over);
             return Err(wasmtime::Error::msg("memory limit of all calls"));
         }
         self.used = used;
@@ -211,10 +217,11 @@ fn handles(grants: &Grants) -> usize {
 }
 
 /// Memory of all calls of a plugin, where the process has `room`: half of it, or one plugin could have the
-/// process killed; and what one call is granted in any case.
-fn shared(granted_mib: u64, room_mib: Option<u64>) -> u64 {
+/// process killed; and of those of one namespace. What one call is granted in any case.
+fn shares(granted_mib: u64, room_mib: Option<u64>) -> Shares {
     let wanted = granted_mib.saturating_mul(SHARE).max(LEAST_SHARE_MIB);
-    room_mib.map_or(wanted, |room| wanted.min(room / 2)).max(granted_mib)
+    let all_mib = room_mib.map_or(wanted, |room| wanted.min(room / 2)).max(granted_mib);
+    Shares { all_mib, each_mib: all_mib.div_ceil(PARTS).max(granted_mib) }
 }
 
 /// Runs `body` in a fresh store under every limit of the grants, until `deadline` at the latest.
@@ -267,7 +274,8 @@ fn store(machine: &Machine, grants: &Grants, usage: &Arc<Usage>, setup: CallSetu
         limits: Limits {
             memory,
             memory_mib: grants.memory_mib,
-            shared_mib: shared(grants.memory_mib, machine.room_mib),
+            shares: shares(grants.memory_mib, machine.room_mib),
+            holder: setup.holder,
             usage: usage.clone(),
             used: 0,
             peak: 0,
@@ -350,16 +358,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_together_have_a_share_of_what_there_is() {
-        for (granted, room, expected) in [
-            (64, None, 512),
-            (4, None, 256),
-            (64, Some(4_000), 512),
-            (64, Some(200), 100),
-            (64, Some(40), 64),
-            (4096, Some(400), 4096),
+    fn calls_together_have_a_share_of_what_there_is_and_a_namespace_a_quarter_of_it() {
+        for (granted, room, all_mib, each_mib) in [
+            (64, None, 512, 128),
+            (4, None, 256, 64),
+            (64, Some(4_000), 512, 128),
+            // The chart's pod, about.
+            (64, Some(400), 200, 64),
+            (4, Some(400), 200, 50),
+            (64, Some(200), 100, 64),
+            // One call fits, whatever else does.
+            (64, Some(40), 64, 64),
+            (4096, Some(400), 4096, 4096),
         ] {
-            assert_eq!(shared(granted, room), expected, "{granted} {room:?}");
+            assert_eq!(shares(granted, room), Shares { all_mib, each_mib }, "{granted} {room:?}");
         }
     }
 }

@@ -79,7 +79,7 @@ impl Plugin {
         };
         // Whatever it says may be of the data.
         let log = self.log_gate(data.values().cloned().collect(), None);
-        let setup = CallSetup { egress: None, memo: None, log };
+        let setup = CallSetup { holder: None, egress: None, memo: None, log };
         let answer = self
             .limited("render", setup, &self.rooms.whole(), self.grants.wall, async |store| {
                 engine.render(store, &texts, &values, &options).await

@@ -1,12 +1,33 @@
 //! What a plugin has used so far: peaks of memory and time, origins it spoke to. For the admin who
 //! decides what to grant. The one number that decides something is the memory that its calls hold now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use claviger_core::provider::Fault;
 
 /// Origins that are remembered; a plugin that speaks to more of them is not told apart by the rest.
 const MAX_ORIGINS: usize = 32;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Memory that calls which run at once may hold together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shares {
+    /// All of the plugin, MiB.
+    pub(crate) all_mib: u64,
+    /// Those for one namespace, MiB.
+    pub(crate) each_mib: u64,
+}
+
+/// Memory of the calls that run, bytes.
+#[derive(Debug, Default)]
+struct Live {
+    all: u64,
+    /// Of those that hold any: who holds nothing is forgotten.
+    namespaces: HashMap<Arc<str>, u64>,
+}
 
 /// Of all calls of one plugin, since it was loaded.
 #[derive(Debug, Default)]
@@ -15,8 +36,7 @@ pub(crate) struct Usage {
     cpu_ms: AtomicU64,
     calls: AtomicU64,
     faults: AtomicU64,
-    /// Memory of the calls that run, bytes.
-    live: AtomicU64,
+    live: Mutex<Live>,
     origins: Mutex<BTreeSet<String>>,
 }
 
@@ -43,15 +63,41 @@ impl Usage {
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes so much more for a running call, if all of them together stay within `limit`.
-    pub(crate) fn held(&self, bytes: u64, limit: u64) -> bool {
-        let more = |live: u64| live.checked_add(bytes).filter(|live| *live <= limit);
-        self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    /// Takes so much more for a running call of `holder`'s namespace, if its calls and those of all stay within their
+    /// shares.
+    ///
+    /// # Errors
+    /// Whose share it would be beyond. Then nothing is taken.
+    pub(crate) fn held(&self, bytes: u64, holder: Option<&Arc<str>>, shares: Shares) -> Result<(), Fault> {
+        let more = |held: u64, limit_mib: u64, whose| {
+            let sum = held.checked_add(bytes).filter(|sum| *sum <= limit_mib.saturating_mul(MIB));
+            sum.ok_or(Fault::MemoryShare { limit_mib, whose })
+        };
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = holder.map(|holder| {
+            let held = live.namespaces.get(holder).copied().unwrap_or_default();
+            more(held, shares.each_mib, "its calls for one namespace").map(|own| (holder, own))
+        });
+        let own = own.transpose()?;
+        live.all = more(live.all, shares.all_mib, "all its calls")?;
+        if let Some((holder, own)) = own {
+            live.namespaces.insert(holder.clone(), own);
+        }
+        Ok(())
     }
 
     /// A call gives back what it held.
-    pub(crate) fn released(&self, bytes: u64) {
-        self.live.fetch_sub(bytes, Ordering::Relaxed);
+    pub(crate) fn released(&self, bytes: u64, holder: Option<&Arc<str>>) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.all = live.all.saturating_sub(bytes);
+        if let Some(holder) = holder
+            && let Some(held) = live.namespaces.get_mut(holder)
+        {
+            *held = held.saturating_sub(bytes);
+            if *held == 0 {
+                live.namespaces.remove(holder);
+            }
+        }
     }
 
     pub(crate) fn failed(&self) {
@@ -74,5 +120,44 @@ impl Usage {
             faults: self.faults.load(Ordering::Relaxed),
             origins: self.origins.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_namespace_holds_its_share_and_no_other_s() {
+        let usage = Usage::default();
+        let shares = Shares { all_mib: 8, each_mib: 2 };
+        let whose = |outcome: Result<(), Fault>| match outcome {
+            Err(Fault::MemoryShare { limit_mib, whose }) => Some((limit_mib, whose)),
+            other => other.map(|()| None).unwrap(),
+        };
+        let [greedy, modest, third] = ["greedy", "modest", "third"].map(Arc::<str>::from);
+        let held = |bytes, holder| whose(usage.held(bytes, Some(holder), shares));
+        assert_eq!(held(2 * MIB, &greedy), None);
+        let of_one = Some((2, "its calls for one namespace"));
+        assert_eq!(held(1, &greedy), of_one);
+        assert_eq!(held(u64::MAX, &greedy), of_one);
+        assert_eq!(held(2 * MIB, &modest), None, "another's is not touched, nor by what was refused");
+
+        // What is nobody's, and all together, have the plugin's.
+        assert_eq!(whose(usage.held(3 * MIB, None, shares)), None);
+        let of_all = Some((8, "all its calls"));
+        assert_eq!(whose(usage.held(MIB + 1, None, shares)), of_all);
+        assert_eq!(held(MIB + 1, &third), of_all);
+        assert_eq!(held(MIB, &third), None, "nothing was taken for it before");
+
+        usage.released(2 * MIB, Some(&greedy));
+        assert_eq!(held(MIB, &greedy), None);
+        usage.released(MIB, Some(&greedy));
+        usage.released(2 * MIB, Some(&modest));
+        usage.released(MIB, Some(&third));
+        usage.released(3 * MIB, None);
+        let live = usage.live.lock().unwrap();
+        assert_eq!((live.all, live.namespaces.len()), (0, 0), "who holds nothing is forgotten");
     }
 }

@@ -159,7 +159,7 @@ impl PluginHost {
         body: impl AsyncFnOnce(&mut Store<CallState>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
         let log = LogGate::new(what.into(), Arc::new(LogBudget::default()), Vec::new(), None);
-        let setup = CallSetup { egress: None, memo: None, log };
+        let setup = CallSetup { holder: None, egress: None, memo: None, log };
         call::run(&self.machine, grants, usage, setup, Instant::now() + grants.wall, body).await
     }
 }
