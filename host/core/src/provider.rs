@@ -266,7 +266,9 @@ pub enum Fault {
         limit_mib: u64,
     },
     /// Its calls that run at once asked for more memory than they have together.
-    #[error("the plugin asked for more than the limit of {limit_mib} MiB of memory that {whose} have together")]
+    #[error(
+        "the plugin asked for more than the limit of {limit_mib} MiB of memory that {whose} have together"
+    )]
     MemoryShare {
         /// MiB.
         limit_mib: u64,

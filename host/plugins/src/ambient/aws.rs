@@ -1,6 +1,6 @@
 //! AWS's: the node's role (IMDSv2), and the pod's (EKS Pod Identity, ECS).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use claviger_core::provider::NeedError;
 use claviger_core::secret::SecretBytes;
@@ -8,6 +8,7 @@ use reqwest::{Client, Method};
 use url::{Host, Url};
 
 use super::{Service, document, text, variable};
+use crate::egress::is_for_containers;
 
 /// The pod's own credentials; the node's.
 pub(super) const PROFILES: [&str; 2] = ["container", "instance"];
@@ -83,12 +84,7 @@ fn container_url(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Url
         Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
         _ => None,
     };
-    let platform = [
-        IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
-        IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
-        IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
-    ];
-    let trusted = ip.is_some_and(|ip| ip.is_loopback() || platform.contains(&ip));
+    let trusted = ip.is_some_and(|ip| ip.is_loopback() || is_for_containers(ip));
     if url.scheme() == "http" && trusted {
         Ok(Some(url))
     } else {
@@ -118,6 +114,8 @@ mod tests {
         }
         for bad in [
             "http://169.254.169.254/latest",
+            "http://[fd00:ec2::254]/latest",
+            "http://[fd00:42::42]/",
             "https://evil.example/",
             "http://evil.example/",
             "file:///etc",

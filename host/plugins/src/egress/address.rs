@@ -6,6 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::metadata::is_service;
+
 /// What a session may reach besides the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
@@ -111,15 +113,9 @@ pub(super) fn plain(ip: IpAddr) -> IpAddr {
 }
 
 fn v4(ip: Ipv4Addr) -> Option<Refusal> {
-    /// Alibaba's metadata server lies in shared address space.
-    const ALIBABA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
-    /// Azure's wire server.
-    const AZURE: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
-    /// Oracle's older ones.
-    const ORACLE: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 192);
     if ip.is_loopback() {
         Some(Refusal::Loopback)
-    } else if ip.is_link_local() || [ALIBABA, AZURE, ORACLE].contains(&ip) {
+    } else if ip.is_link_local() || is_service(ip.into()) {
         Some(Refusal::LinkLocal)
     } else if ip.octets()[0] == 0 || ip.is_multicast() || ip.octets()[0] >= 240 {
         Some(Refusal::NotAHost)
@@ -129,13 +125,9 @@ fn v4(ip: Ipv4Addr) -> Option<Refusal> {
 }
 
 fn v6(ip: Ipv6Addr) -> Option<Refusal> {
-    /// AWS's metadata server, a unique local address.
-    const AWS: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
-    /// Google's.
-    const GOOGLE: Ipv6Addr = Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254);
     if ip.is_loopback() {
         Some(Refusal::Loopback)
-    } else if ip.is_unicast_link_local() || ip == AWS || ip == GOOGLE {
+    } else if ip.is_unicast_link_local() || is_service(ip.into()) {
         Some(Refusal::LinkLocal)
     } else if ip.is_unspecified() || ip.is_multicast() {
         Some(Refusal::NotAHost)
@@ -176,7 +168,24 @@ mod tests {
             ("[::ffff:169.254.169.254]:80", Err(LinkLocal)),
             ("[fe80::1]:80", Err(LinkLocal)),
             ("[fd00:ec2::254]:80", Err(LinkLocal)),
+            ("[fd00:ec2::23]:80", Err(LinkLocal)),
+            ("[fd00:0ec2:0:0:0:0:0:0023]:80", Err(LinkLocal)),
+            ("[FD00:EC2:ffff::1]:80", Err(LinkLocal)),
+            ("[fd00:ec1:ffff::1]:80", Ok(())),
+            ("[fd00:ec3::]:80", Ok(())),
             ("[fd20:ce::254]:80", Err(LinkLocal)),
+            ("[fd20:ce::253]:80", Ok(())),
+            ("[fd00:c1::a9fe:a9fe]:80", Err(LinkLocal)),
+            ("[fd00:c1::169.254.169.254]:80", Err(LinkLocal)),
+            ("[fd00:a9fe:a9fe::1]:80", Err(LinkLocal)),
+            ("[fd00:42::42]:80", Err(LinkLocal)),
+            ("[fd00:42:0:0:0:0:0:42]:80", Err(LinkLocal)),
+            ("[fd00:100::100:200]:80", Err(LinkLocal)),
+            ("[fd00:100::1.0.2.0]:80", Err(LinkLocal)),
+            ("[fe80::a9fe:a9fe]:80", Err(LinkLocal)),
+            ("[::ffff:100.100.100.200]:80", Err(LinkLocal)),
+            ("[64:ff9b::168.63.129.16]:80", Err(LinkLocal)),
+            ("[2002:c000:c0::]:80", Err(LinkLocal)),
             ("100.100.100.200:80", Err(LinkLocal)),
             ("168.63.129.16:80", Err(LinkLocal)),
             ("192.0.0.192:80", Err(LinkLocal)),

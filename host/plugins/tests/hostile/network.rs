@@ -94,7 +94,16 @@ async fn metadata_addresses_need_a_grant_and_a_plugin_that_asks() {
         assert_eq!(read_text(&granted, asks(url, true)).await, "a credential");
         assert_eq!(server.requests(), 1, "{url}");
     }
-    for url in ["http://[fd00:ec2::254]", "http://[fe80::1]", "http://[::ffff:169.254.169.254]"] {
+    for url in [
+        "http://[fd00:ec2::254]",
+        "http://[fd00:ec2::23]",
+        "http://[fd00:c1::a9fe:a9fe]",
+        "http://[fd00:a9fe:a9fe::1]",
+        "http://[fd00:42::42]",
+        "http://[fd00:100::100:200]",
+        "http://[fe80::1]",
+        "http://[::ffff:169.254.169.254]",
+    ] {
         let said = refusal(&wary_one, read(&wary_one, asks(url, true)).await);
         assert!(said.contains("link-local or metadata address"), "{url}: {said}");
     }
