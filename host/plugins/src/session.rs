@@ -59,11 +59,11 @@ pub struct Scope {
     pub(crate) partition: Option<Arc<str>>,
 }
 
-/// What a slot holds.
+/// What a slot holds. Shared with the TLS that is made from it.
 pub(crate) enum Slot {
-    Bytes(SecretBytes),
+    Bytes(Arc<SecretBytes>),
     /// For the host alone.
-    Hidden(SecretBytes),
+    Hidden(Arc<SecretBytes>),
     Account(Vec<(String, String)>),
     Absent,
 }

@@ -2,11 +2,12 @@
 //! plugin is ready and has named its origins.
 //!
 //! What a need brings is in `resolve`, where a reference that names no namespace is looked for in `stand_in`, what makes a
-//! session of a ready plugin in `ready`.
+//! session of a ready plugin in `ready` and `tls`.
 
 mod ready;
 mod resolve;
 mod stand_in;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

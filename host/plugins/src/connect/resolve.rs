@@ -2,6 +2,7 @@
 //! credential from another is noted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use claviger_core::access::Account;
@@ -70,7 +71,8 @@ impl Work<'_> {
         if kind == ObjectKind::Secret {
             self.redactor.seed(&answer.value);
         }
-        Ok(if need.hidden { Slot::Hidden(answer.value) } else { Slot::Bytes(answer.value) })
+        let value = Arc::new(answer.value);
+        Ok(if need.hidden { Slot::Hidden(value) } else { Slot::Bytes(value) })
     }
 
     pub(super) async fn account(&mut self, need: guest::AccountNeed) -> Result<Slot, CallError> {
@@ -123,7 +125,7 @@ impl Work<'_> {
         self.identities
             .insert(format!("Token/{}/{}/{}", reference.namespace, reference.name, answer.identity));
         self.redactor.seed(&answer.token);
-        Ok(Slot::Bytes(answer.token))
+        Ok(Slot::Bytes(Arc::new(answer.token)))
     }
 
     /// Something of the operator's own surroundings: exactly what a grant names.
@@ -188,7 +190,7 @@ impl Work<'_> {
         } else {
             self.redactor.seed(&value);
         }
-        Ok(Slot::Bytes(value))
+        Ok(Slot::Bytes(Arc::new(value)))
     }
 
     /// The text in the manifest that chooses within a profile; none where nothing stands there.

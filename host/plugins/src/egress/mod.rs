@@ -19,6 +19,7 @@ mod tests;
 mod trust;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use claviger_core::secret::SecretBytes;
@@ -85,15 +86,15 @@ impl Default for EgressConfig {
     }
 }
 
-/// TLS of one origin. Without CA: the system's roots and [`EgressConfig::authorities`]. With: these and nothing else.
+/// TLS of one origin, shared with what it comes from. Without CA: the system's roots and [`EgressConfig::authorities`]. With: these and nothing else.
 #[derive(Default)]
 pub struct TlsMaterial {
     /// PEM, each with one or more certificates.
-    pub ca: Vec<Vec<u8>>,
+    pub ca: Vec<Arc<SecretBytes>>,
     /// PEM.
-    pub client_cert: Option<SecretBytes>,
+    pub client_cert: Option<Arc<SecretBytes>>,
     /// PEM.
-    pub client_key: Option<SecretBytes>,
+    pub client_key: Option<Arc<SecretBytes>>,
     /// Verified and sent as SNI instead of the URL's host.
     pub server_name: Option<String>,
     /// No verification at all.

@@ -204,7 +204,7 @@ fn with_tls(
     if !tls.ca.is_empty() {
         let mut roots = Vec::new();
         for pem in &tls.ca {
-            let found = Certificate::from_pem_bundle(pem).map_err(|_| "the CA bundle is not PEM")?;
+            let found = Certificate::from_pem_bundle(pem.expose()).map_err(|_| "the CA bundle is not PEM")?;
             if found.is_empty() {
                 return Err("the CA bundle holds no certificate in PEM".to_owned());
             }
@@ -240,7 +240,7 @@ fn key(plugin: &PluginId, store_uid: &str, rule: &OriginRule, reach: Reach, by_p
     part(&[reach.loopback, reach.link_local, reach.api_server, by_proxy].map(u8::from));
     if let Some(tls) = &rule.tls {
         for pem in &tls.ca {
-            part(pem);
+            part(pem.expose());
         }
         for secret in [&tls.client_cert, &tls.client_key].into_iter().flatten() {
             part(secret.expose());

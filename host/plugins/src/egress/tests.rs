@@ -51,8 +51,13 @@ impl Authority {
     }
 
     fn material(&self) -> TlsMaterial {
-        TlsMaterial { ca: vec![self.pem.clone().into_bytes()], ..TlsMaterial::default() }
+        TlsMaterial { ca: vec![shared(&self.pem)], ..TlsMaterial::default() }
     }
+}
+
+/// As a slot has it.
+fn shared(pem: &str) -> Arc<SecretBytes> {
+    Arc::new(SecretBytes::copied_from(pem.as_bytes()))
 }
 
 struct Server {
@@ -208,8 +213,8 @@ async fn a_client_certificate_is_shown_to_who_asks() {
     let url = format!("{}/v1/x", server.origin);
     let (cert, key) = clients.leaf("store");
     let with = |cert: &str, key: &str| TlsMaterial {
-        client_cert: Some(SecretBytes::copied_from(cert.as_bytes())),
-        client_key: Some(SecretBytes::copied_from(key.as_bytes())),
+        client_cert: Some(shared(cert)),
+        client_key: Some(shared(key)),
         ..authority.material()
     };
     assert_eq!(get(&mut hooks(&server, with(&cert, &key)).unwrap(), &url).await.unwrap().0, 200);
@@ -223,8 +228,7 @@ async fn a_client_certificate_is_shown_to_who_asks() {
         assert!(said.contains("client certificate"), "{whose}: {said}");
     }
     assert!(hooks(&server, with("not PEM", &key)).is_err());
-    let alone =
-        TlsMaterial { client_cert: Some(SecretBytes::copied_from(cert.as_bytes())), ..authority.material() };
+    let alone = TlsMaterial { client_cert: Some(shared(&cert)), ..authority.material() };
     assert!(hooks(&server, alone).is_err(), "a certificate without its key");
 }
 
