@@ -42,7 +42,7 @@ pub struct Counters {
 
 /// All clients of the process.
 pub struct EgressPool {
-    config: EgressConfig,
+    config: Arc<EgressConfig>,
     denied: Arc<Denied>,
     clients: Cache<String, Arc<Mutex<Held>>>,
     counters: Arc<Counters>,
@@ -76,7 +76,8 @@ impl Target {
 /// What the calls of one connected store may reach.
 pub struct EgressSession {
     pub(super) targets: Vec<Target>,
-    pub(super) config: EgressConfig,
+    /// The pool's: it may hold hundreds of certificates.
+    pub(super) config: Arc<EgressConfig>,
     pub(super) denied: Arc<Denied>,
     pub(super) counters: Arc<Counters>,
 }
@@ -88,7 +89,7 @@ impl EgressPool {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let denied = Arc::new(Denied::new(config.denied.clone()));
         let clients = Cache::builder().max_capacity(MAX_CLIENTS).time_to_idle(IDLE_CLIENT).build();
-        Self { config, denied, clients, counters: Arc::default() }
+        Self { config: Arc::new(config), denied, clients, counters: Arc::default() }
     }
 
     /// Counts since the start.

@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use wasmtime_wasi_http::{Error, WasiHttpHooks};
 
-use super::{EgressConfig, EgressPool, Hooks, Origin, OriginRule, Reach, TlsMaterial};
+use super::{Authorities, EgressConfig, EgressPool, Hooks, Origin, OriginRule, Reach, TlsMaterial};
 
 struct Authority {
     params: CertificateParams,
@@ -190,6 +190,17 @@ async fn what_is_open_to_an_address_that_becomes_denied_is_not_used_any_more() {
     assert!(matches!(get(&mut later, &url).await, Err(Error::DestinationIpProhibited)));
     pool.deny([]);
     assert_eq!(get(&mut hooks, &url).await.unwrap().0, 200);
+}
+
+/// A bundle of authorities that is told to the process is there once, whatever number of stores is connected.
+#[test]
+fn sessions_share_what_is_configured() {
+    let authorities = Authorities::from_pem(Authority::new().pem.as_bytes()).unwrap();
+    let pool = EgressPool::new(EgressConfig { authorities, ..EgressConfig::default() });
+    let plugin = PluginId { name: "p".to_owned(), version: "1".to_owned(), digest: "sha256:0".to_owned() };
+    let of = |uid| pool.session(&plugin, uid, Vec::new(), Reach::default()).unwrap();
+    let (one, another) = (of("one"), of("another"));
+    assert!(Arc::ptr_eq(&one.config, &another.config));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-/// A bundle of all public authorities has some 150; each store that connects takes a copy.
+/// A bundle of all public authorities has some 150; each client takes a copy.
 const MAX: usize = 1_000;
 
 /// Certificates of authorities; none by default.

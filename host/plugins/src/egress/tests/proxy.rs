@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use claviger_testenv::ForwardProxy;
 
 use super::*;
-use crate::egress::{Authorities, Proxies, Proxy};
+use crate::egress::{Proxies, Proxy};
 
 /// A name that nobody but the proxy knows.
 const NAME: &str = "vault.behind.example";
