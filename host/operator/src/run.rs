@@ -80,10 +80,12 @@ pub async fn run(
     });
 
     let mut background = JoinSet::new();
+    let mut listening = Vec::new();
     if let Some(address) = context.config.listen {
         let server = Server::bind(address).await?;
         if let Some(address) = server.address() {
             tracing::info!(%address, "serving metrics and health");
+            listening.push(address);
         }
         background.spawn(server.serve(context.clone(), stop.clone()));
     }
@@ -91,11 +93,13 @@ pub async fn run(
         let server = Webhook::bind(webhook.listen, certificates.clone()).await?;
         if let Some(address) = server.address() {
             tracing::info!(%address, "serving the webhook");
+            listening.push(address);
         }
         if let Some(refresh) = &webhook.refresh {
             let server = Refresh::bind(refresh, certificates.clone()).await?;
             if let Some(address) = server.address() {
                 tracing::info!(%address, "serving refresh");
+                listening.push(address);
             }
             background.spawn(server.serve(context.clone(), stop.clone()));
         }
@@ -110,6 +114,7 @@ pub async fn run(
         }
         background.spawn(server.serve(context.clone(), stop.clone()));
     }
+    registry.host().egress().listens_at(listening);
     api_server::deny(&client, registry.host()).await;
     background.spawn(api_server::follow(client.clone(), registry.host().clone(), stop.clone()));
     streams::start(&client, &context.config, &state, &stop, &mut background);

@@ -6,5 +6,6 @@
 mod hostile;
 mod lifecycle;
 mod oci;
+mod own_ports;
 mod refused;
 mod rights;

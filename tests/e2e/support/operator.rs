@@ -201,16 +201,11 @@ impl Operator {
             Some(full) => small(world, full),
         };
         command
-            .args([
-                "--log-format",
-                "json",
-                "--log-level",
-                "debug",
-                "run",
-                "--listen",
-                "127.0.0.1:0",
-                "--allow-loopback",
-            ])
+            .args(["--log-format", "json", "--log-level", "debug", "run"])
+            .args(["--listen=127.0.0.1:0", "--allow-loopback=true"].iter().filter(|default| {
+                let name = default.split('=').next();
+                flags.iter().all(|flag| flag.split('=').next() != name)
+            }))
             .args(["--controller-class", &world.name, "--operator-namespace", &world.name])
             .args(flags)
             .arg("--kubeconfig")

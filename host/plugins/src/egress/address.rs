@@ -1,10 +1,10 @@
 //! Which addresses may be connected to. Pure.
 //!
 //! Private ranges are allowed, since a Vault usually lives in the cluster. Loopback, link-local and
-//! metadata addresses and the API server's are not, unless granted.
+//! metadata addresses, the API server's and this process's own ports are not, unless granted.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use super::metadata::is_service;
 
@@ -30,6 +30,12 @@ pub enum Refusal {
     /// 169.254/16, fe80::/10 and the clouds' metadata addresses.
     #[error("it is a link-local or metadata address (allowed only by spec.grants.linkLocal of the Plugin)")]
     LinkLocal,
+    /// Where this process listens itself.
+    #[error(
+        "it is the operator's own port at an address of its own (allowed only by spec.grants.loopback of the Plugin, or \
+         --allow-loopback)"
+    )]
+    OwnPort,
     /// Nothing one connects to.
     #[error("it is not the address of a host")]
     NotAHost,
@@ -40,41 +46,35 @@ pub enum Refusal {
     ApiServer,
 }
 
-/// Addresses that no plugin may connect to, as they become known.
-#[derive(Debug, Default)]
-pub(super) struct Denied {
-    /// Known from the start, for good.
-    always: Vec<SocketAddr>,
-    now: RwLock<Arc<[SocketAddr]>>,
+/// What is denied besides what an address says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Forbidden {
+    /// The API server's; with port 0 at every port.
+    pub(super) api_server: Vec<SocketAddr>,
+    /// Where this process listens: at one address, or at all of its own.
+    pub(super) listening: Vec<SocketAddr>,
+    /// This machine's addresses, undressed ([`plain`]).
+    pub(super) own: HashSet<IpAddr>,
 }
 
-impl Denied {
-    pub(super) fn new(always: Vec<SocketAddr>) -> Self {
-        Self { now: RwLock::new(always.clone().into()), always }
+impl Forbidden {
+    fn is_api_server(&self, ip: IpAddr, port: u16) -> bool {
+        self.api_server.iter().any(|denied| plain(denied.ip()) == ip && [0, port].contains(&denied.port()))
     }
 
-    /// These besides those of the start, and no others.
-    pub(super) fn set(&self, also: impl IntoIterator<Item = SocketAddr>) {
-        let all: Arc<[SocketAddr]> = self.always.iter().copied().chain(also).collect();
-        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-        if *now != all {
-            *now = all;
-        }
-    }
-
-    /// As they are now: the same list until they change.
-    pub(super) fn now(&self) -> Arc<[SocketAddr]> {
-        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn is_own_port(&self, ip: IpAddr, port: u16) -> bool {
+        let mut here = self.listening.iter().filter(|listening| listening.port() == port);
+        here.any(|at| plain(at.ip()) == ip || (at.ip().is_unspecified() && self.own.contains(&ip)))
     }
 }
 
-/// Checks one address. A denied address with port 0 is denied at every port.
+/// Checks one address.
 ///
 /// # Errors
 /// Which rule refuses it.
-pub fn check(address: SocketAddr, reach: Reach, denied: &[SocketAddr]) -> Result<(), Refusal> {
-    let ip = plain(address.ip());
-    if denied.iter().any(|denied| plain(denied.ip()) == ip && [0, address.port()].contains(&denied.port())) {
+pub(super) fn check(address: SocketAddr, reach: Reach, denied: &Forbidden) -> Result<(), Refusal> {
+    let (ip, port) = (plain(address.ip()), address.port());
+    if denied.is_api_server(ip, port) {
         // Its grant covers it wherever it lies: on loopback, in tests and on single nodes.
         return if reach.api_server { Ok(()) } else { Err(Refusal::ApiServer) };
     }
@@ -82,8 +82,8 @@ pub fn check(address: SocketAddr, reach: Reach, denied: &[SocketAddr]) -> Result
         IpAddr::V4(ip) => v4(ip),
         IpAddr::V6(ip) => v6(ip),
     };
-    match refusal {
-        Some(Refusal::Loopback) if reach.loopback => Ok(()),
+    match refusal.or_else(|| denied.is_own_port(ip, port).then_some(Refusal::OwnPort)) {
+        Some(Refusal::Loopback | Refusal::OwnPort) if reach.loopback => Ok(()),
         Some(Refusal::LinkLocal) if reach.link_local => Ok(()),
         Some(refusal) => Err(refusal),
         None => Ok(()),
@@ -143,8 +143,12 @@ mod tests {
 
     #[test]
     fn every_dress_of_a_forbidden_address() {
-        use Refusal::{ApiServer, LinkLocal, Loopback, NotAHost};
-        let denied = ["10.96.0.1:443".parse().unwrap(), "10.0.0.7:0".parse().unwrap()];
+        use Refusal::{ApiServer, LinkLocal, Loopback, NotAHost, OwnPort};
+        let denied = Forbidden {
+            api_server: vec!["10.96.0.1:443".parse().unwrap(), "10.0.0.7:0".parse().unwrap()],
+            listening: vec!["0.0.0.0:8080".parse().unwrap(), "10.244.1.7:9443".parse().unwrap()],
+            own: ["10.244.1.7", "10.0.0.7", "fd00::7", "127.0.0.1"].map(|ip| ip.parse().unwrap()).into(),
+        };
         for (address, expected) in [
             ("10.0.0.5:8200", Ok(())),
             ("192.168.1.1:80", Ok(())),
@@ -198,35 +202,42 @@ mod tests {
             ("[::ffff:10.96.0.1]:443", Err(ApiServer)),
             ("10.96.0.1:8200", Ok(())),
             ("10.0.0.7:8200", Err(ApiServer)),
+            ("10.0.0.7:8080", Err(ApiServer)),
+            ("10.244.1.7:8080", Err(OwnPort)),
+            ("[::ffff:10.244.1.7]:8080", Err(OwnPort)),
+            ("[64:ff9b::10.244.1.7]:8080", Err(OwnPort)),
+            ("[fd00::7]:8080", Err(OwnPort)),
+            ("127.0.0.1:8080", Err(Loopback)),
+            ("10.244.1.7:9443", Err(OwnPort)),
+            // Listened at one address; of another pod; another's port in this one.
+            ("[fd00::7]:9443", Ok(())),
+            ("10.244.1.8:8080", Ok(())),
+            ("10.244.1.7:8200", Ok(())),
         ] {
             assert_eq!(check(address.parse().unwrap(), Reach::default(), &denied), expected, "{address}");
         }
     }
 
     #[test]
-    fn what_is_denied_changes_and_the_start_s_stay() {
-        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let denied = Denied::new(vec![address("10.96.0.1:443")]);
-        denied.set([address("10.0.0.1:6443"), address("10.0.0.2:6443")]);
-        assert_eq!(*denied.now(), ["10.96.0.1:443", "10.0.0.1:6443", "10.0.0.2:6443"].map(address));
-        denied.set([address("10.0.0.3:6443")]);
-        assert_eq!(*denied.now(), ["10.96.0.1:443", "10.0.0.3:6443"].map(address));
-        let before = denied.now();
-        denied.set([address("10.0.0.3:6443")]);
-        assert!(Arc::ptr_eq(&before, &denied.now()), "nothing changed");
-    }
-
-    #[test]
     fn grants_open_what_they_say_and_no_more() {
         let loopback = Reach { loopback: true, ..Reach::default() };
         let local = "127.0.0.1:6443".parse().unwrap();
-        assert_eq!(check(local, loopback, &[]), Ok(()));
-        assert_eq!(check(local, loopback, &[local]), Err(Refusal::ApiServer));
+        let none = Forbidden::default();
+        let api_server_there = Forbidden { api_server: vec![local], ..Forbidden::default() };
+        assert_eq!(check(local, loopback, &none), Ok(()));
+        assert_eq!(check(local, loopback, &api_server_there), Err(Refusal::ApiServer));
         let api_server = Reach { api_server: true, ..Reach::default() };
-        assert_eq!(check(local, api_server, &[local]), Ok(()));
-        assert_eq!(check("127.0.0.1:8200".parse().unwrap(), api_server, &[local]), Err(Refusal::Loopback));
+        assert_eq!(check(local, api_server, &api_server_there), Ok(()));
+        assert_eq!(
+            check("127.0.0.1:8200".parse().unwrap(), api_server, &api_server_there),
+            Err(Refusal::Loopback)
+        );
+        let own = "10.244.1.7:8080".parse().unwrap();
+        let here = Forbidden { listening: vec![own], ..Forbidden::default() };
+        assert_eq!(check(own, loopback, &here), Ok(()));
+        assert_eq!(check(own, api_server, &here), Err(Refusal::OwnPort));
         let metadata = "169.254.169.254:80".parse().unwrap();
-        assert_eq!(check(metadata, loopback, &[]), Err(Refusal::LinkLocal));
-        assert_eq!(check(metadata, Reach { link_local: true, ..Reach::default() }, &[]), Ok(()));
+        assert_eq!(check(metadata, loopback, &none), Err(Refusal::LinkLocal));
+        assert_eq!(check(metadata, Reach { link_local: true, ..Reach::default() }, &none), Ok(()));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::address::{Reach, check, plain};
+use super::address::{Forbidden, Reach, check, plain};
 use super::origin::Origin;
 
 /// More is a mistake, and each is looked at for each store that connects.
@@ -55,8 +55,9 @@ impl Bypass {
         Ok(Self(rules))
     }
 
-    /// Whether an origin is reached without a proxy, if there is one. `denied`: the API server's addresses.
-    pub(super) fn covers(&self, origin: &Origin, denied: &[SocketAddr]) -> bool {
+    /// Whether an origin is reached without a proxy, if there is one. `denied`: the API server's addresses and this
+    /// process's own ports.
+    pub(super) fn covers(&self, origin: &Origin, denied: &Forbidden) -> bool {
         let (host, port) = (origin.host(), origin.port());
         let address = host.parse::<IpAddr>().ok();
         stays_here(host, port, address, denied)
@@ -78,7 +79,7 @@ impl Bypass {
 
 /// Addresses and names that mean something else to a proxy than here: loopback, metadata services, the API server. They
 /// are never handed to one, so the check of addresses refuses them, or a grant lets them be reached directly.
-fn stays_here(host: &str, port: u16, address: Option<IpAddr>, denied: &[SocketAddr]) -> bool {
+fn stays_here(host: &str, port: u16, address: Option<IpAddr>, denied: &Forbidden) -> bool {
     const NAMES: [&str; 9] = [
         "localhost",
         "metadata",
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
 
     fn covers(list: &str, origin: &str) -> bool {
-        Bypass::parse(list).unwrap().covers(&Origin::parse(origin).unwrap(), &[])
+        Bypass::parse(list).unwrap().covers(&Origin::parse(origin).unwrap(), &Forbidden::default())
     }
 
     /// The table of golang.org/x/net/http/httpproxy, `TestUseProxy` (there: whether the proxy is used). Its one name that

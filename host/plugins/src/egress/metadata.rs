@@ -82,14 +82,14 @@ pub(crate) fn is_for_containers(ip: IpAddr) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::egress::address::{Reach, Refusal, check};
+    use crate::egress::address::{Forbidden, Reach, Refusal, check};
 
     #[test]
     fn where_the_host_may_ask_no_plugin_may() {
         for (service, ip) in SERVICES.iter().map(|service| (service, service.network)) {
             assert!(is_service(ip), "{ip}");
             assert_eq!(is_for_containers(ip), service.containers, "{ip}");
-            let refused = check((ip, 80).into(), Reach::default(), &[]);
+            let refused = check((ip, 80).into(), Reach::default(), &Forbidden::default());
             assert_eq!(refused, Err(Refusal::LinkLocal), "{ip}");
         }
         for text in ["169.254.170.3", "fd00:ec3::23", "fd00:42::43", "100.100.100.201", "10.0.0.1", "fd00::1"]

@@ -7,10 +7,12 @@
 mod address;
 mod bypass;
 mod demands;
+mod denied;
 mod failure;
 mod hooks;
 mod metadata;
 mod origin;
+mod own;
 mod pool;
 mod proxy;
 mod resolver;
@@ -24,7 +26,7 @@ use std::time::Duration;
 
 use claviger_core::secret::SecretBytes;
 
-pub use address::{Reach, Refusal, check as check_address};
+pub use address::{Reach, Refusal};
 pub use bypass::BypassError;
 pub use demands::Demands;
 pub(crate) use failure::{Failure, Said};

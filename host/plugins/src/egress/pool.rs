@@ -13,7 +13,8 @@ use reqwest::{Certificate, Client, Identity};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::address::{Denied, Reach, check};
+use super::address::{Forbidden, Reach, check};
+use super::denied::Denied;
 use super::failure::{explained, innermost};
 use super::origin::Origin;
 use super::proxy::{self, Proxy};
@@ -50,7 +51,7 @@ pub struct EgressPool {
 
 /// A client with its connections, and what was denied when it was made.
 struct Held {
-    denied: Arc<[SocketAddr]>,
+    denied: Arc<Forbidden>,
     client: Client,
 }
 
@@ -101,6 +102,12 @@ impl EgressPool {
     /// before: the API server's, as they become known. Port 0 is every port.
     pub fn deny(&self, addresses: impl IntoIterator<Item = SocketAddr>) {
         self.denied.set(addresses);
+    }
+
+    /// Where this process listens: its own ports are no plugin's to reach, at whatever address of this machine. In place of
+    /// what was said before.
+    pub fn listens_at(&self, addresses: impl IntoIterator<Item = SocketAddr>) {
+        self.denied.listens_at(addresses.into_iter().collect());
     }
 
     /// What every store's connections have to be.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use claviger_core::secret::SecretBytes;
 use url::Url;
 
-use super::address::{Reach, Refusal, check};
+use super::address::{Forbidden, Reach, Refusal, check};
 use super::bypass::{Bypass, BypassError};
 use super::origin::Origin;
 
@@ -61,7 +61,7 @@ impl Proxies {
     }
 
     /// The proxy for an origin; none for what [`Bypass::covers`] names.
-    pub(super) fn of(&self, origin: &Origin, denied: &[SocketAddr]) -> Option<&Proxy> {
+    pub(super) fn of(&self, origin: &Origin, denied: &Forbidden) -> Option<&Proxy> {
         let proxy = if origin.is_tls() { &self.https } else { &self.http };
         proxy.as_ref().filter(|_| !self.bypass.covers(origin, denied))
     }
@@ -106,7 +106,7 @@ impl Proxy {
     }
 
     /// The check of an address that is never looked up; a name's are checked when it is.
-    pub(super) fn check(&self, denied: &[SocketAddr]) -> Result<(), Refusal> {
+    pub(super) fn check(&self, denied: &Forbidden) -> Result<(), Refusal> {
         match self.host.parse::<IpAddr>() {
             Ok(ip) => check(SocketAddr::new(ip, self.port), REACH, denied),
             Err(_) => Ok(()),
@@ -135,6 +135,10 @@ impl fmt::Debug for Proxy {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    fn denied(api_server: &str) -> Forbidden {
+        Forbidden { api_server: vec![api_server.parse().unwrap()], ..Forbidden::default() }
+    }
 
     #[test]
     fn a_proxy_is_http_and_its_password_is_not_shown() {
@@ -165,7 +169,7 @@ mod tests {
     fn each_scheme_has_its_own_and_the_machine_s_own_has_none() {
         let proxy = |text: &str| Some(Proxy::parse(text).unwrap());
         let proxies = Proxies::new(proxy("s.example:1"), proxy("p.example:2"), "direct.example").unwrap();
-        let api_server = ["10.96.0.1:443".parse().unwrap()];
+        let api_server = denied("10.96.0.1:443");
         let of = |proxies: &Proxies, origin: &str| {
             proxies.of(&Origin::parse(origin).unwrap(), &api_server).map(ToString::to_string)
         };
@@ -183,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_proxy_may_be_at_loopback_and_at_no_other_forbidden_address() {
-        let api_server = "127.0.0.1:6443".parse().unwrap();
+        let api_server = denied("127.0.0.1:6443");
         for (text, expected) in [
             ("127.0.0.1:3128", Ok(())),
             ("10.0.0.1:3128", Ok(())),
@@ -192,7 +196,7 @@ mod tests {
             ("169.254.169.254:80", Err(Refusal::LinkLocal)),
             ("0.0.0.0:80", Err(Refusal::NotAHost)),
         ] {
-            assert_eq!(Proxy::parse(text).unwrap().check(&[api_server]), expected, "{text}");
+            assert_eq!(Proxy::parse(text).unwrap().check(&api_server), expected, "{text}");
         }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::address::{Denied, Reach, Refusal, check};
+use super::address::{Reach, Refusal, check};
+use super::denied::Denied;
 
 /// Resolves for one origin.
 pub(super) struct Checked {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod own;
 mod proxy;
 
 use std::pin::Pin;
@@ -68,6 +69,17 @@ struct Server {
 
 /// A TLS server that answers each request with `answer` (header and body).
 async fn server(authority: &Authority, name: &str, clients: Option<&Authority>, answer: String) -> Server {
+    server_at("127.0.0.1:0", authority, name, clients, answer).await
+}
+
+/// The same, there.
+async fn server_at(
+    address: &str,
+    authority: &Authority,
+    name: &str,
+    clients: Option<&Authority>,
+    answer: String,
+) -> Server {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let (cert, key) = authority.leaf(name);
     let chain = vec![CertificateDer::from_pem_slice(cert.as_bytes()).unwrap()];
@@ -82,8 +94,8 @@ async fn server(authority: &Authority, name: &str, clients: Option<&Authority>, 
         }
     };
     let acceptor = TlsAcceptor::from(Arc::new(config.with_single_cert(chain, key).unwrap()));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let origin = format!("https://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let listener = TcpListener::bind(address).await.unwrap();
+    let origin = format!("https://{}", listener.local_addr().unwrap());
     let connections = Arc::new(AtomicUsize::new(0));
     let (counted, mut tasks) = (connections.clone(), JoinSet::new());
     tasks.spawn(async move {
