@@ -6,6 +6,8 @@
 
 mod built_in;
 mod error;
+#[cfg(test)]
+pub(crate) mod frozen;
 mod granted;
 mod install;
 mod oci;

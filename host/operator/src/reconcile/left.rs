@@ -142,8 +142,8 @@ pub(super) async fn settle(context: &Context, owner: &Owner<'_>, written: Option
     }
 }
 
-/// Sets when one is taken back. What fails is flagged at the next refresh.
-pub(super) async fn flag(context: &Context, namespace: &str, name: &str, due: Timestamp) {
+/// Sets when one is taken back; whether that is done, or it is gone. What fails is flagged at the next refresh.
+pub(super) async fn flag(context: &Context, namespace: &str, name: &str, due: Timestamp) -> bool {
     let patch =
         Patch::Merge(json!({"spec": {"garbageCollectionDeadline": claviger_core::status::rfc3339(due)}}));
     match api(context, namespace).patch(name, &params(), &patch).await {
@@ -151,8 +151,12 @@ pub(super) async fn flag(context: &Context, namespace: &str, name: &str, due: Ti
         Err(kube::Error::Api(status)) if status.code == 404 => {
             context.state.left_gone(&Name::new(namespace, name));
         }
-        Err(error) => tracing::warn!(%error, name, "a generator's state is not flagged yet"),
+        Err(error) => {
+            tracing::warn!(%error, name, "a generator's state is not flagged yet");
+            return false;
+        }
     }
+    true
 }
 
 fn params() -> PatchParams {

@@ -146,7 +146,7 @@ fn without_a_login_in_use(held: &Held, in_use: impl Fn(&str) -> bool) -> Held {
 pub(super) async fn all(context: &Arc<Context>, name: &Name) -> Next {
     let world = ClusterWorld { context: context.clone(), reader: Object::ExternalSecret(name.clone()) };
     for uid in context.state.gone(name) {
-        context.pipeline.written(&uid);
+        context.pipeline.gone(&uid);
     }
     let Some(orphan) = context.state.orphaned(name) else {
         context.state.forget_leases(name);
@@ -177,31 +177,43 @@ pub(super) async fn all(context: &Arc<Context>, name: &Name) -> Next {
     None
 }
 
-/// Credentials that were made and will not be written are taken back, as far as that goes. A write whose answer did not
-/// arrive may have come through all the same, so the API server is asked what the Secret holds.
-pub(super) async fn take_back(context: &Arc<Context>, name: &Name, target: &Name, lost: &[Held]) {
+/// Credentials that were made and will not be written are taken back, as far as that goes; what could not be now is among
+/// `lost` again at the next refresh of the ExternalSecret of that uid. A write whose answer did not arrive may have come
+/// through all the same, so the API server is asked what the Secret holds.
+pub(super) async fn take_back(
+    context: &Arc<Context>,
+    name: &Name,
+    uid: &str,
+    target: &Name,
+    lost: &[Held],
+) {
     if lost.is_empty() {
         return;
     }
     let manager = field_manager(&name.name);
     let Ok(live) = live::secret(&context.client, &target.namespace, &target.name).await else { return };
     let record = live.and_then(|live| recorded(Some(&observed(&live.reduced, &manager)), &name.name));
-    let known = |lost: &Held| {
-        record.as_ref().is_some_and(|record| {
-            let retired = record.retired.iter().map(|retired| &retired.held);
-            record.held.iter().chain(retired).any(|held| held.is(lost))
-        })
-    };
-    let world = ClusterWorld { context: context.clone(), reader: Object::ExternalSecret(name.clone()) };
-    for held in lost.iter().filter(|held| !known(held)) {
-        if let Some(state) = &held.state {
-            left::flag(context, &name.namespace, state, Timestamp::now()).await;
-        }
-        if let Err(failure) = revoke(context, &world, name, held).await {
-            let message = failure.message(&hiding(held));
-            tracing::warn!(message, "a credential that was not used is left to run out");
+    let known = record.map(Record::all).unwrap_or_default();
+    let mut done = Vec::new();
+    for held in lost {
+        if known.iter().any(|known| known.is(held)) || is_taken_back(context, name, held).await {
+            done.push(held.clone());
         }
     }
+    context.pipeline.taken_back(uid, &done);
+}
+
+/// Takes one back; whether nothing is left to be tried.
+async fn is_taken_back(context: &Arc<Context>, name: &Name, held: &Held) -> bool {
+    let flagged = match &held.state {
+        Some(state) => left::flag(context, &name.namespace, state, Timestamp::now()).await,
+        None => true,
+    };
+    let world = ClusterWorld { context: context.clone(), reader: Object::ExternalSecret(name.clone()) };
+    let Err(failure) = revoke(context, &world, name, held).await else { return flagged };
+    let (message, over) = (failure.message(&hiding(held)), is_final(&failure));
+    tracing::warn!(%name, message, tried_again = !over, "a credential that was not used is not revoked");
+    flagged && over
 }
 
 /// Whether who made it is of our controller class.
@@ -248,9 +260,38 @@ pub(super) async fn generators_are_ours(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use kube::runtime::watcher::Event;
     use serde_json::json;
 
     use super::*;
+    use crate::reconcile::sim::Api;
+
+    #[tokio::test]
+    async fn what_could_not_be_taken_back_is_tried_again_where_that_helps() {
+        let api = Api::default();
+        let (context, name) = (api.context(), Name::new("ns", "es"));
+        let lease = json!({"id": "x/y", "seconds": 60, "renewable": true});
+        let held = |state: Option<&str>| -> Held {
+            serde_json::from_value(json!({
+                "kind": "SecretStore", "name": "vault", "key": "x", "issued": "2026-01-01T00:00:00Z",
+                "lease": lease, "state": state,
+            }))
+            .unwrap()
+        };
+        assert!(is_taken_back(&context, &name, &held(None)).await, "its store is gone");
+        for (code, done) in [(500, false), (404, true)] {
+            api.refuse(move |method, _| (method == "PATCH").then_some(code));
+            assert_eq!(is_taken_back(&context, &name, &held(Some("left"))).await, done, "{code}");
+        }
+        context.registry.announce("vault");
+        let store = json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "SecretStore",
+            "metadata": {"name": "vault", "namespace": "ns", "uid": "s", "generation": 1},
+            "spec": {"provider": {"vault": {"server": "https://vault.example.com"}}},
+        });
+        context.state.store_event(Event::Apply(serde_json::from_value(store).unwrap()));
+        assert!(!is_taken_back(&context, &name, &held(None)).await, "its plugin is loading");
+    }
 
     #[test]
     fn a_login_that_another_lease_lives_by_is_left_alone() {

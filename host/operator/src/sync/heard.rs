@@ -1,5 +1,6 @@
-//! Surroundings for tests: a store of one spec or none, and what the audit log would be told. Nothing else is there.
-#![allow(clippy::unwrap_used)]
+//! Surroundings for tests: a store of one spec or none, what it refers to, and what the audit log would be told. Nothing
+//! else is there.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,8 @@ use crate::watch::Object;
 pub(super) struct Heard {
     /// Of every store that is asked for.
     store: Option<SecretStoreSpec>,
+    /// What it is connected with.
+    source: Option<Arc<dyn CredentialSource>>,
     lines: Mutex<Vec<String>>,
 }
 
@@ -26,6 +29,11 @@ impl Heard {
     /// With a store.
     pub(super) fn with(store: SecretStoreSpec) -> Self {
         Self { store: Some(store), ..Self::default() }
+    }
+
+    /// With one that can be connected.
+    pub(super) fn connecting(store: SecretStoreSpec, source: Arc<dyn CredentialSource>) -> Self {
+        Self { source: Some(source), ..Self::with(store) }
     }
 
     /// What was told.
@@ -72,6 +80,6 @@ impl World for Heard {
     }
 
     fn credentials(&self, _: &Object) -> Arc<dyn CredentialSource> {
-        unreachable!("nobody connects")
+        self.source.clone().expect("nobody connects")
     }
 }

@@ -92,9 +92,19 @@ impl Pipeline {
         revoked.map_err(|error| about(&held.source, namespace, &session, error))
     }
 
-    /// What was made for an object is written now, or it never will be: it is not there any more.
+    /// What was made for an object is written now.
     pub fn written(&self, uid: &str) {
-        self.unwritten.take(uid);
+        self.unwritten.written(uid);
+    }
+
+    /// An object is not there any more: nothing is written for it, and what was made runs out.
+    pub fn gone(&self, uid: &str) {
+        self.unwritten.gone(uid);
+    }
+
+    /// These of what was lost are taken back, or there is no use in trying again.
+    pub fn taken_back(&self, uid: &str, lost: &[Held]) {
+        self.unwritten.taken_back(uid, lost);
     }
 
     /// This process works no more: what it made and did not write is lost, and runs out.

@@ -20,6 +20,8 @@ mod render;
 mod slow;
 mod told;
 mod unwritten;
+#[cfg(test)]
+mod vaulted;
 mod wanted;
 pub mod world;
 
@@ -137,7 +139,7 @@ pub struct Answer {
     pub issued: Option<Issued>,
     /// For the status.
     pub pins: Pins,
-    /// What was made by earlier tries and will not be used: to be taken back.
+    /// What was made by earlier tries and will not be used: to be taken back. It is told until [`Pipeline::taken_back`].
     pub lost: Vec<Held>,
     /// What is missing of it, where that is allowed.
     pub short: Option<Shortfall>,
@@ -152,7 +154,6 @@ struct Notes {
     stand_ins: BTreeSet<String>,
     pins: Pins,
     issued: Option<Issued>,
-    lost: Vec<Held>,
     failures: Vec<EntryFailure>,
     short: Option<Failure>,
     absent: Vec<Absent>,
@@ -248,8 +249,8 @@ impl Pipeline {
     ) -> Result<Answer, Box<Failed>> {
         let mut notes = Notes { pins: asker.pins.clone(), ..Notes::default() };
         let outcome = self.run(asker, world, not_older_than, &mut notes).await;
-        let Notes { redactor, stand_ins, pins, issued, lost, failures: keys, short, absent } = notes;
-        let redactor = Arc::new(redactor);
+        let Notes { redactor, stand_ins, pins, issued, failures: keys, short, absent } = notes;
+        let (redactor, lost) = (Arc::new(redactor), self.unwritten.lost(asker.uid, Timestamp::now()));
         match outcome {
             Ok(desired) => {
                 let short = short.map(|failure| Shortfall { failure, keys });

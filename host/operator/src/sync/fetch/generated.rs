@@ -92,7 +92,7 @@ impl Fetch<'_> {
         {
             // Of the generator as it was.
             self.unwritten.remove(&source);
-            self.notes.lost.push(held.clone());
+            self.pipeline.unwritten.lose(self.asker.uid, held.clone());
         } else if let Some(Unwritten { held, made: Made::Generated(_, made) }) = unwritten {
             made.values.values().for_each(|value| self.notes.redactor.seed(value));
             self.fetched.held.push(held);

@@ -5,8 +5,10 @@
 
 mod generated;
 mod inputs;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -130,8 +132,7 @@ impl Pipeline {
         notes: &mut Notes,
     ) -> Result<Fetched, Failure> {
         let all = AllWanted::of(asker)?;
-        let (unwritten, mut lost) = self.unwritten.of(asker.uid, Timestamp::now());
-        notes.lost.append(&mut lost);
+        let unwritten = self.unwritten.of(asker.uid, Timestamp::now());
         let mut fetch = Fetch {
             pipeline: self,
             asker,
@@ -173,12 +174,8 @@ impl Fetch<'_> {
             return Ok(std::mem::take(&mut self.fetched));
         }
         self.fetched.inputs = self.inputs(sources, &generators);
-        // Made by an earlier try for an entry that is not there any more.
-        let wanted: BTreeSet<&Source> = self.fetched.held.iter().map(|held| &held.source).collect();
-        let left = std::mem::take(&mut self.unwritten);
-        self.notes
-            .lost
-            .extend(left.into_iter().filter(|(source, _)| !wanted.contains(source)).map(|(_, one)| one.held));
+        // For an entry that is not there any more.
+        self.lose_unused();
         let named =
             all.keys.iter().flat_map(|(store, items)| items.iter().map(|item| key_source(store, &item.key)));
         self.notes.pins.retain(&named.collect());
@@ -397,6 +394,14 @@ impl Fetch<'_> {
             }
         };
         self.fetched.values.insert((store.clone(), item.clone()), value);
+    }
+
+    /// What an earlier try made and this one does not use will not be written.
+    fn lose_unused(&mut self) {
+        let left = std::mem::take(&mut self.unwritten).into_values();
+        for Unwritten { held, .. } in left.filter(|one| !self.fetched.held.iter().any(|used| used.is(&one.held))) {
+            self.pipeline.unwritten.lose(self.asker.uid, held);
+        }
     }
 
     fn made(&mut self, held: Held, made: Made) {
