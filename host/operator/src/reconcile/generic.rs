@@ -1,6 +1,7 @@
 //! One refresh of an ExternalSecret whose target is no Secret. What the object should be is `core::generic`'s.
 //!
-//! Nothing is made for it on lease: what is made is recorded on a Secret. Drift is seen at the next refresh.
+//! Nothing is made for it on lease: what is made is recorded on a Secret. What was made for a Secret before, while the target
+//! was one, and could not be written is taken back. Drift is seen at the next refresh.
 
 use std::sync::Arc;
 
@@ -10,9 +11,9 @@ use claviger_core::plan::{self, Plan};
 use claviger_crds::external_secret::{CreationPolicy, ManifestRef};
 use kube::ResourceExt;
 
-use super::effects;
 use super::refresh::{Done, Ended, Refresh, check_stores, controller_of};
 use super::world::ClusterWorld;
+use super::{effects, revoke};
 use crate::audit::{ObjectName, Who};
 use crate::cluster::generic::Objects;
 use crate::sync::{Answer, Asker, Desired, Failed, Makes, Shortfall};
@@ -47,8 +48,9 @@ pub(super) async fn run(refresh: &Refresh<'_>, manifest: &ManifestRef) -> Result
         spec: &es.spec,
     };
     let world = ClusterWorld { context: context.clone(), reader: refresh.object.clone() };
-    let answer = context.pipeline.desired(&asker, &world, refresh.not_older_than).await?;
-    let Answer { desired, redactor, stand_ins, pins, short, absent, .. } = answer;
+    let answer = context.pipeline.desired(&asker, &world, refresh.not_older_than).await;
+    revoke::take_back(context, name, &uid, target, &answer).await;
+    let Answer { desired, redactor, stand_ins, pins, short, absent, .. } = answer?;
     let plain = |failure: Failure| {
         let (redactor, stand_ins) = (Arc::clone(&redactor), stand_ins.clone());
         Box::new(Failed { failure, redactor, stand_ins, lost: Vec::new(), keys: Vec::new() })

@@ -163,11 +163,7 @@ impl Refresh<'_> {
             spec: &es.spec,
         };
         let answer = context.pipeline.desired(&asker, &world, not_older_than).await;
-        let lost = match &answer {
-            Ok(answer) => &answer.lost,
-            Err(failed) => &failed.lost,
-        };
-        revoke::take_back(context, name, &uid, target, lost).await;
+        revoke::take_back(context, name, &uid, target, &answer).await;
         let Answer { mut desired, redactor, stand_ins, issued, pins, short, absent, .. } = answer?;
         // From here on values are known, and a refusal of the API server may quote one.
         let keys = short.as_ref().map(|short| short.keys.clone()).unwrap_or_default();

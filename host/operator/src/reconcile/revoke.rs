@@ -20,7 +20,7 @@ use super::world::ClusterWorld;
 use super::{Context, Next};
 use super::{left, store};
 use crate::cluster::live;
-use crate::sync::maker_store;
+use crate::sync::{Answer, Failed, maker_store};
 use crate::watch::Object;
 use crate::watch::cache::Name;
 use crate::watch::managed::observed;
@@ -177,16 +177,20 @@ pub(super) async fn all(context: &Arc<Context>, name: &Name) -> Next {
     None
 }
 
-/// Credentials that were made and will not be written are taken back, as far as that goes; what could not be now is among
-/// `lost` again at the next refresh of the ExternalSecret of that uid. A write whose answer did not arrive may have come
+/// Credentials that were made and will not be written are taken back, as far as that goes; what could not be now is lost
+/// at the next refresh of the ExternalSecret of that uid again. A write whose answer did not arrive may have come
 /// through all the same, so the API server is asked what the Secret holds.
 pub(super) async fn take_back(
     context: &Arc<Context>,
     name: &Name,
     uid: &str,
     target: &Name,
-    lost: &[Held],
+    answer: &Result<Answer, Box<Failed>>,
 ) {
+    let lost = match answer {
+        Ok(answer) => &answer.lost,
+        Err(failed) => &failed.lost,
+    };
     if lost.is_empty() {
         return;
     }

@@ -107,6 +107,18 @@ impl Pipeline {
         self.unwritten.taken_back(uid, lost);
     }
 
+    /// Something was made and will not be written.
+    #[cfg(test)]
+    pub(crate) fn lose(&self, uid: &str, held: Held) {
+        self.unwritten.lose(uid, held);
+    }
+
+    /// How much is lost and not taken back yet.
+    #[cfg(test)]
+    pub(crate) fn lost(&self, uid: &str) -> usize {
+        self.unwritten.lost(uid, jiff::Timestamp::UNIX_EPOCH).len()
+    }
+
     /// This process works no more: what it made and did not write is lost, and runs out.
     pub fn forget_unwritten(&self) {
         self.unwritten.clear(None);

@@ -166,3 +166,29 @@ async fn after_a_start_its_series_say_what_its_status_says() {
     crate::reconcile::reconcile(&context, &object, Class::Fresh).await;
     assert!(!context.metrics.encode().unwrap().contains("name=\"es\""));
 }
+
+/// What was made for a Secret before its target became a ConfigMap.
+#[tokio::test]
+async fn what_is_lost_is_taken_back_whatever_the_target_is() {
+    for manifest in [Value::Null, json!({"apiVersion": "v1", "kind": "ConfigMap"})] {
+        let (api, name) = (Api::default(), Name::new("ns", "es"));
+        let kind = json!({"name": "configmaps", "singularName": "configmap", "namespaced": true, "kind": "ConfigMap", "verbs": []});
+        api.put("/api/v1", json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [kind]}));
+        let mut context = Arc::into_inner(api.context()).unwrap();
+        context.config.allow_generic_targets = true;
+        let context = Arc::new(context);
+        let mut es = external_secret("u");
+        if !manifest.is_null() {
+            es["spec"]["target"]["manifest"] = manifest.clone();
+        }
+        show(&context, es);
+        let lost = json!({
+            "kind": "SecretStore", "name": "not-there", "key": "k", "issued": Timestamp::now(),
+            "lease": {"id": "k/1", "seconds": 3600, "renewable": true},
+        });
+        context.pipeline.lose("u", serde_json::from_value(lost).unwrap());
+        assert_eq!(context.pipeline.lost("u"), 1);
+        reconcile(&context, &name, Class::Fresh).await;
+        assert_eq!(context.pipeline.lost("u"), 0, "{manifest}: nobody can be asked to");
+    }
+}

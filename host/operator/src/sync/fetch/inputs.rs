@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use claviger_core::inputs::Inputs;
+use claviger_core::lease::{Held, Record};
 use claviger_core::provider::{Item, Nature, Value};
 use claviger_core::template::Sources;
-use claviger_crds::external_secret::RemoteRef;
+use claviger_crds::external_secret::{RefreshPolicy, RemoteRef};
 
 use super::generated::Generator;
 use super::{Fetch, Got};
@@ -14,6 +15,29 @@ use crate::sync::wanted::{asked_of, item, nature};
 use crate::watch::Object;
 
 impl Fetch<'_> {
+    /// Whether what is held stands for all that would be made, since nothing else has changed.
+    pub(super) async fn held_stands(&mut self, sources: &Sources, generators: &[Generator<'_>]) -> bool {
+        let held = self.asker.held.filter(|record| !self.fails() && self.holds_all(record));
+        let Some(record) = held else { return false };
+        if self.asker.spec.refresh_policy == RefreshPolicy::CreatedOnce {
+            // It is looked at for its marks, or for its status: what is made once is not made again for that, whatever the
+            // manifest says by now.
+            return true;
+        }
+        let inputs = self.inputs(sources, generators);
+        let slow = self.pipeline.slow.of(inputs.clone(), record.salt.clone()).await;
+        let same = slow.is(&record.inputs);
+        self.fetched.slow = Some((inputs, slow));
+        same
+    }
+
+    /// Whether nothing was made so far but what a record has, and has no lease.
+    fn holds_all(&self, record: &Record) -> bool {
+        let unleased =
+            |made: &Held| record.held.iter().any(|held| held.lease.is_none() && held.source == made.source);
+        self.fetched.held.iter().all(|made| made.lease.is_none() && unleased(made))
+    }
+
     /// What the manifest takes of an answer that differs each time: a static role's says how long its password still
     /// lives.
     fn add_used(&self, inputs: &mut Inputs, what: &str, store: &Object, wanted: &Item, value: &Value) {

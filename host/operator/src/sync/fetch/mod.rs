@@ -15,11 +15,11 @@ use std::time::Instant;
 use claviger_core::access::Use;
 use claviger_core::error::Failure;
 use claviger_core::inputs::{Inputs, Slow};
-use claviger_core::lease::{Held, Record, Source};
+use claviger_core::lease::{Held, Source};
 use claviger_core::provider::{CallError, Facet, Generated, Item, Nature, ProviderError, Value};
 use claviger_core::shape::Values;
 use claviger_core::template::Sources;
-use claviger_crds::external_secret::{DeletionPolicy, RefreshPolicy};
+use claviger_crds::external_secret::DeletionPolicy;
 use claviger_plugins::Session;
 use jiff::Timestamp;
 
@@ -27,9 +27,8 @@ use super::connect::store_name;
 use super::unwritten::{Made, Unwritten};
 use super::wanted::{AllWanted, Search, asked_of, key_source, nature, taken};
 use super::world::World;
-use super::{Asker, Notes, Pipeline};
+use super::{Asker, Makes, Notes, Pipeline};
 use crate::watch::Object;
-use generated::Generator;
 
 /// What became of one thing that was asked for.
 #[derive(Clone)]
@@ -142,6 +141,10 @@ impl Pipeline {
             unwritten,
             fetched: Fetched::default(),
         };
+        if asker.makes != Makes::Anything {
+            // There is nothing by now that it could be recorded in.
+            fetch.lose_unused();
+        }
         fetch.run(&all, sources).await
     }
 }
@@ -161,6 +164,8 @@ impl Fetch<'_> {
         let generators = self.find_generators(&all.generators).await;
         self.fetched.kept = self.held_stands(sources, &generators).await;
         if self.fetched.kept {
+            // The Secret stays as it is.
+            self.lose_unused();
             return Ok(std::mem::take(&mut self.fetched));
         }
         // Nothing is made beside what failed: it would not be written.
@@ -255,29 +260,6 @@ impl Fetch<'_> {
             };
             self.fetched.found.insert(search.index, found);
         }
-    }
-
-    /// Whether what is held stands for all that would be made, since nothing else has changed.
-    async fn held_stands(&mut self, sources: &Sources, generators: &[Generator<'_>]) -> bool {
-        let held = self.asker.held.filter(|record| !self.fails() && self.holds_all(record));
-        let Some(record) = held else { return false };
-        if self.asker.spec.refresh_policy == RefreshPolicy::CreatedOnce {
-            // It is looked at for its marks, or for its status: what is made once is not made again for that, whatever the
-            // manifest says by now.
-            return true;
-        }
-        let inputs = self.inputs(sources, generators);
-        let slow = self.pipeline.slow.of(inputs.clone(), record.salt.clone()).await;
-        let same = slow.is(&record.inputs);
-        self.fetched.slow = Some((inputs, slow));
-        same
-    }
-
-    /// Whether nothing was made so far but what a record has, and has no lease.
-    fn holds_all(&self, record: &Record) -> bool {
-        let unleased =
-            |made: &Held| record.held.iter().any(|held| held.lease.is_none() && held.source == made.source);
-        self.fetched.held.iter().all(|made| made.lease.is_none() && unleased(made))
     }
 
     fn fails(&self) -> bool {
@@ -399,7 +381,9 @@ impl Fetch<'_> {
     /// What an earlier try made and this one does not use will not be written.
     fn lose_unused(&mut self) {
         let left = std::mem::take(&mut self.unwritten).into_values();
-        for Unwritten { held, .. } in left.filter(|one| !self.fetched.held.iter().any(|used| used.is(&one.held))) {
+        for Unwritten { held, .. } in
+            left.filter(|one| !self.fetched.held.iter().any(|used| used.is(&one.held)))
+        {
             self.pipeline.unwritten.lose(self.asker.uid, held);
         }
     }
