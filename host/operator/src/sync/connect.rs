@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use claviger_core::error::{Failure, StoreName};
@@ -45,17 +46,39 @@ struct Kept {
     until: Instant,
 }
 
-/// The sessions in use.
+/// A store that is being connected: whether it was forgotten since that began. What was read for it may be older then.
+struct Underway(Arc<AtomicBool>);
+
 #[derive(Default)]
-pub(super) struct Sessions {
-    kept: Mutex<HashMap<Key, Kept>>,
+struct All {
+    kept: HashMap<Key, Kept>,
+    /// As many as connects that somebody waits for, and a few that have ended since the last one began.
+    underway: Vec<(Object, Weak<AtomicBool>)>,
 }
 
+/// The sessions in use.
+#[derive(Default)]
+pub(super) struct Sessions(Mutex<All>);
+
 impl Sessions {
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Before anything is read for a store.
+    fn begin(&self, store: &Object) -> Underway {
+        let forgotten = Arc::default();
+        let mut all = self.lock();
+        all.underway.retain(|(_, forgotten)| forgotten.strong_count() > 0);
+        all.underway.push((store.clone(), Arc::downgrade(&forgotten)));
+        Underway(forgotten)
+    }
+
     /// One that was made with the plugin that is in place now: an upgrade, or other grants, end it.
     fn find(&self, key: &Key, view: &StoreView, plugin: &Arc<Plugin>) -> Option<Arc<Session>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(key)
+        let all = self.lock();
+        all.kept
+            .get(key)
             .filter(|kept| {
                 kept.uid == view.uid
                     && kept.generation == view.generation
@@ -65,9 +88,14 @@ impl Sessions {
             .map(|kept| kept.session.clone())
     }
 
-    fn keep(&self, key: Key, view: &StoreView, session: &Arc<Session>) {
+    /// Whoever connected has the session all the same.
+    fn keep(&self, key: Key, view: &StoreView, session: &Arc<Session>, underway: &Underway) {
         let now = Instant::now();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.lock();
+        let kept = &mut all.kept;
+        if underway.0.load(Ordering::Relaxed) {
+            return;
+        }
         if kept.len() >= MAX_SESSIONS {
             kept.retain(|_, kept| kept.until > now);
         }
@@ -82,9 +110,14 @@ impl Sessions {
         }
     }
 
-    /// Drops every session of a store.
+    /// Drops every session of a store, and has none kept that is being made.
     pub(super) fn forget(&self, store: &Object) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).retain(|key, _| key.store != *store);
+        let mut all = self.lock();
+        all.kept.retain(|key, _| key.store != *store);
+        let of_store = all.underway.iter().filter(|(connecting, _)| connecting == store);
+        for forgotten in of_store.filter_map(|(_, forgotten)| forgotten.upgrade()) {
+            forgotten.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -131,8 +164,9 @@ impl super::Pipeline {
         if let Some(session) = self.sessions.find(&key, view, &installed.plugin) {
             return Ok(session);
         }
+        let underway = self.sessions.begin(store);
         let session = connect(&installed.plugin, store, view, config, requester, world).await?;
-        self.sessions.keep(key, view, &session);
+        self.sessions.keep(key, view, &session, &underway);
         Ok(session)
     }
 
@@ -174,4 +208,39 @@ pub(super) fn connected<T>(call: &Call<'_>, session: &Result<T, CallError>, cred
     let objects =
         taken.iter().map(|(kind, namespace, name)| ObjectName { kind: Cow::Borrowed(kind), namespace, name });
     call.tell(outcome::word(session), |access| access.references = objects.collect());
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::sync::heard::Heard;
+    use crate::sync::vaulted::{Token, Vaulted};
+    use crate::watch::cache::Name;
+
+    /// The Secret changes while it is connected with what it was.
+    #[tokio::test]
+    async fn a_session_is_not_kept_if_its_store_was_forgotten_meanwhile() {
+        let vaulted = Vaulted::start().await;
+        let pipeline = &vaulted.pipeline;
+        let token = Arc::new(Token { held_back: true, ..Token::default() });
+        let world = Heard::connecting(vaulted.store(), token.clone());
+        let store = |name: &str| Object::SecretStore(Name::new("ns", name));
+        let (ours, another) = (store("ours"), store("another"));
+        let view = world.store(&ours, "ns").await.unwrap();
+        let plugin = pipeline.registry.installed("vault").unwrap().plugin;
+        let key = Key { store: ours.clone(), requester: "ns".to_owned() };
+        for (forgotten, kept) in [(&ours, false), (&another, true)] {
+            let changed = async {
+                token.asked.notified().await;
+                pipeline.forget_sessions(forgotten);
+                token.given.notify_one();
+            };
+            let (session, ()) = tokio::join!(pipeline.session(&ours, &view, "ns", &world), changed);
+            assert!(session.is_ok());
+            assert_eq!(pipeline.sessions.find(&key, &view, &plugin).is_some(), kept, "{forgotten}");
+        }
+        let all = pipeline.sessions.lock();
+        assert!(all.underway.iter().all(|(_, forgotten)| forgotten.strong_count() == 0));
+    }
 }
