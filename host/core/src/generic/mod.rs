@@ -96,6 +96,8 @@ pub enum Effect {
         manager: String,
         /// Whose fields may be taken.
         force: Force,
+        /// Nothing was there: then nobody has fields of it, and if somebody has, it has to be looked at.
+        new: bool,
     },
     /// Deletion of the object that was looked at.
     Delete {
@@ -160,7 +162,8 @@ pub fn plan(input: &Input<'_>) -> Result<Plan, Failure> {
     };
     let shared = matches!(target.creation_policy, CreationPolicy::Merge | CreationPolicy::CreateOrMerge);
     let force = if shared { Force::UnlessExternalSecret } else { Force::Always };
-    let effect = Effect::Apply { body, manager: field_manager(&input.owner.name), force };
+    let (manager, new) = (field_manager(&input.owner.name), input.found.is_none());
+    let effect = Effect::Apply { body, manager, force, new };
     Ok(Plan { effect: Some(effect), success: Success::Synced, note: Some(note) })
 }
 

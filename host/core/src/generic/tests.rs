@@ -149,8 +149,10 @@ fn what_is_there_already_is_not_written_again() {
     let orphaned = found(there, None);
     let wanted = map.rendered(&[("a", b"1"), ("b", b"2")]).unwrap();
     let plan = map.plan(Some(&orphaned), Some(&wanted)).unwrap();
-    let Some(Effect::Apply { body, .. }) = plan.effect else { panic!("its owner is set") };
+    let Some(Effect::Apply { body, new: false, .. }) = plan.effect else { panic!("its owner is set") };
     assert_eq!(body.expose()["metadata"]["resourceVersion"], json!("7"));
+    let plan = map.plan(None, Some(&wanted)).unwrap();
+    assert!(matches!(plan.effect, Some(Effect::Apply { new: true, .. })), "it is made");
 }
 
 #[test]

@@ -90,7 +90,8 @@ impl Objects {
         }))
     }
 
-    /// Applies, and its metadata then; `None` if the object is not the one that was looked at any more.
+    /// Applies, and its metadata then; `None` if the object is not the one that was looked at any more. One that is `new`
+    /// was not there: what somebody else has made since is left alone, as of Secrets.
     ///
     /// # Errors
     /// [`Failure::TargetConflict`] if another ExternalSecret owns one of the fields, else [`Failure::ApiServer`].
@@ -100,11 +101,15 @@ impl Objects {
         body: &Document,
         manager: &str,
         force: Force,
+        new: bool,
     ) -> Result<Option<ObjectMeta>, Failure> {
         let mut params = PatchParams::apply(manager);
-        params.force = force == Force::Always;
+        params.force = force == Force::Always && !new;
         let body = Patch::Apply(body.expose());
         let mut result = self.api.patch(name, &params, &body).await;
+        if new && result.as_ref().is_err_and(|error| conflicting_managers(error).is_some()) {
+            return Ok(None);
+        }
         if let (Err(error), Force::UnlessExternalSecret) = (&result, force)
             && let Some(managers) = conflicting_managers(error)
         {

@@ -94,10 +94,10 @@ pub(super) async fn on_object(
     effect: &generic::Effect,
 ) -> Result<bool, Failure> {
     match effect {
-        generic::Effect::Apply { body, manager, force } => {
+        generic::Effect::Apply { body, manager, force, new } => {
             let target = Target { object: object.clone(), ..Target::default() };
             let underway = Underway::new(context, who, "apply", target, Some(manager));
-            let applied = objects.apply(object.name, body, manager, *force).await;
+            let applied = objects.apply(object.name, body, manager, *force, *new).await;
             match &applied {
                 Ok(Some(written)) => underway.ended(OK, |write| {
                     write.target.uid = written.uid.as_deref().unwrap_or_default();

@@ -6,6 +6,8 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use claviger_core::plan::{ApplySecret, Force};
+use claviger_core::secret::SecretBytes;
+use claviger_core::template::Rendered;
 use claviger_crds::external_secret::ManifestRef;
 use futures::FutureExt as _;
 use serde_json::{Value, json};
@@ -13,6 +15,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::audit::AuditLog;
 use crate::config::Audit;
+use crate::reconcile::refresh::controller_of;
 use crate::reconcile::sim::Api;
 
 /// Where lines go.
@@ -75,13 +78,18 @@ async fn a_deletion_that_is_too_late_is_none() {
     }
 }
 
-#[tokio::test]
-async fn the_same_of_a_target_that_is_no_secret() {
+fn config_map() -> (ManifestRef, Value) {
     let manifest = ManifestRef { api_version: "v1".to_owned(), kind: "ConfigMap".to_owned() };
     let kind = json!({"name": "configmaps", "singularName": "configmap", "namespaced": true, "kind": "ConfigMap", "verbs": []});
+    (manifest, json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [kind]}))
+}
+
+#[tokio::test]
+async fn the_same_of_a_target_that_is_no_secret() {
+    let (manifest, kinds) = config_map();
     for (uid, done, result) in [("first", true, "ok"), ("another", false, "conflict")] {
         let api = Api::default();
-        api.put("/api/v1", json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [kind]}));
+        api.put("/api/v1", kinds.clone());
         api.put("/api/v1/namespaces/ns/configmaps/s", json!({"metadata": {"uid": "first"}}));
         let found = told(&api, async |context: &Context| {
             let objects = Objects::of(&context.client, &manifest, "ns").await.unwrap();
@@ -92,6 +100,49 @@ async fn the_same_of_a_target_that_is_no_secret() {
         })
         .await;
         assert_eq!(found, (vec![line("delete", uid, result)], done));
+    }
+}
+
+/// Somebody makes it between the look and the write, with a value of their own.
+#[tokio::test]
+async fn a_target_that_was_not_there_is_not_taken_from_who_made_it_meanwhile() {
+    const PATH: &str = "/api/v1/namespaces/ns/configmaps/s";
+    let (manifest, kinds) = config_map();
+    for policy in ["Orphan", "CreateOrMerge"] {
+        let api = Api::default();
+        api.put("/api/v1", kinds.clone());
+        let context = api.context();
+        let objects = Objects::of(&context.client, &manifest, "ns").await.unwrap();
+        let spec = json!({"target": {"name": "s", "creationPolicy": policy, "manifest": manifest}});
+        let spec = serde_json::from_value(spec).unwrap();
+        let owner = controller_of(&Name::new("ns", "es"), "u");
+        let data = BTreeMap::from([("a".to_owned(), Arc::new(SecretBytes::copied_from(b"ours")))]);
+        let wanted = Rendered { data, ..Rendered::default() };
+        let look_and_write = async |meanwhile: &dyn Fn()| {
+            let found = objects.get("s").await.unwrap();
+            let planned = generic::plan(&generic::Input {
+                owner: &owner,
+                namespace: "ns",
+                spec: &spec,
+                manifest: &manifest,
+                found: found.as_ref(),
+                wanted: Some(&wanted),
+            });
+            meanwhile();
+            let object = ObjectName { kind: "ConfigMap".into(), namespace: "ns", name: "s" };
+            let effect = planned.unwrap().effect.unwrap();
+            on_object(&context, &who(), &objects, object, &effect).await.unwrap()
+        };
+        let value = || api.get(PATH).unwrap()["data"]["a"].clone();
+        let theirs = || {
+            let metadata =
+                json!({"name": "s", "managedFields": [{"manager": "kubectl", "operation": "Apply"}]});
+            api.put(PATH, json!({"metadata": metadata, "data": {"a": "theirs"}}));
+        };
+        assert!(!look_and_write(&theirs).await, "{policy}: it is looked at again");
+        assert_eq!(value(), json!("theirs"), "{policy}");
+        assert!(look_and_write(&|| ()).await, "{policy}: then as it says");
+        assert_eq!(value(), json!("ours"), "{policy}");
     }
 }
 

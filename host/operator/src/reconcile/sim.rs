@@ -1,6 +1,7 @@
 //! An API server for tests of reconciles: objects by path, versions, preconditions, refusals, and every request noted.
 //!
-//! It models what the reconciles rely on and nothing else; of field ownership only what others own and an apply leaves.
+//! It models what the reconciles rely on and nothing else; of field ownership only what others own and an apply leaves, and
+//! that data of others is taken by force only.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
@@ -45,7 +46,7 @@ impl Api {
                 let kind = parts.headers.get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
                 let (code, answer) = api.answer(
                     parts.method.as_str(),
-                    parts.uri.path(),
+                    (parts.uri.path(), parts.uri.query().unwrap_or_default()),
                     kind.as_deref().unwrap_or_default(),
                     body,
                 );
@@ -107,7 +108,7 @@ impl Api {
         server.requests.iter().rev().find(|(made, _)| made == request).map(|(_, body)| body.clone())
     }
 
-    fn answer(&self, method: &str, path: &str, kind: &str, body: Value) -> (u16, Value) {
+    fn answer(&self, method: &str, (path, query): (&str, &str), kind: &str, body: Value) -> (u16, Value) {
         let mut server = self.lock();
         let body = match path.strip_suffix("/status") {
             Some(object) if kind.contains("json-patch") => {
@@ -146,6 +147,12 @@ impl Api {
                 };
                 if differs("uid") || differs("resourceVersion") {
                     return failed(409);
+                }
+                if let Some(owner) = owner_of_data(&is, &body).filter(|_| !query.contains("force=true")) {
+                    let (code, mut status) = failed(409);
+                    let cause = json!({"reason": "FieldManagerConflict", "message": format!("conflict with {owner:?}"), "field": ".data"});
+                    status["details"] = json!({"causes": [cause]});
+                    return (code, status);
                 }
                 let mut object = known.unwrap_or_else(|| json!({}));
                 merge(&mut object, body);
@@ -186,6 +193,14 @@ fn replaced(patch: &Value) -> Value {
     assert_eq!((&patch[0]["op"], &patch[0]["path"]), (&json!("test"), &json!("/metadata/uid")));
     assert_eq!((&patch[1]["op"], &patch[1]["path"]), (&json!("add"), &json!("/status")));
     json!({"metadata": {"uid": patch[0]["value"]}, "status": patch[1]["value"]})
+}
+
+/// The manager of an object's data, where what is applied has other values.
+fn owner_of_data(is: &Value, applied: &Value) -> Option<String> {
+    let owner = is["metadata"]["managedFields"][0]["manager"].as_str()?;
+    let applied = applied["data"].as_object()?;
+    let differs = applied.iter().any(|(key, value)| is["data"].get(key).is_some_and(|is| is != value));
+    differs.then(|| owner.to_owned())
 }
 
 fn failed(code: u16) -> (u16, Value) {
