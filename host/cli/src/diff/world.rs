@@ -136,7 +136,7 @@ impl World for Mixed {
         Ok(Arc::new(found.map(|found| found.labels().clone()).unwrap_or_default()))
     }
 
-    fn credentials(&self, _store: &Object) -> Arc<dyn CredentialSource> {
+    fn credentials(&self, _store: Option<&Object>) -> Arc<dyn CredentialSource> {
         let cluster = self.credentials.reporting(|_| {});
         Arc::new(MixedCredentials { files: self.files.clone(), cluster })
     }

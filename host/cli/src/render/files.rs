@@ -158,7 +158,7 @@ impl World for Files {
         Ok(Arc::new(labels.unwrap_or_default()))
     }
 
-    fn credentials(&self, _store: &Object) -> Arc<dyn CredentialSource> {
+    fn credentials(&self, _store: Option<&Object>) -> Arc<dyn CredentialSource> {
         Arc::new(self.clone())
     }
 }

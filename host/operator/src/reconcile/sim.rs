@@ -97,9 +97,16 @@ impl Api {
 
     /// Requests since the last time, without events, and without reads.
     pub(super) fn writes(&self) -> Vec<String> {
+        self.requests()
+            .into_iter()
+            .filter(|request| !request.starts_with("GET ") && !request.contains("/events"))
+            .collect()
+    }
+
+    /// All requests since the last time.
+    pub(super) fn requests(&self) -> Vec<String> {
         let all = std::mem::take(&mut self.lock().requests);
-        let all = all.into_iter().map(|(request, _)| request);
-        all.filter(|request| !request.starts_with("GET ") && !request.contains("/events")).collect()
+        all.into_iter().map(|(request, _)| request).collect()
     }
 
     /// The body of the last request of that kind.

@@ -119,8 +119,64 @@ impl World for ClusterWorld {
         self.context.namespace_labels.of(&self.context.client, namespace).await
     }
 
-    fn credentials(&self, store: &Object) -> Arc<dyn CredentialSource> {
-        let (state, store) = (self.context.state.clone(), store.clone());
-        self.context.credentials.reporting(move |reference| state.add_read(&store, reference))
+    fn credentials(&self, store: Option<&Object>) -> Arc<dyn CredentialSource> {
+        let (state, store) = (self.context.state.clone(), store.cloned());
+        self.context.credentials.reporting(move |reference| {
+            if let Some(store) = &store {
+                state.add_read(store, reference);
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use claviger_crds::external_secret::StoreKind;
+    use claviger_plugins::ObjectKind;
+    use serde_json::json;
+
+    use super::*;
+    use crate::plugins::frozen;
+    use crate::reconcile::sim::Api;
+    use crate::watch::cache::Name;
+
+    /// A generator is no store of its name, and no watch shows that it is gone.
+    #[tokio::test]
+    async fn a_store_is_woken_by_what_it_refers_to_and_nobody_is_by_what_a_generator_does() {
+        let api = Api::default();
+        let context = api.context();
+        frozen::vault(&context.registry).await;
+        // "dG9rZW4=": a token.
+        api.put(
+            "/api/v1/namespaces/ns/secrets/token",
+            json!({"metadata": {"name": "token"}, "data": {"token": "dG9rZW4="}}),
+        );
+        let readers = || {
+            let (namespace, name) = ("ns".to_owned(), "token".to_owned());
+            context.state.readers(&Reference { kind: SourceKind::Secret, namespace, name })
+        };
+        let reader = Object::ExternalSecret(Name::new("ns", "es"));
+        let world = ClusterWorld { context: context.clone(), reader };
+        let auth = json!({"tokenSecretRef": {"name": "token", "key": "token"}});
+        let provider = json!({"server": "http://127.0.0.1:9", "auth": auth});
+        let view = GeneratorView {
+            kind: "VaultDynamicSecret".to_owned(),
+            uid: "g".to_owned(),
+            generation: 1,
+            spec: json!({"path": "database/creds/a", "provider": provider}),
+        };
+        let source = Source::generator(&view.kind, "same-name");
+        // Vault's generator takes nothing back, and is connected for that like for anything else.
+        let outcome = context.pipeline.clean_up(&source, &view, "ns", &world, &json!({})).await;
+        let asked = api.requests().iter().filter(|request| request.ends_with("/secrets/token")).count();
+        assert_eq!((asked, readers()), (1, vec![]), "{:?}", outcome.err());
+
+        let store = Object::store(StoreKind::SecretStore, "ns", "same-name");
+        let credentials = world.credentials(Some(&store));
+        credentials.object(ObjectKind::Secret, "ns", "token", "token").await.unwrap();
+        assert_eq!(readers(), vec![store.clone()]);
+        context.state.forget_reads(&store);
+        assert_eq!(readers(), vec![]);
     }
 }

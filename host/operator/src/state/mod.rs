@@ -254,6 +254,12 @@ impl State {
         self.lock().index.add_read(object, reference);
     }
 
+    /// Who reads something.
+    #[cfg(test)]
+    pub(crate) fn readers(&self, reference: &Reference) -> Vec<Object> {
+        self.lock().index.readers(reference)
+    }
+
     /// What an object reads is not known any more.
     pub(crate) fn forget_reads(&self, object: &Object) {
         self.lock().index.forget_reads(object);

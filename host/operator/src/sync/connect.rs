@@ -196,7 +196,7 @@ async fn connect(
     };
     let requester = Requester { namespace: requester.to_owned() };
     let (call, credentials) =
-        (Call::by(world, CONNECT, &name, plugin.id()), Noted::new(world.credentials(store)));
+        (Call::by(world, CONNECT, &name, plugin.id()), Noted::new(world.credentials(Some(store))));
     let session = plugin.connect(store_ref, requester, config.clone(), credentials.clone()).await;
     connected(&call, &session, &credentials);
     session.map_err(failed)

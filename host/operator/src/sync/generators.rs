@@ -15,8 +15,6 @@ use super::noted::Noted;
 use super::told::Call;
 use super::world::{GeneratorView, World};
 use super::{Pipeline, permitted};
-use crate::watch::Object;
-use crate::watch::cache::Name;
 
 impl Pipeline {
     /// A generator, as it is now.
@@ -61,9 +59,9 @@ impl Pipeline {
             generation: view.generation,
         };
         let requester = Requester { namespace: namespace.to_owned() };
-        // Its references are resolved as those of a SecretStore in its namespace; that one of them changed is seen
-        // when it is connected again.
-        let credentials = world.credentials(&Object::SecretStore(Name::new(namespace, &source.name)));
+        // Its references are resolved as those of a SecretStore in its namespace. That one of them changed is seen
+        // when it is connected again: it makes nothing anew for that.
+        let credentials = world.credentials(None);
         let plugin = &installed.plugin;
         let name = generator_name(&source.kind, namespace, &source.name);
         let (call, credentials) = (Call::by(world, CONNECT, &name, plugin.id()), Noted::new(credentials));

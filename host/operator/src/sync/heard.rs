@@ -79,7 +79,7 @@ impl World for Heard {
         nothing()
     }
 
-    fn credentials(&self, _: &Object) -> Arc<dyn CredentialSource> {
+    fn credentials(&self, _: Option<&Object>) -> Arc<dyn CredentialSource> {
         self.source.clone().expect("nobody connects")
     }
 }

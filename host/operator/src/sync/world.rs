@@ -112,6 +112,7 @@ pub trait World: Send + Sync {
     /// If they cannot be read.
     async fn namespace_labels(&self, namespace: &str) -> Result<Arc<BTreeMap<String, String>>, Failure>;
 
-    /// What a store's references are resolved with.
-    fn credentials(&self, store: &Object) -> Arc<dyn CredentialSource>;
+    /// What references are resolved with: those of a store, which looks again when what it refers to changes, or a
+    /// generator's, for which nobody does.
+    fn credentials(&self, store: Option<&Object>) -> Arc<dyn CredentialSource>;
 }
