@@ -9,7 +9,7 @@ use claviger_core::secret::SecretBytes;
 use claviger_core::shape::{self, ShapeError, Values};
 use claviger_core::template::KeptKeys;
 use claviger_crds::external_secret::{
-    DataEntry, DataFrom, DecodingStrategy, DeletionPolicy, MetadataPolicy, NullBytePolicy, RemoteRef, Rewrite,
+    DataEntry, DataFrom, DecodingStrategy, MetadataPolicy, NullBytePolicy, RemoteRef, Rewrite,
 };
 use claviger_plugins::Session;
 
@@ -45,7 +45,7 @@ impl Pipeline {
         notes: &mut Notes,
     ) -> Result<Collected, Failure> {
         let spec = asker.spec;
-        let (mut all, mut missing) = (Collected::default(), false);
+        let mut all = Collected::default();
         for (index, entry) in spec.data_from.iter().enumerate() {
             match self.many(asker, world, fetched, (index, entry)).await {
                 Ok(Got::There(values)) => {
@@ -54,11 +54,9 @@ impl Pipeline {
                         all.data.insert(key, Arc::new(value));
                     }
                 }
-                Ok(Got::Missing) => {
-                    missing = true;
-                    all.absent.push(Absent::DataFrom { index });
-                }
-                Ok(Got::Unasked) => missing = true,
+                Ok(Got::Missing) => all.absent.push(Absent::DataFrom { index }),
+                // Something else has failed, and is among the failures.
+                Ok(Got::Unasked) => {}
                 Ok(Got::Failed(failure)) | Err(failure) => {
                     // It would have overridden any of what came before.
                     all.data.clear();
@@ -78,10 +76,9 @@ impl Pipeline {
                     all.data.insert(key, Arc::new(value));
                 }
                 Ok(Got::Missing) => {
-                    missing = true;
                     all.absent.push(Absent::Data { index, key: entry.remote_ref.key.clone() });
                 }
-                Ok(Got::Unasked) => missing = true,
+                Ok(Got::Unasked) => {}
                 Ok(Got::Failed(failure)) | Err(failure) => {
                     // It would have overridden what others give.
                     all.data.remove(&key);
@@ -90,11 +87,6 @@ impl Pipeline {
                     all.failures.push(EntryFailure { entry: format!("data[{index}]"), key, failure });
                 }
             }
-        }
-        let optional = spec.target.deletion_policy != DeletionPolicy::Retain;
-        if missing && !optional && all.failures.is_empty() && !fetched.kept {
-            // Retain: what is missing is an error, and fetch has said which.
-            return Err(unusable("data", "a key does not exist"));
         }
         Ok(all)
     }
