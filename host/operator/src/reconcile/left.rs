@@ -16,6 +16,7 @@ use claviger_core::generator::API_VERSION;
 use claviger_core::lease::{Record, Source};
 use claviger_core::names::OWN_FIELD_MANAGER;
 use claviger_core::redact::Redactor;
+use claviger_core::secret::SecretBytes;
 use claviger_crds::condition::Condition;
 use claviger_crds::generators::{GeneratorState, GeneratorStateSpec, GeneratorStateStatus};
 use futures::StreamExt;
@@ -152,11 +153,22 @@ pub(super) async fn flag(context: &Context, namespace: &str, name: &str, due: Ti
             context.state.left_gone(&Name::new(namespace, name));
         }
         Err(error) => {
-            tracing::warn!(%error, name, "a generator's state is not flagged yet");
+            let all = context.state.left(&context.config.controller_class);
+            let known = all.iter().find(|object| Name::of(&***object) == Name::new(namespace, name));
+            let redactor = known.map(|object| hiding(object)).unwrap_or_default();
+            let message = failed("flagging", namespace, name, &error).message(&redactor);
+            tracing::warn!(message, name, "a generator's state is not flagged yet");
             return false;
         }
     }
     true
+}
+
+/// Who refuses an object may quote what the generator needs for taking back.
+fn hiding(object: &GeneratorState) -> Redactor {
+    let mut redactor = Redactor::knowing(&object.spec.resource);
+    redactor.seed(&SecretBytes::new(object.spec.state.to_string().into_bytes()));
+    redactor
 }
 
 fn params() -> PatchParams {
@@ -334,75 +346,13 @@ async fn say(context: &Context, object: &GeneratorState, failure: &Failure, mess
     match api(context, &name.namespace).patch_status(&name.name, &params(), &patch).await {
         Ok(object) => context.state.left_written(object),
         Err(error) => {
-            tracing::warn!(%error, state = %name, "the status of a generator's state is not written")
+            let failure = failed("writing the status of", &name.namespace, &name.name, &error);
+            let message = failure.message(&hiding(object));
+            tracing::warn!(message, state = %name, "the status of a generator's state is not written");
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + second).unwrap()
-    }
-
-    #[test]
-    fn a_record_stands_for_itself_and_for_no_generator() {
-        let resource = json!({
-            "kind": "STSSessionToken", "metadata": {"name": "g", "uid": "of-another", "generation": 3}, "spec": {"region": "r"},
-        });
-        let mut object =
-            GeneratorState::new("record", GeneratorStateSpec { resource, ..GeneratorStateSpec::default() });
-        object.metadata.uid = Some("its-own".to_owned());
-        let (source, view) = as_recorded(&object);
-        assert_eq!((source.kind.as_str(), source.name.as_str()), ("STSSessionToken", "g"));
-        assert_eq!((view.generation, &view.spec), (3, &json!({"region": "r"})));
-        assert!(!view.uid.contains("of-another"), "{}", view.uid);
-        let uid_of = |object: &GeneratorState| as_recorded(object).1.uid;
-        let mut another = object.clone();
-        another.metadata.uid = Some("another".to_owned());
-        another.spec.resource["metadata"]["name"] = json!("h");
-        assert_eq!(uid_of(&another), view.uid, "the same credentials");
-        another.spec.resource["spec"]["region"] = json!("s");
-        assert_ne!(uid_of(&another), view.uid);
-        object.metadata.namespace = Some("elsewhere".to_owned());
-        assert_ne!(uid_of(&object), view.uid);
-    }
-
-    #[test]
-    fn names_go_on() {
-        let long = "x.".repeat(120);
-        let names: Vec<String> = [at(0), at(1), at(1_000_000_000)].map(|now| name_of("app", now)).to_vec();
-        assert!(names.is_sorted() && names[0] != names[1], "{names:?}");
-        let name = name_of(&long, at(0));
-        assert!(name.len() <= 253 && !name.contains(".-"), "{name}");
-    }
-
-    #[test]
-    fn what_is_done_and_when() {
-        let state = |deadline: Option<Timestamp>, deleted: bool, finalizers: &[&str]| {
-            let spec = GeneratorStateSpec {
-                garbage_collection_deadline: deadline.map(Time),
-                ..GeneratorStateSpec::default()
-            };
-            let mut object = GeneratorState::new("g", spec);
-            object.metadata.deletion_timestamp = deleted.then(|| Time(at(0)));
-            object.metadata.finalizers = Some(finalizers.iter().map(|name| (*name).to_owned()).collect());
-            object
-        };
-        for (object, expected) in [
-            (state(None, false, &[FINALIZER]), None),
-            (state(Some(at(90)), false, &[FINALIZER]), Some(Duration::from_secs(90))),
-            (state(Some(at(-1)), false, &[FINALIZER]), Some(Duration::ZERO)),
-            (state(None, true, &[FINALIZER]), Some(Duration::ZERO)),
-            // It is taken back, and waits for somebody else.
-            (state(None, true, &["foregroundDeletion"]), None),
-        ] {
-            assert_eq!(wait_of(&object, at(0)), expected, "{object:?}");
-        }
-    }
-}
+#[path = "left_tests.rs"]
+mod tests;
