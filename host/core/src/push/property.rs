@@ -157,7 +157,7 @@ impl<'a> Level<'a> {
                 Ok(Level::List(entries))
             }
         }
-        let text = json.trim_start();
+        let text = trimmed(json);
         if !text.starts_with(['{', '[']) {
             return serde_json::from_str::<&RawValue>(text).ok().map(|_| Self::Plain);
         }
@@ -177,10 +177,15 @@ impl<'a> Level<'a> {
     }
 }
 
+/// Without what JSON has as blanks around a value. A form feed is none.
+fn trimmed(json: &str) -> &str {
+    json.trim_matches([' ', '\t', '\n', '\r'])
+}
+
 /// The whole value: an object or a list, or nothing yet.
 fn whole(json: &[u8]) -> Result<Option<&str>, PropertyError> {
     let text = std::str::from_utf8(json).map_err(|_| PropertyError::NotAnObject)?;
-    if text.trim().is_empty() || text.trim() == "null" {
+    if matches!(trimmed(text), "" | "null") {
         return Ok(None);
     }
     match Level::of(text) {

@@ -126,6 +126,11 @@ fn a_property_is_set_where_it_is_read() {
     // sjson replaces a plain value, which is somebody's.
     assert_eq!(refused("a text", "p"), Some(PropertyError::NotAnObject));
     assert_eq!(refused("12", "p"), Some(PropertyError::NotAnObject));
+    // Blanks of other languages are none of JSON's: what readers refuse is not taken for what is there.
+    for other in ["\u{c}{\"p\":\"v\"}", "{\"p\":\"v\"}\u{a0}", "\u{a0}"] {
+        assert_eq!(refused(other, "p"), Some(PropertyError::NotAnObject), "{other:?}");
+    }
+    assert_eq!(refused(" \t\r\n{\"p\":\"v\"}\n", "p"), None);
     assert_eq!(refused("{}", "user@example.com"), Some(PropertyError::BadPath));
     assert_eq!(refused(r#"{"a":[1]}"#, "a.-1"), Some(PropertyError::InList), "each push would add one");
     assert_eq!(refused("{}", "a.999999999"), Some(PropertyError::TooLong));
