@@ -29,7 +29,7 @@ pub struct Entry {
 ///
 /// # Errors
 /// A key that the Secret does not have, or two entries for one place.
-pub fn entries(explicit: &[PushData], bulks: Vec<Bulk<'_>>, data: &Data) -> Result<Vec<Entry>, String> {
+pub fn entries(explicit: &[PushData], bulks: Vec<Bulk>, data: &Data) -> Result<Vec<Entry>, String> {
     let named: BTreeSet<String> = explicit.iter().map(|entry| original(entry, data)).collect();
     let (mut seen, mut drafts) = (BTreeMap::new(), Vec::new());
     for bulk in bulks {

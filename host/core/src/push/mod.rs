@@ -16,7 +16,7 @@ mod stores;
 #[cfg(test)]
 mod tests;
 
-pub use bulk::Bulk;
+pub use bulk::{Bulk, hold};
 pub use entries::{Entry, entries, place_of};
 pub use place::{Place, Target};
 pub use property::{PropertyError, Removed, Way, holds, remove, set};

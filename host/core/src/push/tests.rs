@@ -26,13 +26,13 @@ fn made(spec: Value, data: &Data) -> Result<Vec<(String, String)>, String> {
     let mut bulks = Vec::new();
     for (index, entry) in many.iter().enumerate() {
         let mut bulk = Bulk::new(index, entry, data)?;
-        for rewrite in &entry.rewrite {
+        for (step, rewrite) in entry.rewrite.iter().enumerate() {
             match &rewrite.regexp {
-                Some(regexp) => bulk.rewrite(regexp)?,
-                None => bulk.rename(bulk.names().iter().map(|name| name.to_uppercase()).collect())?,
+                Some(regexp) => bulk.rewrite(step, regexp)?,
+                None => bulk.rename(step, bulk.names().iter().map(|name| name.to_uppercase()).collect())?,
             }
         }
-        bulks.push(bulk);
+        hold(&mut bulks, bulk)?;
     }
     let entries = entries(&explicit, bulks, data)?;
     Ok(entries.into_iter().map(|entry| (recorded(&entry.recorded).0, text(&entry.value))).collect())

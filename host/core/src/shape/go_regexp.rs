@@ -8,24 +8,45 @@ pub fn compile(source: &str) -> Option<Regex> {
     Regex::new(&translated(source)?).ok()
 }
 
-/// Go's `ReplaceAllString`.
-pub(crate) fn replace_all(regex: &Regex, text: &str, template: &str) -> String {
-    regex
-        .replace_all(text, |found: &Captures<'_>| {
-            let mut out = String::new();
-            expand(template, found, &mut out);
-            out
-        })
-        .into_owned()
+/// A text that grows no further than that.
+struct Bounded {
+    text: String,
+    most: usize,
+}
+
+impl Bounded {
+    /// None if there is no room for it.
+    fn push(&mut self, more: &str) -> Option<()> {
+        if more.len() > self.most - self.text.len() {
+            return None;
+        }
+        self.text.push_str(more);
+        Some(())
+    }
+}
+
+/// Go's `ReplaceAllString`; none as soon as it would have more than `most` bytes: ten groups in a replacement are ten
+/// times the text, and ten such replacements the memory.
+pub(crate) fn replace_all(regex: &Regex, text: &str, template: &str, most: usize) -> Option<String> {
+    let mut out = Bounded { text: String::new(), most };
+    let mut end = 0;
+    for found in regex.captures_iter(text) {
+        let whole = found.get_match();
+        out.push(&text[end..whole.start()])?;
+        expand(template, &found, &mut out)?;
+        end = whole.end();
+    }
+    out.push(&text[end..])?;
+    Some(out.text)
 }
 
 /// Go's `Expand`: `$1`, `$name`, `${name}`, `$$`; anything else after a dollar leaves it as it is.
-fn expand(template: &str, found: &Captures<'_>, out: &mut String) {
+fn expand(template: &str, found: &Captures<'_>, out: &mut Bounded) -> Option<()> {
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('$') {
-        out.push_str(before);
+        out.push(before)?;
         if let Some(after) = after.strip_prefix('$') {
-            out.push('$');
+            out.push("$")?;
             rest = after;
             continue;
         }
@@ -36,16 +57,16 @@ fn expand(template: &str, found: &Captures<'_>, out: &mut String) {
         let left = if braced.is_some() { left.strip_prefix('}') } else { Some(left) };
         match left.filter(|_| !name.is_empty()) {
             Some(left) => {
-                out.push_str(group(name, found).unwrap_or_default());
+                out.push(group(name, found).unwrap_or_default())?;
                 rest = left;
             }
             None => {
-                out.push('$');
+                out.push("$")?;
                 rest = after;
             }
         }
     }
-    out.push_str(rest);
+    out.push(rest)
 }
 
 /// A number stands for a group only if it is written as numbers are.
@@ -234,5 +255,24 @@ fn class<'a>(rest: &'a str, out: &mut String) -> Option<&'a str> {
             }
         }
         first = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_replacement_is_not_made_further_than_it_may_grow() {
+        let regex = compile("(a+)").unwrap();
+        assert_eq!(replace_all(&regex, "baab", "<$1>", 6).as_deref(), Some("b<aa>b"));
+        assert_eq!(replace_all(&regex, "baab", "<$1>", 5), None, "what stands behind it counts");
+        let found = regex.captures("aaaa").unwrap();
+        for template in ["$1".repeat(1_000), "x$1$$".repeat(1_000), "${1}-".repeat(1_000)] {
+            let mut out = Bounded { text: String::new(), most: 10 };
+            assert_eq!(expand(&template, &found, &mut out), None);
+            assert!((7..=10).contains(&out.text.len()), "{}", out.text);
+        }
     }
 }

@@ -5,6 +5,7 @@ mod decode;
 mod go_json;
 mod go_regexp;
 mod keys;
+mod names;
 mod parts;
 mod property;
 mod rewrite;
@@ -16,6 +17,7 @@ pub(crate) use go_json::{paired, text_of, texts};
 pub use go_regexp::compile as go_regexp;
 pub(crate) use go_regexp::replace_all;
 pub use keys::convert;
+pub use names::{MAX_NAME, MAX_NAMES, Names};
 pub use parts::{entries_of, property_of, whole};
 pub use property::{entries, lookup};
 pub use rewrite::{apply_merge, apply_regexp, apply_transform};
@@ -44,6 +46,19 @@ pub enum ShapeError {
     /// A regular expression that does not parse.
     #[error("rewrite: {0:?} is not a regular expression (RE2)")]
     BadRegexp(String),
+    /// A rewrite that makes a key too long.
+    #[error(
+        "it makes a key of more than {MAX_NAME} bytes, and those of a Secret have 253 at most: shorten what it puts in"
+    )]
+    NameTooLong,
+    /// A rewrite that puts in too much, whatever becomes of it.
+    #[error("its target has more than {MAX_NAME} bytes: shorten it")]
+    TargetTooLong,
+    /// A rewrite that makes all keys of an entry too long together.
+    #[error(
+        "it makes keys of more than {MAX_NAMES} bytes together: shorten what it puts in, or take fewer keys"
+    )]
+    NamesTooLong,
     /// A value that is not encoded as its decodingStrategy says.
     #[error("the value is not {0}: correct decodingStrategy")]
     NotEncoded(&'static str),

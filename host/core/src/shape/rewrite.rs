@@ -6,32 +6,42 @@ use claviger_crds::external_secret::{
 };
 use std::collections::BTreeMap;
 
+use super::names::{MAX_NAME, Names};
 use super::{ShapeError, Values, go_json, go_regexp};
 
 /// Go's `ReplaceAllString` on every key.
 ///
 /// # Errors
-/// If the expression does not parse, or two keys become one.
+/// If the expression does not parse, the target is too long, two keys become one, or the keys grow beyond what they may ([`Names`]).
 pub fn apply_regexp(values: Values, rewrite: &RewriteRegexp) -> Result<Values, ShapeError> {
     let regex =
         go_regexp::compile(&rewrite.source).ok_or_else(|| ShapeError::BadRegexp(rewrite.source.clone()))?;
-    renamed(values, |key| go_regexp::replace_all(&regex, key, &rewrite.target))
+    if rewrite.target.len() > MAX_NAME {
+        return Err(ShapeError::TargetTooLong);
+    }
+    renamed(values, |key| {
+        go_regexp::replace_all(&regex, key, &rewrite.target, MAX_NAME).ok_or(ShapeError::NameTooLong)
+    })
 }
 
 /// Puts each value under the key that was rendered for it; `rendered` has one text for each key in order.
 ///
 /// # Errors
-/// If two keys become one.
+/// If two keys become one, or they grew beyond what they may ([`Names`]).
 pub fn apply_transform(values: Values, rendered: Vec<String>) -> Result<Values, ShapeError> {
     let mut names = rendered.into_iter();
-    renamed(values, |key| names.next().unwrap_or_else(|| key.to_owned()))
+    renamed(values, |key| Ok(names.next().unwrap_or_else(|| key.to_owned())))
 }
 
 /// Two that lose their names do not collide: they are left out at the end, as in ESO.
-fn renamed(values: Values, mut rename: impl FnMut(&str) -> String) -> Result<Values, ShapeError> {
-    let mut out = Values::new();
+fn renamed(
+    values: Values,
+    mut rename: impl FnMut(&str) -> Result<String, ShapeError>,
+) -> Result<Values, ShapeError> {
+    let (mut out, mut names) = (Values::new(), Names::default());
     for (key, value) in values {
-        let name = rename(&key);
+        let name = rename(&key)?;
+        names.add(&name)?;
         if out.insert(name.clone(), value).is_some() && !name.is_empty() {
             return Err(ShapeError::Collision(name));
         }
@@ -121,6 +131,36 @@ mod tests {
         assert!(matches!(apply_regexp(values(&[]), &regexp("(?=x)", "")), Err(ShapeError::BadRegexp(_))));
         let collision = apply_regexp(values(&[("a1", "x"), ("a2", "y")]), &regexp("[0-9]", ""));
         assert_eq!(collision.err(), Some(ShapeError::Collision("a".to_owned())));
+    }
+
+    /// Each of these steps makes ten of one: ten of them made 10 GB of one byte.
+    #[test]
+    fn keys_grow_no_further_than_they_may() {
+        let tenfold = regexp(".", &"$0".repeat(10));
+        let (mut all, mut steps) = (values(&[("a", "v")]), 0);
+        let error = loop {
+            match apply_regexp(all, &tenfold) {
+                Ok(longer) => all = longer,
+                Err(error) => break error,
+            }
+            steps += 1;
+        };
+        assert_eq!((error, steps), (ShapeError::NameTooLong, 3));
+        // In one step too.
+        let all = || values(&[(&"a".repeat(500), "v")]);
+        let target = "$0".repeat(1_000);
+        for source in [".", ".*"] {
+            assert_eq!(apply_regexp(all(), &regexp(source, &target)).err(), Some(ShapeError::NameTooLong));
+        }
+        let target = regexp("b", &"$9".repeat(1_025));
+        assert_eq!(apply_regexp(all(), &target).err(), Some(ShapeError::TargetTooLong));
+        let most = apply_regexp(values(&[("a", "v")]), &regexp("a", &"b".repeat(MAX_NAME))).unwrap();
+        assert_eq!(most.keys().next().unwrap().len(), MAX_NAME);
+        let many: Values = (0..2000).map(|n| (format!("{n:04}"), SecretBytes::copied_from(b"v"))).collect();
+        let longer = apply_regexp(many, &regexp("$", &"x".repeat(1_200)));
+        assert_eq!(longer.err(), Some(ShapeError::NamesTooLong));
+        let rendered = apply_transform(all(), vec!["x".repeat(MAX_NAME + 1)]);
+        assert_eq!(rendered.err(), Some(ShapeError::NameTooLong));
     }
 
     fn merge(text: &str) -> RewriteMerge {

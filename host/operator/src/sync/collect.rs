@@ -180,7 +180,7 @@ impl Pipeline {
     ) -> Result<Vec<String>, Failure> {
         let engine = self.engine(TRANSFORM_ENGINE, namespace, world).await?;
         let templates = [(place.to_owned(), template.to_owned())];
-        let mut names = Vec::new();
+        let (mut names, mut all) = (Vec::new(), shape::Names::default());
         for key in keys {
             let data = Data::from([("value".to_owned(), Arc::new(SecretBytes::copied_from(key.as_bytes())))]);
             let options = self.render_options();
@@ -193,7 +193,9 @@ impl Pipeline {
                 .into_iter()
                 .next()
                 .and_then(|name| String::from_utf8(name.expose().to_vec()).ok());
-            names.push(name.ok_or_else(|| unusable(place, "the new key is not UTF-8"))?);
+            let name = name.ok_or_else(|| unusable(place, "the new key is not UTF-8"))?;
+            all.add(&name).map_err(|error| shaped(place, &error))?;
+            names.push(name);
         }
         Ok(names)
     }

@@ -78,19 +78,19 @@ impl Pipeline {
             let mut bulk = Bulk::new(index, entry, data).map_err(meant)?;
             for (step, rewrite) in entry.rewrite.iter().enumerate() {
                 match (&rewrite.regexp, &rewrite.transform) {
-                    (Some(regexp), _) => bulk.rewrite(regexp).map_err(meant)?,
+                    (Some(regexp), _) => bulk.rewrite(step, regexp).map_err(meant)?,
                     (None, Some(transform)) => {
                         let place = format!("dataTo[{index}].rewrite[{step}].transform");
                         let names = bulk.names();
                         let keys = names.iter();
                         let made =
                             self.transformed(namespace, world, keys, &transform.template, &place).await?;
-                        bulk.rename(made).map_err(meant)?;
+                        bulk.rename(step, made).map_err(meant)?;
                     }
                     (None, None) => {}
                 }
             }
-            bulks.push(bulk);
+            push::hold(&mut bulks, bulk).map_err(meant)?;
         }
         push::entries(&spec.data, bulks, data).map_err(meant)
     }
