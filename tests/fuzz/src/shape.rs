@@ -47,7 +47,7 @@ pub fn run(data: &[u8]) {
         }
     }
     let rewrite = RewriteRegexp { source: source.to_owned(), target: target.to_owned() };
-    if let Ok(renamed) = shape::apply_regexp(copied(&entries), &rewrite) {
+    if let Ok(renamed) = shape::apply_regexp(copied(&entries), &rewrite, &mut shape::Effort::default()) {
         assert!(renamed.len() <= entries.len());
     }
     let merge = RewriteMerge::default();

@@ -7,6 +7,7 @@ use claviger_crds::external_secret::{CreationPolicy, DeletionPolicy, ExternalSec
 
 use crate::error::Failure;
 use crate::generator::API_VERSION;
+use crate::shape::check_data_from;
 use crate::template::{Rendered, check_destinations};
 
 /// Types of Secret that are somebody's rights, and what one would do. They are neither made nor changed.
@@ -22,6 +23,7 @@ const RIGHTS: [(&str, &str); 2] = [
 pub fn check(spec: &ExternalSecretSpec) -> Result<(), Failure> {
     check_policies(spec)
         .and_then(|()| check_sources(spec))
+        .and_then(|()| check_data_from(&spec.data_from))
         .and_then(|()| check_destinations_of(spec))
         .map_err(|why| Failure::PolicyInvalid { why })?;
     check_type(spec)
@@ -155,6 +157,7 @@ mod tests {
         let two = json!({"secretKey": "a", "remoteRef": {"key": "l"}});
         let generator = json!({"generatorRef": {"kind": "Password", "name": "p"}});
         let other_store = json!({"storeRef": {"name": "other"}});
+        let many = vec![json!({"regexp": {"source": "a", "target": "b"}}); 65];
         let mut elsewhere = one.clone();
         elsewhere["sourceRef"] = other_store.clone();
         let mut generated = one.clone();
@@ -175,6 +178,7 @@ mod tests {
             (json!({"dataFrom": [{"extract": {"key": "k"}}, {"sourceRef": generator}]}), None),
             (json!({"dataFrom": [{"sourceRef": {"generatorRef": {"apiVersion": "x/v1", "kind": "Fake", "name": "f"}}}]}), policy("apiVersion is \"x/v1\"")),
             (json!({"dataFrom": [{"extract": {"key": "k"}, "sourceRef": generator}]}), policy("dataFrom[0]: exactly one of extract, find and sourceRef.generatorRef")),
+            (json!({"dataFrom": [{"extract": {"key": "k"}, "rewrite": many}]}), policy("dataFrom[0] has 65 rewrites")),
             (json!({"data": [generated]}), policy("data[0]: generators")),
             (json!({"secretStoreRef": null}), policy("data[0] has no store")),
             (json!({"secretStoreRef": {"kind": "ClusterSecretStore"}}), policy("data[0] has no store")),

@@ -7,7 +7,7 @@ use claviger_crds::push_secret::{DataTo, PushConversion, PushData, PushMatch, Pu
 
 use super::source::reverse_key;
 use super::{Data, reverse_keys};
-use crate::shape::{MAX_NAME, MAX_NAMES, Names, ShapeError, go_regexp, replace_all};
+use crate::shape::{Effort, MAX_NAME, MAX_NAMES, Names, ShapeError, go_regexp};
 
 /// Bytes of the names, with metadata, of all entries of `dataTo`: each takes all keys of a Secret, and a manifest has room
 /// for thousands.
@@ -34,11 +34,11 @@ pub struct Bulk {
 }
 
 impl Bulk {
-    /// The keys that it means.
+    /// The keys that it means. May take seconds, like [`Self::rewrite`]: not where others wait for it.
     ///
     /// # Errors
     /// What of the entry cannot be meant.
-    pub fn new(index: usize, data_to: &DataTo, data: &Data) -> Result<Self, String> {
+    pub fn new(index: usize, data_to: &DataTo, data: &Data, effort: &mut Effort) -> Result<Self, String> {
         let failed = |why: String| format!("dataTo[{index}]: {why}");
         if is_bundle(data_to) && !data_to.rewrite.is_empty() {
             return Err(failed(
@@ -50,15 +50,16 @@ impl Bulk {
         let converted = reverse_keys(data_to.conversion_strategy, data).map_err(failed)?;
         let regexp = data_to.match_.as_ref().and_then(|wanted| wanted.regexp.as_deref());
         let regexp = match regexp.filter(|regexp| !regexp.is_empty()) {
-            Some(source) => Some(go_regexp(source).ok_or_else(|| {
-                failed(format!("match.regexp {source:?} is not a regular expression (RE2)"))
-            })?),
+            Some(source) => {
+                Some(go_regexp(source).map_err(|error| failed(format!("match.regexp: {error}")))?)
+            }
             None => None,
         };
         let mut names = BTreeMap::new();
         for key in data.keys() {
             let name = reverse_key(data_to.conversion_strategy, key);
-            if regexp.as_ref().is_none_or(|regexp| regexp.is_match(&name)) {
+            let meant = regexp.as_ref().map_or(Ok(true), |regexp| regexp.is_match(&name, effort));
+            if meant.map_err(|error| failed(format!("match.regexp: {error}")))? {
                 names.insert(name.clone(), (key.clone(), name));
             }
         }
@@ -94,17 +95,19 @@ impl Bulk {
     /// Go's `ReplaceAllString` on each name, by the rewrite at that place.
     ///
     /// # Errors
-    /// If the expression does not parse, or a name would become too long.
-    pub fn rewrite(&mut self, step: usize, rewrite: &RewriteRegexp) -> Result<(), String> {
-        let regexp = go_regexp(&rewrite.source).ok_or_else(|| {
-            format!("dataTo[{}]: rewrite {:?} is not a regular expression (RE2)", self.index, rewrite.source)
-        })?;
+    /// If the expression cannot be used, a name would become too long, or nothing is left of what searches may cost.
+    pub fn rewrite(
+        &mut self,
+        step: usize,
+        rewrite: &RewriteRegexp,
+        effort: &mut Effort,
+    ) -> Result<(), String> {
+        let failed = |index: usize, error: ShapeError| format!("dataTo[{index}].rewrite[{step}]: {error}");
         if rewrite.target.len() > MAX_NAME {
-            return Err(format!("dataTo[{}].rewrite[{step}]: {}", self.index, ShapeError::TargetTooLong));
+            return Err(failed(self.index, ShapeError::TargetTooLong));
         }
-        self.each(step, |name| {
-            replace_all(&regexp, name, &rewrite.target, MAX_NAME).ok_or(ShapeError::NameTooLong)
-        })
+        let regexp = go_regexp(&rewrite.source).map_err(|error| failed(self.index, error.into()))?;
+        self.each(step, |name| regexp.replace_all(name, &rewrite.target, MAX_NAME, effort))
     }
 
     /// Steps that double a name would fill the memory: what is too long ends it before the next name is made.
@@ -203,7 +206,7 @@ mod tests {
     }
 
     fn bulk(index: usize, data_to: serde_json::Value, data: &Data) -> Bulk {
-        Bulk::new(index, &serde_json::from_value(data_to).unwrap(), data).unwrap()
+        Bulk::new(index, &serde_json::from_value(data_to).unwrap(), data, &mut Effort::default()).unwrap()
     }
 
     fn step(source: &str, target: String) -> RewriteRegexp {
@@ -215,7 +218,7 @@ mod tests {
     fn a_name_that_grows_too_long_is_the_last_that_is_made() {
         let data = data(3);
         let mut bulk = bulk(4, json!({}), &data);
-        let why = bulk.rewrite(2, &step(".", "$0".repeat(1_000))).unwrap_err();
+        let why = bulk.rewrite(2, &step(".", "$0".repeat(1_000)), &mut Effort::default()).unwrap_err();
         assert!(
             why.starts_with("dataTo[4].rewrite[2]: a rewrite made a name of more than 2048 bytes"),
             "{why}"
@@ -233,7 +236,9 @@ mod tests {
     #[test]
     fn all_names_together_have_a_limit_within_an_entry_and_beyond() {
         let many = data(2_000);
-        let why = bulk(0, json!({}), &many).rewrite(0, &step("$", "x".repeat(1_200))).unwrap_err();
+        let why = bulk(0, json!({}), &many)
+            .rewrite(0, &step("$", "x".repeat(1_200)), &mut Effort::default())
+            .unwrap_err();
         assert!(why.contains("2097152 bytes together"), "{why}");
         let mut held = Vec::new();
         let why = (0..10_000).find_map(|index| hold(&mut held, bulk(index, json!({}), &many)).err()).unwrap();

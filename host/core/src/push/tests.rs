@@ -23,12 +23,12 @@ fn text(bytes: &SecretBytes) -> String {
 fn made(spec: Value, data: &Data) -> Result<Vec<(String, String)>, String> {
     let explicit: Vec<PushData> = serde_json::from_value(spec["data"].clone()).unwrap_or_default();
     let many: Vec<DataTo> = serde_json::from_value(spec["dataTo"].clone()).unwrap_or_default();
-    let mut bulks = Vec::new();
+    let (mut bulks, mut effort) = (Vec::new(), crate::shape::Effort::default());
     for (index, entry) in many.iter().enumerate() {
-        let mut bulk = Bulk::new(index, entry, data)?;
+        let mut bulk = Bulk::new(index, entry, data, &mut effort)?;
         for (step, rewrite) in entry.rewrite.iter().enumerate() {
             match &rewrite.regexp {
-                Some(regexp) => bulk.rewrite(step, regexp)?,
+                Some(regexp) => bulk.rewrite(step, regexp, &mut effort)?,
                 None => bulk.rename(step, bulk.names().iter().map(|name| name.to_uppercase()).collect())?,
             }
         }

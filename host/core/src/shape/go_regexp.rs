@@ -1,11 +1,109 @@
-//! Regular expressions as Go's regexp package has them, by the regex crate: both are RE2, and differ in what the classes
-//! mean outside ASCII, in a few escapes, and in the syntax of replacements.
+//! Regular expressions as Go's regexp package has them, by the regex crate: both are RE2, and differ in their syntax
+//! (`go_syntax`) and in that of replacements. What one takes, and what is searched with it, has limits.
 
-use regex::{Captures, Regex};
+use regex::{Captures, Regex, RegexBuilder};
 
-/// Compiles an expression of Go's; none if Go does not take it.
-pub fn compile(source: &str) -> Option<Regex> {
-    Regex::new(&translated(source)?).ok()
+use super::ShapeError;
+use super::effort::Effort;
+use super::go_syntax::translated;
+use super::names::MAX_NAME;
+
+/// Bytes of an expression's program, which it is searched with: a class of all letters has 43 KiB, `^.{1,253}$` 260.
+const MAX_PROGRAM: usize = 1 << 20;
+
+/// Bytes of the program of an ordinary expression.
+const SMALL_PROGRAM: usize = 64 << 10;
+
+/// What a byte costs that is searched with another than an ordinary one: a search may take a step for each byte of the text
+/// and of the program.
+const LARGE: usize = MAX_PROGRAM / SMALL_PROGRAM;
+
+/// Why an expression cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadRegexp {
+    /// Go does not take it either.
+    #[error("{0:?} is not a regular expression (RE2)")]
+    Syntax(String),
+    /// It is longer than any is compiled.
+    #[error("the regular expression has more than {MAX_NAME} bytes: shorten it")]
+    TooLong,
+    /// It is larger once it is compiled.
+    #[error(
+        "the regular expression {0:?} takes more than {MAX_PROGRAM} bytes once it is compiled: let it repeat less (of what is \
+         repeated a hundred times there are a hundred, and one class of all letters is large)"
+    )]
+    TooLarge(String),
+}
+
+/// An expression of Go's, compiled.
+pub struct GoRegexp {
+    regex: Regex,
+    cost: usize,
+}
+
+/// Compiles an expression of Go's. That may take seconds: not where others wait for it.
+///
+/// # Errors
+/// If Go does not take it, or it would take too much.
+pub fn compile(source: &str) -> Result<GoRegexp, BadRegexp> {
+    if source.len() > MAX_NAME {
+        return Err(BadRegexp::TooLong);
+    }
+    let syntax = || BadRegexp::Syntax(source.to_owned());
+    let translated = translated(source).ok_or_else(syntax)?;
+    let sized = |most| RegexBuilder::new(&translated).size_limit(most).build();
+    let (compiled, cost) = match sized(SMALL_PROGRAM) {
+        Err(regex::Error::CompiledTooBig(_)) => (sized(MAX_PROGRAM), LARGE),
+        other => (other, 1),
+    };
+    let regex = compiled.map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => BadRegexp::TooLarge(source.to_owned()),
+        _ => syntax(),
+    })?;
+    // Each group is kept for each of its possible beginnings.
+    let cost = cost * regex.captures_len().div_ceil(8);
+    Ok(GoRegexp { regex, cost })
+}
+
+impl GoRegexp {
+    /// Whether it is found in a text.
+    ///
+    /// # Errors
+    /// [`ShapeError::TooMuchSearch`].
+    pub fn is_match(&self, text: &str, effort: &mut Effort) -> Result<bool, ShapeError> {
+        effort.spend(text.len() + 1, self.cost)?;
+        Ok(self.regex.is_match(text))
+    }
+
+    /// Go's `ReplaceAllString`, which ends as soon as it would have more than `most` bytes: ten groups in a replacement are
+    /// ten times the text, and ten such replacements the memory.
+    ///
+    /// # Errors
+    /// [`ShapeError::NameTooLong`] or [`ShapeError::TooMuchSearch`].
+    pub(crate) fn replace_all(
+        &self,
+        text: &str,
+        template: &str,
+        most: usize,
+        effort: &mut Effort,
+    ) -> Result<String, ShapeError> {
+        let mut out = Bounded { text: String::new(), most };
+        let mut end = 0;
+        let mut all = self.regex.captures_iter(text);
+        loop {
+            // It may be looked at to its end each time, however little is found.
+            effort.spend(text.len() - end + 1, self.cost)?;
+            let Some(found) = all.next() else { break };
+            effort.spend(template.len(), 1)?;
+            let whole = found.get_match();
+            let pushed =
+                out.push(&text[end..whole.start()]).and_then(|()| expand(template, &found, &mut out));
+            pushed.ok_or(ShapeError::NameTooLong)?;
+            end = whole.end();
+        }
+        out.push(&text[end..]).ok_or(ShapeError::NameTooLong)?;
+        Ok(out.text)
+    }
 }
 
 /// A text that grows no further than that.
@@ -23,21 +121,6 @@ impl Bounded {
         self.text.push_str(more);
         Some(())
     }
-}
-
-/// Go's `ReplaceAllString`; none as soon as it would have more than `most` bytes: ten groups in a replacement are ten
-/// times the text, and ten such replacements the memory.
-pub(crate) fn replace_all(regex: &Regex, text: &str, template: &str, most: usize) -> Option<String> {
-    let mut out = Bounded { text: String::new(), most };
-    let mut end = 0;
-    for found in regex.captures_iter(text) {
-        let whole = found.get_match();
-        out.push(&text[end..whole.start()])?;
-        expand(template, &found, &mut out)?;
-        end = whole.end();
-    }
-    out.push(&text[end..])?;
-    Some(out.text)
 }
 
 /// Go's `Expand`: `$1`, `$name`, `${name}`, `$$`; anything else after a dollar leaves it as it is.
@@ -80,184 +163,6 @@ fn group<'a>(name: &str, found: &Captures<'a>) -> Option<&'a str> {
     found.get(name.parse().ok()?).map(|group| group.as_str())
 }
 
-/// The same expression for the regex crate.
-fn translated(source: &str) -> Option<String> {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    // Where a repetition ended last: Go takes no second one.
-    let mut repeated = false;
-    while let Some(c) = rest.chars().next() {
-        rest = &rest[c.len_utf8()..];
-        let mut repeats = false;
-        match c {
-            '\\' => {
-                if let Some(quoted) = rest.strip_prefix('Q') {
-                    let (text, after) = quoted.split_once("\\E").unwrap_or((quoted, ""));
-                    out.push_str(&regex::escape(text));
-                    rest = after;
-                } else {
-                    rest = escape(rest, false, &mut out)?;
-                }
-            }
-            '[' => rest = class(rest, &mut out)?,
-            '*' | '+' | '?' if repeated => return None,
-            '*' | '+' | '?' => {
-                out.push(c);
-                repeats = true;
-                rest = lazy(rest, &mut out);
-            }
-            '{' => match repetition(rest) {
-                Some(_) if repeated => return None,
-                Some(end) => {
-                    out.push('{');
-                    out.push_str(&rest[..end]);
-                    if rest[..end]
-                        .split([',', '}'])
-                        .any(|count| count.parse().is_ok_and(|count: u32| count > 1000))
-                    {
-                        return None;
-                    }
-                    repeats = true;
-                    rest = lazy(&rest[end..], &mut out);
-                }
-                None => out.push_str(r"\{"),
-            },
-            '}' => out.push_str(r"\}"),
-            '(' if rest.starts_with('?') => {
-                // Go has the flags i, m, s and U only.
-                let end = rest.find([')', ':', '<']).unwrap_or(rest.len());
-                if rest[1..end].contains(|c: char| !matches!(c, 'i' | 'm' | 's' | 'U' | '-' | 'P')) {
-                    return None;
-                }
-                let name = rest.strip_prefix("?P<").or_else(|| rest.strip_prefix("?<"));
-                let name = name.map(|name| name.split('>').next().unwrap_or_default());
-                if name.is_some_and(|name| {
-                    !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-                }) {
-                    return None;
-                }
-                out.push('(');
-            }
-            c => out.push(c),
-        }
-        repeated = repeats;
-    }
-    Some(out)
-}
-
-fn lazy<'a>(rest: &'a str, out: &mut String) -> &'a str {
-    match rest.strip_prefix('?') {
-        Some(rest) => {
-            out.push('?');
-            rest
-        }
-        None => rest,
-    }
-}
-
-/// Where `2,3}` ends; Go takes other braces for themselves.
-fn repetition(rest: &str) -> Option<usize> {
-    let end = rest.find('}')?;
-    let (from, to) = rest[..end].split_once(',').unwrap_or((&rest[..end], ""));
-    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    (!from.is_empty() && number(from) && number(to)).then_some(end + 1)
-}
-
-/// What stands behind a backslash.
-fn escape<'a>(rest: &'a str, in_class: bool, out: &mut String) -> Option<&'a str> {
-    let c = rest.chars().next()?;
-    let after = &rest[c.len_utf8()..];
-    let word = "0-9A-Za-z_";
-    match (c, in_class) {
-        ('w', false) => out.push_str("[0-9A-Za-z_]"),
-        ('w', true) => out.push_str(word),
-        ('W', _) => out.push_str("[^0-9A-Za-z_]"),
-        ('d', false) => out.push_str("[0-9]"),
-        ('d', true) => out.push_str("0-9"),
-        ('D', _) => out.push_str("[^0-9]"),
-        ('s', false) => out.push_str(r"[\t\n\f\r ]"),
-        ('s', true) => out.push_str(r"\t\n\f\r "),
-        ('S', _) => out.push_str(r"[^\t\n\f\r ]"),
-        ('b', false) => out.push_str(r"(?-u:\b)"),
-        ('B', false) => out.push_str(r"(?-u:\B)"),
-        // With a name or a number in braces.
-        ('p' | 'P' | 'x', _) => {
-            let end = after.strip_prefix('{').map_or(Some(0), |name| name.find('}').map(|end| end + 2))?;
-            out.push('\\');
-            out.push(c);
-            out.push_str(&after[..end]);
-            return Some(&after[end..]);
-        }
-        ('A' | 'z', false) | ('a' | 'f' | 't' | 'n' | 'r' | 'v', _) => {
-            out.push('\\');
-            out.push(c);
-        }
-        // Octal: a zero with up to two digits more, or three digits.
-        ('0'..='7', _) => {
-            let digits = rest.bytes().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
-            if c != '0' && digits < 2 {
-                return None;
-            }
-            let code = u32::from_str_radix(&rest[..digits], 8).ok()?;
-            out.push_str(&format!(r"\x{{{code:x}}}"));
-            return Some(&rest[digits..]);
-        }
-        (c, _) if c.is_ascii() && !c.is_ascii_alphanumeric() => {
-            if c.is_ascii_punctuation() && c != '_' && c != '<' && c != '>' {
-                out.push('\\');
-            }
-            out.push(c);
-        }
-        _ => return None,
-    }
-    Some(after)
-}
-
-/// The rest of a class, which has no sets in it in Go.
-fn class<'a>(rest: &'a str, out: &mut String) -> Option<&'a str> {
-    out.push('[');
-    let mut rest = rest;
-    if let Some(after) = rest.strip_prefix('^') {
-        out.push('^');
-        rest = after;
-    }
-    let mut first = true;
-    loop {
-        let c = rest.chars().next()?;
-        let after = &rest[c.len_utf8()..];
-        match c {
-            ']' if !first => {
-                out.push(']');
-                return Some(after);
-            }
-            '[' if after.starts_with(':') && after.contains(":]") => {
-                let end = after.find(":]")? + 2;
-                out.push('[');
-                out.push_str(&after[..end]);
-                rest = &after[end..];
-            }
-            '\\' => rest = escape(after, true, out)?,
-            '-' => {
-                // A range, or itself at either end.
-                let inside = !first && !after.starts_with(']');
-                if inside && after.starts_with('-') {
-                    return None;
-                }
-                out.push_str(if inside { "-" } else { r"\-" });
-                rest = after;
-            }
-            c => {
-                if matches!(c, '[' | ']' | '&' | '~' | '^') {
-                    out.push('\\');
-                }
-                out.push(c);
-                rest = after;
-            }
-        }
-        first = false;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -265,14 +170,59 @@ mod tests {
 
     #[test]
     fn a_replacement_is_not_made_further_than_it_may_grow() {
-        let regex = compile("(a+)").unwrap();
-        assert_eq!(replace_all(&regex, "baab", "<$1>", 6).as_deref(), Some("b<aa>b"));
-        assert_eq!(replace_all(&regex, "baab", "<$1>", 5), None, "what stands behind it counts");
-        let found = regex.captures("aaaa").unwrap();
+        let regexp = compile("(a+)").unwrap();
+        let replaced = |most| regexp.replace_all("baab", "<$1>", most, &mut Effort::default());
+        assert_eq!(replaced(6).as_deref(), Ok("b<aa>b"));
+        assert_eq!(replaced(5), Err(ShapeError::NameTooLong), "what stands behind it counts");
+        let found = regexp.regex.captures("aaaa").unwrap();
         for template in ["$1".repeat(1_000), "x$1$$".repeat(1_000), "${1}-".repeat(1_000)] {
             let mut out = Bounded { text: String::new(), most: 10 };
             assert_eq!(expand(&template, &found, &mut out), None);
             assert!((7..=10).contains(&out.text.len()), "{}", out.text);
+        }
+    }
+
+    /// Sizes as the regex crate counts them.
+    #[test]
+    fn an_expression_has_a_limit_of_what_it_takes() {
+        for (source, cost) in [
+            (r"^/app/(.*)$", 1),
+            (r"(?i)^(dev|prod|staging)/([^/]+)/(.+)$", 1),
+            (r"[^\pL\pN]+", 1),
+            (r"^[\p{L}\p{N}_.-]+$", 1),
+            (r"(?i)\pL+", 1),
+            (r"[a-z]{1,500}", 1),
+            (r"(a)(b)(c)(d)(e)(f)(g)(h)", 2),
+            (r"^.{1,253}$", LARGE),
+            (r"\pL{10}", LARGE),
+        ] {
+            assert_eq!(compile(source).map(|regexp| regexp.cost).ok(), Some(cost), "{source}");
+        }
+        let refused = |source: &str| compile(source).err().unwrap();
+        for source in [r"\pL{100}", r"(((\pL{10}){10}){10}){10}", &r"\pL".repeat(600)] {
+            assert_eq!(refused(source), BadRegexp::TooLarge(source.to_owned()));
+        }
+        assert_eq!(refused(&r"\pL".repeat(700)), BadRegexp::TooLong);
+        assert_eq!(refused("(?=x)"), BadRegexp::Syntax("(?=x)".to_owned()));
+    }
+
+    /// Each of the 2,000 matches looks at the whole rest: with a program of this size that took minutes.
+    #[test]
+    fn searches_that_find_little_and_look_at_all_come_to_an_end() {
+        let regexp = compile("(?:(?:a?){100}){30}b|a").unwrap();
+        assert_eq!(regexp.cost, LARGE);
+        let mut effort = Effort::of(100 * LARGE);
+        assert_eq!(
+            regexp.replace_all(&"a".repeat(30), "x", MAX_NAME, &mut effort),
+            Err(ShapeError::TooMuchSearch)
+        );
+        let mut effort = Effort::of(100 * LARGE);
+        assert_eq!(regexp.is_match(&"c".repeat(98), &mut effort), Ok(false));
+        assert_eq!(regexp.is_match("c", &mut effort), Err(ShapeError::TooMuchSearch));
+        // An ordinary one changes each byte of five hundred keys as long as a Secret's may be.
+        let (regexp, mut effort) = (compile("[^a-z]").unwrap(), Effort::default());
+        for _ in 0..250 {
+            assert!(regexp.replace_all(&"/".repeat(253), "_", MAX_NAME, &mut effort).is_ok());
         }
     }
 }

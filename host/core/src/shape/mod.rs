@@ -2,8 +2,10 @@
 //! and rewriting of keys. Pure, and silent about values: errors name keys and rules.
 
 mod decode;
+mod effort;
 mod go_json;
 mod go_regexp;
+mod go_syntax;
 mod keys;
 mod names;
 mod parts;
@@ -13,9 +15,10 @@ mod rewrite;
 use std::collections::BTreeMap;
 
 pub use decode::decode;
+pub(crate) use effort::check_data_from;
+pub use effort::{Effort, check_data_to};
 pub(crate) use go_json::{paired, text_of, texts};
-pub use go_regexp::compile as go_regexp;
-pub(crate) use go_regexp::replace_all;
+pub use go_regexp::{BadRegexp, GoRegexp, compile as go_regexp};
 pub use keys::convert;
 pub use names::{MAX_NAME, MAX_NAMES, Names};
 pub use parts::{entries_of, property_of, whole};
@@ -43,9 +46,15 @@ pub enum ShapeError {
     /// Two keys become one.
     #[error("two keys become {0:?}: use rewrite to keep them apart")]
     Collision(String),
-    /// A regular expression that does not parse.
-    #[error("rewrite: {0:?} is not a regular expression (RE2)")]
-    BadRegexp(String),
+    /// A regular expression that does not parse, or takes too much.
+    #[error("rewrite: {0}")]
+    BadRegexp(#[from] BadRegexp),
+    /// Keys that take too much to be searched.
+    #[error(
+        "searching the keys with all regular expressions of this object takes too much: use fewer or simpler ones, or take \
+         fewer keys"
+    )]
+    TooMuchSearch,
     /// A rewrite that makes a key too long.
     #[error(
         "it makes a key of more than {MAX_NAME} bytes, and those of a Secret have 253 at most: shorten what it puts in"

@@ -4,24 +4,27 @@
 use claviger_crds::external_secret::{
     MergeConflictPolicy, MergePriorityPolicy, MergeStrategy, RewriteMerge, RewriteRegexp,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::effort::Effort;
 use super::names::{MAX_NAME, Names};
 use super::{ShapeError, Values, go_json, go_regexp};
 
 /// Go's `ReplaceAllString` on every key.
 ///
 /// # Errors
-/// If the expression does not parse, the target is too long, two keys become one, or the keys grow beyond what they may ([`Names`]).
-pub fn apply_regexp(values: Values, rewrite: &RewriteRegexp) -> Result<Values, ShapeError> {
-    let regex =
-        go_regexp::compile(&rewrite.source).ok_or_else(|| ShapeError::BadRegexp(rewrite.source.clone()))?;
+/// If the expression cannot be used, the target is too long, two keys become one, the keys grow beyond what they may
+/// ([`Names`]), or nothing is left of what searches may cost.
+pub fn apply_regexp(
+    values: Values,
+    rewrite: &RewriteRegexp,
+    effort: &mut Effort,
+) -> Result<Values, ShapeError> {
     if rewrite.target.len() > MAX_NAME {
         return Err(ShapeError::TargetTooLong);
     }
-    renamed(values, |key| {
-        go_regexp::replace_all(&regex, key, &rewrite.target, MAX_NAME).ok_or(ShapeError::NameTooLong)
-    })
+    let regexp = go_regexp::compile(&rewrite.source)?;
+    renamed(values, |key| regexp.replace_all(key, &rewrite.target, MAX_NAME, effort))
 }
 
 /// Puts each value under the key that was rendered for it; `rendered` has one text for each key in order.
@@ -60,9 +63,17 @@ pub fn apply_merge(values: Values, rewrite: &RewriteMerge) -> Result<Values, Sha
     if let Some(absent) = rewrite.priority.iter().find(|key| strict && !values.contains_key(*key)) {
         return Err(ShapeError::NoPriority(absent.clone()));
     }
-    let plain = values.keys().filter(|key| !rewrite.priority.contains(key));
-    let order: Vec<&String> =
+    let first: BTreeSet<&String> = rewrite.priority.iter().collect();
+    let plain = values.keys().filter(|key| !first.contains(key));
+    let mut order: Vec<&String> =
         plain.chain(rewrite.priority.iter().filter(|key| values.contains_key(*key))).collect();
+    if rewrite.conflict_policy == MergeConflictPolicy::Ignore {
+        // Of one that stands there twice the last counts, and a manifest has room for a hundred thousand.
+        let mut seen = BTreeSet::new();
+        order.reverse();
+        order.retain(|key| seen.insert(*key));
+        order.reverse();
+    }
     let mut merged = BTreeMap::new();
     for source in order {
         let object = go_json::object(values[source].expose())
@@ -108,6 +119,10 @@ mod tests {
             .iter()
             .map(|(key, value)| (key.clone(), String::from_utf8(value.expose().to_vec()).unwrap()))
             .collect()
+    }
+
+    fn apply_regexp(values: Values, rewrite: &RewriteRegexp) -> Result<Values, ShapeError> {
+        super::apply_regexp(values, rewrite, &mut Effort::default())
     }
 
     fn regexp(source: &str, target: &str) -> RewriteRegexp {
@@ -193,6 +208,8 @@ mod tests {
             )
             .is_ok()
         );
+        let twice = merge(r#"{"priority":["b","a","b"],"conflictPolicy":"Ignore"}"#);
+        assert_eq!(texts(&apply_merge(two(), &twice).unwrap())[0].1, "from-b", "the last that is named wins");
         let bad = apply_merge(values(&[("a", "text")]), &merge("{}"));
         assert_eq!(bad.err(), Some(ShapeError::MergeNotObject("a".into())));
     }

@@ -90,7 +90,12 @@ fn regular_expressions_replace_as_go_does() {
         |(source, target, key)| json!({"target": target, "ask": "replace", "how": source, "value": about("", key.as_bytes(), "")["value"]}),
         |(source, target, key)| {
             let rewrite = RewriteRegexp { source: source.clone(), target: target.clone() };
-            let renamed = shape::apply_regexp(Values::from([(key.clone(), secret(b"v"))]), &rewrite).ok();
+            let renamed = shape::apply_regexp(
+                Values::from([(key.clone(), secret(b"v"))]),
+                &rewrite,
+                &mut Default::default(),
+            )
+            .ok();
             renamed.and_then(|values| values.into_keys().next())
         },
         |answer| answer.value().map(|key| String::from_utf8(key).unwrap()),

@@ -9,13 +9,12 @@ use claviger_core::secret::SecretBytes;
 use claviger_core::shape::{self, ShapeError, Values};
 use claviger_core::template::KeptKeys;
 use claviger_crds::external_secret::{
-    DataEntry, DataFrom, DecodingStrategy, MetadataPolicy, NullBytePolicy, RemoteRef, Rewrite,
+    DataEntry, DataFrom, DecodingStrategy, MetadataPolicy, NullBytePolicy, RemoteRef,
 };
 use claviger_plugins::Session;
 
 use super::connect::store_name;
 use super::fetch::{Fetched, Got};
-use super::render::render_failure;
 use super::wanted::{generator_of, item, store_of, unusable};
 use super::{Asker, Data, Notes, Pipeline};
 use crate::sync::world::World;
@@ -47,7 +46,7 @@ impl Pipeline {
         let spec = asker.spec;
         let mut all = Collected::default();
         for (index, entry) in spec.data_from.iter().enumerate() {
-            match self.many(asker, world, fetched, (index, entry)).await {
+            match self.many(asker, world, fetched, (index, entry), notes).await {
                 Ok(Got::There(values)) => {
                     for (key, value) in values {
                         notes.redactor.seed(&value);
@@ -98,6 +97,7 @@ impl Pipeline {
         world: &dyn World,
         fetched: &mut Fetched,
         (index, entry): (usize, &DataFrom),
+        notes: &mut Notes,
     ) -> Result<Got<Values>, Failure> {
         let place = format!("dataFrom[{index}]");
         let got = match (&entry.extract, &entry.find, generator_of(entry)) {
@@ -130,74 +130,16 @@ impl Pipeline {
         };
         let options = Strategies::of(entry);
         let mut decoded = Values::new();
-        let rewritten = self.rewritten(asker, world, values, entry, &place).await?;
+        let rewritten = match entry.rewrite.is_empty() {
+            true => shape::convert(values, options.conversion).map_err(|error| shaped(&place, &error))?,
+            false => self.rewritten(asker, world, values, (entry, &place), notes).await?,
+        };
         for (key, value) in rewritten.into_iter().filter(|(key, _)| !key.is_empty()) {
             let value = shape::decode(value, options.decoding, options.null_bytes)
                 .map_err(|error| shaped(&format!("{place} (key {key:?})"), &error))?;
             decoded.insert(key, value);
         }
         Ok(Got::There(decoded))
-    }
-
-    async fn rewritten(
-        &self,
-        asker: &Asker<'_>,
-        world: &dyn World,
-        mut values: Values,
-        entry: &DataFrom,
-        place: &str,
-    ) -> Result<Values, Failure> {
-        if entry.rewrite.is_empty() {
-            return shape::convert(values, Strategies::of(entry).conversion)
-                .map_err(|error| shaped(place, &error));
-        }
-        for (index, rewrite) in entry.rewrite.iter().enumerate() {
-            let place = format!("{place}.rewrite[{index}]");
-            let fail = |error: ShapeError| shaped(&place, &error);
-            values = match rewrite {
-                Rewrite { regexp: Some(regexp), .. } => shape::apply_regexp(values, regexp).map_err(fail)?,
-                Rewrite { merge: Some(merge), .. } => shape::apply_merge(values, merge).map_err(fail)?,
-                Rewrite { transform: Some(transform), .. } => {
-                    let names = self
-                        .transformed(asker.namespace, world, values.keys(), &transform.template, &place)
-                        .await?;
-                    shape::apply_transform(values, names).map_err(fail)?
-                }
-                _ => return Err(unusable(&place, "it is empty: give regexp, transform or merge")),
-            };
-        }
-        Ok(values)
-    }
-
-    /// Renders a key-transforming template once for each key, with the key as `.value`.
-    pub(super) async fn transformed(
-        &self,
-        namespace: &str,
-        world: &dyn World,
-        keys: impl Iterator<Item = &String> + Send,
-        template: &str,
-        place: &str,
-    ) -> Result<Vec<String>, Failure> {
-        let engine = self.engine(TRANSFORM_ENGINE, namespace, world).await?;
-        let templates = [(place.to_owned(), template.to_owned())];
-        let (mut names, mut all) = (Vec::new(), shape::Names::default());
-        for key in keys {
-            let data = Data::from([("value".to_owned(), Arc::new(SecretBytes::copied_from(key.as_bytes())))]);
-            let options = self.render_options();
-            let rendered = engine
-                .render(&templates, &data, &options)
-                .await
-                .map_err(|error| render_failure(engine.id(), error))?;
-            let name = rendered
-                .texts
-                .into_iter()
-                .next()
-                .and_then(|name| String::from_utf8(name.expose().to_vec()).ok());
-            let name = name.ok_or_else(|| unusable(place, "the new key is not UTF-8"))?;
-            all.add(&name).map_err(|error| shaped(place, &error))?;
-            names.push(name);
-        }
-        Ok(names)
     }
 }
 
@@ -319,6 +261,6 @@ fn extracted(
     entries.map_err(|error| shaped(&format!("{place} (key {:?})", reference.key), &error))
 }
 
-fn shaped(place: &str, error: &ShapeError) -> Failure {
+pub(super) fn shaped(place: &str, error: &ShapeError) -> Failure {
     unusable(place, &error.to_string())
 }

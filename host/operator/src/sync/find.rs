@@ -4,17 +4,19 @@
 //! list is not taken, since what a provider calls it there need not be the key that it would be read by (AWS with a
 //! prefix in the store, fields of 1Password's items, folders of Vault that are called like the mount).
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::access::Use;
 use claviger_core::error::Failure;
 use claviger_core::outcome;
-use claviger_core::provider::{Item, Query};
-use claviger_core::shape::{Values, go_regexp};
+use claviger_core::provider::{Found, Item, Query};
+use claviger_core::shape::{Effort, GoRegexp, ShapeError, Values, go_regexp};
 use claviger_crds::external_secret::Find;
 
 use super::connect::store_name;
 use super::fetch::failure;
+use super::rewrite::aside;
 use super::told::Call;
 use super::wanted::unusable;
 use super::world::World;
@@ -23,6 +25,14 @@ use crate::watch::Object;
 
 /// Keys that one `find` may bring: a Secret holds 1 MiB.
 const MAX_FOUND: usize = 5_000;
+
+/// Those of one page that are meant. Each page may be searched anew: it has 4 MiB at most.
+fn matching(found: Vec<Found>, filter: &GoRegexp) -> Result<Vec<Found>, ShapeError> {
+    let mut effort = Effort::default();
+    let meant = found.into_iter().map(|found| Ok((filter.is_match(&found.key, &mut effort)?, found)));
+    let meant: Vec<(bool, Found)> = meant.collect::<Result<_, ShapeError>>()?;
+    Ok(meant.into_iter().filter_map(|(meant, found)| meant.then_some(found)).collect())
+}
 
 impl Pipeline {
     pub(super) async fn find(
@@ -40,13 +50,14 @@ impl Pipeline {
         notes.stand_ins.extend(session.stand_ins().iter().cloned());
         let name = store_name(store);
         let regexp = find.name.as_ref().and_then(|name| name.regexp.clone());
-        let filter = regexp
-            .as_deref()
-            .map(|source| {
-                go_regexp(source)
-                    .ok_or_else(|| unusable("dataFrom", "find.name.regexp is not a regular expression (RE2)"))
-            })
-            .transpose()?;
+        let failed = |error: String| unusable("dataFrom", &format!("find.name.regexp: {error}"));
+        let filter = match regexp.clone() {
+            Some(source) => {
+                let compiled = aside("dataFrom", move || go_regexp(&source)).await?;
+                Some(Arc::new(compiled.map_err(|error| failed(error.to_string()))?))
+            }
+            None => None,
+        };
         let query = Query { path: find.path.clone(), tags: find.tags.clone(), name_regexp: regexp };
         let mut keys = Vec::new();
         let mut values = Values::new();
@@ -69,11 +80,14 @@ impl Pipeline {
             // A list that has the values is a read of each.
             let call = Call::begin(world, "get", &name, session);
             call.returned();
+            // What a plugin lists it may list too much of.
+            let found = match filter.clone() {
+                Some(filter) => aside("dataFrom", move || matching(found, &filter))
+                    .await?
+                    .map_err(|error| failed(error.to_string()))?,
+                None => found,
+            };
             for found in found {
-                // What a plugin lists it may list too much of.
-                if filter.as_ref().is_some_and(|filter| !filter.is_match(&found.key)) {
-                    continue;
-                }
                 if opened.check(&found.key, Use::Read).is_err() {
                     continue;
                 }

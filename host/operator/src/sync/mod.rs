@@ -17,6 +17,7 @@ mod leases;
 mod noted;
 pub(crate) mod push;
 mod render;
+mod rewrite;
 mod slow;
 mod told;
 mod unwritten;
@@ -37,6 +38,7 @@ use claviger_core::provider::{CallError, Health};
 use claviger_core::redact::Redactor;
 use claviger_core::rendered::Left;
 pub use claviger_core::secret::Data;
+use claviger_core::shape::Effort;
 use claviger_core::template::Rendered;
 use claviger_core::tenancy::plugin_allows;
 use claviger_crds::external_secret::ExternalSecretSpec;
@@ -157,6 +159,8 @@ struct Notes {
     failures: Vec<EntryFailure>,
     short: Option<Failure>,
     absent: Vec<Absent>,
+    /// What is left of what its regular expressions may cost.
+    effort: Effort,
 }
 
 /// A failure, and the means to write about it without saying a secret.
@@ -249,7 +253,7 @@ impl Pipeline {
     ) -> Result<Answer, Box<Failed>> {
         let mut notes = Notes { pins: asker.pins.clone(), ..Notes::default() };
         let outcome = self.run(asker, world, not_older_than, &mut notes).await;
-        let Notes { redactor, stand_ins, pins, issued, failures: keys, short, absent } = notes;
+        let Notes { redactor, stand_ins, pins, issued, failures: keys, short, absent, effort: _ } = notes;
         let (redactor, lost) = (Arc::new(redactor), self.unwritten.lost(asker.uid, Timestamp::now()));
         match outcome {
             Ok(desired) => {

@@ -18,6 +18,7 @@ use claviger_core::error::Failure;
 use claviger_core::lease::Source;
 use claviger_core::push::{self, Bulk, Data, Entry, StoreView, meant_by};
 use claviger_core::redact::Redactor;
+use claviger_core::shape::{Effort, check_data_to};
 use claviger_core::template::{Job, makes_data};
 use claviger_crds::external_secret::{GeneratorRef, MergePolicy, Template};
 use claviger_crds::push_secret::PushSecretSpec;
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 use super::Pipeline;
 use super::connect::generator_name;
 use super::render::render_failure;
+use super::rewrite::aside;
 use super::wanted::unusable;
 use super::world::World;
 use crate::watch::Object;
@@ -73,14 +75,29 @@ impl Pipeline {
         world: &dyn World,
     ) -> Result<Vec<Entry>, Failure> {
         let meant = |why| Failure::PolicyInvalid { why };
-        let mut bulks = Vec::new();
+        check_data_to(&spec.data_to).map_err(meant)?;
+        let (mut bulks, mut effort) = (Vec::new(), Effort::default());
+        let shared = Arc::new(data.clone());
         for (index, entry) in spec.data_to.iter().enumerate().filter(|(_, entry)| meant_by(entry, store)) {
-            let mut bulk = Bulk::new(index, entry, data).map_err(meant)?;
+            let place = format!("dataTo[{index}]");
+            let (wanted, data) = (entry.clone(), shared.clone());
+            let work = move || (Bulk::new(index, &wanted, &data, &mut effort), effort);
+            let (bulk, left) = aside(&place, work).await?;
+            let mut bulk = bulk.map_err(meant)?;
+            effort = left;
             for (step, rewrite) in entry.rewrite.iter().enumerate() {
                 match (&rewrite.regexp, &rewrite.transform) {
-                    (Some(regexp), _) => bulk.rewrite(step, regexp).map_err(meant)?,
+                    (Some(regexp), _) => {
+                        let regexp = regexp.clone();
+                        let work = move || {
+                            let rewritten = bulk.rewrite(step, &regexp, &mut effort);
+                            (rewritten.map(|()| bulk), effort)
+                        };
+                        let (rewritten, left) = aside(&place, work).await?;
+                        (bulk, effort) = (rewritten.map_err(meant)?, left);
+                    }
                     (None, Some(transform)) => {
-                        let place = format!("dataTo[{index}].rewrite[{step}].transform");
+                        let place = format!("{place}.rewrite[{step}].transform");
                         let names = bulk.names();
                         let keys = names.iter();
                         let made =
