@@ -4,6 +4,8 @@
 //! percent-encoded, in base64 at any alignment, in hex. It is the last line: nothing that is known to be
 //! secret is handed to it on purpose.
 
+mod forms;
+
 use std::collections::BTreeSet;
 
 use base64::Engine;
@@ -11,6 +13,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use self::forms::Forms;
 use crate::secret::{SecretBytes, UNTRUSTED_CAP, Untrusted};
 
 /// Shorter values are not looked for: "5432" or "yes" stand in any text by accident, and hiding them
@@ -25,7 +28,8 @@ const MAX_LENGTH: usize = UNTRUSTED_CAP;
 /// shorter one says little of a value, and words end by accident as one begins ("https:/").
 const MIN_BEGINNING: usize = 8;
 
-/// Values kept at once. A reconcile with more has its first ones hidden and no untrusted text shown.
+/// Values kept at once. A reconcile with more, or with more forms of them than [`Forms`] has room for, has its first ones
+/// hidden and no untrusted text shown.
 const MAX_VALUES: usize = 4096;
 
 const HIDDEN: &str = "[redacted]";
@@ -37,7 +41,7 @@ pub const LONGEST_CLEANED: usize = UNTRUSTED_CAP + HIDDEN.len();
 /// Replaces the values it was seeded with.
 #[derive(Default)]
 pub struct Redactor {
-    forms: Vec<Zeroizing<Vec<u8>>>,
+    forms: Forms,
     values: usize,
     overfull: bool,
     public: BTreeSet<String>,
@@ -62,6 +66,10 @@ impl Redactor {
 
     /// Adds a value, and each string in it if it is JSON.
     pub fn seed(&mut self, value: &SecretBytes) {
+        if self.overfull {
+            // Nothing is said any more that it could stand in.
+            return;
+        }
         self.seed_bytes(value.expose());
         if let Ok(json) = serde_json::from_slice::<Value>(value.expose()) {
             self.seed_json(json);
@@ -116,6 +124,9 @@ impl Redactor {
     }
 
     fn seed_bytes(&mut self, bytes: &[u8]) {
+        if self.overfull {
+            return;
+        }
         let bytes = bytes.trim_ascii();
         let is_public = || std::str::from_utf8(bytes).is_ok_and(|text| self.public.contains(text));
         if bytes.len() < MIN_LENGTH || is_public() {
@@ -128,9 +139,9 @@ impl Redactor {
         self.values += 1;
         let bytes = &bytes[..bytes.len().min(MAX_LENGTH)];
         let mut add = |form: Vec<u8>| {
-            let form = Zeroizing::new(form);
-            if form.len() >= MIN_LENGTH && !self.forms.contains(&form) {
-                self.forms.push(form);
+            let form = SecretBytes::new(form);
+            if form.len() >= MIN_LENGTH && !self.forms.add(form) {
+                self.overfull = true;
             }
         };
         add(bytes.to_vec());
@@ -141,10 +152,10 @@ impl Redactor {
         add(hex::encode_upper(bytes).into_bytes());
         add(percent(bytes));
         if let Ok(text) = std::str::from_utf8(bytes) {
-            if let Ok(quoted) = serde_json::to_string(text) {
+            if let Ok(quoted) = serde_json::to_string(text).map(Zeroizing::new) {
                 add(quoted.trim_matches('"').as_bytes().to_vec());
             }
-            let debug = format!("{text:?}");
+            let debug = Zeroizing::new(format!("{text:?}"));
             add(debug.trim_matches('"').as_bytes().to_vec());
         }
         // Inside a longer text a value starts at one of three alignments; the groups that hold only its
@@ -159,8 +170,6 @@ impl Redactor {
                 }
             }
         }
-        // The longest first, so that a form that holds another is replaced as a whole.
-        self.forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
     }
 
     fn replaced(&self, text: &[u8], cut: bool) -> Vec<u8> {
@@ -168,15 +177,15 @@ impl Redactor {
         let mut rest = text;
         while !rest.is_empty() {
             // First: it is longer than any whole form that begins here.
-            let begins = |form: &Zeroizing<Vec<u8>>| form.len() > rest.len() && form.starts_with(rest);
-            if cut && rest.len() >= MIN_BEGINNING && self.forms.iter().any(begins) {
+            if cut && rest.len() >= MIN_BEGINNING && self.forms.continues(rest) {
                 out.extend_from_slice(HIDDEN.as_bytes());
                 break;
             }
-            match self.forms.iter().find(|form| rest.starts_with(form)) {
-                Some(form) => {
+            // The longest, so that a form that holds another is replaced as a whole.
+            match self.forms.longest(rest) {
+                Some(length) => {
                     out.extend_from_slice(HIDDEN.as_bytes());
-                    rest = &rest[form.len()..];
+                    rest = &rest[length..];
                 }
                 None => {
                     out.push(rest[0]);
