@@ -53,6 +53,7 @@ pub mod access;
 pub mod admission;
 pub mod authority;
 pub mod backoff;
+pub mod budget;
 pub mod change;
 pub mod duration;
 pub mod error;

@@ -64,6 +64,7 @@ impl CallError {
             Self::Fault(fault) => fault.word(),
             Self::Need(need) => need.word(),
             Self::Held { .. } => "held",
+            Self::Full(_) => "full",
         }
     }
 }

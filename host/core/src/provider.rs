@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::budget::Full;
 use crate::secret::{SecretBytes, Untrusted};
 use crate::shape::Values;
 
@@ -110,6 +111,14 @@ pub struct Value {
     pub dynamic: bool,
 }
 
+impl Value {
+    /// Bytes of the value and its entries.
+    pub fn bytes(&self) -> usize {
+        let entries = self.entries.iter().flatten().map(|(key, entry)| key.len() + entry.len());
+        self.data.len() + entries.sum::<usize>()
+    }
+}
+
 /// What a generator made.
 pub struct Generated {
     /// By the key it gets.
@@ -118,6 +127,13 @@ pub struct Generated {
     pub lease: Option<Lease>,
     /// What the generator needs to take it back, where it has no lease. No secret.
     pub state: Option<serde_json::Value>,
+}
+
+impl Generated {
+    /// Bytes of the values and their keys.
+    pub fn bytes(&self) -> usize {
+        self.values.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
 }
 
 /// One value to be pushed, whole.
@@ -382,4 +398,7 @@ pub enum CallError {
         /// How long the account is still left alone.
         left: Duration,
     },
+    /// It was not made: who asks holds as much already as it may.
+    #[error(transparent)]
+    Full(#[from] Full),
 }

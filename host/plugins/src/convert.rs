@@ -50,7 +50,7 @@ pub(crate) fn cleaned(error: CallError, redactor: &Redactor) -> CallError {
         }
         CallError::Fault(fault) => fault.into(),
         CallError::Need(need) => need.into(),
-        held @ CallError::Held { .. } => held,
+        unsent @ (CallError::Held { .. } | CallError::Full(_)) => unsent,
     }
 }
 

@@ -133,7 +133,7 @@ fn parts(error: &CallError) -> (String, Option<&Untrusted>) {
     let (kind, detail) = match error {
         CallError::Fault(fault) => return (fault.to_string(), None),
         CallError::Need(NeedError::Unreadable { detail, .. }) => (error.to_string(), detail),
-        CallError::Need(_) | CallError::Held { .. } => return (error.to_string(), None),
+        CallError::Need(_) | CallError::Held { .. } | CallError::Full(_) => return (error.to_string(), None),
         CallError::Provider(error) => match error {
             ProviderError::NotFound(detail) => ("not-found".to_owned(), detail),
             ProviderError::Unauthenticated(detail) => ("unauthenticated".to_owned(), detail),

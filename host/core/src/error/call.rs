@@ -19,6 +19,10 @@ impl Failure {
             CallError::Fault(fault) => Self::PluginFault { plugin: plugin.to_string(), fault },
             CallError::Need(need) => Self::from_need(store, need),
             CallError::Held { left } => Self::Held { store, left },
+            CallError::Full(full) => Self::ValueNotUsable {
+                place: key.map_or_else(|| store.to_string(), |key| format!("{store}, key {key:?}")),
+                why: full.to_string(),
+            },
         }
     }
 

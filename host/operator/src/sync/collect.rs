@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use claviger_core::budget::{Budget, Full};
 use claviger_core::error::Failure;
 use claviger_core::failures::{Absent, EntryFailure};
 use claviger_core::provider::Value;
@@ -15,6 +16,7 @@ use claviger_plugins::Session;
 
 use super::connect::store_name;
 use super::fetch::{Fetched, Got};
+use super::rewrite::bytes;
 use super::wanted::{generator_of, item, store_of, unusable};
 use super::{Asker, Data, Notes, Pipeline};
 use crate::sync::world::World;
@@ -46,6 +48,7 @@ impl Pipeline {
         let spec = asker.spec;
         let mut all = Collected::default();
         for (index, entry) in spec.data_from.iter().enumerate() {
+            tokio::task::yield_now().await;
             match self.many(asker, world, fetched, (index, entry), notes).await {
                 Ok(Got::There(values)) => {
                     for (key, value) in values {
@@ -68,7 +71,7 @@ impl Pipeline {
             // A path may take half a second, and a manifest may have a thousand: others have their turn between two.
             tokio::task::yield_now().await;
             let key = entry.secret_key.clone();
-            match single(asker, fetched, index, entry) {
+            match single(asker, fetched, (index, entry), &mut notes.budget) {
                 Ok(Got::There(value)) => {
                     notes.redactor.seed(&value);
                     all.kept.named.remove(&key);
@@ -100,6 +103,7 @@ impl Pipeline {
         notes: &mut Notes,
     ) -> Result<Got<Values>, Failure> {
         let place = format!("dataFrom[{index}]");
+        let full = |full: Full| unusable(&place, &full.to_string());
         let got = match (&entry.extract, &entry.find, generator_of(entry)) {
             (Some(extract), _, _) => {
                 let store = store_of(asker, entry.source_ref.as_ref(), &place)?;
@@ -115,6 +119,7 @@ impl Pipeline {
             (None, Some(_), _) => fetched.found(index),
             (None, None, Some(_)) => match fetched.generated(index) {
                 Got::There(made) => {
+                    notes.budget.fits(made.bytes()).map_err(full)?;
                     let values = made.values.iter().map(|(key, value)| (key.clone(), value.duplicate()));
                     Got::There(values.collect())
                 }
@@ -128,6 +133,7 @@ impl Pipeline {
             Got::There(values) => values,
             other => return Ok(other),
         };
+        notes.budget.fits(bytes(&values)).map_err(full)?;
         let options = Strategies::of(entry);
         let mut decoded = Values::new();
         let rewritten = match entry.rewrite.is_empty() {
@@ -139,6 +145,7 @@ impl Pipeline {
                 .map_err(|error| shaped(&format!("{place} (key {key:?})"), &error))?;
             decoded.insert(key, value);
         }
+        notes.budget.collect(bytes(&decoded)).map_err(full)?;
         Ok(Got::There(decoded))
     }
 }
@@ -175,8 +182,8 @@ impl Strategies {
 fn single(
     asker: &Asker<'_>,
     fetched: &Fetched,
-    index: usize,
-    entry: &DataEntry,
+    (index, entry): (usize, &DataEntry),
+    budget: &mut Budget,
 ) -> Result<Got<SecretBytes>, Failure> {
     let reference = &entry.remote_ref;
     let place = format!("data[{index}] (key {:?})", reference.key);
@@ -187,10 +194,27 @@ fn single(
         Got::Unasked => return Ok(Got::Unasked),
         Got::Failed(failure) => return Err(failure),
     };
-    let value = one(value, reference, session, &store, &place)?;
+    let known = part_of(reference, session).is_none().then_some(value.data.len());
+    let value = copied(budget, known, &place, || one(value, reference, session, &store, &place))?;
     shape::decode(value, reference.decoding_strategy, reference.null_byte_policy)
         .map(Got::There)
         .map_err(|error| shaped(&place, &error))
+}
+
+/// One more copy, if it has room. How long a whole value is, is known before there is one more of it.
+fn copied(
+    budget: &mut Budget,
+    known: Option<usize>,
+    place: &str,
+    copy: impl FnOnce() -> Result<SecretBytes, Failure>,
+) -> Result<SecretBytes, Failure> {
+    let full = |full: Full| unusable(place, &full.to_string());
+    known.map_or(Ok(()), |bytes| budget.collect(bytes)).map_err(full)?;
+    let value = copy()?;
+    match known {
+        Some(_) => Ok(value),
+        None => budget.collect(value.len()).map(|()| value).map_err(full),
+    }
 }
 
 fn failure_of_many(index: usize, entry: &DataFrom, failure: Failure) -> EntryFailure {
@@ -227,14 +251,19 @@ fn one(
     }
 }
 
+/// The property that is to be looked up in what was read.
+fn part_of<'r>(reference: &'r RemoteRef, session: &Session) -> Option<&'r str> {
+    let own = session.has_own_properties();
+    reference.property.as_deref().filter(|property| !property.is_empty() && !own)
+}
+
 /// The property that a reference names, if there is one; the whole value if it names none.
 pub(super) fn property(
     value: &Value,
     reference: &RemoteRef,
     session: &Session,
 ) -> Result<Option<SecretBytes>, ShapeError> {
-    let own = session.has_own_properties();
-    let Some(property) = reference.property.as_deref().filter(|property| !property.is_empty() && !own) else {
+    let Some(property) = part_of(reference, session) else {
         return Ok(Some(value.data.duplicate()));
     };
     let description = session.plugin().description();
@@ -263,4 +292,31 @@ fn extracted(
 
 pub(super) fn shaped(place: &str, error: &ShapeError) -> Failure {
     unusable(place, &error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a manifest with 600 entries of one value of 1 MiB makes of it.
+    #[test]
+    fn no_more_copies_are_made_than_have_room() {
+        for (known, expected) in [(Some(1 << 20), 4), (None, 5)] {
+            let (mut budget, mut made, mut failed) = (Budget::default(), 0, Vec::new());
+            for index in 0..600 {
+                let copy = || {
+                    made += usize::from(failed.is_empty());
+                    Ok(SecretBytes::new(vec![b'x'; if failed.is_empty() { 1 << 20 } else { 1 }]))
+                };
+                if let Err(failure) = copied(&mut budget, known, &format!("data[{index}]"), copy) {
+                    failed.push(failure.to_string());
+                }
+            }
+            assert_eq!((made, failed.len()), (expected, 596));
+            assert!(
+                failed[0]
+                    .starts_with("data[4]: with it, what this object collects has more than 4194304 bytes")
+            );
+        }
+    }
 }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::access::Use;
+use claviger_core::budget::Full;
 use claviger_core::error::Failure;
 use claviger_core::outcome;
-use claviger_core::provider::{Found, Item, Query};
+use claviger_core::provider::{Found, Item, Query, Value};
 use claviger_core::shape::{Effort, GoRegexp, ShapeError, Values, go_regexp};
 use claviger_crds::external_secret::Find;
 
@@ -88,6 +89,8 @@ impl Pipeline {
                 None => found,
             };
             for found in found {
+                let bytes = found.key.len() + found.value.as_ref().map_or(0, Value::bytes);
+                notes.budget.read(bytes).map_err(|full| unusable("dataFrom (find)", &full.to_string()))?;
                 if opened.check(&found.key, Use::Read).is_err() {
                     continue;
                 }
@@ -116,12 +119,18 @@ impl Pipeline {
         }
         let items: Vec<Item> = keys.into_iter().map(Item::stored).collect();
         let whole = |_: &Item| Vec::new();
-        let answers = self.read_told((session.as_ref(), &name), &items, not_older_than, world, whole).await;
+        let since = (not_older_than, notes.budget.to_read());
+        let answers = self.read_told((session.as_ref(), &name), &items, since, world, whole).await;
         for (item, answer) in items.into_iter().zip(answers) {
             match answer {
                 Ok(value) => {
                     notes.redactor.seed(&value.data);
-                    values.insert(item.key, value.data.duplicate());
+                    let full = |full: Full| failure(&name, &item, session, full.into());
+                    notes.budget.read(value.bytes()).map_err(full)?;
+                    // Nobody else's, most often.
+                    let value = Arc::try_unwrap(value)
+                        .map_or_else(|shared| shared.data.duplicate(), |value| value.data);
+                    values.insert(item.key, value);
                 }
                 Err(error) => {
                     let failure = failure(&name, &item, session, error);

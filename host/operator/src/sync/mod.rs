@@ -30,6 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use claviger_core::budget::Budget;
 use claviger_core::error::{Failure, StoreName};
 use claviger_core::failures::{Absent, EntryFailure, absent_events, may_be_partial, principal};
 use claviger_core::lease::{Held, Pins, Record};
@@ -161,6 +162,8 @@ struct Notes {
     absent: Vec<Absent>,
     /// What is left of what its regular expressions may cost.
     effort: Effort,
+    /// What is left of what it may hold.
+    budget: Budget,
 }
 
 /// A failure, and the means to write about it without saying a secret.
@@ -253,7 +256,7 @@ impl Pipeline {
     ) -> Result<Answer, Box<Failed>> {
         let mut notes = Notes { pins: asker.pins.clone(), ..Notes::default() };
         let outcome = self.run(asker, world, not_older_than, &mut notes).await;
-        let Notes { redactor, stand_ins, pins, issued, failures: keys, short, absent, effort: _ } = notes;
+        let Notes { redactor, stand_ins, pins, issued, failures: keys, short, absent, .. } = notes;
         let (redactor, lost) = (Arc::new(redactor), self.unwritten.lost(asker.uid, Timestamp::now()));
         match outcome {
             Ok(desired) => {

@@ -24,6 +24,11 @@ pub(super) async fn aside<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|_| unusable(place, "the operator is ending"))
 }
 
+/// Bytes of values and their keys.
+pub(super) fn bytes(values: &Values) -> usize {
+    values.iter().map(|(key, value)| key.len() + value.len()).sum()
+}
+
 impl Pipeline {
     /// The values of an entry under the keys that its rewrites make.
     pub(super) async fn rewritten(
@@ -56,6 +61,8 @@ impl Pipeline {
                 }
                 _ => return Err(unusable(&place, "it is empty: give regexp, transform or merge")),
             };
+            // A merge may write all values once more beside themselves.
+            notes.budget.fits(bytes(&values)).map_err(|full| unusable(&place, &full.to_string()))?;
         }
         Ok(values)
     }

@@ -100,7 +100,7 @@ impl<'a> Call<'a> {
     /// One thing that it was about ended so; `more`: what else there is to say of it.
     pub(super) fn tell<'s>(&'s self, result: &'static str, more: impl FnOnce(&mut Access<'s>)) {
         self.returned();
-        if !self.world.audits() || result == HELD {
+        if !self.world.audits() || matches!(result, HELD | FULL) {
             return;
         }
         let mut access: Access<'s> = Access { result, took: self.began.elapsed(), ..self.access.clone() };
@@ -135,22 +135,26 @@ pub(super) fn tell_each<'s, T>(
 /// The word for what was not sent, because the backend limits the account at the moment.
 const HELD: &str = "held";
 
+/// The word for what was not sent, because who asks holds as much already as it may.
+const FULL: &str = "full";
+
 /// The word for what was broken off.
 const INTERRUPTED: &str = "interrupted";
 
 impl Pipeline {
-    /// Reads keys, or takes what others read; each is told. `properties`: what is taken of a key.
+    /// Reads keys, or takes what others read, while there is room for them; each is told. `properties`: what is taken of a
+    /// key.
     pub(super) async fn read_told<'p>(
         &self,
         (session, store): (&Session, &StoreName),
         items: &[Item],
-        not_older_than: Instant,
+        (not_older_than, room): (Instant, usize),
         world: &dyn World,
         properties: impl Fn(&Item) -> Vec<&'p str>,
     ) -> Vec<Answer> {
         let keys = items.iter().map(|item| item.key.as_str());
         let call = Call::begin(world, "get", store, session).of_each(keys);
-        let told = self.fetcher.get_told(session, items, not_older_than).await;
+        let told = self.fetcher.get_told(session, items, not_older_than, room).await;
         call.returned();
         if world.audits() {
             for (item, Told { answer, shared }) in items.iter().zip(&told) {
@@ -171,6 +175,7 @@ impl Pipeline {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use claviger_core::budget::Full;
     use claviger_core::provider::Fault;
     use claviger_core::secret::Untrusted;
 
@@ -192,11 +197,13 @@ mod tests {
         let denied = || ProviderError::Denied(Untrusted::new("MARKED"));
         let trapped = CallError::from(Fault::Trapped("MARKED".to_owned()));
         let held = CallError::Held { left: Duration::ZERO };
+        let full = CallError::from(Full::Unread);
         let none: [&str; 0] = [];
         let one = |answer: Result<(), CallError>| heard(|call| call.of(Some("all")).ended(&answer));
         assert_eq!(one(Ok(())), ["push all ok"]);
         assert_eq!(one(Err(trapped.clone())), ["push all trapped"]);
         assert_eq!(one(Err(held)), none, "nothing was sent");
+        assert_eq!(one(Err(full)), none, "nothing was sent");
         assert_eq!(heard(|call| call.returned()), none);
         assert_eq!(heard(|call| drop(call.of(Some("all")))), ["push all interrupted"]);
 

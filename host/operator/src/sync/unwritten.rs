@@ -1,6 +1,7 @@
 //! Credentials that were made and are not written yet. A write that fails is tried again with them: a backend that
 //! makes one more at each try would soon have thousands. What will not be written any more is lost: it is never handed out
-//! again, and is told at each try until it is taken back. Kept in memory only; what a crash loses runs out.
+//! again, and is told at each try until it is taken back. Kept in memory only; what a crash loses runs out. Of one whose value
+//! has no room it is only kept how it ends: the next try takes it back, and has another made.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,12 @@ use jiff::Timestamp;
 /// One that nothing is known to end of is written within so long, or made again.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// Bytes of what one ExternalSecret has made: a Secret takes 1 MiB.
+const MAX_OF_OWNER: usize = 2 << 20;
+
+/// Bytes of all. Credentials have some hundred: those of a hundred thousand that wait to be written.
+const MAX_OF_ALL: usize = 32 << 20;
+
 /// Of one ExternalSecret that wait to be taken back; older ones run out by themselves.
 const MAX_LOST: usize = 32;
 
@@ -23,6 +30,18 @@ pub(super) enum Made {
     Value(Arc<Value>),
     /// By a generator: uid and generation that it had, and what it made.
     Generated((String, i64), Arc<Generated>),
+    /// There was no room for it.
+    Dropped,
+}
+
+impl Made {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Value(value) => value.bytes(),
+            Self::Generated(_, made) => made.bytes(),
+            Self::Dropped => 0,
+        }
+    }
 }
 
 /// With how it ends.
@@ -35,6 +54,9 @@ pub(super) struct Unwritten {
 impl Unwritten {
     /// Whether enough of its life is left for it to be written: two thirds.
     fn is_fresh(&self, now: Timestamp) -> bool {
+        if matches!(self.made, Made::Dropped) {
+            return false;
+        }
         let issued = self.held.issued.as_millisecond();
         let age = u64::try_from(now.as_millisecond().saturating_sub(issued)).unwrap_or(u64::MAX);
         let life = self.held.end().map(|end| end.as_millisecond().saturating_sub(issued));
@@ -60,6 +82,10 @@ impl Kept {
             self.lost.remove(0);
         }
         self.lost.push(held);
+    }
+
+    fn bytes(&self) -> usize {
+        self.waiting.values().map(|one| one.made.bytes()).sum()
     }
 
     fn is_empty(&self) -> bool {
@@ -96,9 +122,15 @@ impl UnwrittenByOwner {
         })
     }
 
-    /// One more. What it stands in place of is lost.
-    pub(super) fn keep(&self, uid: &str, one: Unwritten) {
+    /// One more, without its value if there is no room for that. What it stands in place of is lost.
+    pub(super) fn keep(&self, uid: &str, mut one: Unwritten) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let more = one.made.bytes();
+        let (own, others) =
+            (all.get(uid).map_or(0, Kept::bytes), all.values().map(Kept::bytes).sum::<usize>());
+        if own + more > MAX_OF_OWNER || others + more > MAX_OF_ALL {
+            one.made = Made::Dropped;
+        }
         let (kept, held) = (all.entry(uid.to_owned()).or_default(), one.held.clone());
         let before = kept.waiting.insert(held.source.clone(), one);
         if let Some(before) = before.filter(|before| !before.held.is(&held)) {
@@ -186,6 +218,34 @@ mod tests {
             held: Held { source, issued: at(0), lease: (seconds > 0).then_some(lease), state },
             made: Made::Generated(("uid".to_owned(), 1), Arc::new(made)),
         }
+    }
+
+    fn large(key: &str, bytes: usize) -> Unwritten {
+        let value = claviger_core::secret::SecretBytes::new(vec![b'x'; bytes]);
+        let values = BTreeMap::from([(String::new(), value)]);
+        let made = Generated { values, lease: None, state: None };
+        Unwritten { made: Made::Generated(("uid".to_owned(), 1), Arc::new(made)), ..one(key, 3600) }
+    }
+
+    #[test]
+    fn whose_value_has_no_room_is_taken_back_by_the_next_try() {
+        let kept = UnwrittenByOwner::default();
+        for key in ["first", "second", "third"] {
+            kept.keep("uid", large(key, 1 << 20));
+        }
+        let fresh = kept.of("uid", at(0));
+        let keys: Vec<_> = fresh.keys().map(|source| source.key.as_str()).collect();
+        let lost = kept.lost("uid", at(0));
+        assert_eq!((keys, lost.len(), lost[0].source.key.as_str()), (vec!["first", "second"], 1, "third"));
+        // All together have a limit too, and who is written makes room.
+        for owner in 0..20 {
+            kept.keep(&owner.to_string(), large("first", 2 << 20));
+        }
+        let fresh = |owner: i32| kept.of(&owner.to_string(), at(0)).len();
+        assert_eq!((0..20).map(fresh).sum::<usize>(), 15);
+        kept.written("0");
+        kept.keep("20", large("first", 2 << 20));
+        assert_eq!(fresh(20), 1);
     }
 
     #[test]

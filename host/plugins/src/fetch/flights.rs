@@ -154,7 +154,7 @@ impl<S: Clone + Eq + Hash> Inner<S> {
     }
 
     fn room_for(&self, value: &Value) -> bool {
-        self.entries.len() < MAX_KEPT && self.bytes + bytes(value) <= MAX_BYTES
+        self.entries.len() < MAX_KEPT && self.bytes + value.bytes() <= MAX_BYTES
     }
 
     fn sweep(&mut self) {
@@ -177,12 +177,7 @@ impl<S: Clone + Eq + Hash> Inner<S> {
 
 fn size(entry: &Entry) -> usize {
     match entry {
-        Entry::Landed { value, .. } => bytes(value),
+        Entry::Landed { value, .. } => value.bytes(),
         Entry::Flying { .. } => 0,
     }
-}
-
-fn bytes(value: &Value) -> usize {
-    let entries = value.entries.iter().flatten().map(|(_, entry)| entry.len());
-    value.data.len() + entries.sum::<usize>()
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use claviger_core::budget::Full;
 use claviger_core::provider::{
     CallError, Found, Generated, Health, Item, Lease, Nature, ProviderError, Value,
 };
@@ -114,12 +115,20 @@ impl<R: Reader> Fetcher<R> {
     /// Reads items through `reader`, or takes what another read that began at or after
     /// `not_older_than` brings. Answers are in the order of the items.
     pub async fn get(&self, reader: &R, items: &[Item], not_older_than: Instant) -> Vec<Answer> {
-        let told = self.get_told(reader, items, not_older_than).await;
+        let told = self.get_told(reader, items, not_older_than, usize::MAX).await;
         told.into_iter().map(|told| told.answer).collect()
     }
 
-    /// The same, and whether each answer is somebody else's read.
-    pub async fn get_told(&self, reader: &R, items: &[Item], not_older_than: Instant) -> Vec<Told> {
+    /// The same, and whether each answer is somebody else's read. Once the answers have more than `room` bytes, nothing more
+    /// is read.
+    pub async fn get_told(
+        &self,
+        reader: &R,
+        items: &[Item],
+        not_older_than: Instant,
+        room: usize,
+    ) -> Vec<Told> {
+        let mut room = Room { left: Some(room) };
         let mut answers: Vec<Option<Answer>> = items.iter().map(|_| None).collect();
         let mut shared = vec![false; items.len()];
         // Those whose shared answer turned out not to be for sharing read for themselves.
@@ -140,7 +149,7 @@ impl<R: Reader> Fetcher<R> {
                     Seat::Kept(value) => {
                         count(&self.counters.hit, 1);
                         shared[index] = true;
-                        answers[index] = Some(Ok(value));
+                        answers[index] = Some(room.taken(Ok(value)));
                     }
                     Seat::Leader(leader) => leading.push((index, Some(leader))),
                     Seat::Passenger(passenger) => waiting.push((index, passenger)),
@@ -149,13 +158,17 @@ impl<R: Reader> Fetcher<R> {
             if leading.is_empty() && waiting.is_empty() {
                 break;
             }
-            self.lead(reader, items, leading, &mut answers).await;
+            self.lead(reader, items, leading, &mut answers, &mut room).await;
             for (index, passenger) in waiting {
+                if room.left.is_none() {
+                    answers[index] = Some(Err(Full::Unread.into()));
+                    continue;
+                }
                 match passenger.arrived().await {
                     Some(flights::Outcome::Shared(answer)) => {
                         count(&self.counters.joined, 1);
                         shared[index] = true;
-                        answers[index] = Some(answer);
+                        answers[index] = Some(room.taken(answer));
                     }
                     Some(flights::Outcome::NotShareable) => alone[index] = true,
                     // The leader was cancelled: look again.
@@ -200,11 +213,19 @@ impl<R: Reader> Fetcher<R> {
         items: &[Item],
         leading: Vec<(usize, Option<Leader<'_, R::Scope>>)>,
         answers: &mut [Option<Answer>],
+        room: &mut Room,
     ) {
         let mut leading = leading.into_iter();
         loop {
             let batch: Vec<_> = leading.by_ref().take(reader.max_batch().max(1)).collect();
             if batch.is_empty() {
+                return;
+            }
+            if room.left.is_none() {
+                // Who waits for one of these looks again.
+                for (index, _) in batch.into_iter().chain(leading) {
+                    answers[index] = Some(Err(Full::Unread.into()));
+                }
                 return;
             }
             let wanted: Vec<Item> = batch.iter().map(|(index, _)| items[*index].clone()).collect();
@@ -221,9 +242,22 @@ impl<R: Reader> Fetcher<R> {
                 if let Some(leader) = leader {
                     leader.land(result.clone());
                 }
-                answers[index] = Some(result);
+                answers[index] = Some(room.taken(result));
             }
         }
+    }
+}
+
+/// Bytes that answers may still have; none once they had more.
+struct Room {
+    left: Option<usize>,
+}
+
+impl Room {
+    fn taken(&mut self, answer: Answer) -> Answer {
+        let bytes = answer.as_ref().map_or(0, |value| value.bytes());
+        self.left = self.left.and_then(|left| left.checked_sub(bytes));
+        answer
     }
 }
 

@@ -122,11 +122,11 @@ async fn whose_read_it_was_is_told() {
     let (fetcher, stand) = (Fetcher::default(), stand());
     let now = Instant::now();
     let items = [item(1), item(2)];
-    let together = join_all((0..3).map(|_| fetcher.get_told(&stand, &items, now))).await;
+    let together = join_all((0..3).map(|_| fetcher.get_told(&stand, &items, now, usize::MAX))).await;
     let shared: Vec<Vec<bool>> =
         together.iter().map(|told| told.iter().map(|told| told.shared).collect()).collect();
     assert_eq!(shared, [[false, false], [true, true], [true, true]]);
-    let later = fetcher.get_told(&stand, &[item(2), item(3)], now).await;
+    let later = fetcher.get_told(&stand, &[item(2), item(3)], now, usize::MAX).await;
     assert_eq!(later.iter().map(|told| told.shared).collect::<Vec<_>>(), [true, false]);
     assert_eq!(read(&stand), 3);
 }
@@ -268,4 +268,34 @@ async fn of_an_account_so_many_calls_are_made_at_once() {
         assert!(asker.await.unwrap());
     }
     assert_eq!(read(&stand), 100);
+}
+
+/// Each answer has four bytes.
+#[tokio::test]
+async fn who_has_no_room_left_asks_for_nothing_more() {
+    let (fetcher, stand) = (Fetcher::default(), stand());
+    let (items, now): (Vec<Item>, _) = ((0..50).map(item).collect(), Instant::now());
+    let had = |told: Vec<Told>| {
+        let all = told.into_iter().map(|told| told.answer);
+        let all: Vec<bool> = all
+            .map(|answer| match answer {
+                Ok(_) => true,
+                Err(CallError::Full(Full::Unread)) => false,
+                Err(other) => panic!("{other}"),
+            })
+            .collect();
+        assert!(all.is_sorted_by(|one, next| one >= next), "in order");
+        all.into_iter().filter(|had| *had).count()
+    };
+    // Ten keys of four bytes fill it to the brim; one more batch is read, and no third.
+    assert_eq!(had(fetcher.get_told(&stand, &items, now, 40).await), 20);
+    assert_eq!(read(&stand), 20);
+    // What was read just before has to have room too.
+    assert_eq!(had(fetcher.get_told(&stand, &items, now, 10).await), 20);
+    assert_eq!(read(&stand), 20);
+    // Who waits for a read that does not come reads for himself.
+    let (small, large) =
+        (fetcher.get_told(&stand, &items[20..], now, 10), fetcher.get_told(&stand, &items[20..], now, 1_000));
+    let (small, large) = futures::future::join(small, large).await;
+    assert_eq!((had(small), had(large)), (10, 30));
 }

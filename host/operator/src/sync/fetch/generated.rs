@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use claviger_core::budget::Full;
 use claviger_core::error::{Failure, StoreName};
 use claviger_core::lease::{Held, Source};
 use claviger_core::provider::Generated;
@@ -127,6 +128,9 @@ impl Fetch<'_> {
             // Another try may make another: this one is nowhere.
             self.fetched.held.push(held);
         }
+        // What was made is known by now, and can be taken back.
+        let full = |full: Full| refused(generator, &full.to_string());
+        self.notes.budget.read(made.bytes()).map_err(full)?;
         Ok((made, alone))
     }
 

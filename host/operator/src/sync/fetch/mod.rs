@@ -338,7 +338,8 @@ impl Fetch<'_> {
     ) -> Vec<claviger_plugins::fetch::Answer> {
         let name = store_name(store);
         let taken = |item: &Item| taken(self.asker, store, item);
-        self.pipeline.read_told((session, &name), items, self.not_older_than, self.world, taken).await
+        let since = (self.not_older_than, self.notes.budget.to_read());
+        self.pipeline.read_told((session, &name), items, since, self.world, taken).await
     }
 
     /// One answer: what it brought, that it may be missing, or why it failed. What is made beside a failure is not lost.
@@ -363,7 +364,14 @@ impl Fetch<'_> {
                 if session.is_dynamic() && plain {
                     self.notes.pins.set(source, value.dynamic);
                 }
-                Got::There(value)
+                // What was made is known by now, and can be taken back.
+                match self.notes.budget.read(value.bytes()) {
+                    Ok(()) => Got::There(value),
+                    Err(full) => {
+                        let failure = failure(&store_name(store), item, session, full.into());
+                        self.fetched.failed(store, failure)
+                    }
+                }
             }
             Err(error) => {
                 let optional = self.asker.spec.target.deletion_policy != DeletionPolicy::Retain;
