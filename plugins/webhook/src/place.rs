@@ -59,15 +59,31 @@ pub fn sent(rendered: &[u8], origin: &str) -> Result<String, &'static str> {
     let end = rest.iter().position(|byte| *byte == b'#').unwrap_or(rest.len());
     let rest = &rest[..end];
     let path = rest.split(|byte| *byte == b'?').next().unwrap_or_default();
-    let dots = |segment: &[u8]| {
-        let plain = String::from_utf8_lossy(segment).to_ascii_lowercase().replace("%2e", ".");
-        plain == "." || plain == ".."
-    };
-    if path.split(|byte| matches!(byte, b'/' | b'\\')).any(dots) {
+    if climbs(path) {
         return Err("its path has a segment . or .., which leads elsewhere");
     }
     let slash = if path.is_empty() { "/" } else { "" };
     Ok(format!("{origin}{slash}{}", percent_encode(rest, UNSAFE)))
+}
+
+/// Whether a server could take it for a way to another folder: such as decode once more than they should, take a backslash
+/// for a slash, or pass over what follows a semicolon. A slash that is encoded is no step by itself: keys have such.
+fn climbs(path: &[u8]) -> bool {
+    let mut plain = String::from_utf8_lossy(path).to_ascii_lowercase();
+    loop {
+        let decoded = plain
+            .replace("%25", "%")
+            .replace("%2e", ".")
+            .replace("%2f", "/")
+            .replace("%5c", "/")
+            .replace("%3b", ";");
+        if decoded == plain {
+            break;
+        }
+        plain = decoded;
+    }
+    let dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
+    plain.split(['/', '\\']).any(dots)
 }
 
 #[cfg(test)]
@@ -113,6 +129,27 @@ mod tests {
             ("https://api.example/a/../b", None),
             ("https://api.example/a/%2e%2E/b", None),
             ("https://api.example/a\\..\\b", None),
+            // A key's own slashes, encoded, are no way out of anything.
+            ("https://api.example/teams/a/b%2Fdb", Some("https://api.example/teams/a/b%2Fdb")),
+            (
+                "https://api.example/teams/a/b%2fc%5Cd%252Fe",
+                Some("https://api.example/teams/a/b%2fc%5Cd%252Fe"),
+            ),
+            ("https://api.example/a/b;v=..", Some("https://api.example/a/b;v=..")),
+            ("https://api.example/a/100%25..", Some("https://api.example/a/100%25..")),
+            // A server that decodes them would be in another folder: by a key, a property or a version.
+            ("https://api.example/teams/a/..%2Fb%2Fdb", None),
+            ("https://api.example/teams/a/..%2fb", None),
+            ("https://api.example/teams/a/x%2F..%2F..%2Fb", None),
+            ("https://api.example/teams/a/%2E%2e%2Fb", None),
+            ("https://api.example/teams/a/..%5Cb", None),
+            ("https://api.example/teams/a/x%5c%2e%2e", None),
+            ("https://api.example/teams/a/x%2F.", None),
+            // One that decodes them twice, or knows parameters of segments.
+            ("https://api.example/teams/a/%252e%252E%252fb", None),
+            ("https://api.example/teams/a/..%25252Fb", None),
+            ("https://api.example/teams/a/..;/b", None),
+            ("https://api.example/teams/a/..%3Bx%2Fb", None),
             ("https://api.example/a\r\nhost: b", None),
         ] {
             assert_eq!(sent(rendered.as_bytes(), at).ok().as_deref(), expected, "{rendered}");
