@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 use crate::cases::marks;
-use crate::support::{Operator, World, world};
+use crate::support::{Api, Operator, World, json_of, world};
 
 fn diff(world: &World, kubeconfig: &Path, manifests: &str, args: &[&str]) -> Output {
     let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
@@ -234,4 +234,85 @@ fn says_every_outcome() {
     assert!(out.contains("  PartiallySynced: 1 of 2 entries could not be read"), "{out}");
     assert!(err.contains("data[1]: RemoteKeyNotFound"), "{err}");
     assert!(![out, err].concat().contains("MARKED"));
+}
+
+/// A pull request's store, with a server of its author's, is compared by somebody who may read every Secret and have every
+/// token.
+#[test]
+fn files_of_somebody_else_get_nothing_of_the_clusters() {
+    let world = world!("diff-trust");
+    let ns = &world.name;
+    let theirs = Api::start(|_| json_of(200, &json!({"v": "MARKED-answer"})));
+    world.apply_json(&json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login", "namespace": ns},
+        "stringData": {"token": "MARKED-live-token"},
+    }));
+    world.apply(&format!(
+        "apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: fake, namespace: {ns}}}\n\
+         spec: {{controller: {ns}, provider: {{fake: {{data: [{{key: one, value: MARKED-one}}]}}}}}}\n"
+    ));
+    let entry = "data: [{secretKey: v, remoteRef: {key: one}}]";
+    let es = manifest("es", "{}", entry).replace("{name: fake}", "{name: hook}");
+    let hook = format!(
+        "---\napiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: hook}}\n\
+         spec: {{provider: {{webhook: {{url: '{}/{{{{ .remoteRef.key }}}}', result: {{jsonPath: $.v}},\n  \
+         headers: {{X-Login: '{{{{ .login.token }}}}'}},\n  \
+         secrets: [{{name: login, secretRef: {{name: login, key: token}}}}]}}}}}}\n",
+        theirs.url()
+    );
+    let pull_request = format!("{hook}{es}");
+    let kubeconfig = reader(&world, "reader", "secrets, externalsecrets, secretstores");
+    let login = |mark| -> usize {
+        let requests = world.env.cluster.audit_requests(mark).unwrap();
+        let user = format!("system:serviceaccount:{ns}:reader");
+        requests
+            .iter()
+            .filter(|request| request.user == user && request.uri.contains("/secrets/login"))
+            .count()
+    };
+
+    let mark = world.env.cluster.audit_mark();
+    let (code, out, err) = said(&diff(&world, &kubeconfig, &pull_request, &[]));
+    assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+    for part in [
+        "ReferenceForbidden",
+        &format!("SecretStore {ns}/hook: Secret {ns}/login is not handed to it"),
+        "the cluster has none of that name",
+        "--trust-files",
+    ] {
+        assert!(err.contains(part), "{part:?} is not in:\n{err}");
+    }
+    assert_eq!((login(mark), theirs.asked().len()), (0, 0), "neither read nor sent");
+
+    // Nor does a store of theirs reach what listens on this machine, even if it brings what it wants.
+    let own =
+        "---\napiVersion: v1\nkind: Secret\nmetadata: {name: login}\nstringData: {token: of-the-files}\n";
+    let (code, _, err) = said(&diff(&world, &kubeconfig, &format!("{pull_request}{own}"), &[]));
+    assert!(code == Some(2) && err.contains("it is a loopback address"), "{err}");
+    assert!(theirs.asked().is_empty());
+
+    // A Plugin of theirs; and a store that is the cluster's own, word for word.
+    let plugin = "---\napiVersion: claviger.io/v1alpha1\nkind: Plugin\nmetadata: {name: fake}\n\
+                  spec: {source: {builtin: {}}, grants: {linkLocal: true}}\n";
+    let fake = format!(
+        "---\napiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata: {{name: fake}}\n\
+         spec: {{controller: {ns}, provider: {{fake: {{data: [{{key: one, value: MARKED-one}}]}}}}}}\n"
+    );
+    let plain = manifest("es", "{}", entry);
+    let (code, out, err) = said(&diff(&world, &kubeconfig, &format!("{plugin}{fake}{plain}"), &[]));
+    assert_eq!(code, Some(2), "{out}");
+    assert!(
+        err.contains("Plugin fake: not used, since it stands in the files") && out.contains("+ data v"),
+        "{err}"
+    );
+
+    // Who trusts them says so.
+    let (code, out, err) = said(&diff(&world, &kubeconfig, &pull_request, &["--trust-files"]));
+    assert_eq!((code, err.as_str()), (Some(1), ""), "{out}");
+    assert!(out.contains("+ data v"), "{out}");
+    let asked = theirs.asked();
+    assert_eq!(
+        asked.last().and_then(|asked| asked.headers.get("x-login")).map(String::as_str),
+        Some("MARKED-live-token")
+    );
 }

@@ -51,7 +51,8 @@ impl NeedError {
             Self::ForeignNamespace { .. }
             | Self::BadReference { .. }
             | Self::AudienceRefused { .. }
-            | Self::AmbientRefused { .. } => "referenceForbidden",
+            | Self::AmbientRefused { .. }
+            | Self::Withheld { .. } => "referenceForbidden",
         }
     }
 }

@@ -368,6 +368,14 @@ pub enum NeedError {
         /// The profile.
         profile: String,
     },
+    /// It is there, and whoever holds it does not hand it to this store.
+    #[error("{what} is not handed to it: {why}")]
+    Withheld {
+        /// E.g. `Secret production/vault-approle`.
+        what: String,
+        /// Why, with the remedy.
+        why: String,
+    },
     /// Reading it failed for another reason.
     #[error("{what} could not be read")]
     Unreadable {

@@ -151,6 +151,11 @@ pub(crate) struct RenderArgs {
     pub given: GivenArgs,
     #[command(flatten)]
     pub reach: ReachArgs,
+    /// Take the files for as much yours as your own command line. Stores in them may reach loopback of this machine, Plugins
+    /// in them get every grant that they ask for, and `diff` hands every Secret that you may read, and tokens of every
+    /// ServiceAccount that you may have, to whatever server a store in them names
+    #[arg(long)]
+    pub trust_files: bool,
     /// Namespace of objects that name none
     #[arg(short = 'n', long, default_value = "default", value_name = "NAMESPACE")]
     pub namespace: String,

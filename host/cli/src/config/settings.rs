@@ -67,12 +67,17 @@ pub(crate) fn egress(args: &RunArgs) -> anyhow::Result<EgressConfig> {
     })
 }
 
-/// That of a person's own machine, from which `denied` is not reached. A server on it is what somebody is trying out.
-/// Variables there are for all programs: those that cannot be used here are passed over, with a warning.
+/// That of a person's own machine, from which `denied` is not reached, and `loopback` only where whoever wrote the stores
+/// is trusted: what listens there (`kubectl proxy`) takes whoever comes for that person. Variables there are for all
+/// programs: those that cannot be used here are passed over, with a warning.
 ///
 /// # Errors
 /// As of [`egress`].
-pub(crate) fn own_egress(args: &ReachArgs, denied: Vec<SocketAddr>) -> anyhow::Result<EgressConfig> {
+pub(crate) fn own_egress(
+    args: &ReachArgs,
+    denied: Vec<SocketAddr>,
+    loopback: bool,
+) -> anyhow::Result<EgressConfig> {
     let proxies = proxies(&args.proxy).or_else(|error| {
         if !are_variables(&args.proxy, |name| std::env::var(name).ok()) {
             return Err(error);
@@ -81,7 +86,7 @@ pub(crate) fn own_egress(args: &ReachArgs, denied: Vec<SocketAddr>) -> anyhow::R
         Ok(Proxies::default())
     })?;
     Ok(EgressConfig {
-        allow_loopback: true,
+        allow_loopback: loopback,
         denied,
         proxies,
         authorities: args.ca_bundle.as_deref().map(authorities).transpose()?.unwrap_or_default(),
@@ -159,4 +164,28 @@ pub(crate) fn authorities(path: &Path) -> anyhow::Result<Authorities> {
         return Err(anyhow::anyhow!("it is larger than {} MiB", MAX_BUNDLE >> 20)).with_context(context);
     }
     Authorities::from_pem(&pem).with_context(context)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Given {
+        #[command(flatten)]
+        reach: ReachArgs,
+    }
+
+    #[test]
+    fn loopback_is_reached_by_who_trusts_the_files() {
+        let given = Given::try_parse_from(["claviger"]).unwrap();
+        for trusted in [false, true] {
+            let denied = vec![(Ipv4Addr::new(192, 0, 2, 1), 6443).into()];
+            let egress = own_egress(&given.reach, denied.clone(), trusted).unwrap();
+            assert_eq!((egress.allow_loopback, egress.metadata, egress.denied), (trusted, false, denied));
+        }
+    }
 }

@@ -481,7 +481,7 @@ fn a_proxy_that_cannot_be_used_is_passed_over_where_a_variable_names_it() {
     }
     let egress = |flags: &[&str]| {
         let given = <Given as clap::Parser>::try_parse_from([&["claviger"], flags].concat()).unwrap();
-        own_egress(&given.reach, Vec::new()).map(drop).map_err(|error| format!("{error:#}"))
+        own_egress(&given.reach, Vec::new(), false).map(drop).map_err(|error| format!("{error:#}"))
     };
     assert_eq!(egress(&[]), Ok(()));
     let said = egress(&["--https-proxy", "socks5://other.example:1"]).unwrap_err();

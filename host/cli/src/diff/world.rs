@@ -1,26 +1,29 @@
-//! The world of `claviger diff`: the given files, and the cluster for what is not in them.
+//! The world of `claviger diff`: the given files, and the cluster for what is not in them. What stores are handed of the
+//! cluster's is `handed`'s.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use claviger_core::error::Failure;
-use claviger_core::provider::NeedError;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_core::tenancy::store_allows;
 use claviger_crds::external_secret::ExternalSecretStatus;
+use claviger_crds::plugin::PluginSpec;
 use claviger_crds::store::SecretStoreSpec;
 use claviger_operator::cluster::credentials::Credentials;
 use claviger_operator::cluster::live;
 use claviger_operator::sync::store_name;
 use claviger_operator::sync::world::{GeneratorView, SourceKind, StoreView, World};
 use claviger_operator::watch::Object;
-use claviger_plugins::{AccountAnswer, AmbientKind, CredentialSource, ObjectAnswer, ObjectKind, TokenAnswer};
+use claviger_plugins::CredentialSource;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::core::DynamicObject;
 use kube::{Api, Client, ResourceExt};
+use tokio::sync::OnceCell;
 
+use super::handed::{Handed, Hands};
+use super::known;
 use crate::render::Files;
 
 /// What API servers accept by default, so that no store gets a token that is one of theirs. The operator asks its API
@@ -36,14 +39,43 @@ pub(crate) struct Mixed {
     files: Files,
     pub(super) client: Client,
     credentials: Arc<Credentials>,
+    hands: Hands,
 }
 
 impl Mixed {
-    /// Of these files and that cluster.
-    pub(crate) fn new(files: Files, client: Client) -> Self {
+    /// Of these files and that cluster, whose Secrets and tokens go to its own stores alone unless the files are `trusted`.
+    pub(crate) fn new(files: Files, client: Client, trusted: bool) -> Self {
+        Self::of(files, client, if trusted { Hands::ToAll } else { Hands::ToItsOwn })
+    }
+
+    /// Of a cluster alone.
+    pub(crate) fn of_cluster(client: Client) -> Self {
+        Self::of(Files::new(Vec::new()), client, Hands::AsTheOperator)
+    }
+
+    fn of(files: Files, client: Client, hands: Hands) -> Self {
         let audiences = API_SERVER_AUDIENCES.map(str::to_owned).to_vec();
         let credentials = Arc::new(Credentials::new(client.clone(), audiences, None));
-        Self { files, client, credentials }
+        Self { files, client, credentials, hands }
+    }
+
+    /// The Plugins of the files that may be used: any, if the files are trusted, else those that the cluster has. A plugin
+    /// sees what stores are handed, and its grants and settings say where it may send that.
+    pub(crate) async fn plugins(&self) -> Vec<(String, Result<PluginSpec, String>)> {
+        let mut judged = Vec::new();
+        for (name, plugin) in self.files.plugins() {
+            let own = match self.files.find("Plugin", "", &name) {
+                _ if self.hands != Hands::ToItsOwn => Ok(()),
+                Some(file) => {
+                    known::is_the_clusters::<PluginSpec>(&self.client, "Plugin", None, &name, file).await
+                }
+                None => Err("it stands in the files in a namespace, where the cluster has none".to_owned()),
+            };
+            let remedy = "apply it first; --trust-files uses it as the files have it";
+            let own = own.map_err(|why| format!("not used, since {why}: {remedy}"));
+            judged.push((name, plugin.and_then(|spec| own.map(|()| spec))));
+        }
+        judged
     }
 
     /// What the cluster knows of an ExternalSecret: its uid, empty if there is none of that name, and its status.
@@ -52,28 +84,11 @@ impl Mixed {
         namespace: &str,
         name: &str,
     ) -> Result<(String, ExternalSecretStatus), Failure> {
-        let found = self.live("ExternalSecret", Some(namespace), name).await?;
+        let found = known::object(&self.client, "ExternalSecret", Some(namespace), name).await?;
         let status = |object: &DynamicObject| serde_json::from_value(object.data["status"].clone()).ok();
         let known =
             found.map(|object| (object.uid().unwrap_or_default(), status(&object).unwrap_or_default()));
         Ok(known.unwrap_or_default())
-    }
-
-    /// An object of the operator's in the cluster.
-    async fn live(
-        &self,
-        kind: &str,
-        namespace: Option<&str>,
-        name: &str,
-    ) -> Result<Option<DynamicObject>, Failure> {
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("external-secrets.io", "v1", kind));
-        let api: Api<DynamicObject> = match namespace {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
-            None => Api::all_with(self.client.clone(), &resource),
-        };
-        api.get_opt(name)
-            .await
-            .map_err(|error| live::api_failure("reading", kind, namespace.unwrap_or_default(), name, &error))
     }
 }
 
@@ -87,7 +102,8 @@ impl World for Mixed {
         let view = match in_files {
             Some(_) => self.files.store(store, namespace).await?,
             None => {
-                let found = self.live(&name.kind, name.namespace.as_deref(), &name.name).await?;
+                let found =
+                    known::object(&self.client, &name.kind, name.namespace.as_deref(), &name.name).await?;
                 let found = found.ok_or_else(|| Failure::StoreNotFound { store: name.clone() })?;
                 let spec: SecretStoreSpec = serde_json::from_value(found.data["spec"].clone())
                     .map_err(|error| invalid(error.to_string()))?;
@@ -136,53 +152,20 @@ impl World for Mixed {
         Ok(Arc::new(found.map(|found| found.labels().clone()).unwrap_or_default()))
     }
 
-    fn credentials(&self, _store: Option<&Object>) -> Arc<dyn CredentialSource> {
-        let cluster = self.credentials.reporting(|_| {});
-        Arc::new(MixedCredentials { files: self.files.clone(), cluster })
+    fn credentials(&self, store: Option<&Object>) -> Arc<dyn CredentialSource> {
+        // No comparison asks a generator for anything.
+        let Some(store) = store else { return Arc::new(self.files.clone()) };
+        Arc::new(Handed {
+            files: self.files.clone(),
+            client: self.client.clone(),
+            cluster: self.credentials.reporting(|_| {}),
+            store: store_name(store),
+            hands: self.hands,
+            not_its_own: OnceCell::new(),
+        })
     }
 }
 
-/// References of stores: to the files first.
-struct MixedCredentials {
-    files: Files,
-    cluster: Arc<dyn CredentialSource>,
-}
-
-#[async_trait]
-impl CredentialSource for MixedCredentials {
-    async fn object(
-        &self,
-        kind: ObjectKind,
-        namespace: &str,
-        name: &str,
-        key: &str,
-    ) -> Result<ObjectAnswer, NeedError> {
-        match self.files.object(kind, namespace, name, key).await {
-            Err(NeedError::NotFound { .. }) => self.cluster.object(kind, namespace, name, key).await,
-            found => found,
-        }
-    }
-
-    async fn account(&self, namespace: &str, name: &str) -> Result<AccountAnswer, NeedError> {
-        self.cluster.account(namespace, name).await
-    }
-
-    async fn token(
-        &self,
-        namespace: &str,
-        name: &str,
-        audiences: &[String],
-        expiration: Option<Duration>,
-    ) -> Result<TokenAnswer, NeedError> {
-        self.cluster.token(namespace, name, audiences, expiration).await
-    }
-
-    /// A person's own machine is nobody's pod.
-    async fn ambient(&self, kind: AmbientKind, name: &str) -> Result<Option<SecretBytes>, NeedError> {
-        self.files.ambient(kind, name).await
-    }
-
-    fn api_server_audiences(&self) -> Vec<String> {
-        self.cluster.api_server_audiences()
-    }
-}
+#[cfg(test)]
+#[path = "world_tests.rs"]
+mod tests;

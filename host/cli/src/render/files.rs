@@ -14,9 +14,9 @@ use claviger_core::generator::{self, Meant};
 use claviger_core::provider::NeedError;
 use claviger_core::secret::{SecretBytes, Untrusted};
 use claviger_crds::external_secret::ExternalSecret;
-use claviger_crds::plugin::Plugin;
+use claviger_crds::plugin::{Plugin, PluginSpec};
 use claviger_crds::store::SecretStoreSpec;
-use claviger_operator::plugins::{ConfigMapPart, Parts, Place};
+use claviger_operator::plugins::{ConfigMapPart, InstallError, Parts, Place};
 use claviger_operator::sync::world::{GeneratorView, SourceKind, StoreView, World};
 use claviger_operator::sync::{generator_name, store_name};
 use claviger_operator::watch::Object;
@@ -59,11 +59,16 @@ impl Files {
         .collect()
     }
 
-    /// Every Plugin: its name, and itself or why it does not parse.
-    pub(crate) fn plugins(&self) -> Vec<(String, Result<Plugin, String>)> {
+    /// Every Plugin: its name, and what it says or that it does not parse.
+    pub(crate) fn plugins(&self) -> Vec<(String, Result<PluginSpec, String>)> {
         let all = self.objects.iter().filter(|((kind, ..), _)| kind == "Plugin");
-        let parsed =
-            |object: &Value| serde_json::from_value(object.clone()).map_err(|error| error.to_string());
+        let parsed = |object: &Value| match serde_json::from_value::<Plugin>(object.clone()) {
+            Ok(plugin) => Ok(plugin.spec),
+            Err(_) => {
+                let invalid = InstallError::ManifestInvalid;
+                Err(format!("{}: {invalid}", invalid.reason()))
+            }
+        };
         all.map(|((_, _, name), object)| (name.clone(), parsed(object))).collect()
     }
 

@@ -14,7 +14,6 @@ use crate::cluster;
 use crate::diff::{Change, Mixed, compare};
 use crate::objects::full_name;
 use crate::plugin_host::Folders;
-use crate::render::Files;
 
 /// ExternalSecrets compared at once, as many as an operator reconciles.
 const AT_ONCE: usize = 10;
@@ -36,11 +35,11 @@ pub(super) async fn compare_all(
     external_secrets: &[Value],
 ) -> anyhow::Result<(Vec<Change>, Vec<String>)> {
     let denied = cluster::api_server_addresses(config).await;
-    let egress = crate::config::own_egress(&args.reach, denied)?;
+    let egress = crate::config::own_egress(&args.reach, denied, true)?;
     let registry = Folders::find(&args.plugins)?.registry(args.compile, egress)?;
     registry.load_all_built_in().await;
     let pipeline = Pipeline::new(registry, args.templates.delimiters());
-    let world = Mixed::new(Files::new(Vec::new()), client.clone());
+    let world = Mixed::of_cluster(client.clone());
     let comparisons = external_secrets.iter().map(|object| {
         let (pipeline, world) = (&pipeline, &world);
         async move {

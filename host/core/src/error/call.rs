@@ -81,7 +81,8 @@ impl Failure {
             other @ (NeedError::ForeignNamespace { .. }
             | NeedError::BadReference { .. }
             | NeedError::AudienceRefused { .. }
-            | NeedError::AmbientRefused { .. }) => Self::ReferenceForbidden { store, why: other.to_string() },
+            | NeedError::AmbientRefused { .. }
+            | NeedError::Withheld { .. }) => Self::ReferenceForbidden { store, why: other.to_string() },
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Reach {
 pub enum Refusal {
     /// 127/8, ::1.
     #[error(
-        "it is a loopback address (allowed only by spec.grants.loopback of the Plugin, or --allow-loopback)"
+        "it is a loopback address (allowed only by spec.grants.loopback of the Plugin, or --allow-loopback; to claviger render and diff by --trust-files)"
     )]
     Loopback,
     /// 169.254/16, fe80::/10 and the clouds' metadata addresses.
