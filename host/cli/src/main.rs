@@ -18,6 +18,7 @@ mod render;
 mod run;
 mod running;
 mod takeover;
+mod text;
 mod trust;
 mod yaml;
 

@@ -10,6 +10,8 @@ use claviger_core::plan::{ApplySecret, Effect, Observed, Plan, Success};
 use claviger_core::template::Rendered;
 use serde::Serialize;
 
+use crate::text::line;
+
 /// What becomes of one key, label or annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) enum Mark {
@@ -214,25 +216,25 @@ impl fmt::Display for Change {
             Fate::Changed => "is changed",
             Fate::Deleted => "is deleted",
         };
-        writeln!(f, "ExternalSecret {}: Secret {} {fate}", self.external_secret, self.secret)?;
+        writeln!(f, "ExternalSecret {}: Secret {} {fate}", line(&self.external_secret), line(&self.secret))?;
         for (part, marks) in
             [("data", &self.data), ("labels", &self.labels), ("annotations", &self.annotations)]
         {
             for (key, mark) in marks {
-                writeln!(f, "  {mark} {part} {key}")?;
+                writeln!(f, "  {mark} {part} {}", line(key))?;
             }
         }
         if let Some(mark) = self.type_ {
             writeln!(f, "  {mark} type")?;
         }
         for secret in &self.also_deleted {
-            writeln!(f, "  - Secret {secret}, an earlier target")?;
+            writeln!(f, "  - Secret {}, an earlier target", line(secret))?;
         }
         let (usual, message) = Success::Synced.condition();
         if (self.reason.as_str(), self.message.as_str()) != (usual, message) {
-            writeln!(f, "  {}: {}", self.reason, self.message)?;
+            writeln!(f, "  {}: {}", line(&self.reason), line(&self.message))?;
         }
-        self.missing.iter().try_for_each(|event| writeln!(f, "  {ABSENT}: {event}"))
+        self.missing.iter().try_for_each(|event| writeln!(f, "  {ABSENT}: {}", line(event)))
     }
 }
 
@@ -348,9 +350,26 @@ mod tests {
         assert_eq!(serde_json::to_value(&partly).unwrap()["failures"][0], "data[1]: why");
     }
 
+    /// Names and keys are others' words, who may have more in mind than a name.
     #[test]
-    fn reads_well() {
-        let change = Change {
+    fn no_name_moves_the_cursor_or_makes_a_line() {
+        let name = "x\u{1b}]0;t\u{7}\n  = data forged";
+        let mut change = change();
+        for text in [&mut change.external_secret, &mut change.secret, &mut change.reason, &mut change.message]
+        {
+            name.clone_into(text);
+        }
+        for marks in [&mut change.data, &mut change.labels, &mut change.annotations] {
+            *marks = BTreeMap::from([(name.to_owned(), Mark::Added)]);
+        }
+        (change.also_deleted, change.missing) = (vec![name.to_owned()], vec![name.to_owned()]);
+        let text = change.to_string();
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        assert_eq!((text.lines().count(), text.matches("\\u001b]0;t\\u0007\\n").count()), (7, 9), "{text}");
+    }
+
+    fn change() -> Change {
+        Change {
             external_secret: "ns/es".to_owned(),
             secret: "ns/s".to_owned(),
             fate: Fate::Changed,
@@ -363,7 +382,12 @@ mod tests {
             message: "secret synced".to_owned(),
             missing: Vec::new(),
             failures: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn reads_well() {
+        let change = change();
         let text = "ExternalSecret ns/es: Secret ns/s is changed\n  = data a\n  ~ data b\n  - labels l\n  - Secret ns/old, an earlier target\n";
         assert_eq!(change.to_string(), text);
         let json = serde_json::to_value(&change).unwrap();

@@ -19,6 +19,7 @@ pub(crate) use self::world::Mixed;
 use crate::args::{DiffArgs, DiffOutput};
 use crate::cluster;
 use crate::render::{listed, pipeline, read};
+use crate::text::line;
 
 /// Something could not be compared, as `kubectl diff` says more than 1.
 pub(crate) const NOT_COMPARED: u8 = 2;
@@ -46,13 +47,13 @@ pub(crate) async fn diff(args: &DiffArgs) -> anyhow::Result<ExitCode> {
             Ok(change) => {
                 failed += usize::from(!change.failures.is_empty());
                 for problem in &change.failures {
-                    eprintln!("error: ExternalSecret {}: {}", name, problem);
+                    eprintln!("error: ExternalSecret {}: {}", line(name), line(problem));
                 }
                 changes.push(change);
             }
             Err(problem) => {
                 failed += 1;
-                eprintln!("error: ExternalSecret {}: {}", name, problem);
+                eprintln!("error: ExternalSecret {}: {}", line(name), line(&problem));
             }
         }
     }

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::text::line;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -108,13 +110,13 @@ pub(super) fn text(findings: &[Finding]) -> String {
     let mut out = String::new();
     for finding in findings {
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "{:<11} {}: {}", finding.level.shown(), finding.check, finding.message);
-        for line in &finding.details {
-            let _ = writeln!(out, "              {line}");
+        let _ = writeln!(out, "{:<11} {}: {}", finding.level.shown(), finding.check, line(&finding.message));
+        for detail in &finding.details {
+            let _ = writeln!(out, "              {}", line(detail));
         }
-        for (label, line) in [("do", &finding.remedy), ("see", &finding.see)] {
-            if let Some(line) = line {
-                let _ = writeln!(out, "            {label}: {line}");
+        for (label, text) in [("do", &finding.remedy), ("see", &finding.see)] {
+            if let Some(text) = text {
+                let _ = writeln!(out, "            {label}: {}", line(text));
             }
         }
     }
@@ -188,6 +190,23 @@ rules:
         assert_eq!(worst(&findings()), Level::Problem);
         assert_eq!(worst(&findings()[2..]), Level::NotLooked);
         assert_eq!(worst(&[]), Level::Ok);
+    }
+
+    /// Reasons and names stand in statuses, where others write them.
+    #[test]
+    fn no_status_moves_the_cursor_or_makes_a_finding() {
+        let reason = "x\u{1b}]0;t\u{7}\nok          lease: held";
+        let finding = Finding::warning("ExternalSecrets", format!("1 of 3 is {reason}"))
+            .with_details(vec![reason.to_owned()])
+            .with_remedy(reason)
+            .with_see(reason);
+        let text = text(&[finding]);
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        assert_eq!(
+            (text.lines().count(), text.matches("x\\u001b]0;t\\u0007\\nok").count()),
+            (6, 4),
+            "{text}"
+        );
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use claviger_plugins::Inspection;
 
-use super::text::{shown, size};
 use crate::args::InspectArgs;
+use crate::text::{shown, size};
 
 /// Where values begin, and how long lines of many short ones get.
 const INDENT: usize = 14;

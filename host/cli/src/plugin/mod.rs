@@ -12,7 +12,6 @@ mod pack;
 mod precompile;
 mod push;
 mod test;
-mod text;
 
 use std::fs::File;
 use std::io::Read;

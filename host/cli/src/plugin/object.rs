@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
 use super::config_maps::first_name;
-use super::text::commented;
+use crate::text::commented;
 
 /// A package's ConfigMap, which is looked for in the operator's namespace.
 pub(super) fn from_config_map(name: &str) -> Source {

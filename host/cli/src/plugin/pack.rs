@@ -11,9 +11,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claviger_plugins::package;
 
-use super::text::size;
 use super::{config_maps, name, object};
 use crate::args::{PackArgs, PackOutput};
+use crate::text::size;
 
 /// The most that is packed for Helm, compressed. A release keeps values and manifests in one Secret of at
 /// most 1 MiB. Measured: 350 KiB make 942 KiB there, and 400 KiB are over the limit.

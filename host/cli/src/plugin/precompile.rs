@@ -10,9 +10,9 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use claviger_plugins::MAX_ARTIFACTS;
 
-use super::text::size;
 use crate::args::PrecompileArgs;
 use crate::plugin_host;
+use crate::text::size;
 
 /// Compiles all, and says what it made.
 ///

@@ -13,10 +13,10 @@ use claviger_core::secret::SecretBytes;
 use claviger_plugins::egress::{EgressConfig, EgressPool};
 use claviger_plugins::oci::{Artifact, Login, Reference, push as upload, wit_exports};
 
-use super::text::size;
 use super::{name, object};
 use crate::args::PushArgs;
 use crate::config::{authorities, proxies};
+use crate::text::size;
 
 /// No password is longer; tokens of the clouds' registries have some 2 KiB.
 const MAX_PASSWORD: u64 = 64 * 1024;

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use claviger_conformance::{Bench, CaseReport, Recording};
 
-use super::text::shown;
 use crate::args::TestArgs;
+use crate::text::shown;
 
 /// Runs it and prints the table.
 ///

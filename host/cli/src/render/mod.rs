@@ -21,6 +21,7 @@ use crate::args::RenderArgs;
 use crate::plugin_host::Folders;
 pub(crate) use crate::render::files::Files;
 use crate::render::secret::Rendering;
+use crate::text::line;
 use crate::trust;
 
 /// Reads the files of a command; and how many documents of them cannot be used, each of which was named on standard error.
@@ -30,7 +31,7 @@ use crate::trust;
 pub(crate) fn read(args: &RenderArgs) -> anyhow::Result<(Files, usize)> {
     let loaded = manifests::load(&args.files, &args.namespace)?;
     for problem in &loaded.problems {
-        eprintln!("error: {}", problem);
+        eprintln!("error: {}", line(problem));
     }
     Ok((Files::new(loaded.objects), loaded.problems.len()))
 }
@@ -58,7 +59,7 @@ pub(crate) async fn pipeline(
         };
         if let Err(problem) = outcome {
             failed += 1;
-            eprintln!("error: Plugin {}: {}", name, problem);
+            eprintln!("error: Plugin {}: {}", line(&name), line(&problem));
         }
     }
     let pipeline = Pipeline::new(registry, args.templates.delimiters()).given(args.given.given());
@@ -71,7 +72,7 @@ fn plugins(files: &Files, trusted: bool) -> Vec<(String, Result<PluginSpec, Stri
         let (spec, left_out) = trust::on_the_network_alone(spec);
         if !left_out.is_empty() {
             let grants = left_out.join(", ");
-            eprintln!("note: Plugin {}: without its grants {grants} (--trust-files gives them)", name);
+            eprintln!("note: Plugin {}: without its grants {grants} (--trust-files gives them)", line(name));
         }
         spec
     };
@@ -100,7 +101,7 @@ pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     for (name, es) in &external_secrets {
         let Rendering { manifest, problems } = secret::render(&pipeline, &files, name, es).await;
         for problem in &problems {
-            eprintln!("error: ExternalSecret {}: {}", name, problem);
+            eprintln!("error: ExternalSecret {}: {}", line(name), line(problem));
         }
         failed += usize::from(!problems.is_empty());
         match manifest {
@@ -108,7 +109,7 @@ pub(crate) async fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
                 rendered += 1;
                 writeln!(out, "---\n{}", manifest.trim_end())?;
             }
-            None if problems.is_empty() => eprintln!("note: ExternalSecret {} makes no Secret", name),
+            None if problems.is_empty() => eprintln!("note: ExternalSecret {} makes no Secret", line(name)),
             None => {}
         }
     }

@@ -33,6 +33,7 @@ use crate::class::{Store, is_looked_after, of_another_class};
 use crate::cluster;
 use crate::objects::{Kind, list};
 use crate::running::Running;
+use crate::text::line;
 
 /// What plan says when something could not be looked at.
 pub(crate) const NOT_PLANNED: u8 = 2;
@@ -110,15 +111,15 @@ async fn apply(args: &TakeoverArgs) -> anyhow::Result<ExitCode> {
 /// Nothing is left to write; whether all is well is another question.
 fn finished(found: &Look, written: usize) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
-    for line in &found.named {
-        writeln!(out, "note: {line}")?;
+    for named in &found.named {
+        writeln!(out, "note: {}", line(named))?;
     }
     for other in &found.others {
         writeln!(out, "note: {} runs for other namespaces", other.what)?;
     }
     if !found.unsafe_.is_empty() {
-        for line in &found.unsafe_ {
-            writeln!(out, "NOT SAFE: {line}")?;
+        for why in &found.unsafe_ {
+            writeln!(out, "NOT SAFE: {}", line(why))?;
         }
         out.flush()?;
         anyhow::bail!(
@@ -149,19 +150,19 @@ async fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         let said = if first { "runs, and is to be ended first" } else { "runs for others" };
         writeln!(out, "{what} {said}{}", if first { remedy } else { String::new() })?;
     }
-    for line in steps_said(&found.stages) {
-        writeln!(out, "to do: {line}")?;
+    for step in steps_said(&found.stages) {
+        writeln!(out, "to do: {}", line(&step))?;
     }
     // Not before the rest is done.
     let owned = found.crds.iter().filter(|crd| crds::deleted_by(crd).is_some()).count();
     if owned > 0 {
         writeln!(out, "to do, at last: {owned} definitions leave the release that they came from")?;
     }
-    for line in &found.unsafe_ {
-        writeln!(out, "NOT SAFE: {line}")?;
+    for why in &found.unsafe_ {
+        writeln!(out, "NOT SAFE: {}", line(why))?;
     }
-    for line in &found.named {
-        writeln!(out, "note: {line}")?;
+    for named in &found.named {
+        writeln!(out, "note: {}", line(named))?;
     }
     let external_secrets = of_kind(&client, &found, "ExternalSecret", &args.takeover.namespaces).await;
     let external_secrets = match (external_secrets, &found.blind) {
@@ -170,8 +171,8 @@ async fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         (_, Some(why)) => return not_planned(out, why),
     };
     let (differences, left_out) = differences(&client, &found, args, &external_secrets).await?;
-    for line in &differences {
-        writeln!(out, "note: {line}")?;
+    for difference in &differences {
+        writeln!(out, "note: {}", line(difference))?;
     }
     let external_secrets: Vec<Value> =
         external_secrets.into_iter().filter(|es| is_looked_after(es, &left_out)).collect();
@@ -184,7 +185,7 @@ async fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
             write!(out, "{change}")?;
         }
         for problem in &problems {
-            writeln!(out, "{problem}")?;
+            writeln!(out, "{}", line(problem))?;
         }
         writeln!(
             out,

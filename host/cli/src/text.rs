@@ -1,9 +1,9 @@
-//! Words that a component chose, on somebody's terminal or in a manifest: they can neither move the
-//! cursor nor end a comment. And sizes as people read them.
+//! Words that others chose (a component, a manifest, a status), on somebody's terminal or in a manifest: they can neither
+//! move the cursor nor end a comment. And sizes as people read them.
 
 /// For a terminal: whatever is not shown as it is written, or changes how the rest is shown, is spelt
 /// out. Only within the strings of a JSON text can there be any, so it stays the same JSON.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         let hidden = c.is_control() && c != '\n'
@@ -18,15 +18,20 @@ pub(super) fn shown(text: &str) -> String {
     safe
 }
 
+/// The same where it is to stay one line.
+pub(crate) fn line(text: &str) -> String {
+    shown(text).replace('\n', "\\n")
+}
+
 /// For a comment in YAML: printable ASCII. Parsers differ in what ends a line, and what follows a comment
 /// would be the manifest of an administrator.
-pub(super) fn commented(text: &str) -> String {
+pub(crate) fn commented(text: &str) -> String {
     text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect()
 }
 
 /// Bytes.
 #[expect(clippy::cast_precision_loss, reason = "sizes of files, shown with one digit after the point")]
-pub(super) fn size(bytes: usize) -> String {
+pub(crate) fn size(bytes: usize) -> String {
     const KIB: usize = 1024;
     match bytes {
         0..KIB => format!("{bytes} bytes"),
@@ -40,8 +45,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn terminals_and_comments_are_safe_from_a_plugins_words() {
+    fn terminals_and_comments_are_safe_from_others_words() {
         assert_eq!(shown("a\n\u{9b}2J\u{202e}\u{7f}ä"), "a\n\\u009b2J\\u202e\\u007fä");
+        assert_eq!(line("x\u{1b}]0;t\u{7}\n= b"), "x\\u001b]0;t\\u0007\\n= b");
         assert_eq!(commented("x\n  grants:\u{2028}  a\u{85}b"), "x?  grants:?  a?b");
     }
 
