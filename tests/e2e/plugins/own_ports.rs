@@ -4,12 +4,13 @@ use serde_json::json;
 
 use crate::support::{Operator, world};
 
+/// An address of this machine that is no loopback, where the network is the tests' own.
+const POD: &str = "10.9.9.9";
+
 /// A store of the built-in `webhook`, which asks whatever it is told to.
 #[test]
 fn no_store_leads_to_the_operator_s_own_ports() {
     let world = world!("own-ports");
-    // An address of this machine that is no loopback, where it is the tests' own.
-    const POD: &str = "10.9.9.9";
     if std::net::TcpListener::bind((POD, 0)).is_err() {
         let message =
             "SKIPPED: own ports need a network of the tests' own, run it by `cargo xtask test` as root";

@@ -198,8 +198,10 @@ async fn no_comparison_asks_for_a_token_that_the_api_server_takes() {
         for trusted in [false, true] {
             let (client, asked) = cluster(true);
             let world = Mixed::new(Files::new(Vec::new()), client, trusted);
-            let answer =
-                world.credentials(Some(&object("SecretStore", "vault"))).token("shop", "app", &names, None).await;
+            let answer = world
+                .credentials(Some(&object("SecretStore", "vault")))
+                .token("shop", "app", &names, None)
+                .await;
             assert!(matches!(answer, Err(NeedError::AudienceRefused { .. })), "{names:?}");
             assert!(asked.lock().unwrap().is_empty());
         }

@@ -7,6 +7,8 @@
 //! That of an ExternalSecret is put in the place of what is there, of the very object that was looked at: what it says of
 //! values decides whether they are read again, and would be believed of an object that took its name meanwhile.
 
+use std::fmt::Debug;
+
 use claviger_core::error::Failure;
 use claviger_core::names::OWN_FIELD_MANAGER;
 use kube::api::{Patch, PatchParams};
@@ -46,7 +48,7 @@ pub(crate) async fn replace<K>(
     new: &impl Serialize,
 ) -> Result<(), Failure>
 where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + DeserializeOwned,
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + DeserializeOwned + Clone + Debug,
 {
     let Name { namespace, name } = name;
     let api: Api<DeserializeGuard<K>> = Api::namespaced(client.clone(), namespace);
@@ -62,8 +64,8 @@ where
         Ok(_) => Ok(()),
         Err(error) if is_code(&error, 404) => Ok(()),
         // What a test that failed and a status that the schema refuses both are.
-        Err(error) if is_code(&error, 422) => match api.get_opt(name).await {
-            Ok(live) if live.as_ref().and_then(|live| live.meta().uid.as_deref()) != uid => Ok(()),
+        Err(error) if is_code(&error, 422) => match api.get_metadata_opt(name).await {
+            Ok(live) if live.as_ref().and_then(|live| live.metadata.uid.as_deref()) != uid => Ok(()),
             Ok(_) | Err(_) => Err(failure(&error)),
         },
         Err(error) => Err(failure(&error)),

@@ -128,7 +128,7 @@ impl<R: Reader> Fetcher<R> {
         not_older_than: Instant,
         room: usize,
     ) -> Vec<Told> {
-        let mut room = Room { left: Some(room) };
+        let mut room = Room { left: Some(room).filter(|room| *room > 0) };
         let mut answers: Vec<Option<Answer>> = items.iter().map(|_| None).collect();
         let mut shared = vec![false; items.len()];
         // Those whose shared answer turned out not to be for sharing read for themselves.

@@ -293,6 +293,9 @@ async fn who_has_no_room_left_asks_for_nothing_more() {
     // What was read just before has to have room too.
     assert_eq!(had(fetcher.get_told(&stand, &items, now, 10).await), 20);
     assert_eq!(read(&stand), 20);
+    assert_eq!(had(fetcher.get_told(&stand, &items, now, 0).await), 20);
+    assert_eq!(had(fetcher.get_told(&stand, &items[20..], now, 0).await), 0);
+    assert_eq!(read(&stand), 20);
     // Who waits for a read that does not come reads for himself.
     let (small, large) =
         (fetcher.get_told(&stand, &items[20..], now, 10), fetcher.get_told(&stand, &items[20..], now, 1_000));

@@ -4,18 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claviger_core::provider::CallError;
-use claviger_plugins::{Grants, Plugin, Requester, StoreRef};
+use claviger_plugins::{Grants, Plugin};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::support::{Manifest, Neighbour, connect_with, get, host, load_on, sentence, store};
+use crate::support::{Manifest, Neighbour, connect_with, get, host, load_on, read_for, sentence};
 
-/// A call for that namespace that holds 48 MiB for a while. The store is one for all of them, as the administrator's are.
+/// A call for that namespace that holds 48 MiB for a while.
 async fn hold(plugin: &Arc<Plugin>, namespace: String) -> Result<Vec<u8>, CallError> {
-    let store = StoreRef { kind: "ClusterSecretStore".to_owned(), namespace: None, ..store("shared") };
-    let source = Arc::new(Manifest::default());
-    let session = plugin.connect(store, Requester { namespace }, json!({"mode": "hold"}), source).await?;
-    get(&session).await
+    read_for(plugin, namespace, json!({"mode": "hold"})).await
 }
 
 /// So many at once for each of so many namespaces: how many were let, and what the others were told.

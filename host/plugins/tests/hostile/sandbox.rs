@@ -6,7 +6,7 @@ use claviger_plugins::Grants;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::support::{Neighbour, host, load_on, read, read_text, refusal};
+use crate::support::{Neighbour, host, load_on, read, read_for, read_text, refusal};
 
 /// How each ends, in the words that a user reads. Several at once, so that the neighbour has something to
 /// be disturbed by.
@@ -39,12 +39,15 @@ async fn every_limit_is_met_and_named_while_others_go_on() {
         let ended = neighbour
             .beside(mode, async move {
                 let mut together = JoinSet::new();
-                for _ in 0..4 {
+                for caller in 0..4 {
                     let plugin = plugin.clone();
                     together.spawn(async move {
                         let mut said = Vec::new();
                         for _ in 0..rounds {
-                            said.push(refusal(&plugin, read(&plugin, json!({"mode": mode})).await));
+                            // Of a namespace each: one has less memory for four than what is granted to each.
+                            let outcome =
+                                read_for(&plugin, format!("n{caller}"), json!({"mode": mode})).await;
+                            said.push(refusal(&plugin, outcome));
                         }
                         said
                     });

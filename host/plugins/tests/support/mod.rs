@@ -100,6 +100,17 @@ pub(crate) async fn read(plugin: &Arc<Plugin>, config: Value) -> Result<Vec<u8>,
     get(connect(plugin, config).await?.as_ref()).await
 }
 
+/// The same for that namespace, of one store that serves all of them, as the administrator's do.
+pub(crate) async fn read_for(
+    plugin: &Arc<Plugin>,
+    namespace: String,
+    config: Value,
+) -> Result<Vec<u8>, CallError> {
+    let store = StoreRef { kind: "ClusterSecretStore".to_owned(), namespace: None, ..store("shared") };
+    let session = plugin.connect(store, Requester { namespace }, config, Arc::new(NoCredentials)).await?;
+    get(&session).await
+}
+
 /// The same as text.
 pub(crate) async fn read_text(plugin: &Arc<Plugin>, config: Value) -> String {
     match read(plugin, config).await {
