@@ -23,8 +23,10 @@ mod trust;
 mod yaml;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
+use tokio::runtime::Runtime;
 
 use crate::args::{Command, LogArgs, PluginCommand, TakeoverCommand};
 use crate::config::ConfigError;
@@ -91,9 +93,38 @@ fn on_runtime(
     // The first thing before any TLS: one process, one provider. It fails only if one is installed
     // already, which nothing else does.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("the async runtime cannot be started")?
-        .block_on(command)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    to_its_end(runtime.context("the async runtime cannot be started")?, command)
+}
+
+/// How long a file may take that is being written. What a tenant's regular expressions have computed may take a minute, and
+/// is of no use to a process that ends.
+const LINGER: Duration = Duration::from_secs(2);
+
+fn to_its_end<T>(runtime: Runtime, command: impl Future<Output = T>) -> T {
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_timeout(LINGER);
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn nobody_who_computes_keeps_the_process_from_ending() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let (held, waits) = std::sync::mpsc::channel::<()>();
+        let outcome = to_its_end(runtime, async move {
+            let (begun, begins) = tokio::sync::oneshot::channel();
+            let _aside = tokio::task::spawn_blocking(move || {
+                begun.send(()).unwrap();
+                waits.recv()
+            });
+            begins.await
+        });
+        assert!(outcome.is_ok());
+        drop(held);
+    }
 }
