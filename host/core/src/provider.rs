@@ -288,7 +288,7 @@ pub enum Fault {
     MemoryShare {
         /// MiB.
         limit_mib: u64,
-        /// `all its calls`, `its calls for one namespace`.
+        /// `all its calls`, or those for one namespace.
         whose: &'static str,
     },
     /// It answered more than the host takes.

@@ -45,7 +45,8 @@ const SHARE: u64 = 8;
 const LEAST_SHARE_MIB: u64 = 256;
 
 /// Of that a namespace has one part in so many, as of the places of `rooms`: its own servers decide how much its calls
-/// hold and for how long, and what others read is none of theirs.
+/// hold and for how long, and what others read is none of theirs. It has more while such a part is left: calls of a plugin
+/// in Python take 40 MiB each, and a cluster may have one namespace that reads.
 const PARTS: u64 = 4;
 
 /// What the host functions of a call work on.
@@ -221,7 +222,8 @@ fn handles(grants: &Grants) -> usize {
 fn shares(granted_mib: u64, room_mib: Option<u64>) -> Shares {
     let wanted = granted_mib.saturating_mul(SHARE).max(LEAST_SHARE_MIB);
     let all_mib = room_mib.map_or(wanted, |room| wanted.min(room / 2)).max(granted_mib);
-    Shares { all_mib, each_mib: all_mib.div_ceil(PARTS).max(granted_mib) }
+    let left_mib = all_mib.div_ceil(PARTS);
+    Shares { all_mib, each_mib: left_mib.max(granted_mib), left_mib }
 }
 
 /// Runs `body` in a fresh store under every limit of the grants, until `deadline` at the latest.
@@ -359,19 +361,20 @@ mod tests {
 
     #[test]
     fn calls_together_have_a_share_of_what_there_is_and_a_namespace_a_quarter_of_it() {
-        for (granted, room, all_mib, each_mib) in [
-            (64, None, 512, 128),
-            (4, None, 256, 64),
-            (64, Some(4_000), 512, 128),
+        for (granted, room, all_mib, each_mib, left_mib) in [
+            (64, None, 512, 128, 128),
+            (4, None, 256, 64, 64),
+            (64, Some(4_000), 512, 128, 128),
             // The chart's pod, about.
-            (64, Some(400), 200, 64),
-            (4, Some(400), 200, 50),
-            (64, Some(200), 100, 64),
+            (64, Some(400), 200, 64, 50),
+            (4, Some(400), 200, 50, 50),
+            (64, Some(200), 100, 64, 25),
             // One call fits, whatever else does.
-            (64, Some(40), 64, 64),
-            (4096, Some(400), 4096, 4096),
+            (64, Some(40), 64, 64, 16),
+            (4096, Some(400), 4096, 4096, 1024),
         ] {
-            assert_eq!(shares(granted, room), Shares { all_mib, each_mib }, "{granted} {room:?}");
+            let expected = Shares { all_mib, each_mib, left_mib };
+            assert_eq!(shares(granted, room), expected, "{granted} {room:?}");
         }
     }
 }

@@ -17,8 +17,10 @@ const MIB: u64 = 1024 * 1024;
 pub(crate) struct Shares {
     /// All of the plugin, MiB.
     pub(crate) all_mib: u64,
-    /// Those for one namespace, MiB.
+    /// Those for one namespace, MiB, whatever others hold.
     pub(crate) each_mib: u64,
+    /// What has to be left for who takes more than that, MiB: for others.
+    pub(crate) left_mib: u64,
 }
 
 /// Memory of the calls that run, bytes.
@@ -64,7 +66,7 @@ impl Usage {
     }
 
     /// Takes so much more for a running call of `holder`'s namespace, if its calls and those of all stay within their
-    /// shares.
+    /// shares. Where nobody else wants it, a namespace has more than its own.
     ///
     /// # Errors
     /// Whose share it would be beyond. Then nothing is taken.
@@ -74,14 +76,16 @@ impl Usage {
             sum.ok_or(Fault::MemoryShare { limit_mib, whose })
         };
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = holder.map(|holder| {
-            let held = live.namespaces.get(holder).copied().unwrap_or_default();
-            more(held, shares.each_mib, "its calls for one namespace").map(|own| (holder, own))
-        });
-        let own = own.transpose()?;
+        let free_mib = shares.all_mib.saturating_sub(shares.left_mib);
+        let own = holder.map(|holder| (holder, live.namespaces.get(holder).copied().unwrap_or_default()));
+        if let Some((_, held)) = own
+            && live.all.saturating_add(bytes) > free_mib.saturating_mul(MIB)
+        {
+            more(held, shares.each_mib, "its calls for one namespace, beside those for others,")?;
+        }
         live.all = more(live.all, shares.all_mib, "all its calls")?;
-        if let Some((holder, own)) = own {
-            live.namespaces.insert(holder.clone(), own);
+        if let Some((holder, held)) = own {
+            live.namespaces.insert(holder.clone(), held.saturating_add(bytes));
         }
         Ok(())
     }
@@ -131,32 +135,33 @@ mod tests {
     #[test]
     fn a_namespace_holds_its_share_and_no_other_s() {
         let usage = Usage::default();
-        let shares = Shares { all_mib: 8, each_mib: 2 };
+        let shares = Shares { all_mib: 12, each_mib: 2, left_mib: 4 };
         let whose = |outcome: Result<(), Fault>| match outcome {
             Err(Fault::MemoryShare { limit_mib, whose }) => Some((limit_mib, whose)),
             other => other.map(|()| None).unwrap(),
         };
         let [greedy, modest, third] = ["greedy", "modest", "third"].map(Arc::<str>::from);
         let held = |bytes, holder| whose(usage.held(bytes, Some(holder), shares));
-        assert_eq!(held(2 * MIB, &greedy), None);
-        let of_one = Some((2, "its calls for one namespace"));
+        assert_eq!(held(8 * MIB, &greedy), None, "more than its own, while a third is left");
+        let of_one = Some((2, "its calls for one namespace, beside those for others,"));
         assert_eq!(held(1, &greedy), of_one);
         assert_eq!(held(u64::MAX, &greedy), of_one);
         assert_eq!(held(2 * MIB, &modest), None, "another's is not touched, nor by what was refused");
+        assert_eq!(held(1, &modest), of_one);
 
         // What is nobody's, and all together, have the plugin's.
-        assert_eq!(whose(usage.held(3 * MIB, None, shares)), None);
-        let of_all = Some((8, "all its calls"));
+        let of_all = Some((12, "all its calls"));
+        assert_eq!(whose(usage.held(MIB, None, shares)), None);
         assert_eq!(whose(usage.held(MIB + 1, None, shares)), of_all);
         assert_eq!(held(MIB + 1, &third), of_all);
         assert_eq!(held(MIB, &third), None, "nothing was taken for it before");
 
-        usage.released(2 * MIB, Some(&greedy));
+        usage.released(7 * MIB, Some(&greedy));
         assert_eq!(held(MIB, &greedy), None);
-        usage.released(MIB, Some(&greedy));
+        usage.released(2 * MIB, Some(&greedy));
         usage.released(2 * MIB, Some(&modest));
         usage.released(MIB, Some(&third));
-        usage.released(3 * MIB, None);
+        usage.released(MIB, None);
         let live = usage.live.lock().unwrap();
         assert_eq!((live.all, live.namespaces.len()), (0, 0), "who holds nothing is forgotten");
     }

@@ -327,7 +327,7 @@ mod tests {
             {"type": "Ready", "status": "True", "reason": "Loaded", "message": "", "lastTransitionTime": null}]});
         let mut plugin: Plugin = serde_json::from_value(json!({
             "apiVersion": "claviger.io/v1alpha1", "kind": "Plugin", "metadata": {"name": "p", "generation": 2},
-            "spec": {"source": {"file": "p.wasm"}}, "status": status,
+            "spec": {"source": {"file": {"path": "p.wasm"}}}, "status": status,
         }))
         .unwrap();
         assert!(is_current(&plugin, Some("sha256:2")));

@@ -49,24 +49,24 @@ async fn calls_that_hold_memory_do_not_add_up() {
     assert!(hold(&plugin, "tenant-0".to_owned()).await.is_ok());
 }
 
-/// A tenant whose calls hold what they can get: a quarter of the plugin's, and others read as if he were not there.
+/// A tenant whose calls hold what they can get: a quarter of the plugin's is left for others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_namespace_that_holds_memory_has_its_own_share() {
     let Some(plugin) = load_on(&host(), Grants::default()).await else { return };
     let calls = plugin.clone();
     let mut modest = JoinSet::new();
     let greedy = tokio::spawn(async move { hold_together(&calls, 1, 16).await });
-    for call in 0..6 {
+    for call in 0..2 {
         let plugin = plugin.clone();
-        modest.spawn(async move { hold(&plugin, format!("modest-{}", call % 3)).await });
+        modest.spawn(async move { hold(&plugin, format!("modest-{call}")).await });
     }
     let (passed, refused) = greedy.await.unwrap();
     assert!(passed > 0 && !refused.is_empty(), "{passed} of 16 let");
     for said in refused {
         assert!(said.contains("misbehaving@0.1.0"), "{said}");
-        assert!(said.contains("limit of 128 MiB of memory that its calls for one namespace have"), "{said}");
+        assert!(said.contains("limit of 128 MiB of memory that its calls for one namespace"), "{said}");
     }
-    // Two of 48 MiB each are within 128, and four namespaces' within 512.
+    // Two of 48 MiB are within 128.
     for held in modest.join_all().await {
         assert_eq!(held.map_err(|error| sentence(&plugin, error)).unwrap(), b"50331648");
     }
