@@ -180,7 +180,7 @@ fn a_store_that_comes_later_or_begins_to_work_is_pushed_to() {
     wait_there(&world, "late", "k", Some("v"));
     // One that has long been there gets the label, and loses it: that moves no generation.
     store(&world, "labelled", &json!({}), &json!({"fake": {"data": []}}));
-    world.wait_reason("secretstore", "labelled", "Valid");
+    world.wait_ready("secretstore", "labelled");
     let wait_listed = |listed: bool| {
         world.wait("the PushSecret to hear of the label", || {
             let status = world.get("pushsecret", "app").unwrap_or_default()["status"].clone();
